@@ -1,0 +1,119 @@
+#include "libcore/base/file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <system_error>
+
+#include "absl/strings/str_cat.h"
+#include "libcore/base/status.h"
+
+namespace p2pd {
+namespace {
+
+// Closes a descriptor when the scope ends.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() {
+    if (fd_ >= 0) close(fd_);
+  }
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+absl::Status WriteAll(int fd, ByteView content, const std::string& path) {
+  while (!content.empty()) {
+    const ssize_t written = write(fd, content.data(), content.size());
+    if (written < 0) {
+      if (errno == EINTR) continue;
+      return FileError(errno, "write", path);
+    }
+    content.remove_prefix(static_cast<size_t>(written));
+  }
+  if (fsync(fd) != 0) return FileError(errno, "sync", path);
+  return absl::OkStatus();
+}
+
+absl::Status SyncFolder(const std::string& folder) {
+  const Descriptor fd(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (fd.get() < 0) return FileError(errno, "open folder", folder);
+  if (fsync(fd.get()) != 0) return FileError(errno, "sync folder", folder);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status FileError(int error, const std::string& action, const std::string& path) {
+  return absl::ErrnoToStatus(error, absl::StrCat("cannot ", action, " ", path));
+}
+
+absl::StatusOr<Bytes> ReadFile(const std::string& path, size_t max_bytes, FileMode mode) {
+  const Descriptor fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (fd.get() < 0) return FileError(errno, "open", path);
+  struct stat info{};
+  if (fstat(fd.get(), &info) != 0) return FileError(errno, "look at", path);
+  if (S_ISDIR(info.st_mode)) return FileError(EISDIR, "read", path);
+  if (mode == FileMode::kSecret && (info.st_mode & 077) != 0) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(path, " holds a secret but others may read it: run chmod 600 ", path));
+  }
+  Bytes content;
+  uint8_t buffer[16384];
+  while (true) {
+    const ssize_t got = read(fd.get(), buffer, sizeof buffer);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return FileError(errno, "read", path);
+    if (got == 0) return content;
+    if (content.size() + static_cast<size_t>(got) > max_bytes) {
+      return absl::ResourceExhaustedError(
+          absl::StrCat(path, " is larger than the ", max_bytes, " bytes that are read"));
+    }
+    Append(content, ByteView(buffer, static_cast<size_t>(got)));
+  }
+}
+
+absl::Status WriteFileAtomically(const std::string& path, ByteView content, FileMode mode) {
+  const std::string beside = path + ".new";
+  const mode_t bits = mode == FileMode::kSecret ? 0600 : 0644;
+  {
+    const Descriptor fd(
+        open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, bits));
+    if (fd.get() < 0) return FileError(errno, "create", beside);
+    absl::Status written = fchmod(fd.get(), bits) == 0
+                               ? WriteAll(fd.get(), content, beside)
+                               : FileError(errno, "set the mode of", beside);
+    if (!written.ok()) {
+      unlink(beside.c_str());
+      return written;
+    }
+  }
+  if (rename(beside.c_str(), path.c_str()) != 0) {
+    const absl::Status failed = FileError(errno, "replace", path);
+    unlink(beside.c_str());
+    return failed;
+  }
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  return SyncFolder(folder.empty() ? "." : folder);
+}
+
+absl::Status MakeFolder(const std::string& path) {
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) return absl::OkStatus();
+  const std::string parent = std::filesystem::path(path).parent_path().string();
+  if (!parent.empty() && parent != path) P2PD_RETURN_IF_ERROR(MakeFolder(parent));
+  if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
+    return FileError(errno, "make folder", path);
+  return absl::OkStatus();
+}
+
+}  // namespace p2pd

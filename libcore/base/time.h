@@ -1,0 +1,61 @@
+// Instant: a point of monotonic time. It has no Now(): whoever owns a clock passes the time in, so
+// that one seed replays a thousand nodes. WallClock turns an Instant into civil time for what is
+// signed with a date.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <limits>
+#include <optional>
+
+#include "absl/time/time.h"
+
+namespace p2pd {
+
+// Nanoseconds since an epoch that the owner of the clock chose; only differences mean anything.
+class Instant {
+ public:
+  constexpr Instant() = default;
+  static constexpr Instant FromNanos(int64_t nanos) { return Instant(nanos); }
+  static constexpr Instant Max() { return Instant(std::numeric_limits<int64_t>::max()); }
+  constexpr int64_t nanos() const { return nanos_; }
+
+  friend constexpr auto operator<=>(const Instant&, const Instant&) = default;
+  friend Instant operator+(Instant t, absl::Duration d) {
+    return Instant(t.nanos_ + absl::ToInt64Nanoseconds(d));
+  }
+  friend Instant operator-(Instant t, absl::Duration d) {
+    return Instant(t.nanos_ - absl::ToInt64Nanoseconds(d));
+  }
+  friend absl::Duration operator-(Instant a, Instant b) {
+    return absl::Nanoseconds(a.nanos_ - b.nanos_);
+  }
+
+ private:
+  constexpr explicit Instant(int64_t nanos) : nanos_(nanos) {}
+  int64_t nanos_ = 0;
+};
+
+// The earlier of two timeouts, where nullopt is never.
+std::optional<Instant> Earliest(std::optional<Instant> a, std::optional<Instant> b);
+
+// Civil time as a function of monotonic time. The runtime sets it at start and whenever the system
+// clock steps; the simulator gives each node its own, with drift. Threads: owned by one thread,
+// read by the same.
+class WallClock {
+ public:
+  WallClock() = default;
+  WallClock(Instant now, absl::Time wall) { Set(now, wall); }
+
+  void Set(Instant now, absl::Time wall) {
+    at_ = now;
+    wall_ = wall;
+  }
+  absl::Time At(Instant now) const { return wall_ + (now - at_); }
+
+ private:
+  Instant at_;
+  absl::Time wall_ = absl::UnixEpoch();
+};
+
+}  // namespace p2pd
