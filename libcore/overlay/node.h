@@ -1,0 +1,183 @@
+// Node: one member of the overlay. It keeps the leaf set and the prefix table right while others
+// come and go, carries requests for a key to the key's root, and lets the layers above talk to
+// single nodes over encrypted links.
+//
+// Rules: no node enters a table before we exchanged packets with it and it proved its key. A
+// stranger's address is validated before it costs state or a reply larger than its request. The
+// overlay does not know what a request means; it hands requests for other services up as events and
+// carries the answers back. Threads: one owner. After each input drain PollTransmit, PollTimeout,
+// PollEvent. Sources: Rhea et al. 2004 (Bamboo); Castro et al. 2004 (MSPastry); design §3.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "libcore/base/bytes.h"
+#include "libcore/base/counters.h"
+#include "libcore/base/rng.h"
+#include "libcore/base/strong.h"
+#include "libcore/base/time.h"
+#include "libcore/net/endpoint.h"
+#include "libcore/net/transmit.h"
+#include "libcore/overlay/node_record.h"
+#include "libcore/overlay/ring_id.h"
+
+namespace p2pd::overlay {
+
+// Who of the layers above a request is for. On the wire one byte; unknown services are answered
+// with an error.
+enum class Service : uint8_t {
+  kOverlay = 0,
+  kStore = 1,
+  kPresence = 2,
+  kSession = 3,
+  kApplication = 4
+};
+
+struct RequestIdTag;
+using RequestId = Strong<RequestIdTag, uint64_t>;  // ours, of a request that we sent
+struct AnswerTokenTag;
+using AnswerToken = Strong<AnswerTokenTag, uint64_t>;  // of a request that waits for our answer
+
+// Payloads of requests and answers, in bytes. What does not fit one datagram travels in fragments
+// over the link.
+inline constexpr size_t kMaxPayload = 72 * 1024;
+
+// Another node asks us something.
+struct IncomingRequest {
+  AnswerToken token;
+  Service service = Service::kOverlay;
+  NodeRecord from;  // the origin, verified
+  net::Endpoint
+      from_endpoint;       // as seen on the wire; for a routed request the origin's first address
+  std::optional<Key> key;  // set when it was routed to us as the root of this key
+  int hops = 0;
+  Bytes payload;
+};
+// The answer to a request of ours.
+struct Response {
+  RequestId id;
+  NodeRecord from;
+  int hops = 0;
+  absl::Duration round_trip;
+  Bytes payload;
+};
+// No answer: DeadlineExceeded, Unavailable (no path, not joined), ResourceExhausted (too many under
+// way), Unimplemented.
+struct RequestFailed {
+  RequestId id;
+  absl::Status status;
+};
+// Members of the leaf set came or went; who keeps replicas looks at what to repair.
+struct LeafSetChanged {
+  std::vector<NodeId> joined;
+  std::vector<NodeId> left;
+};
+// How a routed request travelled: for `overlay trace`. Sent with TraceOptions only.
+struct TraceHop {
+  NodeId id;
+  net::Endpoint endpoint;
+  absl::Duration since_start;
+};
+enum class JoinState { kAlone, kJoining, kActive, kLeaving };
+struct JoinStateChanged {
+  JoinState state = JoinState::kAlone;
+};
+using Event =
+    std::variant<IncomingRequest, Response, RequestFailed, LeafSetChanged, JoinStateChanged>;
+
+struct NodeOptions {
+  std::vector<net::Endpoint> addresses;  // our own, as others reach us; 1..4
+  Role role = Role::kPeer;
+  uint64_t epoch = 0;  // wall-clock ms at start: larger than at any earlier start
+  int leaves_per_side = 8;
+  int replicas_per_side = 4;
+  double maintenance_bytes_per_second = 400;  // 100..4,000
+};
+
+struct RouteOptions {
+  absl::Duration timeout = absl::Seconds(4);
+  // Any node that is among the replicas of the key may answer, not only the root.
+  bool any_replica = false;
+  // Record the path (Response arrives with it through trace()).
+  bool trace = false;
+};
+
+// What is known of a neighbour, for `overlay peers` and the API.
+struct PeerInfo {
+  NodeRecord record;
+  net::Endpoint endpoint;
+  bool leaf = false;
+  bool table = false;
+  std::optional<absl::Duration> round_trip;
+  absl::Duration last_heard;  // ago
+};
+
+class Node {
+ public:
+  // `rng`, `counters` outlive the node.
+  Node(const NodeOptions& options, const NodeKeys& keys, Rng& rng, Counters& counters);
+  ~Node();
+
+  // Starts to join through any of `bootstrap` and of `cache` (SaveCache() of an earlier run). With
+  // neither the node is alone and is its own ring until somebody joins it. Bootstrap entries that
+  // do not answer are tried again for ever, backing off to one minute; a ring that split is healed
+  // through them.
+  void Start(Instant now, const std::vector<net::Endpoint>& bootstrap, ByteView cache);
+  // Tells the leaf set that we go; PollTransmit has the farewells. No requests are accepted after
+  // it.
+  void Leave(Instant now);
+  // Our addresses changed (another network): new record, links re-validated.
+  void SetAddresses(Instant now, const std::vector<net::Endpoint>& addresses);
+  // One more bootstrap entry, such as a contact's p2p: link names.
+  void AddBootstrap(Instant now, const net::Endpoint& endpoint);
+
+  void OnDatagram(Instant now, const net::Endpoint& from, ByteView datagram);
+  void OnTimeout(Instant now);
+  std::optional<net::Transmit> PollTransmit(Instant now);
+  std::optional<Instant> PollTimeout() const;
+  std::optional<Event> PollEvent();
+
+  // Carries `payload` to the root of `key` (ourselves included: then IncomingRequest appears at
+  // this node). Per-hop acknowledgement, fail-over at the first RTO, retry by another first hop: 4
+  // attempts within options.timeout. Exactly one Response or RequestFailed follows. Duplicates may
+  // reach the root after a retry: services are idempotent.
+  RequestId Route(Instant now, const Key& key, Service service, Bytes payload,
+                  const RouteOptions& options);
+  // Asks one node directly (ourselves not allowed); a link is made if there is none.
+  RequestId Ask(Instant now, const NodeRecord& peer, Service service, Bytes payload,
+                absl::Duration timeout);
+  // Answers an IncomingRequest. Late or double answers are dropped and counted. Requests that are
+  // never answered are forgotten after 10 s.
+  void Answer(Instant now, AnswerToken token, Bytes payload);
+
+  const NodeRecord& self() const;
+  JoinState join_state() const;
+  // True when no live node that we know is nearer to `key`.
+  bool IsRoot(const Key& key) const;
+  // The `count` live nodes nearest to `key` that we know, nearest first, ourselves included.
+  std::vector<NodeRecord> Nearest(const Key& key, size_t count) const;
+  // The replica set of `key` as we see it: replicas_per_side on each side of the key, ourselves
+  // included where we belong; empty optional when the key is so far that our leaf set does not
+  // cover it.
+  std::optional<std::vector<NodeRecord>> ReplicaSet(const Key& key) const;
+  std::vector<NodeRecord> LeafSet() const;
+  std::vector<PeerInfo> Peers(Instant now) const;
+  // Path of the response with this id if it was routed with trace; kept until the next 16 traces.
+  std::vector<TraceHop> TraceOf(RequestId id) const;
+  // Our address as others see it, when at least 2 of them agree.
+  std::optional<net::Endpoint> ObservedAddress() const;
+  // Bootstrap cache for the next start, at most 16 KiB.
+  Bytes SaveCache() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace p2pd::overlay

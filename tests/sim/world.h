@@ -1,0 +1,127 @@
+// World: a network in one process with a clock that jumps to the next event. Whatever has the
+// sans-I/O shape runs on it as a Host, unchanged; one seed gives one run.
+//
+// Faults: latency with jitter, loss, duplication, reordering (by jitter), partitions, hosts that
+// crash and restart, pairs that cannot talk, wall clocks that drift or step. Each is an option or a
+// call; nothing is random but by the World's own seed. Threads: one.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "libcore/base/bytes.h"
+#include "libcore/base/rng.h"
+#include "libcore/base/time.h"
+#include "libcore/net/endpoint.h"
+#include "libcore/net/transmit.h"
+
+namespace p2pd::sim {
+
+// One machine's program: adapters wrap overlay::Node, node::Node, and so on.
+class Host {
+ public:
+  virtual ~Host() = default;
+  virtual void OnDatagram(Instant now, const net::Endpoint& from, ByteView datagram) = 0;
+  virtual void OnTimeout(Instant now) = 0;
+  virtual std::optional<net::Transmit> PollTransmit(Instant now) = 0;
+  virtual std::optional<Instant> PollTimeout() const = 0;
+  // Called after each input until it returns false: the place to take events.
+  virtual bool DrainEvents(Instant now) = 0;
+};
+
+struct LinkOptions {
+  absl::Duration latency_min =
+      absl::Milliseconds(5);  // one way, uniform between the two per pair of hosts
+  absl::Duration latency_max = absl::Milliseconds(60);
+  absl::Duration jitter = absl::Milliseconds(2);  // uniform in [0, jitter) per datagram
+  double loss = 0;                                // [0, 1)
+  double duplication = 0;                         // [0, 1)
+  size_t mtu = 1472;                              // larger datagrams vanish
+};
+
+// What passed, for tests that count round trips and bytes.
+struct TrafficCounts {
+  uint64_t datagrams = 0;
+  uint64_t bytes = 0;
+  uint64_t lost = 0;
+};
+
+class World {
+ public:
+  explicit World(uint64_t seed, const LinkOptions& options = {});
+  ~World();
+
+  Instant now() const { return now_; }
+  Rng& rng() { return rng_; }
+  // Civil time that all hosts start from: 2026-01-01 plus the time simulated.
+  absl::Time wall_now() const;
+
+  // Adds a host that is up; its address is 10.x.y.z:7464, one per call.
+  net::Endpoint NextEndpoint();
+  void Attach(const net::Endpoint& at, Host* host);  // the caller owns the host until Detach
+  // The machine is gone at once: what is under way to it is lost.
+  void Detach(const net::Endpoint& at);
+
+  // Tell the world that a host got input from outside (an API call), so that its outputs are
+  // drained.
+  void Kick(const net::Endpoint& at);
+
+  // Runs until `until`, or until `done` returns true after some event; returns whether it did.
+  void RunFor(absl::Duration span);
+  bool RunUntil(absl::Duration limit, const std::function<bool()>& done);
+
+  // Faults.
+  LinkOptions& options() { return options_; }
+  void SetPartition(
+      std::set<net::Endpoint> island);  // hosts in the island reach only each other; empty heals
+  void BreakPair(const net::Endpoint& a, const net::Endpoint& b);
+  void HealPair(const net::Endpoint& a, const net::Endpoint& b);
+  // Sees every datagram before it is sent, may change it; false drops it. For attackers and for
+  // counting.
+  using Tap = std::function<bool(const net::Endpoint& from, net::Transmit& transmit)>;
+  void SetTap(Tap tap) { tap_ = std::move(tap); }
+  // Sends a datagram as if `from` had sent it (spoofing, replay).
+  void Inject(const net::Endpoint& from, net::Transmit transmit);
+
+  const TrafficCounts& traffic() const { return traffic_; }
+  // SHA-free running hash of everything delivered (FNV-1a): same seed, same build, same value.
+  uint64_t trace_hash() const { return trace_hash_; }
+
+ private:
+  struct Delivery {
+    net::Endpoint from;
+    net::Endpoint to;
+    Bytes datagram;
+  };
+  absl::Duration PairLatency(const net::Endpoint& a, const net::Endpoint& b);
+  void Drain(const net::Endpoint& at);
+  void Launch(const net::Endpoint& from, net::Transmit transmit);
+  bool Step(Instant until);
+  void Deliver(Delivery delivery);
+  void Schedule(const net::Endpoint& at);
+
+  Instant now_;
+  LinkOptions options_;
+  SeededRng rng_;
+  uint32_t next_host_ = 1;
+  uint64_t next_event_ = 0;
+  std::map<net::Endpoint, Host*> hosts_;
+  std::map<std::pair<Instant, uint64_t>, Delivery> deliveries_;
+  std::map<net::Endpoint, Instant> timeouts_;
+  std::set<std::pair<Instant, net::Endpoint>> timeout_order_;
+  std::map<std::pair<net::Endpoint, net::Endpoint>, absl::Duration> latencies_;
+  std::set<net::Endpoint> island_;
+  std::set<std::pair<net::Endpoint, net::Endpoint>> broken_;
+  Tap tap_;
+  TrafficCounts traffic_;
+  uint64_t trace_hash_ = 0xcbf29ce484222325;
+};
+
+}  // namespace p2pd::sim
