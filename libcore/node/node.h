@@ -1,0 +1,198 @@
+// Node: the assembly. One object of the sans-I/O shape that holds overlay, store, sessions,
+// presence and calls, hands each one the events of the layers below, and offers what the control
+// API does as use cases.
+//
+// It is the only constructor that knows everyone. The daemon drives it with a socket and a clock,
+// the simulator with a simulated network; nothing in it can tell the difference. Threads: one owner
+// (core). Media runs elsewhere: PollMedia says what to start and stop, OnMedia reports back.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "libcore/base/counters.h"
+#include "libcore/base/rng.h"
+#include "libcore/base/storage.h"
+#include "libcore/base/time.h"
+#include "libcore/media/call_media.h"
+#include "libcore/net/endpoint.h"
+#include "libcore/net/transmit.h"
+#include "libcore/node/event_log.h"
+#include "libcore/overlay/node.h"
+#include "libcore/pki/chain.h"
+#include "libcore/pki/crypto.h"
+#include "libcore/presence/presence.h"
+#include "libcore/session/calls.h"
+#include "libcore/session/session.h"
+#include "libcore/store/object_table.h"
+#include "libcore/store/store.h"
+
+namespace p2pd::node {
+
+struct NodeOptions {
+  std::vector<net::Endpoint> addresses;  // how others reach us; 1..4
+  std::vector<net::Endpoint> bootstrap;
+  overlay::Role role = overlay::Role::kPeer;
+  std::string device_label;
+  double maintenance_bytes_per_second = 400;  // 100..4,000
+  size_t store_max_bytes = 256 << 20;
+  absl::Duration state_lifetime = absl::Minutes(5);
+  absl::Duration ring_timeout = absl::Seconds(60);
+  bool strict_revocation = false;
+  // Who may make our telephone ring: everybody with a certificate that we trust, or contacts only.
+  bool ring_contacts_only = false;
+};
+
+// What ended, for the one who asked. Ids are those that the use cases below return.
+struct OperationIdTag;
+using OperationId = Strong<OperationIdTag, uint64_t>;
+struct Completed {
+  OperationId id;
+  absl::Status status;
+  // Exactly one is set when status is OK and the operation gives one; presence's result also on
+  // failure.
+  std::optional<presence::OperationDone> presence;
+  std::optional<store::PutDone> put;
+  std::optional<store::GetDone> get;
+  std::optional<overlay::Response> route;
+  std::vector<overlay::TraceHop> trace;
+};
+
+// A call as the API shows it.
+struct CallView {
+  session::CallInfo info;
+  std::string identity_email;
+  absl::Time created;
+  std::optional<absl::Time> accepted;
+  std::optional<absl::Time> ended;
+  std::vector<presence::JourneyStep> steps;
+  std::optional<media::Stats> media;  // as last reported
+  bool muted = false;
+  bool voice_both_ways = false;  // audio was sent and decoded
+  // Why it ended before a session could say so: resolving failed.
+  absl::Status resolve_status;
+  pki::ChainFault fault = pki::ChainFault::kNone;
+};
+
+// What the media thread is to do.
+struct MediaStart {
+  session::CallId call;
+  media::CallMediaConfig
+      config;  // keys, ssrcs, remote endpoint, codec; endpoints of audio are the daemon's
+};
+struct MediaActivate {  // the call was accepted: send and play
+  session::CallId call;
+};
+struct MediaRemote {
+  session::CallId call;
+  net::Endpoint remote;
+};
+struct MediaHold {
+  session::CallId call;
+  bool held = false;
+};
+struct MediaMute {
+  session::CallId call;
+  bool muted = false;
+};
+struct MediaStop {
+  session::CallId call;
+};
+using MediaCommand =
+    std::variant<MediaStart, MediaActivate, MediaRemote, MediaHold, MediaMute, MediaStop>;
+
+// What the media thread says.
+struct MediaReport {
+  session::CallId call;
+  std::optional<media::Stats> stats;
+  bool first_audio = false;  // the first frame was decoded
+  bool source_finished = false;
+  bool stalled = false;
+};
+
+class Node {
+ public:
+  struct Parts {
+    Storage& storage;           // identities, contacts, trust, node keys, bootstrap cache
+    store::ObjectTable& table;  // objects kept for others
+    Rng& rng;
+    WallClock& wall;
+  };
+  Node(const NodeOptions& options, const Parts& parts, Instant now);
+  ~Node();
+
+  // Loads what an earlier run left and joins. DataLoss or FailedPrecondition name the blob that
+  // cannot be read.
+  absl::Status Start(Instant now);
+  // Ends calls, writes offline states, leaves the overlay. Done when Drained().
+  void Drain(Instant now);
+  bool Drained() const;
+  // Addresses of the machine changed.
+  void SetAddresses(Instant now, const std::vector<net::Endpoint>& addresses);
+  void SetMaintenanceRate(double bytes_per_second);
+
+  void OnDatagram(Instant now, const net::Endpoint& from,
+                  ByteView datagram);  // overlay and session kinds
+  void OnMedia(Instant now, const MediaReport& report);
+  void OnTimeout(Instant now);
+  std::optional<net::Transmit> PollTransmit(Instant now);
+  std::optional<Instant> PollTimeout() const;
+  std::optional<Completed> PollCompleted();
+  std::optional<MediaCommand> PollMedia();
+  const EventLog& events() const;
+
+  // --- overlay use cases ---
+  OperationId Lookup(Instant now, const overlay::Key& key, bool trace);  // Completed.route, .trace
+  // A raw value: at most 60 KiB, ttl 1 s .. 7 days; `secret` empty: cannot be removed.
+  absl::StatusOr<OperationId> PutRaw(Instant now, const overlay::Key& key, ByteView data,
+                                     absl::Duration ttl, ByteView secret);
+  OperationId Get(Instant now, const overlay::Key& key);
+  OperationId RemoveRaw(Instant now, const overlay::Key& key, const pki::Sha256Digest& data_digest,
+                        ByteView secret);
+
+  // --- presence use cases that take time; the quick ones are on presence() ---
+  OperationId Login(Instant now, absl::string_view email);
+  OperationId Logout(Instant now, absl::string_view email);
+  OperationId GetPresence(Instant now, absl::string_view as, absl::string_view email);
+  OperationId ListDevices(Instant now, absl::string_view email);
+  OperationId RevokeDevice(Instant now, absl::string_view email, const pki::DeviceId& device);
+  OperationId PublishCrl(Instant now, ByteView crl_pem, ByteView ca_pem);
+  absl::StatusOr<OperationId> ImportKey(Instant now, absl::string_view email, ByteView pem,
+                                        const SecretBytes& passphrase);
+  presence::Presence& presence();
+
+  // --- calls ---
+  // Returns at once; follow the call through events() and FindCall. FailedPrecondition when the
+  // identity is not logged in, ResourceExhausted at the limit, AlreadyExists/FailedPrecondition
+  // when the contact's key changed.
+  absl::StatusOr<session::CallId> Dial(Instant now, absl::string_view as, absl::string_view email);
+  absl::Status Accept(Instant now, const session::CallId& call);
+  absl::Status Reject(Instant now, const session::CallId& call);
+  absl::Status HangUp(Instant now, const session::CallId& call);
+  absl::Status Hold(Instant now, const session::CallId& call, bool hold);
+  absl::Status Mute(Instant now, const session::CallId& call, bool muted);
+  absl::Status SendDtmf(Instant now, const session::CallId& call, absl::string_view digits);
+  std::optional<CallView> FindCall(const session::CallId& call) const;
+  std::vector<CallView> ListCalls() const;  // oldest first
+
+  // --- state ---
+  const overlay::Node& overlay() const;
+  const pki::TrustStore& trust() const;
+  const Counters& counters() const;
+  pki::Crypto& crypto();
+  size_t stored_objects() const;
+  size_t stored_bytes() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace p2pd::node
