@@ -21,9 +21,9 @@
 #include "libcore/base/rng.h"
 #include "libcore/base/storage.h"
 #include "libcore/base/time.h"
-#include "libcore/media/call_media.h"
 #include "libcore/net/endpoint.h"
 #include "libcore/net/transmit.h"
+#include "libcore/node/call_desk.h"
 #include "libcore/node/event_log.h"
 #include "libcore/overlay/node.h"
 #include "libcore/pki/chain.h"
@@ -63,58 +63,6 @@ struct Completed {
   std::optional<store::GetDone> get;
   std::optional<overlay::Response> route;
   std::vector<overlay::TraceHop> trace;
-};
-
-// A call as the API shows it.
-struct CallView {
-  session::CallInfo info;
-  std::string identity_email;
-  absl::Time created;
-  std::optional<absl::Time> accepted;
-  std::optional<absl::Time> ended;
-  std::vector<presence::JourneyStep> steps;
-  std::optional<media::Stats> media;  // as last reported
-  bool muted = false;
-  bool voice_both_ways = false;  // audio was sent and decoded
-  // Why it ended before a session could say so: resolving failed.
-  absl::Status resolve_status;
-  pki::ChainFault fault = pki::ChainFault::kNone;
-};
-
-// What the media thread is to do.
-struct MediaStart {
-  session::CallId call;
-  media::CallMediaConfig
-      config;  // keys, ssrcs, remote endpoint, codec; endpoints of audio are the daemon's
-};
-struct MediaActivate {  // the call was accepted: send and play
-  session::CallId call;
-};
-struct MediaRemote {
-  session::CallId call;
-  net::Endpoint remote;
-};
-struct MediaHold {
-  session::CallId call;
-  bool held = false;
-};
-struct MediaMute {
-  session::CallId call;
-  bool muted = false;
-};
-struct MediaStop {
-  session::CallId call;
-};
-using MediaCommand =
-    std::variant<MediaStart, MediaActivate, MediaRemote, MediaHold, MediaMute, MediaStop>;
-
-// What the media thread says.
-struct MediaReport {
-  session::CallId call;
-  std::optional<media::Stats> stats;
-  bool first_audio = false;  // the first frame was decoded
-  bool source_finished = false;
-  bool stalled = false;
 };
 
 class Node {

@@ -1,0 +1,407 @@
+#include "libcore/node/call_desk.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "libcore/base/hex.h"
+#include "libcore/base/status.h"
+
+namespace p2pd::node {
+namespace {
+
+using presence::JourneyStep;
+using session::CallEnd;
+using session::CallInfo;
+using session::CallState;
+
+// Ended calls that ListCalls still shows.
+constexpr size_t kEndedKept = 256;
+constexpr size_t kStepsMax = 64;
+
+absl::string_view StateWord(CallState state) {
+  switch (state) {
+    case CallState::kDialing:
+      return "dialing";
+    case CallState::kRinging:
+      return "ringing";
+    case CallState::kActive:
+      return "active";
+    case CallState::kHeld:
+      return "held";
+    case CallState::kEnded:
+      return "ended";
+  }
+  return "";
+}
+
+bool Spoken(CallState state) { return state == CallState::kActive || state == CallState::kHeld; }
+
+absl::Status UnknownCall(const session::CallId& call) {
+  return absl::NotFoundError(absl::StrCat("no call ", Hex(call.view())));
+}
+
+}  // namespace
+
+CallDesk::CallDesk(const Options& options, const Parts& parts) : options_(options), parts_(parts) {}
+
+CallDesk::Record* CallDesk::FindRecord(const session::CallId& call) {
+  const auto found = records_.find(call);
+  return found == records_.end() ? nullptr : &found->second;
+}
+
+const CallDesk::Record* CallDesk::FindRecord(const session::CallId& call) const {
+  const auto found = records_.find(call);
+  return found == records_.end() ? nullptr : &found->second;
+}
+
+CallDesk::Record* CallDesk::FindByWire(const session::CallId& wire) {
+  for (auto& [id, record] : records_) {
+    if (record.wire == wire) return &record;
+  }
+  return nullptr;
+}
+
+absl::StatusOr<session::CallId> CallDesk::WireOf(const session::CallId& call) const {
+  const Record* record = FindRecord(call);
+  if (record == nullptr) return UnknownCall(call);
+  if (!record->wire) return absl::FailedPreconditionError("the other side has not been found yet");
+  return *record->wire;
+}
+
+void CallDesk::Changed(Instant now, Record& record, absl::string_view what) {
+  parts_.events.Add(Topic::kCall, Hex(record.view.info.id.view()), std::string(what),
+                    parts_.wall.At(now));
+}
+
+void CallDesk::AddStep(Instant now, Record& record, JourneyStep::Kind kind, std::string detail) {
+  if (record.view.steps.size() >= kStepsMax) return;
+  record.view.steps.push_back(JourneyStep{kind, now - record.dialled, std::move(detail)});
+}
+
+absl::StatusOr<session::CallId> CallDesk::Dial(Instant now, absl::string_view as,
+                                               absl::string_view email) {
+  P2PD_ASSIGN_OR_RETURN(const presence::IdentityInfo identity, parts_.presence.Identity(as));
+  P2PD_ASSIGN_OR_RETURN(const std::string callee, pki::NormaliseEmail(email));
+  if (identity.state != presence::IdentityState::kLoggedIn) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(identity.email, " is not logged in: run p2pctl login first"));
+  }
+  const auto under_way = std::count_if(records_.begin(), records_.end(), [](const auto& entry) {
+    return entry.second.view.info.state != CallState::kEnded;
+  });
+  if (static_cast<size_t>(under_way) >= session::CallOptions().max_calls) {
+    return absl::ResourceExhaustedError("too many calls are under way");
+  }
+  Forget();
+  const auto id = parts_.rng.Make<session::CallId>();
+  Record& record = records_[id];
+  order_.push_back(id);
+  record.dialled = now;
+  record.view.info.id = id;
+  record.view.info.outgoing = true;
+  record.view.info.identity = identity.user;
+  record.view.info.peer_email = callee;
+  record.view.identity_email = identity.email;
+  record.view.created = parts_.wall.At(now);
+  record.resolving = parts_.presence.Resolve(now, identity.email, callee);
+  Changed(now, record, "dialing");
+  return id;
+}
+
+bool CallDesk::OnPresence(Instant now, const presence::OperationDone& done) {
+  Record* record = nullptr;
+  for (auto& [id, candidate] : records_) {
+    if (candidate.resolving == done.id) record = &candidate;
+  }
+  if (record == nullptr) return false;
+  record->resolving.reset();
+  if (record->view.info.state == CallState::kEnded) return true;
+  if (done.resolved) {
+    for (const JourneyStep& step : done.resolved->steps) record->view.steps.push_back(step);
+  }
+  if (!done.status.ok()) {
+    EndUnresolved(now, *record, done.status, done.fault);
+    return true;
+  }
+  for (const presence::ContactInfo& contact :
+       parts_.presence.Contacts(record->view.identity_email)) {
+    if (contact.email == record->view.info.peer_email && contact.key_changed) {
+      record->view.contact_key_changed = true;
+      EndUnresolved(now, *record,
+                    absl::FailedPreconditionError(
+                        absl::StrCat(contact.email,
+                                     " has another key than the one you know: remove the contact "
+                                     "and add it again if you trust the new one")),
+                    pki::ChainFault::kNone);
+      return true;
+    }
+  }
+  record->offer = media::MakeOffer(media::NegotiationOptions(), parts_.rng);
+  const auto wire = parts_.calls.Dial(now, record->view.info.identity, done.resolved->devices,
+                                      record->offer->encoded);
+  if (!wire.ok()) {
+    EndUnresolved(now, *record, wire.status(), pki::ChainFault::kNone);
+    return true;
+  }
+  record->wire = *wire;
+  std::string targets;
+  for (const session::RemoteDevice& device : done.resolved->devices) {
+    for (const net::Endpoint& address : device.addresses) {
+      absl::StrAppend(&targets, targets.empty() ? "" : ", ", address.ToString());
+    }
+  }
+  AddStep(now, *record, JourneyStep::Kind::kHelloSent, absl::StrCat("to ", targets));
+  Changed(now, *record, "hello sent");
+  return true;
+}
+
+void CallDesk::EndUnresolved(Instant now, Record& record, absl::Status status,
+                             pki::ChainFault fault) {
+  record.view.info.state = CallState::kEnded;
+  record.view.info.end = CallEnd::kSession;
+  record.view.info.detail = std::string(status.message());
+  record.view.resolve_status = std::move(status);
+  record.view.fault = fault;
+  record.view.ended = parts_.wall.At(now);
+  Changed(now, record, "ended");
+}
+
+bool CallDesk::MayRing(Instant now, const CallInfo& info) {
+  std::string as;
+  for (const presence::IdentityInfo& identity : parts_.presence.Identities()) {
+    if (identity.user == info.identity) as = identity.email;
+  }
+  if (as.empty() || !info.peer) return false;
+  if (parts_.presence.IsContact(as, info.peer->email)) return true;
+  if (options_.ring_contacts_only) {
+    parts_.counters.Add("node.refused_unknown_caller");
+    return false;
+  }
+  if (rings_.size() >= kCallersRemembered && rings_.count(info.peer->user) == 0) {
+    rings_.erase(rings_.begin());
+  }
+  const auto bucket =
+      rings_.try_emplace(info.peer->user, kRingsPerMinute / 60, kRingsPerMinute).first;
+  if (bucket->second.TryTake(now, 1)) return true;
+  parts_.counters.Add("node.refused_rings_too_often");
+  return false;
+}
+
+void CallDesk::OnOffered(Instant now, const session::CallId& wire) {
+  const CallInfo* info = parts_.calls.Find(wire);
+  if (info == nullptr) return;
+  if (records_.count(wire) != 0 || !MayRing(now, *info)) {
+    parts_.calls.TurnAway(now, wire, session::EndReason::kRefusedByPolicy);
+    return;
+  }
+  std::optional<media::Answer> answer =
+      media::AnswerOffer(info->offer, media::NegotiationOptions(), parts_.rng);
+  if (!answer) {
+    parts_.counters.Add("node.refused_incompatible_offer");
+    parts_.calls.TurnAway(now, wire, session::EndReason::kRefusedByPolicy);
+    return;
+  }
+  Forget();
+  Record& record = records_[wire];
+  order_.push_back(wire);
+  record.dialled = now;
+  record.wire = wire;
+  record.view.info = *info;
+  record.view.created = parts_.wall.At(now);
+  for (const presence::IdentityInfo& identity : parts_.presence.Identities()) {
+    if (identity.user == info->identity) record.view.identity_email = identity.email;
+  }
+  record.answer = std::move(answer);
+  parts_.calls.Ring(now, wire, record.answer->encoded);
+  Changed(now, record, "ringing");
+}
+
+void CallDesk::StartMedia(Instant now, Record& record) {
+  const CallInfo& info = record.view.info;
+  if (record.media_started || !info.session) return;
+  std::optional<media::Negotiated> negotiated;
+  if (record.answer) negotiated = record.answer->negotiated;
+  if (record.offer) negotiated = media::AcceptAnswer(*record.offer, info.answer);
+  const std::optional<net::Endpoint> remote = parts_.sessions.RemoteEndpoint(*info.session);
+  if (!negotiated || !remote) {
+    parts_.counters.Add("node.ended_incompatible_answer");
+    record.view.incompatible = true;
+    (void)parts_.calls.HangUp(now, info.id);
+    return;
+  }
+  const size_t key_size = media::SrtpKeySize(negotiated->suite);
+  const auto take = [&](absl::string_view side, absl::string_view what, size_t size) {
+    return parts_.sessions.ExportKey(*info.session, absl::StrCat("media ", side, " ", what), size);
+  };
+  const absl::string_view ours = info.outgoing ? "caller" : "callee";
+  const absl::string_view theirs = info.outgoing ? "callee" : "caller";
+  media::CallMediaConfig config;
+  config.negotiated = *negotiated;
+  config.send_key = take(ours, "key", key_size);
+  config.send_salt = take(ours, "salt", media::kSrtpSaltSize);
+  config.receive_key = take(theirs, "key", key_size);
+  config.receive_salt = take(theirs, "salt", media::kSrtpSaltSize);
+  config.remote = *remote;
+  record.media_started = true;
+  record.view.key_fingerprint = Hex(take("both", "fingerprint", 8).view());
+  media_.push_back(MediaStart{record.view.info.id, std::move(config)});
+}
+
+void CallDesk::OnChanged(Instant now, const session::CallId& wire) {
+  const CallInfo* info = parts_.calls.Find(wire);
+  Record* record = FindByWire(wire);
+  if (info == nullptr || record == nullptr) return;
+  const session::CallId id = record->view.info.id;
+  const CallState before = record->view.info.state;
+  const bool by_us = record->view.info.held_by_us;
+  const bool by_peer = record->view.info.held_by_peer;
+  record->view.info = *info;
+  record->view.info.id = id;
+  if (Spoken(info->state) && !record->view.accepted) {
+    record->view.accepted = parts_.wall.At(now);
+    record->view.info.id = wire;  // StartMedia may hang up, which speaks to session::Calls
+    StartMedia(now, *record);
+    record->view.info.id = id;
+    if (record->media_started) std::get<MediaStart>(media_.back()).call = id;
+  }
+  if (record->media_started && (info->held_by_us != by_us || info->held_by_peer != by_peer)) {
+    media_.push_back(MediaHold{id, info->held_by_us, info->held_by_peer});
+  }
+  if (info->state == CallState::kEnded && before != CallState::kEnded) {
+    record->view.ended = parts_.wall.At(now);
+    if (record->media_started) media_.push_back(MediaStop{id});
+  }
+  Changed(now, *record, StateWord(info->state));
+}
+
+void CallDesk::OnCallEvent(Instant now, const session::CallEvent& event) {
+  if (const auto* offered = std::get_if<session::CallOffered>(&event)) {
+    OnOffered(now, offered->id);
+  } else if (const auto* ready = std::get_if<session::CallKeysReady>(&event)) {
+    Record* record = FindByWire(ready->id);
+    if (record == nullptr) return;
+    if (record->view.info.outgoing) {
+      AddStep(now, *record, JourneyStep::Kind::kAckVerified,
+              "signed by the device that was called");
+    }
+    AddStep(now, *record, JourneyStep::Kind::kKeysReady, "X25519, HKDF-SHA256, AES-GCM");
+    Changed(now, *record, "keys ready");
+  } else if (const auto* changed = std::get_if<session::CallChanged>(&event)) {
+    OnChanged(now, changed->id);
+  } else if (const auto* dtmf = std::get_if<session::DtmfReceived>(&event)) {
+    if (Record* record = FindByWire(dtmf->id)) {
+      Changed(now, *record, absl::StrCat("dtmf ", dtmf->digits));
+    }
+  }
+}
+
+void CallDesk::OnRemoteMoved(Instant, const session::RemoteMoved& moved) {
+  for (const auto& [id, record] : records_) {
+    if (record.media_started && record.view.info.session == moved.id) {
+      media_.push_back(MediaRemote{id, moved.remote});
+    }
+  }
+}
+
+void CallDesk::OnMedia(Instant now, const MediaReport& report) {
+  Record* record = FindRecord(report.call);
+  if (record == nullptr) return;
+  if (report.stats) record->view.media = report.stats;
+  if (report.first_audio && !record->first_audio) {
+    record->first_audio = true;
+    AddStep(now, *record, JourneyStep::Kind::kFirstAudio, "first frame decoded");
+  }
+  // A round trip is known only when the peer's RTCP reported on packets of ours.
+  record->view.voice_both_ways = record->first_audio && record->view.media &&
+                                 record->view.media->packets_sent > 0 &&
+                                 record->view.media->rtt.has_value();
+  Changed(now, *record, report.stalled ? "media stalled" : "media");
+}
+
+std::optional<MediaCommand> CallDesk::PollMedia() {
+  if (media_.empty()) return std::nullopt;
+  std::optional<MediaCommand> command(std::move(media_.front()));
+  media_.pop_front();
+  return command;
+}
+
+absl::Status CallDesk::Accept(Instant now, const session::CallId& call) {
+  P2PD_ASSIGN_OR_RETURN(const session::CallId wire, WireOf(call));
+  return parts_.calls.Accept(now, wire);
+}
+
+absl::Status CallDesk::Reject(Instant now, const session::CallId& call) {
+  P2PD_ASSIGN_OR_RETURN(const session::CallId wire, WireOf(call));
+  return parts_.calls.Reject(now, wire);
+}
+
+absl::Status CallDesk::HangUp(Instant now, const session::CallId& call) {
+  Record* record = FindRecord(call);
+  if (record == nullptr) return UnknownCall(call);
+  if (record->view.info.state == CallState::kEnded) return absl::OkStatus();
+  if (record->wire) return parts_.calls.HangUp(now, *record->wire);
+  record->view.info.state = CallState::kEnded;
+  record->view.info.end = CallEnd::kCancelled;
+  record->view.ended = parts_.wall.At(now);
+  Changed(now, *record, "ended");
+  return absl::OkStatus();
+}
+
+absl::Status CallDesk::Hold(Instant now, const session::CallId& call, bool hold) {
+  P2PD_ASSIGN_OR_RETURN(const session::CallId wire, WireOf(call));
+  return parts_.calls.Hold(now, wire, hold);
+}
+
+absl::Status CallDesk::Mute(Instant now, const session::CallId& call, bool muted) {
+  Record* record = FindRecord(call);
+  if (record == nullptr) return UnknownCall(call);
+  if (record->view.info.state == CallState::kEnded) {
+    return absl::FailedPreconditionError("the call has ended");
+  }
+  if (record->view.muted == muted) return absl::OkStatus();
+  record->view.muted = muted;
+  if (record->media_started) media_.push_back(MediaMute{call, muted});
+  Changed(now, *record, muted ? "muted" : "unmuted");
+  return absl::OkStatus();
+}
+
+absl::Status CallDesk::SendDtmf(Instant now, const session::CallId& call,
+                                absl::string_view digits) {
+  P2PD_ASSIGN_OR_RETURN(const session::CallId wire, WireOf(call));
+  return parts_.calls.SendDtmf(now, wire, digits);
+}
+
+std::optional<CallView> CallDesk::Find(const session::CallId& call) const {
+  const Record* record = FindRecord(call);
+  if (record == nullptr) return std::nullopt;
+  return record->view;
+}
+
+std::vector<CallView> CallDesk::List() const {
+  std::vector<CallView> views;
+  for (const session::CallId& id : order_) views.push_back(records_.at(id).view);
+  return views;
+}
+
+void CallDesk::HangUpAll(Instant now) {
+  for (const session::CallId& id : order_) (void)HangUp(now, id);
+}
+
+bool CallDesk::Idle() const {
+  return std::all_of(records_.begin(), records_.end(), [](const auto& entry) {
+    return entry.second.view.info.state == CallState::kEnded;
+  });
+}
+
+void CallDesk::Forget() {
+  if (order_.size() < kEndedKept) return;
+  const auto oldest = std::find_if(order_.begin(), order_.end(), [this](const session::CallId& id) {
+    return records_.at(id).view.info.state == CallState::kEnded;
+  });
+  if (oldest == order_.end()) return;
+  records_.erase(*oldest);
+  order_.erase(oldest);
+}
+
+}  // namespace p2pd::node

@@ -1,0 +1,163 @@
+// CallDesk: what a call is to its user, from an e-mail address to its end. It finds the person
+// through presence, dials through session::Calls, decides whether an incoming call may ring, and
+// tells the media thread what to do.
+//
+// Rules: a call has its id before anybody was found, so a client can follow it from the first
+// moment. Media starts when the call is accepted, not before. Unknown callers ring at most
+// kRingsPerMinute times a minute each. Threads: one owner (core). Limits: session::CallOptions for
+// calls; kCallersRemembered for ring limits.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "libcore/base/counters.h"
+#include "libcore/base/rng.h"
+#include "libcore/base/time.h"
+#include "libcore/base/token_bucket.h"
+#include "libcore/media/call_media.h"
+#include "libcore/media/negotiation.h"
+#include "libcore/net/endpoint.h"
+#include "libcore/node/event_log.h"
+#include "libcore/pki/chain.h"
+#include "libcore/presence/presence.h"
+#include "libcore/session/calls.h"
+#include "libcore/session/session.h"
+
+namespace p2pd::node {
+
+// A call as the API shows it.
+struct CallView {
+  session::CallInfo info;
+  std::string identity_email;
+  absl::Time created;
+  std::optional<absl::Time> accepted;
+  std::optional<absl::Time> ended;
+  std::vector<presence::JourneyStep> steps;
+  std::optional<media::CallStats> media;  // as last reported
+  bool muted = false;
+  bool voice_both_ways = false;  // audio was sent and decoded
+  // Why it ended before a session could say so: resolving failed.
+  absl::Status resolve_status;
+  bool contact_key_changed = false;
+  bool incompatible = false;    // no codec in common after all
+  std::string key_fingerprint;  // 16 hex digits, equal on both sides; empty before media starts
+  pki::ChainFault fault = pki::ChainFault::kNone;
+};
+
+// What the media thread is to do. MediaStart: keys, SSRCs, remote endpoint; sources and sinks are
+// the daemon's.
+struct MediaStart {
+  session::CallId call;
+  media::CallMediaConfig
+      config;  // keys, ssrcs, remote endpoint, codec; endpoints of audio are the daemon's
+};
+struct MediaRemote {
+  session::CallId call;
+  net::Endpoint remote;
+};
+struct MediaHold {
+  session::CallId call;
+  bool by_us = false;
+  bool by_peer = false;
+};
+struct MediaMute {
+  session::CallId call;
+  bool muted = false;
+};
+struct MediaStop {
+  session::CallId call;
+};
+using MediaCommand = std::variant<MediaStart, MediaRemote, MediaHold, MediaMute, MediaStop>;
+
+// What the media thread says.
+struct MediaReport {
+  session::CallId call;
+  std::optional<media::CallStats> stats;
+  bool first_audio = false;  // the first frame was decoded
+  bool source_finished = false;
+  bool stalled = false;
+};
+
+class CallDesk {
+ public:
+  static constexpr double kRingsPerMinute = 3;
+  static constexpr size_t kCallersRemembered = 1024;
+
+  struct Options {
+    bool ring_contacts_only = false;
+  };
+  struct Parts {
+    session::Sessions& sessions;
+    session::Calls& calls;
+    presence::Presence& presence;
+    EventLog& events;
+    const WallClock& wall;
+    Rng& rng;
+    Counters& counters;
+  };
+  CallDesk(const Options& options, const Parts& parts);
+
+  // See Node.
+  absl::StatusOr<session::CallId> Dial(Instant now, absl::string_view as, absl::string_view email);
+  absl::Status Accept(Instant now, const session::CallId& call);
+  absl::Status Reject(Instant now, const session::CallId& call);
+  absl::Status HangUp(Instant now, const session::CallId& call);
+  absl::Status Hold(Instant now, const session::CallId& call, bool hold);
+  absl::Status Mute(Instant now, const session::CallId& call, bool muted);
+  absl::Status SendDtmf(Instant now, const session::CallId& call, absl::string_view digits);
+  std::optional<CallView> Find(const session::CallId& call) const;
+  std::vector<CallView> List() const;
+
+  void HangUpAll(Instant now);
+  // No call is under way any more.
+  bool Idle() const;
+
+  // True when the operation was one of ours: the end of a Resolve.
+  bool OnPresence(Instant now, const presence::OperationDone& done);
+  void OnCallEvent(Instant now, const session::CallEvent& event);
+  void OnRemoteMoved(Instant now, const session::RemoteMoved& moved);
+  void OnMedia(Instant now, const MediaReport& report);
+  std::optional<MediaCommand> PollMedia();
+
+ private:
+  struct Record {
+    CallView view;
+    Instant dialled;
+    std::optional<presence::OperationId> resolving;
+    std::optional<session::CallId> wire;  // id in session::Calls
+    std::optional<media::Offer> offer;    // outgoing
+    std::optional<media::Answer> answer;  // incoming
+    bool media_started = false;
+    bool first_audio = false;
+  };
+  Record* FindRecord(const session::CallId& call);
+  const Record* FindRecord(const session::CallId& call) const;
+  Record* FindByWire(const session::CallId& wire);
+  absl::StatusOr<session::CallId> WireOf(const session::CallId& call) const;
+  void Changed(Instant now, Record& record, absl::string_view what);
+  void AddStep(Instant now, Record& record, presence::JourneyStep::Kind kind, std::string detail);
+  void EndUnresolved(Instant now, Record& record, absl::Status status, pki::ChainFault fault);
+  void OnOffered(Instant now, const session::CallId& wire);
+  void OnChanged(Instant now, const session::CallId& wire);
+  void StartMedia(Instant now, Record& record);
+  bool MayRing(Instant now, const session::CallInfo& info);
+  void Forget();
+
+  Options options_;
+  Parts parts_;
+  std::map<session::CallId, Record> records_;
+  std::deque<session::CallId> order_;  // oldest first
+  std::map<pki::KeyHash, TokenBucket> rings_;
+  std::deque<MediaCommand> media_;
+};
+
+}  // namespace p2pd::node
