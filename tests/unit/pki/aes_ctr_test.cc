@@ -14,7 +14,7 @@ TEST(AesCtr, Rfc3711AppendixB2) {
   const std::array<uint8_t, 16> counter = {0xF0, 0xF1, 0xF2, 0xF3, 0xF4, 0xF5, 0xF6, 0xF7,
                                            0xF8, 0xF9, 0xFA, 0xFB, 0xFC, 0xFD, 0x00, 0x00};
   const SecretBytes stream = AesCtrKeystream(key, counter, 48);
-  EXPECT_EQ(HexEncode(stream.view()),
+  EXPECT_EQ(Hex(stream.view()),
             "e03ead0935c95e80e166b16dd92b4eb4"
             "d23513162b02d0f72a43a2fe4a5f97ab"
             "41e95b3bb0a2e8dd477901e4fca894c0");
