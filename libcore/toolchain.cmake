@@ -39,6 +39,14 @@ else()
   add_link_options(-Wl,-z,relro,-z,now)
 endif()
 
+# Coverage for libFuzzer; the fuzz targets themselves bring its main().
+if(P2PD_FUZZ)
+  if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    message(FATAL_ERROR "P2PD_FUZZ needs clang: use the preset fuzz")
+  endif()
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
 # Warnings of our own code; generated code and system headers do without.
 set(P2PD_WARNINGS -Wall -Wextra -Wconversion -Wshadow -Wnon-virtual-dtor -Wold-style-cast)
 if(P2PD_WERROR)

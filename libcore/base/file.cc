@@ -4,13 +4,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <limits>
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
+#include "libcore/base/check.h"
 #include "libcore/base/status.h"
 
 namespace p2pd {
@@ -67,18 +70,26 @@ absl::StatusOr<Bytes> ReadFile(const std::string& path, size_t max_bytes, FileMo
     return absl::FailedPreconditionError(
         absl::StrCat(path, " holds a secret but others may read it: run chmod 600 ", path));
   }
-  Bytes content;
-  uint8_t buffer[16384];
+  // Read in place, so that a secret leaves no second copy; the size that the file system names is a
+  // hint only (a pipe has none), and one byte more shows the end or the excess.
+  constexpr size_t kChunk = 16384;
+  P2PD_CHECK(max_bytes < std::numeric_limits<size_t>::max());
+  Bytes content(std::min(static_cast<size_t>(info.st_size), max_bytes) + 1);
+  size_t size = 0;
   while (true) {
-    const ssize_t got = read(fd.get(), buffer, sizeof buffer);
+    if (size == content.size()) content.resize(std::min(size + kChunk, max_bytes + 1));
+    const ssize_t got = read(fd.get(), content.data() + size, content.size() - size);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return FileError(errno, "read", path);
-    if (got == 0) return content;
-    if (content.size() + static_cast<size_t>(got) > max_bytes) {
+    size += static_cast<size_t>(got);
+    if (size > max_bytes) {
       return absl::ResourceExhaustedError(
           absl::StrCat(path, " is larger than the ", max_bytes, " bytes that are read"));
     }
-    Append(content, ByteView(buffer, static_cast<size_t>(got)));
+    if (got == 0) {
+      content.resize(size);
+      return content;
+    }
   }
 }
 
@@ -111,9 +122,11 @@ absl::Status MakeFolder(const std::string& path) {
   if (std::filesystem::is_directory(path, error)) return absl::OkStatus();
   const std::string parent = std::filesystem::path(path).parent_path().string();
   if (!parent.empty() && parent != path) P2PD_RETURN_IF_ERROR(MakeFolder(parent));
-  if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
-    return FileError(errno, "make folder", path);
-  return absl::OkStatus();
+  if (mkdir(path.c_str(), 0700) == 0) return SyncFolder(parent.empty() ? "." : parent);
+  if (errno != EEXIST) return FileError(errno, "make folder", path);
+  // Somebody was faster, or a file has the name.
+  if (std::filesystem::is_directory(path, error)) return absl::OkStatus();
+  return FileError(ENOTDIR, "make folder", path);
 }
 
 }  // namespace p2pd

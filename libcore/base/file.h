@@ -23,7 +23,8 @@ absl::StatusOr<Bytes> ReadFile(const std::string& path, size_t max_bytes,
 // Writes beside `path`, syncs, renames over it, syncs the folder.
 absl::Status WriteFileAtomically(const std::string& path, ByteView content, FileMode mode);
 
-// Makes the folder and its parents with mode 0700 where missing.
+// Makes the folder and its parents with mode 0700 where missing. FailedPrecondition when something
+// else has the name.
 absl::Status MakeFolder(const std::string& path);
 
 // ErrnoToStatus with the path and the action in front: "cannot open /x: No such file or directory".

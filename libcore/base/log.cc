@@ -1,7 +1,10 @@
 #include "libcore/base/log.h"
 
 #include <memory>
+#include <string>
 
+#include "libcore/base/bytes.h"
+#include "libcore/base/hex.h"
 #include "spdlog/sinks/stdout_sinks.h"
 #include "spdlog/spdlog.h"
 
@@ -30,12 +33,26 @@ spdlog::logger& Logger() {
   // Never destroyed: threads may log while statics go.
   static spdlog::logger& logger = *[] {
     auto* made = new spdlog::logger("p2pd", std::make_shared<spdlog::sinks::stderr_sink_mt>());
-    made->set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
+    made->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
     made->set_level(spdlog::level::info);
     made->flush_on(spdlog::level::info);
     return made;
   }();
   return logger;
+}
+
+std::string Printable(absl::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (const char c : text) {
+    const auto byte = static_cast<uint8_t>(c);
+    if (byte >= 0x20 && byte != 0x7f) {
+      out.push_back(c);
+    } else {
+      absl::StrAppend(&out, "\\x", Hex(ByteView(&byte, 1)));
+    }
+  }
+  return out;
 }
 
 }  // namespace
@@ -56,7 +73,7 @@ bool LogEnabled(LogLevel level) { return Logger().should_log(ToSpdlog(level)); }
 
 void LogLine(LogLevel level, absl::string_view category, absl::string_view text) {
   Logger().log(ToSpdlog(level), "{}: {}", fmt::string_view(category.data(), category.size()),
-               fmt::string_view(text.data(), text.size()));
+               Printable(text));
 }
 
 }  // namespace p2pd

@@ -1,7 +1,8 @@
 // Logging. Levels: error, we are broken; warn, the operator must act; info, rare state changes;
 // debug and trace, per event, off by default. Nothing that a stranger can cause logs above debug.
 // Keys, tokens, passphrases and the text of messages are never logged. Lines go to standard error,
-// where journald picks them up.
+// where journald picks them up, with the time in UTC. Control characters in the text are shown as
+// \xNN, so that a name that somebody chose cannot forge a second line or talk to a terminal.
 //
 // Threads: any.
 #pragma once

@@ -7,11 +7,19 @@
 #include "libcore/base/check.h"
 
 namespace p2pd {
+namespace {
+
+// Between the machine's order and little-endian; its own inverse.
+uint64_t LittleEndian(uint64_t value) {
+  return std::endian::native == std::endian::little ? value : __builtin_bswap64(value);
+}
+
+}  // namespace
 
 uint64_t Rng::Next() {
   uint64_t value = 0;
   Fill(MutableByteView(reinterpret_cast<uint8_t*>(&value), sizeof value));
-  return value;
+  return LittleEndian(value);
 }
 
 uint64_t Rng::Below(uint64_t bound) {
@@ -51,7 +59,7 @@ uint64_t SeededRng::Step() {
 
 void SeededRng::Fill(MutableByteView out) {
   for (size_t i = 0; i < out.size(); i += sizeof(uint64_t)) {
-    const uint64_t word = Step();
+    const uint64_t word = LittleEndian(Step());
     std::memcpy(out.data() + i, &word, std::min(sizeof word, out.size() - i));
   }
 }

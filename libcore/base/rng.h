@@ -15,12 +15,13 @@ class Rng {
   virtual ~Rng() = default;
   virtual void Fill(MutableByteView out) = 0;
 
+  // The next 8 bytes of Fill, little-endian on every machine.
   uint64_t Next();
   // Uniform in [0, bound); bound > 0.
   uint64_t Below(uint64_t bound);
   // Uniform in [0, 1).
   double Unit();
-  // Uniform in [mean/2, 3·mean/2): the ±50 % jitter of every periodic timer (Rhea et al. 2004 use
+  // Uniform in [mean/2, 3·mean/2]: the ±50 % jitter of every periodic timer (Rhea et al. 2004 use
   // the same).
   absl::Duration Jitter(absl::Duration mean);
   template <class FixedT>

@@ -2,8 +2,9 @@
 // gives it a folder, the simulator a map that can be torn by a crash.
 //
 // Rules: a Write that returned OK is still there after kill -9; a failed one left the old blob.
-// Names are slash-separated words of [A-Za-z0-9._@-], never starting with a dot, so that no name
-// leaves the folder.
+// Names are slash-separated words of [A-Za-z0-9._@-], at most 200 characters each and 255 in all,
+// never starting with a dot, so that no name leaves the folder, and never ending in ".new", which
+// is how a half-written blob is called. Any other name is InvalidArgument.
 #pragma once
 
 #include <map>

@@ -13,22 +13,25 @@
 namespace p2pd {
 
 // Nanoseconds since an epoch that the owner of the clock chose; only differences mean anything.
+// Sums saturate at Min() and Max(), so that 'never' does not wrap into the past.
 class Instant {
  public:
   constexpr Instant() = default;
   static constexpr Instant FromNanos(int64_t nanos) { return Instant(nanos); }
+  static constexpr Instant Min() { return Instant(std::numeric_limits<int64_t>::min()); }
   static constexpr Instant Max() { return Instant(std::numeric_limits<int64_t>::max()); }
   constexpr int64_t nanos() const { return nanos_; }
 
   friend constexpr auto operator<=>(const Instant&, const Instant&) = default;
+  // A Duration is wider than 64 bits of nanoseconds, and its conversion saturates.
   friend Instant operator+(Instant t, absl::Duration d) {
-    return Instant(t.nanos_ + absl::ToInt64Nanoseconds(d));
+    return Instant(absl::ToInt64Nanoseconds(absl::Nanoseconds(t.nanos_) + d));
   }
   friend Instant operator-(Instant t, absl::Duration d) {
-    return Instant(t.nanos_ - absl::ToInt64Nanoseconds(d));
+    return Instant(absl::ToInt64Nanoseconds(absl::Nanoseconds(t.nanos_) - d));
   }
   friend absl::Duration operator-(Instant a, Instant b) {
-    return absl::Nanoseconds(a.nanos_ - b.nanos_);
+    return absl::Nanoseconds(a.nanos_) - absl::Nanoseconds(b.nanos_);
   }
 
  private:

@@ -27,6 +27,7 @@ void TokenBucket::Force(Instant now, double amount) {
 Instant TokenBucket::WhenAvailable(Instant now, double amount) {
   Refill(now);
   if (level_ >= amount) return now;
+  if (amount > burst_) return Instant::Max();
   // Rounded up by a nanosecond so that the taker who comes then finds enough.
   return now + absl::Seconds((amount - level_) / rate_) + absl::Nanoseconds(1);
 }

@@ -14,7 +14,8 @@ class TokenBucket {
   bool TryTake(Instant now, double amount);
   // Takes `amount` in any case; the level may go below zero and must be paid back first.
   void Force(Instant now, double amount);
-  // When `amount` will be there, provided nothing else is taken.
+  // When `amount` will be there, provided nothing else is taken; Instant::Max() for more than the
+  // burst, which never will.
   Instant WhenAvailable(Instant now, double amount);
   double level(Instant now);
 

@@ -2,9 +2,8 @@
 // 9443.
 //
 //      0..3    STUN (RFC 8489)               128..191  RTP and RTCP (RFC 3550, version 2)
-//     20..63   DTLS (RFC 9147)               192..199  overlay datagrams (ours)
-//     64..79   TURN channel (RFC 8656)       200..207  session datagrams: hello, ack, signalling
-//     (ours)
+//     20..63   DTLS (RFC 9147)               192..199  overlay, ours
+//     64..79   TURN channel (RFC 8656)       200..207  session, ours: hello, ack, signalling
 //
 // Everything else is dropped and counted.
 #pragma once

@@ -32,6 +32,8 @@ IpAddress IpAddress::V6(const std::array<uint8_t, 16>& bytes) {
 }
 
 std::optional<IpAddress> IpAddress::Parse(absl::string_view text) {
+  // inet_pton would stop at a NUL and take what stands before it.
+  if (text.find('\0') != absl::string_view::npos) return std::nullopt;
   const std::string terminated(text);
   std::array<uint8_t, 4> v4{};
   if (inet_pton(AF_INET, terminated.c_str(), v4.data()) == 1) return V4(v4);
