@@ -191,7 +191,7 @@ bool CallDesk::MayRing(Instant now, const CallInfo& info) {
 void CallDesk::OnOffered(Instant now, const session::CallId& wire) {
   const CallInfo* info = parts_.calls.Find(wire);
   if (info == nullptr) return;
-  if (records_.count(wire) != 0 || !MayRing(now, *info)) {
+  if (draining_ || records_.count(wire) != 0 || !MayRing(now, *info)) {
     parts_.calls.TurnAway(now, wire, session::EndReason::kRefusedByPolicy);
     return;
   }
@@ -385,6 +385,7 @@ std::vector<CallView> CallDesk::List() const {
 }
 
 void CallDesk::HangUpAll(Instant now) {
+  draining_ = true;
   for (const session::CallId& id : order_) (void)HangUp(now, id);
 }
 

@@ -57,8 +57,7 @@ struct CallView {
 // the daemon's.
 struct MediaStart {
   session::CallId call;
-  media::CallMediaConfig
-      config;  // keys, ssrcs, remote endpoint, codec; endpoints of audio are the daemon's
+  media::CallMediaConfig config;
 };
 struct MediaRemote {
   session::CallId call;
@@ -117,7 +116,9 @@ class CallDesk {
   std::optional<CallView> Find(const session::CallId& call) const;
   std::vector<CallView> List() const;
 
+  // Ends all calls and takes no new ones.
   void HangUpAll(Instant now);
+  bool draining() const { return draining_; }
   // No call is under way any more.
   bool Idle() const;
 
@@ -158,6 +159,7 @@ class CallDesk {
   std::deque<session::CallId> order_;  // oldest first
   std::map<pki::KeyHash, TokenBucket> rings_;
   std::deque<MediaCommand> media_;
+  bool draining_ = false;
 };
 
 }  // namespace p2pd::node

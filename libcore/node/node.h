@@ -73,7 +73,9 @@ class Node {
     Rng& rng;
     WallClock& wall;
   };
-  Node(const NodeOptions& options, const Parts& parts, Instant now);
+  // Loads or makes the node's keys. DataLoss when they are damaged; an error of the storage.
+  static absl::StatusOr<std::unique_ptr<Node>> Create(const NodeOptions& options,
+                                                      const Parts& parts, Instant now);
   ~Node();
 
   // Loads what an earlier run left and joins. DataLoss or FailedPrecondition name the blob that
@@ -84,7 +86,6 @@ class Node {
   bool Drained() const;
   // Addresses of the machine changed.
   void SetAddresses(Instant now, const std::vector<net::Endpoint>& addresses);
-  void SetMaintenanceRate(double bytes_per_second);
 
   void OnDatagram(Instant now, const net::Endpoint& from,
                   ByteView datagram);  // overlay and session kinds
@@ -115,6 +116,8 @@ class Node {
   absl::StatusOr<OperationId> ImportKey(Instant now, absl::string_view email, ByteView pem,
                                         const SecretBytes& passphrase);
   presence::Presence& presence();
+  // To be called after a use case on presence() directly, so that its events are handed round.
+  void Pump(Instant now);
 
   // --- calls ---
   // Returns at once; follow the call through events() and FindCall. FailedPrecondition when the
@@ -140,6 +143,7 @@ class Node {
 
  private:
   class Impl;
+  explicit Node(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
 
