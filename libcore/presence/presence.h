@@ -50,6 +50,12 @@ struct IdentityInfo {
   pki::DeviceId device;
   Availability shown = Availability::kOnline;  // what we show when logged in
   bool has_passphrase = false;
+  bool is_default = false;
+  std::string csr_pem;             // empty once a certificate is installed
+  store::Sequence state_sequence;  // of the state last acknowledged; 0 before
+  absl::Time state_expires = absl::InfinitePast();
+  int state_replicas = 0;  // copies that were acknowledged
+  std::string problem;     // why a log-in does not succeed, one sentence; empty otherwise
 };
 
 struct DeviceEntry {
@@ -59,6 +65,7 @@ struct DeviceEntry {
   bool this_device = false;
   bool revoked = false;
   absl::Time expires;
+  std::vector<net::Endpoint> addresses;
 };
 
 struct ContactInfo {
@@ -70,6 +77,14 @@ struct ContactInfo {
   // confirmation.
   bool key_changed = false;
   std::optional<pki::KeyHash> pinned;
+  // Whether a device proved by ack or lease that it is there now; else only a stored state says so.
+  bool verified = false;
+  absl::Time confirmed = absl::InfinitePast();  // when `availability` was last confirmed
+  std::optional<pki::CertificateChain> chain;   // the one that was verified
+  std::vector<DeviceEntry> devices;             // as far as known, at most 8
+  // Why nothing better is known, one of the names at OperationDone::problem; empty when all is
+  // well.
+  std::string problem;
 };
 
 // What resolving found, step by step: the journey that `call dial` and the demo show.
@@ -86,6 +101,8 @@ struct JourneyStep {
   Kind kind;
   absl::Duration since_start;
   std::string detail;
+  int hops = 0;         // overlay hops, where there are any
+  std::string address;  // "ADDR:PORT" of the node or machine concerned, or empty
 };
 
 struct Resolved {
@@ -94,6 +111,8 @@ struct Resolved {
   std::vector<session::RemoteDevice> devices;  // online, away or busy ones; newest sequence each
   Availability availability = Availability::kUnknown;
   std::vector<JourneyStep> steps;
+  // The certificate's key is not the one pinned: nothing may ring.
+  bool key_changed = false;
 };
 
 struct OperationIdTag;
@@ -108,6 +127,11 @@ struct OperationDone {
   std::optional<Resolved> resolved;
   Availability availability = Availability::kUnknown;
   std::vector<DeviceEntry> devices;
+  // Stable reason for the API, empty when all is well: CERTIFICATE_NOT_FOUND, a ChainFaultName,
+  // KEY_CHANGED, STATE_NOT_FOUND, STATE_FORGED, STATE_OLD, NOT_ACKNOWLEDGED, DEVICE_REVOKED,
+  // DEVICE_UNKNOWN, IDENTITY_UNKNOWN, IDENTITY_LOCKED, IDENTITY_WITHOUT_CERTIFICATE, NOT_LOGGED_IN,
+  // CRL_MALFORMED, CRL_WRONG_SIGNATURE, CRL_EXPIRED, EMAIL_INVALID, TOO_MANY, LOOKUP_FAILED.
+  std::string problem;
 };
 struct IdentityChanged {
   std::string email;
@@ -125,7 +149,20 @@ struct PresenceOptions {
   absl::Duration lease = absl::Seconds(30);                 // pushed to watchers at a third of it
   absl::Duration environment_interval = absl::Minutes(30);  // stored at least so often
   std::string device_label;                                 // the host's name
+  bool strict_revocation = false;  // refuse a certificate of whose CA no CRL was ever seen
 };
+
+// Names of settings in the user environment that presence itself obeys.
+// Who gets an answer to a hello of purpose presence: "everybody" (the default: whoever has a
+// certificate that we trust may check whether we are logged in, but only contacts are sent leases)
+// or "contacts".
+inline constexpr absl::string_view kPresencePolicySetting = "presence.policy";
+
+// Limits; what is beyond them is RESOURCE_EXHAUSTED.
+inline constexpr size_t kMaxIdentities = 64;
+inline constexpr size_t kMaxContacts = 4096;  // and what fits one object of 64 KiB, about 700
+inline constexpr size_t kMaxDevices = 8;
+inline constexpr size_t kMaxRoots = 64;
 
 class Presence {
  public:
@@ -154,12 +191,18 @@ class Presence {
   // PEM (certificate and chain, maybe a key) or PKCS#12. The certificate must fit a key that we
   // have or that comes with it, and lead to a root: one in the file, or a trusted one. Returns the
   // identity.
-  absl::StatusOr<IdentityInfo> InstallCertificate(Instant now, ByteView file,
-                                                  const SecretBytes& passphrase);
+  // A key that comes along is stored under `storage_passphrase`, or in the clear (mode 0600) when
+  // that is empty. InvalidArgument: no certificate or no chain; NotFound: nobody's key;
+  // PermissionDenied: wrong passphrase; AlreadyExists: the address has another key here;
+  // FailedPrecondition: expired or wrong e-mail.
+  absl::StatusOr<IdentityInfo> InstallCertificate(
+      Instant now, ByteView file, const SecretBytes& passphrase,
+      const SecretBytes& storage_passphrase = SecretBytes());
   // A key alone (PEM): the certificate is fetched from the overlay by `email`. OperationDone
   // follows.
   absl::StatusOr<OperationId> ImportKey(Instant now, absl::string_view email, ByteView pem,
-                                        const SecretBytes& passphrase);
+                                        const SecretBytes& passphrase,
+                                        const SecretBytes& storage_passphrase = SecretBytes());
   // PKCS#12 under `passphrase` (not empty).
   absl::StatusOr<SecretBytes> Export(absl::string_view email, const SecretBytes& passphrase) const;
   absl::Status Unlock(Instant now, absl::string_view email, const SecretBytes& passphrase);
@@ -192,6 +235,11 @@ class Presence {
   absl::Status RemoveContact(Instant now, absl::string_view as, absl::string_view email);
   std::vector<ContactInfo> Contacts(absl::string_view as) const;
   bool IsContact(absl::string_view as, absl::string_view email) const;
+  // Named settings of the user environment; they travel to the user's other devices. Empty when
+  // not set. At most 64, names of 64 bytes, values of 1,024.
+  std::string Setting(absl::string_view as, absl::string_view name) const;
+  absl::Status SetSetting(Instant now, absl::string_view as, absl::string_view name,
+                          absl::string_view value);
 
   // --- finding people. ---
   // Certificate, verification, state: what a dial needs. `as` is whose eyes (pins) are used.
