@@ -21,6 +21,10 @@ Key EnvironmentKey(const pki::Ed25519Public& environment);  // h("env", p)
 Key RevocationKey(ByteView ca_spki);                        // h("crl", SPKI of the CA)
 Key ServiceKey(absl::string_view name);                     // h("name", name)
 
+// h(1 ‖ key): where authentication, state and device list objects stand a second time, so that who
+// owns the neighbourhood of one place does not own the object.
+Key SecondPlace(const Key& key);
+
 // KEY of p2pctl: 40 hex digits, `email:E` or `name:TEXT`.
 std::optional<Key> ParseKey(absl::string_view text);
 

@@ -2,6 +2,7 @@
 // maker below, so whatever takes an Object need not ask again.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -24,6 +25,20 @@ using Sequence = Strong<SequenceTag, uint64_t>;
 
 // Longest encoded object.
 inline constexpr size_t kMaxObject = 64 * 1024;
+// How far ahead an object may expire, by kind (design §4). A storing node allows kClockSlack on top,
+// since clocks differ.
+inline constexpr absl::Duration kClockSlack = absl::Minutes(2);
+inline constexpr absl::Duration kMinOnlineLife = absl::Seconds(30);
+inline constexpr absl::Duration kMaxOnlineLife = absl::Minutes(10);
+inline constexpr absl::Duration kMaxOfflineLife = absl::Hours(24 * 90);
+inline constexpr absl::Duration kMaxAuthenticationLife = absl::Hours(24 * 400);
+inline constexpr absl::Duration kMaxEnvironmentLife = absl::Hours(24 * 90);
+inline constexpr absl::Duration kMaxDeviceListLife = absl::Hours(24 * 90);
+inline constexpr absl::Duration kMaxRevocationLife = absl::Hours(24 * 400);
+inline constexpr absl::Duration kMaxServiceLife = absl::Hours(24 * 7);
+inline constexpr absl::Duration kMaxRawLife = absl::Hours(24 * 7);
+
+struct ObjectBodies;  // object_judge.h
 
 class Object {
  public:
@@ -31,15 +46,18 @@ class Object {
   const Key& key() const { return key_; }
   // Tells values under one key and kind apart: the root's fingerprint and the leaf's key for
   // authentication, the device id for user state, the node id for service records, SHA-256 of the
-  // data for raw, empty for the others. A newer object of the same slot replaces the older.
+  // data followed by the secret's hash for raw and its removal, empty for the others. A newer object
+  // of the same slot replaces the older.
   const Bytes& slot() const { return slot_; }
-  // Which of two of the same slot is newer: sequence, device-list number, CRL number, not-before of
-  // a certificate.
+  // Which of two of the same slot is newer: sequence, device-list number, CRL number; not-before of
+  // a certificate, then the expiry; the expiry of a raw value.
   Sequence sequence() const { return sequence_; }
   absl::Time expires() const { return expires_; }
   // The encoded StoredObject, as it travels.
   const Bytes& bytes() const { return bytes_; }
   const pki::Sha256Digest& digest() const { return digest_; }
+  // SHA-256 of the body alone: equal for two signatures over the same contents.
+  const pki::Sha256Digest& body_digest() const { return body_digest_; }
 
   // The decoded bodies; each checks that kind() fits.
   const wire::v1::UserStateBody& user_state() const;
@@ -51,10 +69,10 @@ class Object {
   const wire::v1::AuthenticationBody& authentication() const;
   const wire::v1::RevocationBody& revocation() const;
   const pki::DeviceInfo& device() const;  // user state: the verified device certificate
+  const wire::v1::RemovalBody& removal() const;
 
  private:
   friend class ObjectParser;
-  struct Bodies;
   ObjectKind kind_{};
   Key key_;
   Bytes slot_;
@@ -62,7 +80,8 @@ class Object {
   absl::Time expires_;
   Bytes bytes_;
   pki::Sha256Digest digest_;
-  std::shared_ptr<const Bodies> bodies_;  // owners: the copies of this value; immutable
+  pki::Sha256Digest body_digest_;
+  std::shared_ptr<const ObjectBodies> bodies_;  // owners: the copies of this value; immutable
 };
 
 // Why bytes are no valid object: the names of the drop counters "store.invalid_…" and of
@@ -89,6 +108,13 @@ struct Judgement {
 // As a storing node judges: with what the object carries and the time, nothing else.
 Judgement Validate(ByteView encoded, absl::Time now);
 
+// True for the kinds that stand at SecondPlace(key) too.
+bool HasSecondPlace(ObjectKind kind);
+// True for the kinds of which any copy that verifies is as good as another.
+bool IsImmutable(ObjectKind kind);
+// "authentication", "user-state", … as p2pctl and p2pd-verify print them.
+absl::string_view ObjectKindName(ObjectKind kind);
+
 // Makers, for owners. Each validates what it made; InvalidArgument if a limit is broken.
 absl::StatusOr<Object> MakeAuthentication(const pki::UserKey& key,
                                           const pki::CertificateChain& chain,
@@ -105,6 +131,9 @@ absl::StatusOr<Object> MakeService(const overlay::NodeKeys& node, const wire::v1
                                    absl::Time now);
 absl::StatusOr<Object> MakeRaw(const Key& key, ByteView data, ByteView secret_hash,
                                absl::Time expires, absl::Time now);
+// Takes back the raw value under `key` with this data digest; `secret` has 1..64 bytes.
+absl::StatusOr<Object> MakeRemoval(const Key& key, const pki::Sha256Digest& data_digest,
+                                   ByteView secret, absl::Time expires, absl::Time now);
 absl::StatusOr<Object> MakeDeviceList(const pki::UserKey& key, const wire::v1::DeviceListBody& body,
                                       absl::Time now);
 
