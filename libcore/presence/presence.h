@@ -26,6 +26,7 @@
 #include "libcore/base/strong.h"
 #include "libcore/base/time.h"
 #include "libcore/pki/chain.h"
+#include "libcore/presence/limits.h"
 #include "libcore/session/session.h"
 #include "libcore/store/store.h"
 
@@ -157,12 +158,6 @@ struct PresenceOptions {
 // certificate that we trust may check whether we are logged in, but only contacts are sent leases)
 // or "contacts".
 inline constexpr absl::string_view kPresencePolicySetting = "presence.policy";
-
-// Limits; what is beyond them is RESOURCE_EXHAUSTED.
-inline constexpr size_t kMaxIdentities = 64;
-inline constexpr size_t kMaxContacts = 4096;  // and what fits one object of 64 KiB, about 700
-inline constexpr size_t kMaxDevices = 8;
-inline constexpr size_t kMaxRoots = 64;
 
 class Presence {
  public:
