@@ -29,8 +29,16 @@ TickLoop::TickLoop(const std::string& thread_name, absl::Duration period,
 }
 
 TickLoop::~TickLoop() {
-  stop_.store(true, std::memory_order_relaxed);
+  {
+    const absl::MutexLock lock(&mutex_);
+    stop_ = true;
+  }
   thread_.reset();
+}
+
+void TickLoop::SetActive(bool active) {
+  const absl::MutexLock lock(&mutex_);
+  active_ = active;
 }
 
 TickStats TickLoop::stats() const {
@@ -41,21 +49,33 @@ TickStats TickLoop::stats() const {
   return out;
 }
 
+bool TickLoop::WaitUntilActive() {
+  const absl::MutexLock lock(&mutex_);
+  const auto called = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stop_ || active_; };
+  mutex_.Await(absl::Condition(&called));
+  return !stop_;
+}
+
 void TickLoop::Run() {
-  Instant due = MonotonicNow() + period_;
-  while (!stop_.load(std::memory_order_relaxed)) {
-    SleepUntil(due);
-    if (stop_.load(std::memory_order_relaxed)) break;
-    const absl::Duration late = MonotonicNow() - due;
-    Count(late);
-    const absl::Duration tolerated = period_ * kMaxCatchUp;
-    if (late > tolerated) {
-      const int64_t skipped = (late - tolerated) / period_;
-      skipped_.fetch_add(static_cast<uint64_t>(skipped), std::memory_order_relaxed);
-      due = due + period_ * skipped;
+  while (WaitUntilActive()) {
+    Instant due = MonotonicNow() + period_;
+    while (true) {
+      SleepUntil(due);
+      {
+        const absl::MutexLock lock(&mutex_);
+        if (stop_ || !active_) break;
+      }
+      const absl::Duration late = MonotonicNow() - due;
+      Count(late);
+      const absl::Duration tolerated = period_ * kMaxCatchUp;
+      if (late > tolerated) {
+        const int64_t skipped = (late - tolerated) / period_;
+        skipped_.fetch_add(static_cast<uint64_t>(skipped), std::memory_order_relaxed);
+        due = due + period_ * skipped;
+      }
+      on_tick_(due);
+      due = due + period_;
     }
-    on_tick_(due);
-    due = due + period_;
   }
 }
 

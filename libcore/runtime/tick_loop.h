@@ -13,7 +13,9 @@
 #include <memory>
 #include <string>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "libcore/base/time.h"
 #include "libcore/runtime/thread.h"
@@ -40,15 +42,22 @@ class TickLoop {
   // Lets a running tick end, then joins.
   ~TickLoop();
 
+  // Starts or rests the beat; ticks of the time at rest are not made up for. When it rests, a tick
+  // that runs may still end after this returns.
+  void SetActive(bool active) ABSL_LOCKS_EXCLUDED(mutex_);
   TickStats stats() const;
 
  private:
   void Run();
   void Count(absl::Duration late);
+  // False when the loop is to end.
+  bool WaitUntilActive() ABSL_LOCKS_EXCLUDED(mutex_);
 
   const absl::Duration period_;
   absl::AnyInvocable<void(Instant)> on_tick_;
-  std::atomic<bool> stop_{false};
+  absl::Mutex mutex_;
+  bool stop_ ABSL_GUARDED_BY(mutex_) = false;
+  bool active_ ABSL_GUARDED_BY(mutex_) = false;
   std::array<std::atomic<uint64_t>, TickStats::kBoundsMicros.size() + 1> late_{};
   std::atomic<uint64_t> ticks_{0};
   std::atomic<uint64_t> skipped_{0};

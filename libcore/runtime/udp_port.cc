@@ -14,6 +14,7 @@
 #include "libcore/base/log.h"
 #include "libcore/base/status.h"
 #include "libcore/runtime/clock.h"
+#include "libcore/runtime/socket_address.h"
 
 namespace p2pd::runtime {
 namespace {
@@ -24,54 +25,6 @@ constexpr size_t kBatch = 32;
 constexpr int kBatchesPerTurn = 8;
 // 100 ms of 80 Mbit/s; the kernel caps it at net.core.rmem_max.
 constexpr int kSocketBuffer = 1 << 20;
-
-struct SocketAddress {
-  sockaddr_storage storage{};
-  socklen_t size = 0;
-};
-
-SocketAddress ToSockaddr(const net::Endpoint& endpoint, bool v6) {
-  SocketAddress out;
-  const ByteView bytes = endpoint.address.bytes();
-  if (!v6) {
-    sockaddr_in v4{};
-    v4.sin_family = AF_INET;
-    v4.sin_port = htons(endpoint.port);
-    memcpy(&v4.sin_addr, bytes.data(), sizeof(v4.sin_addr));
-    memcpy(&out.storage, &v4, sizeof(v4));
-    out.size = sizeof(v4);
-    return out;
-  }
-  sockaddr_in6 address{};
-  address.sin6_family = AF_INET6;
-  address.sin6_port = htons(endpoint.port);
-  if (endpoint.address.is_v4()) {
-    // RFC 4291 §2.5.5.2
-    address.sin6_addr.s6_addr[10] = 0xff;
-    address.sin6_addr.s6_addr[11] = 0xff;
-    memcpy(&address.sin6_addr.s6_addr[12], bytes.data(), 4);
-  } else {
-    memcpy(&address.sin6_addr, bytes.data(), sizeof(address.sin6_addr));
-  }
-  memcpy(&out.storage, &address, sizeof(address));
-  out.size = sizeof(address);
-  return out;
-}
-
-net::Endpoint FromSockaddr(const sockaddr_storage& storage) {
-  if (storage.ss_family == AF_INET) {
-    sockaddr_in v4{};
-    memcpy(&v4, &storage, sizeof(v4));
-    std::array<uint8_t, 4> bytes{};
-    memcpy(bytes.data(), &v4.sin_addr, bytes.size());
-    return {.address = net::IpAddress::V4(bytes), .port = ntohs(v4.sin_port)};
-  }
-  sockaddr_in6 v6{};
-  memcpy(&v6, &storage, sizeof(v6));
-  std::array<uint8_t, 16> bytes{};
-  memcpy(bytes.data(), &v6.sin6_addr, bytes.size());
-  return {.address = net::IpAddress::V6(bytes), .port = ntohs(v6.sin6_port)};
-}
 
 absl::Status ListenError(const net::Endpoint& bind, int error) {
   absl::string_view advice;
@@ -125,15 +78,12 @@ absl::StatusOr<std::unique_ptr<UdpPort>> UdpPort::Open(Loop& loop, const net::En
   if (fd < 0) return ListenError(bind, errno);
   Configure(fd, v6);
   const SocketAddress address = ToSockaddr(wanted, v6);
-  if (::bind(fd, reinterpret_cast<const sockaddr*>(&address.storage), address.size) != 0) {
+  if (::bind(fd, address.get(), address.size) != 0) {
     const int error = errno;
     close(fd);
     return ListenError(bind, error);
   }
-  SocketAddress bound;
-  bound.size = sizeof(bound.storage);
-  getsockname(fd, reinterpret_cast<sockaddr*>(&bound.storage), &bound.size);
-  net::Endpoint local = FromSockaddr(bound.storage);
+  net::Endpoint local = BoundTo(fd);
   if (v6 && wanted.address.IsUnspecified()) local.address = wanted.address;
   std::unique_ptr<UdpPort> port(new UdpPort(fd, v6, local, std::move(on_batch)));
   port->watch_ = std::make_unique<ReadWatch>(loop, fd, [raw = port.get()] { raw->OnReadable(); });
@@ -160,8 +110,7 @@ bool UdpPort::Send(const net::Endpoint& to, ByteView datagram) {
   const SocketAddress address = ToSockaddr(to, v6_);
   ssize_t sent = -1;
   do {
-    sent = sendto(fd_, datagram.data(), datagram.size(), MSG_DONTWAIT,
-                  reinterpret_cast<const sockaddr*>(&address.storage), address.size);
+    sent = sendto(fd_, datagram.data(), datagram.size(), MSG_DONTWAIT, address.get(), address.size);
   } while (sent < 0 && errno == EINTR);
   if (sent < 0) {
     const bool full = errno == EAGAIN || errno == ENOBUFS;

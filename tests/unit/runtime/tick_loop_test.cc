@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <numeric>
 #include <vector>
 
@@ -23,6 +24,7 @@ TEST(TickLoop, TicksAreOnePeriodApartAndNeverEarly) {
       due.push_back(at);
       if (due.size() == 10) enough.Notify();
     });
+    loop.SetActive(true);
     enough.WaitForNotification();
     stats = loop.stats();
   }
@@ -58,11 +60,28 @@ TEST(TickLoop, MissedTicksBeyondTheCatchUpAreSkippedAndCounted) {
       after = at;
       enough.Notify();
     });
+    loop.SetActive(true);
     enough.WaitForNotification();
     stats = loop.stats();
   }
   EXPECT_GE(stats.skipped, 10u);
   EXPECT_GT(after - before, kPeriod * 10);
+}
+
+TEST(TickLoop, RestsUntilItIsCalledAndAgainAfterwards) {
+  std::atomic<int> ticks{0};
+  absl::Notification first;
+  TickLoop loop("p2pd-test", absl::Milliseconds(1), [&](Instant) {
+    if (++ticks == 1) first.Notify();
+  });
+  EXPECT_EQ(loop.stats().ticks, 0u);
+  loop.SetActive(true);
+  first.WaitForNotification();
+  loop.SetActive(false);
+}
+
+TEST(TickLoop, MayGoWithoutEverHavingTicked) {
+  TickLoop loop("p2pd-test", absl::Hours(1), [](Instant) { FAIL(); });
 }
 
 }  // namespace
