@@ -1,0 +1,25 @@
+// Endpoints as the kernel's socket addresses, for the sockets of this folder.
+#pragma once
+
+#include <sys/socket.h>
+
+#include "libcore/net/endpoint.h"
+
+namespace p2pd::runtime {
+
+struct SocketAddress {
+  sockaddr_storage storage{};
+  socklen_t size = 0;
+
+  const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
+};
+
+// For a socket of family AF_INET6 when `v6`, where an IPv4 address is written IPv4-mapped; else
+// AF_INET, for IPv4 addresses only.
+SocketAddress ToSockaddr(const net::Endpoint& endpoint, bool v6);
+// An IPv4-mapped address comes back as IPv4.
+net::Endpoint FromSockaddr(const sockaddr_storage& storage);
+// The address that `fd` is bound to.
+net::Endpoint BoundTo(int fd);
+
+}  // namespace p2pd::runtime
