@@ -49,6 +49,8 @@ struct GetDone {
   int hops = 0;                 // of the routed request
   int answers = 0;              // replicas that answered
   std::optional<overlay::NodeRecord> from;  // the node whose copy came first
+  int invalid = 0;   // values in the answers that did not validate: forged or damaged
+  int outdated = 0;  // valid ones older than `at_least`; both are not in `objects`
 };
 struct RemoveDone {
   OperationId id;
