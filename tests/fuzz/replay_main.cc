@@ -1,5 +1,6 @@
-// Replays a corpus through a fuzz target and then a bounded number of seeded mutations of it, without libFuzzer, so
-// that every tree (ASan above all) runs each parser on hostile input in a second or so.
+// Replays a corpus through a fuzz target and then a bounded number of seeded mutations of it,
+// without libFuzzer, so that every tree (ASan above all) runs each parser on hostile input in a
+// second or so.
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
@@ -33,7 +34,8 @@ p2pd::Bytes Mutate(p2pd::Rng& rng, const std::vector<p2pd::Bytes>& corpus) {
         input.resize(at);
         break;
       case 3:
-        input.insert(input.begin() + static_cast<std::ptrdiff_t>(at), static_cast<uint8_t>(rng.Next()));
+        input.insert(input.begin() + static_cast<std::ptrdiff_t>(at),
+                     static_cast<uint8_t>(rng.Next()));
         break;
       case 4: {
         const p2pd::Bytes& other = corpus[rng.Below(corpus.size())];
@@ -53,7 +55,8 @@ int main(int argc, char** argv) {
   std::vector<p2pd::Bytes> corpus = {{}};
   for (int i = 1; i < argc; ++i) {
     std::vector<std::filesystem::path> files;
-    for (const auto& entry : std::filesystem::directory_iterator(argv[i])) files.push_back(entry.path());
+    for (const auto& entry : std::filesystem::directory_iterator(argv[i]))
+      files.push_back(entry.path());
     std::sort(files.begin(), files.end());
     for (const auto& file : files) {
       const auto content = p2pd::ReadFile(file.string(), kMaxInput);
