@@ -67,8 +67,8 @@ struct CallMediaConfig {
 struct MediaEvent {
   enum class Kind {
     kFirstAudio,       // the first frame of the peer was decoded and given to the sink
-    kStalled,          // nothing authentic for kStallTime (also when nothing ever came)
-    kResumed,          // something authentic again after kStalled
+    kStalled,          // no authentic RTP for kStallTime (also when none ever came)
+    kResumed,          // authentic RTP again after kStalled
     kSourceExhausted,  // our source has ended; silence is sent from now on
     kRemoteBye,        // the peer's RTCP BYE
     kRemoteMoved,      // an authentic packet came from `from`
