@@ -1,0 +1,375 @@
+#include "clients/cli/command_line.h"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "CLI/CLI.hpp"
+#include "clients/cli/commands/commands.h"
+#include "clients/cli/completion.h"
+#include "clients/cli/session.h"
+
+namespace p2pd::cli {
+namespace {
+
+// What the flags of all commands fill in; one run uses a few of them.
+struct Flags {
+  clients::ConnectionOptions connection;
+  int timeout_seconds = 30;
+  std::string output = "table";
+  std::string as;
+
+  std::string email;
+  std::vector<std::string> emails;
+  std::string file;
+  std::string word;
+  std::string availability;
+  std::string key;
+  std::string digest;
+  std::string out;
+  bool yes = false;
+  bool stay = false;
+  bool passphrase = false;
+  bool passphrase_stdin = false;
+  CreateIdentityArgs create;
+  CaInitArgs ca_init;
+  CaIssueArgs ca_issue;
+  std::string ca_dir;
+  VoiceArgs voice;
+  OverlayPutArgs put;
+};
+
+using Action = std::function<ExitCode(Session&)>;
+
+// Collects commands: each leaf sets the action that runs after parsing.
+class Commands {
+ public:
+  Commands(CLI::App& app, Flags& flags) : app_(app), flags_(flags) {
+    AddNode();
+    AddAuthority();
+    AddIdentity();
+    AddTrust();
+    AddPresence();
+    AddContacts();
+    AddCalls();
+    AddOverlay();
+    AddCompletion();
+  }
+  const Action& action() const { return action_; }
+
+ private:
+  CLI::App* Group(const std::string& name, const std::string& help) {
+    CLI::App* group = app_.add_subcommand(name, help);
+    group->require_subcommand(1);
+    return group;
+  }
+  CLI::App* Leaf(CLI::App* parent, const std::string& name, const std::string& help,
+                 Action action) {
+    CLI::App* leaf = parent->add_subcommand(name, help);
+    leaf->callback([this, action = std::move(action)] { action_ = action; });
+    return leaf;
+  }
+  void AddVoice(CLI::App* leaf) {
+    leaf->add_option("--play", flags_.voice.play,
+                     "WAV file to send, any rate; ends the call when it has been played");
+    leaf->add_option("--record", flags_.voice.record,
+                     "WAV file to write what is heard to, 48 kHz mono");
+    leaf->add_option("--for", flags_.voice.duration,
+                     "hang up this long after the call was accepted, such as 10s");
+  }
+
+  void AddNode() {
+    Leaf(&app_, "status", "what the daemon is and does", [](Session& s) { return Status(s); });
+    CLI::App* shutdown =
+        Leaf(&app_, "shutdown", "end the daemon: calls are hung up, offline states written",
+             [this](Session& s) { return Shutdown(s, flags_.word); });
+    shutdown->add_option("--grace", flags_.word, "how long running calls may go on, such as 5s");
+    CLI::App* events = Leaf(&app_, "events", "follow what happens in the daemon",
+                            [this](Session& s) { return Events(s, flags_.word); });
+    events->add_option("--since", flags_.word,
+                       "resume token of an earlier run, as --output json shows it");
+  }
+
+  void AddAuthority() {
+    CLI::App* ca =
+        Group("ca", "a certificate authority in a folder (no daemon needed but for publish)");
+    CLI::App* init = Leaf(ca, "init", "make DIR/ca.pem and DIR/ca.key",
+                          [this](Session&) { return CaInit(flags_.ca_init); });
+    init->add_option("DIR", flags_.ca_init.dir, "new or empty folder")->required();
+    init->add_option("--name", flags_.ca_init.name, "the authority's name")->required();
+    init->add_option("--days", flags_.ca_init.days, "validity of the root in days")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 36500));
+    init->add_flag("--passphrase", flags_.ca_init.passphrase,
+                   "keep the key under a passphrase, which is asked for");
+    init->add_flag("--passphrase-stdin", flags_.ca_init.passphrase_stdin,
+                   "the same, read from standard input");
+    CLI::App* issue = Leaf(ca, "issue", "a certificate for a CSR",
+                           [this](Session&) { return CaIssue(flags_.ca_issue); });
+    issue->add_option("DIR", flags_.ca_issue.dir, "the authority's folder")->required();
+    issue->add_option("--csr", flags_.ca_issue.csr, "PEM or DER request")->required();
+    issue->add_option("--out", flags_.ca_issue.out, "PEM file for the certificate and its chain")
+        ->required();
+    issue->add_option("--days", flags_.ca_issue.days, "validity in days")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 3650));
+    issue->add_flag("--passphrase-stdin", flags_.ca_issue.passphrase_stdin,
+                    "passphrase of the key from standard input");
+    CLI::App* revoke =
+        Leaf(ca, "revoke", "revoke all certificates of an e-mail address; writes DIR/crl.pem",
+             [this](Session&) {
+               return CaRevoke(flags_.ca_dir, flags_.email, flags_.passphrase_stdin);
+             });
+    revoke->add_option("DIR", flags_.ca_dir, "the authority's folder")->required();
+    revoke->add_option("--email", flags_.email, "whose")->required();
+    revoke->add_flag("--passphrase-stdin", flags_.passphrase_stdin,
+                     "passphrase of the key from standard input");
+    CLI::App* publish = Leaf(ca, "publish", "put the signed CRL of DIR into the overlay",
+                             [this](Session& s) { return CaPublish(s, flags_.ca_dir); });
+    publish->add_option("DIR", flags_.ca_dir, "the authority's folder")->required();
+  }
+
+  void AddIdentity() {
+    CLI::App* identity = Group("identity", "who you are: keys and certificates");
+    CLI::App* create = Leaf(identity, "create", "make a key and a certificate request",
+                            [this](Session& s) { return IdentityCreate(s, flags_.create); });
+    create->add_option("--email", flags_.create.email, "your e-mail address")->required();
+    create->add_option("--name", flags_.create.name, "your name")->required();
+    create
+        ->add_option("--csr-out", flags_.create.csr_out,
+                     "file for the request (PEM), - for standard output")
+        ->required();
+    create->add_flag("--passphrase", flags_.create.passphrase,
+                     "keep the key under a passphrase, which is asked for");
+    create->add_flag("--passphrase-stdin", flags_.create.passphrase_stdin,
+                     "the same, read from standard input");
+    CLI::App* install =
+        Leaf(identity, "install", "install the certificate that an authority issued",
+             [this](Session& s) {
+               return IdentityInstall(s, {flags_.file, flags_.email, false, false});
+             });
+    install->add_option("FILE", flags_.file, "PEM: certificate and chain")->required();
+    install->add_option("--email", flags_.email,
+                        "which identity, where the certificate names several");
+    CLI::App* import =
+        Leaf(identity, "import",
+             "take an identity from a key file: PKCS#12, or PEM with or without certificate",
+             [this](Session& s) {
+               return IdentityImport(
+                   s, {flags_.file, flags_.email, flags_.passphrase, flags_.passphrase_stdin});
+             });
+    import->add_option("FILE", flags_.file, "key file")->required();
+    import->add_option("--email", flags_.email,
+                       "e-mail address, needed when the file holds a key alone");
+    import->add_flag("--passphrase", flags_.passphrase,
+                     "the file is under a passphrase, which is asked for");
+    import->add_flag("--passphrase-stdin", flags_.passphrase_stdin,
+                     "the same, read from standard input");
+    CLI::App* export_command = Leaf(
+        identity, "export", "write key and certificate to a PKCS#12 file under a new passphrase",
+        [this](Session& s) {
+          return IdentityExport(s, {flags_.file, flags_.email, true, flags_.passphrase_stdin});
+        });
+    export_command->add_option("FILE", flags_.file, "file to write, mode 0600")->required();
+    export_command->add_option("--email", flags_.email, "which identity; default the first");
+    export_command->add_flag("--passphrase-stdin", flags_.passphrase_stdin,
+                             "the passphrase from standard input");
+    Leaf(identity, "list", "all identities of this daemon",
+         [](Session& s) { return IdentityList(s); });
+    CLI::App* show = Leaf(identity, "show", "one identity",
+                          [this](Session& s) { return IdentityShow(s, flags_.email); });
+    show->add_option("EMAIL", flags_.email, "which; default the first");
+    CLI::App* remove =
+        Leaf(identity, "delete", "forget an identity and destroy its key here",
+             [this](Session& s) { return IdentityDelete(s, flags_.email, flags_.yes); });
+    remove->add_option("EMAIL", flags_.email, "which")->required();
+    remove->add_flag("--yes", flags_.yes, "yes, destroy the key");
+    CLI::App* unlock = Leaf(
+        identity, "unlock", "give the passphrase of a locked key",
+        [this](Session& s) { return IdentityUnlock(s, flags_.email, flags_.passphrase_stdin); });
+    unlock->add_option("EMAIL", flags_.email, "which; default the first");
+    unlock->add_flag("--passphrase-stdin", flags_.passphrase_stdin,
+                     "the passphrase from standard input");
+    CLI::App* device = Group("device", "the machines of an identity");
+    Leaf(device, "list", "all devices and what they show",
+         [](Session& s) { return DeviceList(s); });
+    CLI::App* revoke = Leaf(device, "revoke", "a device that was lost counts no more",
+                            [this](Session& s) { return DeviceRevoke(s, flags_.word); });
+    revoke->add_option("DEVICE", flags_.word, "32 hex digits")->required();
+  }
+
+  void AddTrust() {
+    CLI::App* trust = Group("trust", "which certificate authorities vouch for people");
+    CLI::App* add =
+        Leaf(trust, "add", "trust a root", [this](Session& s) { return TrustAdd(s, flags_.file); });
+    add->add_option("FILE", flags_.file, "PEM of a self-signed CA certificate")->required();
+    Leaf(trust, "list", "the trusted roots", [](Session& s) { return TrustList(s); });
+    CLI::App* remove = Leaf(trust, "remove", "trust a root no more",
+                            [this](Session& s) { return TrustRemove(s, flags_.word); });
+    remove->add_option("FINGERPRINT", flags_.word, "64 hex digits, or the first 8 and more")
+        ->required();
+  }
+
+  void AddPresence() {
+    CLI::App* login =
+        Leaf(&app_, "login", "log in: write your state, so that you are found",
+             [this](Session& s) { return Login(s, flags_.email, flags_.availability); });
+    login->add_option("EMAIL", flags_.email, "which identity; default the first");
+    login->add_option("--presence", flags_.availability, "available, away or busy");
+    CLI::App* logout = Leaf(&app_, "logout", "log out: write the offline state",
+                            [this](Session& s) { return Logout(s, flags_.email); });
+    logout->add_option("EMAIL", flags_.email, "which identity; default the first");
+    CLI::App* presence = Group("presence", "who is there");
+    CLI::App* get = Leaf(presence, "get", "whether somebody is there now, confirmed by a hello",
+                         [this](Session& s) { return PresenceGet(s, flags_.email); });
+    get->add_option("EMAIL", flags_.email, "who")->required();
+    CLI::App* watch = Leaf(presence, "watch", "follow the presence of contacts",
+                           [this](Session& s) { return PresenceWatch(s, flags_.emails); });
+    watch->add_option("EMAIL", flags_.emails, "which; default all contacts");
+    CLI::App* set = Leaf(presence, "set", "what you show",
+                         [this](Session& s) { return PresenceSet(s, flags_.word); });
+    set->add_option("PRESENCE", flags_.word, "available, away or busy")->required();
+  }
+
+  void AddContacts() {
+    CLI::App* contact = Group("contact", "the friend list");
+    CLI::App* add = Leaf(contact, "add", "add a contact",
+                         [this](Session& s) { return ContactAdd(s, flags_.email, flags_.word); });
+    add->add_option("EMAIL", flags_.email, "who")->required();
+    add->add_option("--name", flags_.word, "what you call this person");
+    Leaf(contact, "list", "all contacts with their presence",
+         [](Session& s) { return ContactList(s); });
+    CLI::App* show = Leaf(contact, "show", "one contact",
+                          [this](Session& s) { return ContactShow(s, flags_.email); });
+    show->add_option("EMAIL", flags_.email, "who")->required();
+    CLI::App* remove = Leaf(contact, "remove", "remove a contact",
+                            [this](Session& s) { return ContactRemove(s, flags_.email); });
+    remove->add_option("EMAIL", flags_.email, "who")->required();
+  }
+
+  void AddCalls() {
+    CLI::App* call = Group("call", "calls");
+    CLI::App* dial =
+        Leaf(call, "dial",
+             "call somebody; returns when the call has ended, 0 only if voice flowed both ways",
+             [this](Session& s) { return CallDial(s, flags_.email, flags_.voice); });
+    dial->add_option("EMAIL", flags_.email, "who")->required();
+    AddVoice(dial);
+    CLI::App* answer =
+        Leaf(call, "answer", "answer the call that rings, or the next one",
+             [this](Session& s) { return CallAnswer(s, flags_.word, flags_.stay, flags_.voice); });
+    answer->add_option("CALL", flags_.word, "which; returns when it ends");
+    answer->add_flag("--auto", flags_.stay, "stay and answer every call until interrupted");
+    AddVoice(answer);
+    Leaf(call, "list", "calls of the last hour", [](Session& s) { return CallList(s); });
+    OneCall(call, "show", "one call with its journey and figures",
+            [this](Session& s) { return CallShow(s, flags_.word); });
+    CLI::App* watch = Leaf(call, "watch", "follow calls",
+                           [this](Session& s) { return CallWatch(s, flags_.word); });
+    watch->add_option("CALL", flags_.word, "which; default all");
+    OneCall(call, "reject", "refuse a call that rings",
+            [this](Session& s) { return CallReject(s, flags_.word); });
+    OneCall(call, "hangup", "end a call",
+            [this](Session& s) { return CallHangUp(s, flags_.word); });
+    OneCall(call, "hold", "put the other side on hold",
+            [this](Session& s) { return CallHold(s, flags_.word); });
+    OneCall(call, "resume", "take the other side off hold",
+            [this](Session& s) { return CallResume(s, flags_.word); });
+    CLI::App* mute = OneCall(call, "mute", "send silence", [this](Session& s) {
+      return CallMute(s, flags_.word, flags_.out.empty() ? "on" : flags_.out);
+    });
+    mute->add_option("STATE", flags_.out, "on or off; default on");
+    CLI::App* dtmf = OneCall(call, "dtmf", "press keys", [this](Session& s) {
+      return CallDtmf(s, flags_.word, flags_.digest);
+    });
+    dtmf->add_option("DIGITS", flags_.digest, "0-9 * # A-D")->required();
+  }
+  CLI::App* OneCall(CLI::App* parent, const std::string& name, const std::string& help,
+                    Action action) {
+    CLI::App* leaf = Leaf(parent, name, help, std::move(action));
+    leaf->add_option("CALL", flags_.word, "which: the call's id or its first 4 digits and more")
+        ->required();
+    return leaf;
+  }
+
+  void AddOverlay() {
+    static constexpr char kKeyHelp[] = "40 hex digits, email:E or name:TEXT";
+    CLI::App* overlay = Group("overlay", "the ring underneath");
+    Leaf(overlay, "peers", "the nodes that this one knows",
+         [](Session& s) { return OverlayPeers(s); });
+    CLI::App* lookup = Leaf(overlay, "lookup", "which node is responsible for a key",
+                            [this](Session& s) { return OverlayLookup(s, flags_.key); });
+    CLI::App* put = Leaf(overlay, "put", "store a file under a key", [this](Session& s) {
+      flags_.put.key = flags_.key;
+      return OverlayPut(s, flags_.put);
+    });
+    CLI::App* get = Leaf(overlay, "get", "what is stored under a key",
+                         [this](Session& s) { return OverlayGet(s, flags_.key, flags_.out); });
+    CLI::App* remove = Leaf(overlay, "remove", "remove a value by its secret", [this](Session& s) {
+      return OverlayRemove(s, flags_.key, flags_.digest, flags_.file);
+    });
+    CLI::App* trace = Leaf(overlay, "trace", "the way of a request to a key",
+                           [this](Session& s) { return OverlayTrace(s, flags_.key); });
+    for (CLI::App* leaf : {lookup, put, get, remove, trace})
+      leaf->add_option("KEY", flags_.key, kKeyHelp)->required();
+    put->add_option("FILE", flags_.put.file, "at most 60 KiB, - for standard input")->required();
+    put->add_option("--ttl", flags_.put.ttl, "how long it stands, at most 7d; default 1h");
+    put->add_option("--secret-file", flags_.put.secret_file,
+                    "file with a secret that can remove it again");
+    get->add_option("--out", flags_.out, "file for the value, - for standard output");
+    remove->add_option("DIGEST", flags_.digest, "digest of the value, as get shows it")->required();
+    remove->add_option("--secret-file", flags_.file, "file with the secret")->required();
+  }
+
+  void AddCompletion() {
+    CLI::App* completion =
+        Leaf(&app_, "completion", "print a completion script for a shell", [this](Session&) {
+          return PrintCompletion(app_, flags_.word)
+                     ? ExitCode::kDone
+                     : clients::ReportUsage("the shells are bash, zsh and fish");
+        });
+    completion->add_option("SHELL", flags_.word, "bash, zsh or fish")->required();
+  }
+
+  CLI::App& app_;
+  Flags& flags_;
+  Action action_;
+};
+
+}  // namespace
+
+int RunCommandLine(int argc, char** argv) {
+  Flags flags;
+  CLI::App app("p2pctl: talk to a p2pd daemon", "p2pctl");
+  app.set_version_flag("--version", P2PD_VERSION);
+  app.set_help_all_flag("--help-all", "help of all commands");
+  app.require_subcommand(1);
+  app.fallthrough();
+  app.add_option("--control", flags.connection.control,
+                 "unix:PATH or ADDR:PORT; default the user's socket, then the system's")
+      ->envname("P2PD_CONTROL");
+  app.add_option("--token-file", flags.connection.token_file, "TCP: file with the bearer token");
+  app.add_option("--tls-ca", flags.connection.tls_ca, "TCP: PEM of the daemon's certificate");
+  app.add_option("--output", flags.output,
+                 "table, or json: proto3 JSON, one object a line for streams")
+      ->check(CLI::IsMember({"table", "json"}))
+      ->capture_default_str();
+  app.add_option("--as", flags.as, "e-mail address of the identity to act as; default the first");
+  app.add_option("--timeout", flags.timeout_seconds, "seconds that one request may take")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 60));
+  const Commands commands(app, flags);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const int code = app.exit(error);
+    return code == 0 ? 0 : static_cast<int>(ExitCode::kUsage);
+  }
+  flags.connection.timeout = std::chrono::seconds(flags.timeout_seconds);
+  Session session(flags.connection,
+                  flags.output == "json" ? OutputFormat::kJson : OutputFormat::kTable, flags.as);
+  return static_cast<int>(commands.action()(session));
+}
+
+}  // namespace p2pd::cli

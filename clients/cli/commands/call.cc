@@ -1,0 +1,427 @@
+#include <chrono>
+#include <condition_variable>
+#include <cstdio>
+#include <mutex>
+#include <random>
+#include <set>
+#include <thread>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "clients/cli/commands/commands.h"
+#include "clients/cli/commands/stream.h"
+#include "clients/cli/commands/voice.h"
+#include "clients/cli/format.h"
+#include "p2pd/v1/call_service.grpc.pb.h"
+
+namespace p2pd::cli {
+namespace {
+
+using Stub = v1::CallService::Stub;
+
+std::string CallName(const std::string& call) {
+  return absl::StartsWith(call, "calls/") ? call : "calls/" + call;
+}
+
+std::string RequestId() {
+  std::random_device device;
+  return absl::StrFormat("%08x%08x%08x%08x", device(), device(), device(), device());
+}
+
+// What happened since the last look, a line each, on standard error: standard output is the answer.
+class StepPrinter {
+ public:
+  void Print(const v1::Call& call) {
+    for (; printed_ < call.steps_size(); ++printed_) {
+      const v1::CallStep& step = call.steps(printed_);
+      std::fprintf(stderr, "%10s  %-20s %s\n", Show(step.elapsed()).c_str(),
+                   Show(step.kind()).c_str(), step.detail().c_str());
+    }
+  }
+
+ private:
+  int printed_ = 0;
+};
+
+void PrintMedia(const v1::MediaStats& stats) {
+  std::printf("codec        %s\n", stats.codec().c_str());
+  std::printf("bit rate     %d out, %d in (bit/s)\n", stats.send_bits_per_second(),
+              stats.receive_bits_per_second());
+  std::printf("packets      %llu out, %llu in, %llu lost, %llu late, %llu rejected\n",
+              static_cast<unsigned long long>(stats.sent_packet_count()),
+              static_cast<unsigned long long>(stats.received_packet_count()),
+              static_cast<unsigned long long>(stats.lost_packet_count()),
+              static_cast<unsigned long long>(stats.late_packet_count()),
+              static_cast<unsigned long long>(stats.rejected_packet_count()));
+  std::printf("loss         %.1f %% in, %.1f %% out\n", 100 * stats.receive_loss_ratio(),
+              100 * stats.send_loss_ratio());
+  std::printf("jitter       %s, playout delay %s, concealed %.1f %%\n",
+              Show(stats.jitter()).c_str(), Show(stats.playout_delay()).c_str(),
+              100 * stats.concealed_ratio());
+  if (stats.has_round_trip_time())
+    std::printf("round trip   %s\n", Show(stats.round_trip_time()).c_str());
+  if (stats.mos() > 0)
+    std::printf("quality      R %.0f, MOS %.1f (estimate)\n", stats.r_factor(), stats.mos());
+}
+
+void PrintCall(const v1::Call& call) {
+  std::printf("call         %s\n", LastWord(call.name()).c_str());
+  std::printf("with         %s %s\n", call.peer_email().c_str(), call.peer_display_name().c_str());
+  std::printf("state        %s", Show(call.state()).c_str());
+  if (call.state() == v1::Call::ENDED) {
+    std::printf(" (%s%s%s)", Show(call.end_reason()).c_str(), call.end_detail().empty() ? "" : ": ",
+                call.end_detail().c_str());
+  }
+  std::printf("\n");
+  if (!call.safety_phrase().empty()) std::printf("safety       %s\n", call.safety_phrase().c_str());
+  if (!call.key_fingerprint().empty())
+    std::printf("keys         %s\n", call.key_fingerprint().c_str());
+  if (!call.peer_address().empty()) std::printf("address      %s\n", call.peer_address().c_str());
+  if (call.has_media_stats()) PrintMedia(call.media_stats());
+}
+
+void ShowCall(Session& session, const v1::Call& call) {
+  if (session.json()) {
+    Session::PrintJson(call);
+  } else {
+    PrintCall(call);
+  }
+}
+
+// Both directions: ours arrived there (their RTCP told the round trip), theirs was decoded here.
+bool VoiceFlowedBothWays(const v1::Call& call) {
+  const v1::MediaStats& stats = call.media_stats();
+  return call.has_answer_time() && stats.sent_packet_count() > 0 &&
+         stats.received_packet_count() > 0 && stats.has_round_trip_time();
+}
+
+bool HangUp(const clients::Connection& connection, const std::string& name) {
+  const auto stub = v1::CallService::NewStub(connection.channel());
+  v1::HangUpCallRequest request;
+  request.set_name(name);
+  v1::Call call;
+  const auto context = connection.UnaryContext();
+  return stub->HangUpCall(context.get(), request, &call).ok();
+}
+
+// Hangs up when the time is over, unless told before that the call has ended.
+class HangUpTimer {
+ public:
+  HangUpTimer(const clients::Connection& connection, std::string name)
+      : connection_(connection), name_(std::move(name)) {}
+  ~HangUpTimer() {
+    {
+      const std::lock_guard lock(mutex_);
+      ended_ = true;
+    }
+    changed_.notify_all();
+    if (thread_.joinable()) thread_.join();
+  }
+  void Start(std::chrono::milliseconds span) {
+    if (thread_.joinable()) return;
+    thread_ = std::thread([this, span] {
+      std::unique_lock lock(mutex_);
+      if (!changed_.wait_for(lock, span, [this] { return ended_; })) HangUp(connection_, name_);
+    });
+  }
+
+ private:
+  const clients::Connection& connection_;
+  const std::string name_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool ended_ = false;
+  std::thread thread_;
+};
+
+struct Limit {
+  bool given = false;
+  std::chrono::milliseconds span{0};
+};
+
+// --for, else as long as the file plays and a second more, else for ever.
+std::variant<Limit, std::string> LimitOf(const VoiceArgs& voice, const VoiceFiles& files) {
+  if (!voice.duration.empty()) {
+    const auto parsed = ParseDuration(voice.duration);
+    if (!parsed) return absl::StrCat("--for ", voice.duration, " is no duration such as 10s");
+    return Limit{true,
+                 std::chrono::milliseconds(parsed->seconds() * 1000 + parsed->nanos() / 1'000'000)};
+  }
+  if (files.play.empty()) return Limit{};
+  return Limit{true,
+               std::chrono::milliseconds(1000 + files.play.size() * 1000 / clients::kSampleRate)};
+}
+
+// Follows one call to its end, with its voice; returns the call as it ended, or a status that says
+// why it was lost.
+struct Followed {
+  grpc::Status status;
+  v1::Call call;
+};
+
+Followed Follow(Session& session, const clients::Connection& connection, const v1::Call& start,
+                VoiceFiles* files, Limit limit, bool show_steps) {
+  Followed followed;
+  followed.call = start;
+  Voice voice(connection, start.name(), files);
+  HangUpTimer timer(connection, start.name());
+  const auto stub = v1::CallService::NewStub(connection.channel());
+  const auto context = connection.StreamContext();
+  v1::WatchCallsRequest request;
+  request.set_name(start.name());
+  const auto reader = stub->WatchCalls(context.get(), request);
+  StepPrinter steps;
+  v1::WatchCallsResponse response;
+  while (reader->Read(&response)) {
+    if (!response.has_call()) continue;
+    followed.call = response.call();
+    if (session.json()) {
+      Session::PrintJson(response.call());
+    } else if (show_steps) {
+      steps.Print(response.call());
+    }
+    if (response.call().state() == v1::Call::ACTIVE && limit.given) timer.Start(limit.span);
+    if (response.call().state() == v1::Call::ENDED) context->TryCancel();
+  }
+  followed.status = reader->Finish();
+  if (followed.call.state() == v1::Call::ENDED) followed.status = voice.Finish();
+  // A stream that had not been attached when the call ended says that the call is over; that is no
+  // news.
+  if (followed.status.error_code() == grpc::StatusCode::FAILED_PRECONDITION &&
+      !followed.call.has_answer_time()) {
+    followed.status = grpc::Status::OK;
+  }
+  return followed;
+}
+
+ExitCode Conclude(Session& session, const Followed& followed) {
+  if (!followed.status.ok()) return clients::Report(followed.status);
+  if (!session.json()) PrintCall(followed.call);
+  if (VoiceFlowedBothWays(followed.call)) return ExitCode::kDone;
+  if (followed.call.end_reason() == v1::Call::NOT_FOUND) return ExitCode::kNotFound;
+  if (followed.call.end_reason() == v1::Call::NO_ANSWER) return ExitCode::kTimedOut;
+  return ExitCode::kFailed;
+}
+
+}  // namespace
+
+ExitCode CallDial(Session& session, const std::string& email, const VoiceArgs& voice) {
+  auto opened = OpenVoiceFiles(voice.play, voice.record);
+  if (auto* problem = std::get_if<std::string>(&opened)) return clients::ReportUsage(*problem);
+  VoiceFiles files = std::move(std::get<VoiceFiles>(opened));
+  const auto limit = LimitOf(voice, files);
+  if (const auto* problem = std::get_if<std::string>(&limit)) return clients::ReportUsage(*problem);
+  clients::Connection* connection = session.Connect();
+  if (connection == nullptr) return session.problem();
+  v1::CreateCallRequest request;
+  request.set_parent(session.Identity());
+  request.set_peer_email(email);
+  request.set_request_id(RequestId());
+  v1::Call call;
+  if (!session.Call<v1::CallService>(&Stub::CreateCall, request, &call)) return session.problem();
+  const clients::Interrupt interrupt([&] { HangUp(*connection, call.name()); });
+  return Conclude(session,
+                  Follow(session, *connection, call, &files, std::get<Limit>(limit), true));
+}
+
+namespace {
+
+// Which of the calls in a stream of all calls ring here and were not taken yet.
+class Doorbell {
+ public:
+  bool Rings(const v1::WatchCallsResponse& response) {
+    const v1::Call& call = response.call();
+    return response.has_call() && call.direction() == v1::Call::INCOMING &&
+           call.state() == v1::Call::RINGING && taken_.insert(call.name()).second;
+  }
+
+ private:
+  std::set<std::string> taken_;
+};
+
+// The second and later recordings of one `call answer --auto` get a number before their ending.
+std::string Numbered(const std::string& path, int number) {
+  if (path.empty() || number == 1) return path;
+  const size_t dot = path.rfind('.');
+  const size_t cut =
+      dot == std::string::npos || path.find('/', dot) != std::string::npos ? path.size() : dot;
+  return absl::StrCat(path.substr(0, cut), "-", number, path.substr(cut));
+}
+
+// Answers one call and follows it to its end.
+ExitCode AnswerOne(Session& session, const clients::Connection& connection, const std::string& name,
+                   const VoiceArgs& voice) {
+  auto opened = OpenVoiceFiles(voice.play, voice.record);
+  if (auto* problem = std::get_if<std::string>(&opened)) return clients::ReportUsage(*problem);
+  VoiceFiles files = std::move(std::get<VoiceFiles>(opened));
+  // Whoever called decides when it is over, unless --for says otherwise.
+  Limit limit;
+  if (!voice.duration.empty()) {
+    const auto given = LimitOf(voice, files);
+    if (const auto* problem = std::get_if<std::string>(&given))
+      return clients::ReportUsage(*problem);
+    limit = std::get<Limit>(given);
+  }
+  const auto stub = v1::CallService::NewStub(connection.channel());
+  v1::AnswerCallRequest request;
+  request.set_name(name);
+  v1::Call call;
+  const auto context = connection.UnaryContext();
+  const grpc::Status status = stub->AnswerCall(context.get(), request, &call);
+  if (!status.ok()) return clients::Report(status);
+  return Conclude(session, Follow(session, connection, call, &files, limit, true));
+}
+
+}  // namespace
+
+ExitCode CallAnswer(Session& session, const std::string& call, bool stay, const VoiceArgs& voice) {
+  // Looked at before anybody waits: a missing file must not show when the telephone rings.
+  const auto opened = OpenVoiceFiles(voice.play, "");
+  if (const auto* problem = std::get_if<std::string>(&opened))
+    return clients::ReportUsage(*problem);
+  clients::Connection* connection = session.Connect();
+  if (connection == nullptr) return session.problem();
+  if (!call.empty()) {
+    const std::string name = CallName(call);
+    const clients::Interrupt interrupt([&] { HangUp(*connection, name); });
+    return AnswerOne(session, *connection, name, voice);
+  }
+  std::mutex mutex;
+  std::set<std::string> under_way;
+  const auto stub = v1::CallService::NewStub(connection->channel());
+  const auto context = connection->StreamContext();
+  std::atomic<bool> interrupted{false};
+  const clients::Interrupt interrupt([&] {
+    interrupted = true;
+    context->TryCancel();
+    const std::lock_guard lock(mutex);
+    for (const std::string& name : under_way) HangUp(*connection, name);
+  });
+  v1::WatchCallsRequest request;
+  request.set_parent(session.Identity());
+  const auto reader = stub->WatchCalls(context.get(), request);
+  std::fprintf(stderr, "waiting for calls\n");
+  std::vector<std::thread> threads;
+  Doorbell doorbell;
+  ExitCode last = ExitCode::kDone;
+  v1::WatchCallsResponse response;
+  while (reader->Read(&response)) {
+    if (!doorbell.Rings(response)) continue;
+    const std::string name = response.call().name();
+    VoiceArgs own = voice;
+    own.record = Numbered(voice.record, static_cast<int>(threads.size()) + 1);
+    {
+      const std::lock_guard lock(mutex);
+      under_way.insert(name);
+    }
+    threads.emplace_back([&, name, own] {
+      const ExitCode code = AnswerOne(session, *connection, name, own);
+      const std::lock_guard lock(mutex);
+      under_way.erase(name);
+      last = code;
+    });
+    if (!stay) context->TryCancel();
+  }
+  const grpc::Status status = reader->Finish();
+  for (std::thread& thread : threads) thread.join();
+  if (!interrupted && threads.empty()) return clients::Report(status);
+  if (stay && !interrupted) return clients::Report(status);
+  return stay ? ExitCode::kDone : last;
+}
+
+ExitCode CallList(Session& session) {
+  v1::ListCallsRequest request;
+  request.set_parent(session.Identity());
+  return session.CallAndPrint<v1::CallService>(
+      &Stub::ListCalls, request, [](const v1::ListCallsResponse& response) {
+        Table table({"CALL", "WHEN", "", "WITH", "STATE", "END"});
+        for (const v1::Call& call : response.calls()) {
+          table.Row({LastWord(call.name()), Show(call.create_time()),
+                     call.direction() == v1::Call::INCOMING ? "from" : "to", call.peer_email(),
+                     Show(call.state()),
+                     call.state() == v1::Call::ENDED ? Show(call.end_reason()) : ""});
+        }
+        table.Print();
+      });
+}
+
+ExitCode CallShow(Session& session, const std::string& call) {
+  v1::GetCallRequest request;
+  request.set_name(CallName(call));
+  return session.CallAndPrint<v1::CallService>(&Stub::GetCall, request, [](const v1::Call& shown) {
+    PrintCall(shown);
+    StepPrinter().Print(shown);
+  });
+}
+
+ExitCode CallWatch(Session& session, const std::string& call) {
+  v1::WatchCallsRequest request;
+  request.set_parent(session.Identity());
+  if (!call.empty()) request.set_name(CallName(call));
+  return ReadStream<v1::CallService, v1::WatchCallsResponse>(
+      session,
+      [&](Stub& stub, grpc::ClientContext* context) { return stub.WatchCalls(context, request); },
+      [&](const v1::WatchCallsResponse& response) {
+        if (session.json()) {
+          Session::PrintJson(response);
+        } else if (response.has_call()) {
+          const v1::Call& seen = response.call();
+          std::printf("%s  %s %s  %s\n", LastWord(seen.name()).c_str(),
+                      seen.direction() == v1::Call::INCOMING ? "from" : "to",
+                      seen.peer_email().c_str(), Show(seen.state()).c_str());
+          std::fflush(stdout);
+        }
+        return true;
+      });
+}
+
+namespace {
+
+// A verb on one call that answers with the call.
+template <class Request>
+ExitCode OnCall(Session& session,
+                grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, v1::Call*),
+                Request request, const std::string& call) {
+  request.set_name(CallName(call));
+  v1::Call answer;
+  if (!session.Call<v1::CallService>(method, request, &answer)) return session.problem();
+  ShowCall(session, answer);
+  return ExitCode::kDone;
+}
+
+}  // namespace
+
+ExitCode CallReject(Session& session, const std::string& call) {
+  return OnCall(session, &Stub::RejectCall, v1::RejectCallRequest(), call);
+}
+
+ExitCode CallHangUp(Session& session, const std::string& call) {
+  return OnCall(session, &Stub::HangUpCall, v1::HangUpCallRequest(), call);
+}
+
+ExitCode CallHold(Session& session, const std::string& call) {
+  return OnCall(session, &Stub::HoldCall, v1::HoldCallRequest(), call);
+}
+
+ExitCode CallResume(Session& session, const std::string& call) {
+  return OnCall(session, &Stub::ResumeCall, v1::ResumeCallRequest(), call);
+}
+
+ExitCode CallMute(Session& session, const std::string& call, const std::string& on_off) {
+  if (on_off != "on" && on_off != "off")
+    return clients::ReportUsage("mute is on or off, not " + on_off);
+  v1::MuteCallRequest request;
+  request.set_muted(on_off == "on");
+  return OnCall(session, &Stub::MuteCall, request, call);
+}
+
+ExitCode CallDtmf(Session& session, const std::string& call, const std::string& digits) {
+  v1::SendDtmfRequest request;
+  request.set_name(CallName(call));
+  request.set_digits(digits);
+  return session.CallAndPrint<v1::CallService>(
+      &Stub::SendDtmf, request, [](const v1::SendDtmfResponse&) { std::puts("sent"); });
+}
+
+}  // namespace p2pd::cli

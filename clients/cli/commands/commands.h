@@ -1,0 +1,112 @@
+// One function a command of p2pctl. Each asks the daemon, prints the answer, and returns the exit
+// code.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "clients/cli/session.h"
+
+namespace p2pd::cli {
+
+// node.cc
+ExitCode Status(Session& session);
+ExitCode Shutdown(Session& session, const std::string& grace);
+ExitCode Events(Session& session, const std::string& since);
+
+// identity.cc
+struct CreateIdentityArgs {
+  std::string email;
+  std::string name;
+  std::string csr_out;
+  bool passphrase = false;
+  bool passphrase_stdin = false;
+};
+ExitCode IdentityCreate(Session& session, const CreateIdentityArgs& args);
+struct IdentityFileArgs {
+  std::string file;
+  std::string email;
+  bool passphrase = false;  // the file is under one
+  bool passphrase_stdin = false;
+};
+ExitCode IdentityInstall(Session& session, const IdentityFileArgs& args);
+ExitCode IdentityImport(Session& session, const IdentityFileArgs& args);
+ExitCode IdentityExport(Session& session, const IdentityFileArgs& args);
+ExitCode IdentityList(Session& session);
+ExitCode IdentityShow(Session& session, const std::string& email);
+ExitCode IdentityDelete(Session& session, const std::string& email, bool yes);
+ExitCode IdentityUnlock(Session& session, const std::string& email, bool passphrase_stdin);
+ExitCode Login(Session& session, const std::string& email, const std::string& availability);
+ExitCode Logout(Session& session, const std::string& email);
+ExitCode DeviceList(Session& session);
+ExitCode DeviceRevoke(Session& session, const std::string& device);
+
+// trust.cc
+ExitCode TrustAdd(Session& session, const std::string& file);
+ExitCode TrustList(Session& session);
+ExitCode TrustRemove(Session& session, const std::string& fingerprint);
+
+// ca.cc
+struct CaInitArgs {
+  std::string dir;
+  std::string name;
+  int days = 3650;
+  bool passphrase = false;
+  bool passphrase_stdin = false;
+};
+ExitCode CaInit(const CaInitArgs& args);
+struct CaIssueArgs {
+  std::string dir;
+  std::string csr;
+  std::string out;
+  int days = 365;
+  bool passphrase_stdin = false;
+};
+ExitCode CaIssue(const CaIssueArgs& args);
+ExitCode CaRevoke(const std::string& dir, const std::string& email, bool passphrase_stdin);
+ExitCode CaPublish(Session& session, const std::string& dir);
+
+// contact.cc
+ExitCode ContactAdd(Session& session, const std::string& email, const std::string& name);
+ExitCode ContactList(Session& session);
+ExitCode ContactShow(Session& session, const std::string& email);
+ExitCode ContactRemove(Session& session, const std::string& email);
+ExitCode PresenceGet(Session& session, const std::string& email);
+ExitCode PresenceWatch(Session& session, const std::vector<std::string>& emails);
+ExitCode PresenceSet(Session& session, const std::string& availability);
+
+// call.cc
+struct VoiceArgs {
+  std::string play;      // WAV to send
+  std::string record;    // WAV to write
+  std::string duration;  // --for
+};
+ExitCode CallDial(Session& session, const std::string& email, const VoiceArgs& voice);
+ExitCode CallAnswer(Session& session, const std::string& call, bool stay, const VoiceArgs& voice);
+ExitCode CallList(Session& session);
+ExitCode CallShow(Session& session, const std::string& call);
+ExitCode CallWatch(Session& session, const std::string& call);
+ExitCode CallReject(Session& session, const std::string& call);
+ExitCode CallHangUp(Session& session, const std::string& call);
+ExitCode CallHold(Session& session, const std::string& call);
+ExitCode CallResume(Session& session, const std::string& call);
+ExitCode CallMute(Session& session, const std::string& call, const std::string& on_off);
+ExitCode CallDtmf(Session& session, const std::string& call, const std::string& digits);
+
+// overlay.cc
+ExitCode OverlayPeers(Session& session);
+ExitCode OverlayLookup(Session& session, const std::string& key);
+struct OverlayPutArgs {
+  std::string key;
+  std::string file;
+  std::string ttl;
+  std::string secret_file;
+};
+ExitCode OverlayPut(Session& session, const OverlayPutArgs& args);
+ExitCode OverlayGet(Session& session, const std::string& key, const std::string& out);
+ExitCode OverlayRemove(Session& session, const std::string& key, const std::string& digest,
+                       const std::string& secret_file);
+ExitCode OverlayTrace(Session& session, const std::string& key);
+
+}  // namespace p2pd::cli

@@ -1,0 +1,147 @@
+#include "clients/cli/format.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_replace.h"
+#include "absl/time/time.h"
+
+namespace p2pd::cli {
+namespace {
+
+constexpr absl::Duration kMaxDuration = absl::Hours(400 * 24);
+
+// NOT_FOUND -> "not found".
+std::string Words(const std::string& name) {
+  return absl::StrReplaceAll(absl::AsciiStrToLower(name), {{"_", " "}});
+}
+
+}  // namespace
+
+std::string Show(const google::protobuf::Timestamp& time) {
+  if (time.seconds() == 0) return "-";
+  return absl::FormatTime("%Y-%m-%d %H:%M:%S", absl::FromUnixSeconds(time.seconds()),
+                          absl::LocalTimeZone());
+}
+
+std::string Show(const google::protobuf::Duration& duration) {
+  const absl::Duration span =
+      absl::Seconds(duration.seconds()) + absl::Nanoseconds(duration.nanos());
+  if (span < absl::Seconds(1)) return absl::StrFormat("%.1f ms", absl::ToDoubleMilliseconds(span));
+  if (span < absl::Minutes(2)) return absl::StrFormat("%.1f s", absl::ToDoubleSeconds(span));
+  if (span < absl::Hours(2)) return absl::StrCat(absl::ToInt64Minutes(span), " min");
+  if (span < absl::Hours(48)) {
+    return absl::StrCat(absl::ToInt64Hours(span), " h ", absl::ToInt64Minutes(span) % 60, " min");
+  }
+  return absl::StrCat(absl::ToInt64Hours(span) / 24, " days");
+}
+
+std::string Show(v1::Availability availability) {
+  switch (availability) {
+    case v1::AVAILABILITY_AVAILABLE:
+      return "available";
+    case v1::AVAILABILITY_AWAY:
+      return "away";
+    case v1::AVAILABILITY_BUSY:
+      return "busy";
+    case v1::AVAILABILITY_OFFLINE:
+      return "offline";
+    default:
+      return "unknown";
+  }
+}
+
+std::string Show(v1::Identity::State state) { return Words(v1::Identity::State_Name(state)); }
+std::string Show(v1::Call::State state) { return Words(v1::Call::State_Name(state)); }
+std::string Show(v1::Call::EndReason reason) { return Words(v1::Call::EndReason_Name(reason)); }
+std::string Show(v1::CallStep::Kind kind) { return Words(v1::CallStep::Kind_Name(kind)); }
+
+std::string Show(const v1::CertificateInfo& certificate) {
+  if (certificate.fingerprint().empty()) return "-";
+  return absl::StrCat(certificate.subject_name(), ", by ", certificate.issuer_name(), ", until ",
+                      Show(certificate.not_after_time()));
+}
+
+std::string LastWord(const std::string& name) { return name.substr(name.rfind('/') + 1); }
+
+std::optional<google::protobuf::Duration> ParseDuration(const std::string& text) {
+  std::string spelled = absl::StrReplaceAll(text, {{"min", "m"}});
+  absl::Duration span;
+  int64_t days = 0;
+  if (!spelled.empty() && spelled.back() == 'd') {
+    if (!absl::SimpleAtoi(spelled.substr(0, spelled.size() - 1), &days) || days < 0 || days > 400)
+      return std::nullopt;
+    span = absl::Hours(24 * days);
+  } else if (!absl::ParseDuration(spelled, &span)) {
+    return std::nullopt;
+  }
+  if (span < absl::ZeroDuration() || span > kMaxDuration) return std::nullopt;
+  google::protobuf::Duration out;
+  out.set_seconds(absl::ToInt64Seconds(span));
+  out.set_nanos(
+      static_cast<int32_t>(absl::ToInt64Nanoseconds(span - absl::Seconds(out.seconds()))));
+  return out;
+}
+
+std::optional<std::string> ReadInput(const std::string& path, size_t max_bytes,
+                                     std::string* problem) {
+  const bool standard = path == "-";
+  const int fd = standard ? STDIN_FILENO : open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) {
+    *problem = absl::StrCat("cannot open ", path, ": ", std::strerror(errno));
+    return std::nullopt;
+  }
+  std::string content;
+  char buffer[65536];
+  ssize_t got = 0;
+  while ((got = read(fd, buffer, sizeof buffer)) > 0 && content.size() <= max_bytes) {
+    content.append(buffer, static_cast<size_t>(got));
+  }
+  const int error = errno;
+  if (!standard) close(fd);
+  if (got < 0) {
+    *problem = absl::StrCat("cannot read ", path, ": ", std::strerror(error));
+    return std::nullopt;
+  }
+  if (content.size() > max_bytes) {
+    *problem = absl::StrCat(path, " has more than the ", max_bytes, " bytes that are taken");
+    return std::nullopt;
+  }
+  return content;
+}
+
+bool WriteOutput(const std::string& path, const std::string& content, bool secret,
+                 std::string* problem) {
+  if (path == "-") {
+    return std::fwrite(content.data(), 1, content.size(), stdout) == content.size();
+  }
+  // Beside the target and renamed over it: a full disk leaves the old file whole.
+  const std::string beside = path + ".new";
+  const int fd =
+      open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, secret ? 0600 : 0644);
+  bool written = fd >= 0 && (!secret || fchmod(fd, 0600) == 0);
+  for (size_t done = 0; written && done < content.size();) {
+    const ssize_t part = write(fd, content.data() + done, content.size() - done);
+    written = part > 0;
+    if (written) done += static_cast<size_t>(part);
+  }
+  written = written && fsync(fd) == 0;
+  if (fd >= 0) written = close(fd) == 0 && written;
+  written = written && rename(beside.c_str(), path.c_str()) == 0;
+  if (!written) {
+    *problem = absl::StrCat("cannot write ", path, ": ", std::strerror(errno));
+    if (fd >= 0) unlink(beside.c_str());
+  }
+  return written;
+}
+
+}  // namespace p2pd::cli

@@ -1,0 +1,97 @@
+#include "clients/common/wav.h"
+
+#include <samplerate.h>
+#include <sndfile.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace p2pd::clients {
+namespace {
+
+std::vector<float> ToMono(const std::vector<float>& interleaved, size_t channels) {
+  std::vector<float> mono(interleaved.size() / channels);
+  for (size_t i = 0; i < mono.size(); ++i) {
+    float sum = 0;
+    for (size_t c = 0; c < channels; ++c) sum += interleaved[i * channels + c];
+    mono[i] = sum / static_cast<float>(channels);
+  }
+  return mono;
+}
+
+int16_t ToInt16(float sample) {
+  return static_cast<int16_t>(std::lround(std::clamp(sample * 32768.0f, -32768.0f, 32767.0f)));
+}
+
+}  // namespace
+
+std::variant<std::vector<int16_t>, WavProblem> ReadWav(const std::string& path) {
+  SF_INFO info{};
+  SNDFILE* file = sf_open(path.c_str(), SFM_READ, &info);
+  if (file == nullptr) return WavProblem{path + ": " + sf_strerror(nullptr)};
+  const double ratio = static_cast<double>(kSampleRate) / info.samplerate;
+  if (info.frames <= 0 || info.channels <= 0 || info.channels > 16 ||
+      static_cast<double>(info.frames) * ratio > static_cast<double>(kMaxSamples)) {
+    sf_close(file);
+    return WavProblem{path + ": holds no sound or more than 30 minutes of it"};
+  }
+  const auto channels = static_cast<size_t>(info.channels);
+  std::vector<float> interleaved(static_cast<size_t>(info.frames) * channels);
+  const sf_count_t got = sf_readf_float(file, interleaved.data(), info.frames);
+  sf_close(file);
+  interleaved.resize(static_cast<size_t>(std::max<sf_count_t>(got, 0)) * channels);
+  std::vector<float> mono = ToMono(interleaved, channels);
+  if (mono.empty()) return WavProblem{path + ": ends before its first sample"};
+  std::vector<float> resampled(
+      static_cast<size_t>(std::ceil(static_cast<double>(mono.size()) * ratio)) + 1);
+  SRC_DATA data{};
+  data.data_in = mono.data();
+  data.input_frames = static_cast<long>(mono.size());
+  data.data_out = resampled.data();
+  data.output_frames = static_cast<long>(resampled.size());
+  data.src_ratio = ratio;
+  const int failed = src_simple(&data, SRC_SINC_MEDIUM_QUALITY, 1);
+  if (failed != 0) return WavProblem{path + ": cannot be resampled: " + src_strerror(failed)};
+  resampled.resize(static_cast<size_t>(data.output_frames_gen));
+  std::vector<int16_t> samples(resampled.size());
+  std::transform(resampled.begin(), resampled.end(), samples.begin(), ToInt16);
+  return samples;
+}
+
+std::variant<std::unique_ptr<WavWriter>, WavProblem> WavWriter::Create(const std::string& path) {
+  SF_INFO info{};
+  info.samplerate = kSampleRate;
+  info.channels = 1;
+  info.format = SF_FORMAT_WAV | SF_FORMAT_PCM_16;
+  SNDFILE* file = sf_open(path.c_str(), SFM_WRITE, &info);
+  if (file == nullptr) return WavProblem{"cannot write " + path + ": " + sf_strerror(nullptr)};
+  sf_command(file, SFC_SET_UPDATE_HEADER_AUTO, nullptr, SF_TRUE);
+  auto writer = std::unique_ptr<WavWriter>(new WavWriter());
+  writer->path_ = path;
+  writer->file_ = file;
+  return writer;
+}
+
+WavWriter::~WavWriter() { Close(); }
+
+bool WavWriter::Append(const std::vector<int16_t>& samples) {
+  if (file_ == nullptr) return false;
+  const auto count = static_cast<sf_count_t>(samples.size());
+  auto* file = static_cast<SNDFILE*>(file_);
+  if (sf_write_short(file, samples.data(), count) != count) {
+    problem_ = "cannot write " + path_ + ": " + sf_strerror(file);
+    return false;
+  }
+  samples_ += samples.size();
+  return true;
+}
+
+std::string WavWriter::Close() {
+  if (file_ != nullptr && sf_close(static_cast<SNDFILE*>(file_)) != 0 && problem_.empty()) {
+    problem_ = "cannot finish " + path_;
+  }
+  file_ = nullptr;
+  return problem_;
+}
+
+}  // namespace p2pd::clients
