@@ -120,28 +120,20 @@ bool CallDesk::OnPresence(Instant now, const presence::OperationDone& done) {
   if (done.resolved) {
     for (const JourneyStep& step : done.resolved->steps) record->view.steps.push_back(step);
   }
-  if (!done.status.ok()) {
-    EndUnresolved(now, *record, done.status, done.fault);
+  if (!done.status.ok() || done.resolved->key_changed) {
+    const absl::Status changed = absl::FailedPreconditionError(absl::StrCat(
+        record->view.info.peer_email,
+        " has another key than the one you know: remove the contact and add it again if you trust "
+        "the new one"));
+    EndUnresolved(now, *record, done.status.ok() ? changed : done.status,
+                  done.status.ok() ? "KEY_CHANGED" : done.problem, done.fault);
     return true;
-  }
-  for (const presence::ContactInfo& contact :
-       parts_.presence.Contacts(record->view.identity_email)) {
-    if (contact.email == record->view.info.peer_email && contact.key_changed) {
-      record->view.contact_key_changed = true;
-      EndUnresolved(now, *record,
-                    absl::FailedPreconditionError(
-                        absl::StrCat(contact.email,
-                                     " has another key than the one you know: remove the contact "
-                                     "and add it again if you trust the new one")),
-                    pki::ChainFault::kNone);
-      return true;
-    }
   }
   record->offer = media::MakeOffer(media::NegotiationOptions(), parts_.rng);
   const auto wire = parts_.calls.Dial(now, record->view.info.identity, done.resolved->devices,
                                       record->offer->encoded);
   if (!wire.ok()) {
-    EndUnresolved(now, *record, wire.status(), pki::ChainFault::kNone);
+    EndUnresolved(now, *record, wire.status(), "", pki::ChainFault::kNone);
     return true;
   }
   record->wire = *wire;
@@ -156,12 +148,13 @@ bool CallDesk::OnPresence(Instant now, const presence::OperationDone& done) {
   return true;
 }
 
-void CallDesk::EndUnresolved(Instant now, Record& record, absl::Status status,
+void CallDesk::EndUnresolved(Instant now, Record& record, absl::Status status, std::string problem,
                              pki::ChainFault fault) {
   record.view.info.state = CallState::kEnded;
   record.view.info.end = CallEnd::kSession;
   record.view.info.detail = std::string(status.message());
   record.view.resolve_status = std::move(status);
+  record.view.problem = std::move(problem);
   record.view.fault = fault;
   record.view.ended = parts_.wall.At(now);
   Changed(now, record, "ended");

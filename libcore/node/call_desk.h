@@ -45,9 +45,10 @@ struct CallView {
   std::optional<media::CallStats> media;  // as last reported
   bool muted = false;
   bool voice_both_ways = false;  // audio was sent and decoded
-  // Why it ended before a session could say so: resolving failed.
+  // Why it ended before a session could say so: resolving failed. `problem` is a stable reason as
+  // presence::OperationDone has it.
   absl::Status resolve_status;
-  bool contact_key_changed = false;
+  std::string problem;
   bool incompatible = false;    // no codec in common after all
   std::string key_fingerprint;  // 16 hex digits, equal on both sides; empty before media starts
   pki::ChainFault fault = pki::ChainFault::kNone;
@@ -146,7 +147,8 @@ class CallDesk {
   absl::StatusOr<session::CallId> WireOf(const session::CallId& call) const;
   void Changed(Instant now, Record& record, absl::string_view what);
   void AddStep(Instant now, Record& record, presence::JourneyStep::Kind kind, std::string detail);
-  void EndUnresolved(Instant now, Record& record, absl::Status status, pki::ChainFault fault);
+  void EndUnresolved(Instant now, Record& record, absl::Status status, std::string problem,
+                     pki::ChainFault fault);
   void OnOffered(Instant now, const session::CallId& wire);
   void OnChanged(Instant now, const session::CallId& wire);
   void StartMedia(Instant now, Record& record);
