@@ -1,0 +1,49 @@
+// Carrier: what the store sees of the overlay: requests out, answers back, and who stands where on
+// the ring. overlay_carrier.h makes one of an overlay node; tests make one of a list.
+//
+// Rules: asking ourselves is allowed here, unlike in the overlay: in a small ring a node is its own
+// replica. Threads: one owner.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "libcore/overlay/node.h"
+#include "libcore/store/messages.h"
+
+namespace p2pd::store {
+
+// Where an answer goes: over the overlay, or back to a request of our own to ourselves.
+struct ReplyTo {
+  std::optional<overlay::AnswerToken> token;
+  overlay::RequestId local;
+};
+
+// An answer as the operations see it.
+struct ReplyFrom {
+  overlay::RequestId id;
+  overlay::NodeRecord from;
+  int hops = 0;
+  StoreReply reply;
+};
+
+class Carrier {
+ public:
+  virtual ~Carrier() = default;
+  virtual overlay::RequestId Route(Instant now, const Key& place, const StoreRequest& request,
+                                   const overlay::RouteOptions& options) = 0;
+  virtual overlay::RequestId Ask(Instant now, const overlay::NodeRecord& peer,
+                                 const StoreRequest& request, absl::Duration timeout) = 0;
+  virtual void Answer(Instant now, const ReplyTo& to, const StoreReply& reply) = 0;
+
+  virtual const overlay::NodeRecord& self() const = 0;
+  virtual bool IsRoot(const Key& place) const = 0;
+  // As overlay::Node::ReplicaSet.
+  virtual std::optional<std::vector<overlay::NodeRecord>> ReplicaSet(const Key& place) const = 0;
+  virtual std::vector<overlay::NodeRecord> LeafSet() const = 0;
+};
+
+// True when `id` is one of `set`.
+bool Contains(const std::vector<overlay::NodeRecord>& set, const overlay::NodeId& id);
+
+}  // namespace p2pd::store

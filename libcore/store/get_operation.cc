@@ -1,0 +1,376 @@
+#include "libcore/store/get_operation.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "libcore/base/check.h"
+
+namespace p2pd::store {
+namespace {
+
+// A direct question: a node that is gone costs us this, so it is short; a live one answers within a
+// round trip.
+constexpr absl::Duration kAskTimeout = absl::Milliseconds(1500);
+// Before the next routed attempt, so that a ring in motion settles a little.
+constexpr absl::Duration kPause = absl::Milliseconds(400);
+// Objects that one repair brings to one replica.
+constexpr int kMaxRepairs = 8;
+// The design's replica count: what a replica claims beyond it does not make us wait.
+constexpr size_t kReplicas = 8;
+
+std::string CounterOf(ObjectFault fault) {
+  return absl::StrCat("store.invalid_", ObjectFaultName(fault));
+}
+
+}  // namespace
+
+GetOperation::GetOperation(GetPlan plan, Counters& counters)
+    : plan_(std::move(plan)), counters_(counters) {}
+
+void GetOperation::Start(Instant now, Carrier& carrier) {
+  deadline_ = now + plan_.timeout;
+  // Where there is a second place, the first one gets the larger part of the time.
+  const bool two = plan_.kind && HasSecondPlace(*plan_.kind);
+  leg_deadline_ = two ? now + plan_.timeout * 0.6 : deadline_;
+  RouteOn(now, carrier);
+}
+
+StoreRequest GetOperation::Request(size_t max_bytes, bool want_replicas) const {
+  StoreRequest request;
+  wire::v1::GetRequest& get = *request.mutable_get();
+  get.set_place(Place().ToString());
+  if (plan_.kind) get.add_kinds(*plan_.kind);
+  // Whom the user revoked we want to know too, wherever it is told.
+  if (plan_.kind == wire::v1::OBJECT_KIND_USER_STATE) {
+    get.add_kinds(wire::v1::OBJECT_KIND_DEVICE_LIST);
+  }
+  for (const pki::CertificateHash& root : plan_.roots) get.add_roots(root.ToString());
+  for (const auto& [slot, object] : newest_) {
+    if (get.have_size() >= kMaxRowNames) break;
+    wire::v1::RowName& name = *get.add_have();
+    name.set_kind(slot.first);
+    name.set_slot(ToText(slot.second));
+    name.set_sequence(object.sequence().value());
+  }
+  get.set_max_bytes(static_cast<uint32_t>(max_bytes));
+  get.set_want_replicas(want_replicas);
+  return request;
+}
+
+void GetOperation::RouteOn(Instant now, Carrier& carrier) {
+  next_route_.reset();
+  overlay::RouteOptions options;
+  options.timeout = leg_deadline_ - now;
+  options.any_replica = true;
+  routed_ = carrier.Route(now, Place(), Request(kMaxRoutedAnswer, true), options);
+}
+
+void GetOperation::AskOne(Instant now, Carrier& carrier, Replica& replica) {
+  ++replica.rounds;
+  const bool learn = MoreReplicas();
+  const absl::Duration timeout = std::min(kAskTimeout, leg_deadline_ - now);
+  replica.pending = carrier.Ask(now, replica.record, Request(kMaxObjectBytes, learn), timeout);
+}
+
+void GetOperation::AskOthers(Instant now, Carrier& carrier) {
+  for (auto& [id, replica] : replicas_) {
+    if (!replica.pending && !replica.failed && replica.rounds == 0 && !replica.answered) {
+      AskOne(now, carrier, replica);
+    }
+  }
+}
+
+bool GetOperation::Relevant(const Object& object) const {
+  if (object.key() != plan_.key) return false;
+  if (object.kind() == wire::v1::OBJECT_KIND_REMOVAL) return false;
+  if (!plan_.kind) return true;
+  if (plan_.kind == wire::v1::OBJECT_KIND_USER_STATE &&
+      object.kind() == wire::v1::OBJECT_KIND_DEVICE_LIST) {
+    return true;
+  }
+  if (object.kind() != *plan_.kind) return false;
+  if (object.kind() != wire::v1::OBJECT_KIND_AUTHENTICATION || plan_.roots.empty()) return true;
+  return std::find(plan_.roots.begin(), plan_.roots.end(), object.chain().root().fingerprint()) !=
+         plan_.roots.end();
+}
+
+void GetOperation::AbsorbObject(absl::Time wall, const overlay::NodeRecord& from,
+                                ByteView encoded) {
+  Judgement judgement = Validate(encoded, wall);
+  if (judgement.fault != ObjectFault::kNone) {
+    counters_.Add(CounterOf(judgement.fault));
+    return;
+  }
+  Object& object = *judgement.object;
+  if (!Relevant(object)) {
+    counters_.Add("store.dropped_unasked_object");
+    return;
+  }
+  if (!from_ && (!plan_.kind || object.kind() == *plan_.kind)) from_ = from;
+  const auto [it, fresh] = newest_.try_emplace(Slot(object.kind(), object.slot()), object);
+  if (fresh) return;
+  const Object& have = it->second;
+  const bool newer = have.sequence() < object.sequence();
+  // Its owner signed two of one sequence: all readers settle on the same.
+  const bool tie = have.sequence() == object.sequence() && object.digest() < have.digest();
+  if (newer || tie) it->second = std::move(object);
+}
+
+void GetOperation::LearnReplicas(const wire::v1::GetReply& reply) {
+  replica_count_ = std::max<size_t>(replica_count_, reply.replica_count());
+  for (const std::string& bytes : reply.replicas()) {
+    if (replicas_.size() >= kMaxReplicas) return;
+    const auto record = overlay::NodeRecord::Parse(AsBytes(bytes));
+    if (record) replicas_.try_emplace(record->id(), *record);
+  }
+}
+
+void GetOperation::Absorb(absl::Time wall, const overlay::NodeRecord& from,
+                          const wire::v1::GetReply& reply) {
+  for (const std::string& encoded : reply.objects()) AbsorbObject(wall, from, AsBytes(encoded));
+  Replica& replica = replicas_.try_emplace(from.id(), from).first->second;
+  replica.rows.clear();
+  for (const auto& row : reply.rows()) {
+    replica.rows[Slot(row.kind(), ToBytes(AsBytes(row.slot())))] = Sequence(row.sequence());
+  }
+  LearnReplicas(reply);
+  // Who has all of it needs no list of the others; who must ask the others needs the whole list.
+  const bool listed = !MoreReplicas() || (Immutable() && HasWanted());
+  if ((Complete(replica) && listed) || replica.rounds >= kRounds) replica.answered = true;
+}
+
+size_t GetOperation::KnownReplicas() const {
+  return std::max(replicas_.size(), std::min(replica_count_, kReplicas));
+}
+
+bool GetOperation::MoreReplicas() const { return replicas_.size() < KnownReplicas(); }
+
+bool GetOperation::Complete(const Replica& replica) const {
+  for (const auto& [slot, sequence] : replica.rows) {
+    const auto found = newest_.find(slot);
+    if (found == newest_.end() || found->second.sequence() < sequence) return false;
+  }
+  return true;
+}
+
+void GetOperation::OnReply(Instant now, absl::Time wall, Carrier& carrier, const ReplyFrom& reply) {
+  if (result_) return;
+  const bool routed = routed_ == reply.id;
+  Replica* replica = nullptr;
+  for (auto& [id, candidate] : replicas_) {
+    if (candidate.pending == reply.id) replica = &candidate;
+  }
+  if (routed) routed_.reset();
+  if (replica != nullptr) replica->pending.reset();
+  if (!routed && replica == nullptr) return;
+  const wire::v1::GetReply& get = reply.reply.get();
+  if (!reply.reply.has_get() || (get.status() != wire::v1::STORE_STATUS_OK &&
+                                 get.status() != wire::v1::STORE_STATUS_NOT_FOUND)) {
+    if (replica != nullptr) replica->failed = true;
+    if (routed) {
+      Inconclusive(now, carrier, absl::UnavailableError("the node at the key does not keep it"));
+    } else {
+      Judge(now, carrier);
+    }
+    return;
+  }
+  if (routed) hops_ = reply.hops;
+  Absorb(wall, reply.from, get);
+  Replica& answered = replicas_.at(reply.from.id());
+  // What did not fit is fetched, unless the first copy is all that is wanted and it came.
+  if (!answered.answered && !answered.pending && !(Immutable() && HasWanted())) {
+    AskOne(now, carrier, answered);
+  }
+  Judge(now, carrier);
+}
+
+void GetOperation::OnFailed(Instant now, Carrier& carrier, overlay::RequestId id,
+                            const absl::Status& status) {
+  if (result_) return;
+  if (routed_ == id) {
+    routed_.reset();
+    Inconclusive(now, carrier, status);
+    return;
+  }
+  for (auto& [node, replica] : replicas_) {
+    if (replica.pending != id) continue;
+    replica.pending.reset();
+    replica.failed = true;
+    Judge(now, carrier);
+    return;
+  }
+}
+
+bool GetOperation::HasWanted() const {
+  return std::any_of(newest_.begin(), newest_.end(), [&](const auto& entry) {
+    return !plan_.kind || entry.first.first == *plan_.kind;
+  });
+}
+
+bool GetOperation::AtLeastReached() const {
+  for (const auto& [slot, sequence] : plan_.at_least) {
+    const bool reached = std::any_of(newest_.begin(), newest_.end(), [&](const auto& entry) {
+      return entry.first.second == slot && (!plan_.kind || entry.first.first == *plan_.kind) &&
+             entry.second.sequence() >= sequence;
+    });
+    if (!reached) return false;
+  }
+  return true;
+}
+
+void GetOperation::Judge(Instant now, Carrier& carrier) {
+  if (result_ || routed_ || next_route_) return;
+  if (Immutable() && HasWanted() && AtLeastReached()) {
+    Finish(now, carrier, absl::OkStatus());
+    return;
+  }
+  size_t answered = 0;
+  size_t failed = 0;
+  for (const auto& [id, replica] : replicas_) {
+    answered += replica.answered ? 1u : 0u;
+    failed += replica.failed && !replica.answered ? 1u : 0u;
+  }
+  const size_t living = KnownReplicas() - failed;
+  const size_t wanted = std::min<size_t>(kWantedAnswers, living);
+  // A single state among the first four may be all there is; nothing at all may be a ring in motion.
+  if (!Immutable() && HasWanted() && AtLeastReached() && answered >= wanted && answered > 0) {
+    Finish(now, carrier, absl::OkStatus());
+    return;
+  }
+  AskOthers(now, carrier);
+  const bool settled =
+      std::all_of(replicas_.begin(), replicas_.end(),
+                  [](const auto& entry) { return entry.second.answered || entry.second.failed; });
+  if (settled) Conclude(now, carrier);
+}
+
+void GetOperation::Conclude(Instant now, Carrier& carrier) {
+  size_t answered = 0;
+  for (const auto& [id, replica] : replicas_) answered += replica.answered ? 1u : 0u;
+  if (HasWanted()) {
+    if (AtLeastReached()) {
+      Finish(now, carrier, absl::OkStatus());
+    } else {
+      Inconclusive(now, carrier,
+                   absl::UnavailableError("only older versions than the one seen are to be had"));
+    }
+    return;
+  }
+  const size_t known = KnownReplicas();
+  if (answered < std::min<size_t>(kWantedAnswers, known)) {
+    Inconclusive(now, carrier,
+                 absl::UnavailableError(absl::StrCat("only ", answered, " of ", known,
+                                                     " replicas answered, none has it")));
+    return;
+  }
+  if (plan_.kind && HasSecondPlace(*plan_.kind) && !second_place_) {
+    first_place_empty_ = true;
+    Inconclusive(now, carrier, absl::NotFoundError("nothing is kept under this key"));
+    return;
+  }
+  Finish(now, carrier, absl::NotFoundError("nothing is kept under this key"));
+}
+
+void GetOperation::Reset() {
+  replicas_.clear();
+  replica_count_ = 0;
+  routed_.reset();
+  next_route_.reset();
+}
+
+// Another try if there is time, else the second place, else the end.
+void GetOperation::Inconclusive(Instant now, Carrier& carrier, const absl::Status& why) {
+  last_ = why;
+  if (!first_place_empty_ && now + kPause * 2 < leg_deadline_) {
+    Reset();
+    next_route_ = now + kPause;
+    return;
+  }
+  if (first_place_empty_ && second_place_ && now + kPause * 2 < deadline_) {
+    Reset();
+    next_route_ = now + kPause;
+    return;
+  }
+  if (plan_.kind && HasSecondPlace(*plan_.kind) && !second_place_ && now < deadline_) {
+    second_place_ = true;
+    leg_deadline_ = deadline_;
+    Reset();
+    RouteOn(now, carrier);
+    return;
+  }
+  // The first place denied it and the second could not be heard.
+  Finish(now, carrier,
+         HasWanted() && AtLeastReached() ? absl::OkStatus() : last_);
+}
+
+void GetOperation::OnTimeout(Instant now, Carrier& carrier) {
+  if (result_) return;
+  if (now >= leg_deadline_) {
+    if (HasWanted() && AtLeastReached()) {
+      Finish(now, carrier, absl::OkStatus());
+    } else {
+      Inconclusive(now, carrier, last_.ok() ? absl::DeadlineExceededError("nobody answered in time")
+                                            : last_);
+    }
+  } else if (next_route_ && now >= *next_route_) {
+    RouteOn(now, carrier);
+  }
+}
+
+std::optional<Instant> GetOperation::PollTimeout() const {
+  if (result_) return std::nullopt;
+  return Earliest(leg_deadline_, next_route_);
+}
+
+// Brings the newest to those that answered with less; fire and forget.
+void GetOperation::Repair(Instant now, Carrier& carrier) {
+  for (const auto& [id, replica] : replicas_) {
+    if (!replica.answered) continue;
+    StoreRequest request;
+    size_t bytes = 0;
+    for (const auto& [slot, object] : newest_) {
+      const auto row = replica.rows.find(slot);
+      if (row != replica.rows.end() && row->second >= object.sequence()) continue;
+      bytes += object.bytes().size();
+      if (bytes > kMaxObjectBytes || request.replicate().replicas_size() >= kMaxRepairs) break;
+      wire::v1::Replica& copy = *request.mutable_replicate()->add_replicas();
+      copy.set_place(Place().ToString());
+      copy.set_object(ToText(object.bytes()));
+    }
+    if (request.replicate().replicas_size() == 0) continue;
+    counters_.Add("store.read_repairs");
+    carrier.Ask(now, replica.record, request, kAskTimeout);
+  }
+}
+
+void GetOperation::Finish(Instant now, Carrier& carrier, absl::Status status) {
+  GetResult result;
+  result.status = std::move(status);
+  result.hops = hops_;
+  result.from = from_;
+  result.heal_first_place = second_place_ && first_place_empty_;
+  for (const auto& [id, replica] : replicas_) result.answers += replica.answered ? 1 : 0;
+  if (result.status.ok()) {
+    Repair(now, carrier);
+    std::set<std::string> revoked;
+    for (const auto& [slot, object] : newest_) {
+      if (object.kind() != wire::v1::OBJECT_KIND_DEVICE_LIST) continue;
+      revoked.insert(object.device_list().revoked().begin(), object.device_list().revoked().end());
+    }
+    for (const auto& [slot, object] : newest_) {
+      if (plan_.kind && object.kind() != *plan_.kind) continue;
+      const auto floor = plan_.at_least.find(object.slot());
+      if (floor != plan_.at_least.end() && object.sequence() < floor->second) continue;
+      if (object.kind() == wire::v1::OBJECT_KIND_USER_STATE &&
+          revoked.count(ToText(object.slot())) != 0) {
+        counters_.Add("store.dropped_revoked_state");
+        continue;
+      }
+      result.objects.push_back(object);
+    }
+    if (result.objects.empty()) result.status = absl::NotFoundError("nothing is kept that counts");
+  }
+  result_ = std::move(result);
+}
+
+}  // namespace p2pd::store

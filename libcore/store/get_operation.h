@@ -1,0 +1,114 @@
+// GetOperation: one get, seen from who reads: the nearest replica first, the others when its copy is
+// not answer enough.
+//
+// Rules: of an immutable kind the first copy that verifies is the answer. Of the others all replicas
+// are asked at once and the newest of kWantedAnswers distinct answers counts (of all, where fewer
+// live). 'Not found' is said only when all replicas have answered or failed and kWantedAnswers of
+// them (or all that there are) said so. Replicas that turn out to be behind are repaired. When the
+// first place knows nothing, the second is asked.
+// States: routing → asking → (routing again, or the second place) → done.
+// Threads: one owner. Limits: kMaxReplicas replicas, kRounds questions to one of them.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "libcore/base/counters.h"
+#include "libcore/store/carrier.h"
+
+namespace p2pd::store {
+
+struct GetPlan {
+  Key key;
+  std::optional<ObjectKind> kind;
+  std::vector<pki::CertificateHash> roots;
+  std::map<Bytes, Sequence> at_least;
+  absl::Duration timeout = absl::Seconds(4);
+};
+
+struct GetResult {
+  absl::Status status;
+  std::vector<Object> objects;
+  int hops = 0;
+  int answers = 0;
+  std::optional<overlay::NodeRecord> from;
+  // The first place did not have what the second had: it should be put there again.
+  bool heal_first_place = false;
+};
+
+class GetOperation {
+ public:
+  static constexpr int kWantedAnswers = 4;
+  static constexpr size_t kMaxReplicas = 16;
+  // How often one replica is asked, when its objects do not fit one answer.
+  static constexpr int kRounds = 4;
+
+  GetOperation(GetPlan plan, Counters& counters);
+
+  // `wall` is civil time at `now`: what has expired does not count.
+  void Start(Instant now, Carrier& carrier);
+  void OnReply(Instant now, absl::Time wall, Carrier& carrier, const ReplyFrom& reply);
+  void OnFailed(Instant now, Carrier& carrier, overlay::RequestId id, const absl::Status& status);
+  void OnTimeout(Instant now, Carrier& carrier);
+  std::optional<Instant> PollTimeout() const;
+  const std::optional<GetResult>& result() const { return result_; }
+
+ private:
+  struct Replica {
+    explicit Replica(overlay::NodeRecord r) : record(std::move(r)) {}
+    overlay::NodeRecord record;
+    std::optional<overlay::RequestId> pending;
+    int rounds = 0;
+    bool answered = false;
+    bool failed = false;
+    std::map<std::pair<ObjectKind, Bytes>, Sequence> rows;
+  };
+  using Slot = std::pair<ObjectKind, Bytes>;
+
+  bool Immutable() const { return plan_.kind && IsImmutable(*plan_.kind); }
+  Key Place() const { return second_place_ ? SecondPlace(plan_.key) : plan_.key; }
+  void RouteOn(Instant now, Carrier& carrier);
+  void AskOne(Instant now, Carrier& carrier, Replica& replica);
+  void AskOthers(Instant now, Carrier& carrier);
+  StoreRequest Request(size_t max_bytes, bool want_replicas) const;
+  void Absorb(absl::Time wall, const overlay::NodeRecord& from, const wire::v1::GetReply& reply);
+  void AbsorbObject(absl::Time wall, const overlay::NodeRecord& from, ByteView encoded);
+  void LearnReplicas(const wire::v1::GetReply& reply);
+  // True when every row of the replica's that is newer than ours came along.
+  bool Complete(const Replica& replica) const;
+  // How many replicas there are, those included of whom we only know that they exist.
+  size_t KnownReplicas() const;
+  bool MoreReplicas() const;
+  bool AtLeastReached() const;
+  bool Relevant(const Object& object) const;
+  bool HasWanted() const;
+  void Judge(Instant now, Carrier& carrier);
+  void Inconclusive(Instant now, Carrier& carrier, const absl::Status& why);
+  void Conclude(Instant now, Carrier& carrier);
+  void Finish(Instant now, Carrier& carrier, absl::Status status);
+  void Repair(Instant now, Carrier& carrier);
+  void Reset();
+
+  GetPlan plan_;
+  Counters& counters_;
+  Instant deadline_;
+  Instant leg_deadline_;
+  bool second_place_ = false;
+  bool first_place_empty_ = false;
+  std::optional<overlay::RequestId> routed_;
+  std::optional<Instant> next_route_;
+  std::map<overlay::NodeId, Replica> replicas_;
+  size_t replica_count_ = 0;
+  std::map<Slot, Object> newest_;
+  std::optional<overlay::NodeRecord> from_;
+  int hops_ = 0;
+  absl::Status last_;
+  std::optional<GetResult> result_;
+};
+
+}  // namespace p2pd::store

@@ -1,0 +1,152 @@
+#include "libcore/store/put_operation.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace p2pd::store {
+namespace {
+
+// One attempt's share of the time: a route of 4 s at most, then the root's gathering.
+constexpr absl::Duration kRouteTimeout = absl::Seconds(4);
+constexpr absl::Duration kAskTimeout = absl::Seconds(4);
+// First pause between attempts; doubles. Long enough for a ring to notice a dead root's silence.
+constexpr absl::Duration kFirstPause = absl::Milliseconds(300);
+// The design's replica range; what a root claims beyond it does not raise our expectations.
+constexpr int kReplicas = 8;
+
+// nullopt: worth another attempt.
+std::optional<absl::Status> Refusal(StoreStatus status) {
+  switch (status) {
+    case wire::v1::STORE_STATUS_STALE:
+      return absl::FailedPreconditionError("a newer version is kept already");
+    case wire::v1::STORE_STATUS_CONFLICT:
+      return absl::AbortedError("another version with the same sequence is kept");
+    case wire::v1::STORE_STATUS_REVOKED:
+      return absl::PermissionDeniedError("the user revoked this device");
+    case wire::v1::STORE_STATUS_REMOVED:
+      return absl::FailedPreconditionError("the value was removed by its secret");
+    case wire::v1::STORE_STATUS_QUOTA:
+      return absl::ResourceExhaustedError("the storing nodes keep no more for this account or key");
+    case wire::v1::STORE_STATUS_INVALID:
+      return absl::InvalidArgumentError("the storing node found the object invalid");
+    case wire::v1::STORE_STATUS_NOT_FOUND:
+      return absl::NotFoundError("no value with this digest and secret is kept");
+    case wire::v1::STORE_STATUS_UNSPECIFIED:
+    case wire::v1::STORE_STATUS_OK:
+    case wire::v1::STORE_STATUS_NOT_HERE:
+    case wire::v1::STORE_STATUS_BUSY:
+    case wire::v1::STORE_STATUS_FAILED:
+    case wire::v1::StoreStatus_INT_MIN_SENTINEL_DO_NOT_USE_:
+    case wire::v1::StoreStatus_INT_MAX_SENTINEL_DO_NOT_USE_:
+      return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+StoreRequest PutOperation::Request() const {
+  StoreRequest request;
+  request.mutable_put()->set_place(plan_.place.ToString());
+  request.mutable_put()->set_object(ToText(plan_.object.bytes()));
+  request.mutable_put()->set_wanted(static_cast<uint32_t>(plan_.wanted));
+  return request;
+}
+
+void PutOperation::Start(Instant now, Carrier& carrier) {
+  deadline_ = now + kPutTimeout;
+  Attempt(now, carrier);
+}
+
+void PutOperation::Attempt(Instant now, Carrier& carrier) {
+  ++attempts_;
+  next_attempt_.reset();
+  overlay::RouteOptions options;
+  options.timeout = std::min(kRouteTimeout, deadline_ - now);
+  if (plan_.object.bytes().size() <= kMaxRoutedBytes) {
+    pending_ = carrier.Route(now, plan_.place, Request(), options);
+    return;
+  }
+  StoreRequest locate;
+  locate.mutable_locate()->set_place(plan_.place.ToString());
+  pending_ = carrier.Route(now, plan_.place, locate, options);
+}
+
+void PutOperation::OnReply(Instant now, Carrier& carrier, const ReplyFrom& reply) {
+  if (result_ || reply.id != pending_) return;
+  pending_.reset();
+  if (reply.reply.has_locate()) {
+    const absl::Duration left = deadline_ - now;
+    pending_ = carrier.Ask(now, reply.from, Request(), std::min(kAskTimeout, left));
+  } else if (reply.reply.has_put()) {
+    OnPutReply(now, reply.reply.put());
+  } else {
+    TryAgain(now, absl::UnavailableError("the root of the key gave an answer to another question"));
+  }
+}
+
+void PutOperation::OnPutReply(Instant now, const wire::v1::PutReply& reply) {
+  if (const auto refusal = Refusal(reply.status())) {
+    Finish(*refusal, reply.status());
+    return;
+  }
+  if (reply.status() != wire::v1::STORE_STATUS_OK) {
+    TryAgain(now, absl::UnavailableError(absl::StrCat("the root of the key could not store: ",
+                                                      StoreStatus_Name(reply.status()))));
+    return;
+  }
+  std::set<std::string> holders(reply.holders().begin(), reply.holders().end());
+  best_acks_ = std::max(best_acks_, static_cast<int>(holders.size()));
+  replicas_ = std::clamp(static_cast<int>(reply.replicas()), 1, kReplicas);
+  if (static_cast<int>(holders.size()) >= std::min(plan_.wanted, replicas_)) {
+    Finish(absl::OkStatus(), wire::v1::STORE_STATUS_OK);
+    return;
+  }
+  TryAgain(now, absl::UnavailableError(absl::StrCat("only ", holders.size(), " of ",
+                                                    std::min(plan_.wanted, replicas_),
+                                                    " wanted copies stand")));
+}
+
+void PutOperation::OnFailed(Instant now, Carrier& carrier, overlay::RequestId id,
+                            const absl::Status& status) {
+  (void)carrier;
+  if (result_ || id != pending_) return;
+  pending_.reset();
+  TryAgain(now, status);
+}
+
+void PutOperation::TryAgain(Instant now, const absl::Status& why) {
+  last_ = why;
+  const Instant next = now + kFirstPause * (1 << (attempts_ - 1));
+  if (attempts_ >= kAttempts || next >= deadline_) {
+    Finish(last_, wire::v1::STORE_STATUS_OK);
+    return;
+  }
+  next_attempt_ = next;
+}
+
+void PutOperation::OnTimeout(Instant now, Carrier& carrier) {
+  if (result_) return;
+  if (now >= deadline_) {
+    Finish(last_.ok() ? absl::DeadlineExceededError("nobody answered in time") : last_,
+           wire::v1::STORE_STATUS_OK);
+  } else if (next_attempt_ && now >= *next_attempt_) {
+    Attempt(now, carrier);
+  }
+}
+
+std::optional<Instant> PutOperation::PollTimeout() const {
+  if (result_) return std::nullopt;
+  return Earliest(deadline_, next_attempt_);
+}
+
+void PutOperation::Finish(absl::Status status, StoreStatus refusal) {
+  pending_.reset();
+  next_attempt_.reset();
+  result_ = PutResult{std::move(status), best_acks_, replicas_, refusal};
+}
+
+}  // namespace p2pd::store

@@ -1,0 +1,62 @@
+// PutOperation: one put, seen from who puts: to the root, again when too few copies stand.
+//
+// States: locating (a large object needs the root's record first) → putting → waiting (before the
+// next attempt) → done. Limits: kAttempts attempts, kPutTimeout in all. Threads: one owner.
+#pragma once
+
+#include <optional>
+#include <set>
+
+#include "absl/status/status.h"
+#include "libcore/store/carrier.h"
+
+namespace p2pd::store {
+
+struct PutPlan {
+  Key place;
+  Object object;
+  int wanted = 5;
+};
+
+struct PutResult {
+  absl::Status status;
+  int acks = 0;
+  int replicas = 0;
+  // Why the replicas refused; STORE_STATUS_OK when they did not.
+  StoreStatus refusal = wire::v1::STORE_STATUS_OK;
+};
+
+class PutOperation {
+ public:
+  static constexpr int kAttempts = 4;
+  static constexpr absl::Duration kPutTimeout = absl::Seconds(12);
+
+  explicit PutOperation(PutPlan plan) : plan_(std::move(plan)) {}
+
+  void Start(Instant now, Carrier& carrier);
+  void OnReply(Instant now, Carrier& carrier, const ReplyFrom& reply);
+  void OnFailed(Instant now, Carrier& carrier, overlay::RequestId id, const absl::Status& status);
+  void OnTimeout(Instant now, Carrier& carrier);
+  std::optional<Instant> PollTimeout() const;
+  const std::optional<PutResult>& result() const { return result_; }
+  const PutPlan& plan() const { return plan_; }
+
+ private:
+  void Attempt(Instant now, Carrier& carrier);
+  void OnPutReply(Instant now, const wire::v1::PutReply& reply);
+  void TryAgain(Instant now, const absl::Status& why);
+  void Finish(absl::Status status, StoreStatus refusal);
+  StoreRequest Request() const;
+
+  PutPlan plan_;
+  Instant deadline_;
+  int attempts_ = 0;
+  std::optional<overlay::RequestId> pending_;
+  std::optional<Instant> next_attempt_;
+  absl::Status last_;
+  int best_acks_ = 0;
+  int replicas_ = 0;
+  std::optional<PutResult> result_;
+};
+
+}  // namespace p2pd::store
