@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
+#include "libcore/base/mutex.h"
 
 namespace p2pd {
 
@@ -20,26 +20,26 @@ class BoundedQueue {
 
   // False, and `item` is gone, when `capacity` items wait already.
   [[nodiscard]] bool Push(T item) ABSL_LOCKS_EXCLUDED(mutex_) {
-    absl::MutexLock lock(&mutex_);
+    const MutexLock lock(&mutex_);
     if (items_.size() >= capacity_) return false;
     items_.push_back(std::move(item));
     return true;
   }
   std::optional<T> Pop() ABSL_LOCKS_EXCLUDED(mutex_) {
-    absl::MutexLock lock(&mutex_);
+    const MutexLock lock(&mutex_);
     if (items_.empty()) return std::nullopt;
     std::optional<T> item(std::move(items_.front()));
     items_.pop_front();
     return item;
   }
   size_t size() const ABSL_LOCKS_EXCLUDED(mutex_) {
-    absl::MutexLock lock(&mutex_);
+    const MutexLock lock(&mutex_);
     return items_.size();
   }
 
  private:
   const size_t capacity_;
-  mutable absl::Mutex mutex_;
+  mutable Mutex mutex_;
   std::deque<T> items_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -18,6 +18,7 @@
     }                                                                 \
   } while (false)
 
+// NOLINTBEGIN(bugprone-macro-parentheses): the target may be a declaration.
 // P2PD_ASSIGN_OR_RETURN(auto x, F()): x takes the value, or the function leaves with the status.
 #define P2PD_ASSIGN_OR_RETURN(target, expression) \
   P2PD_ASSIGN_OR_RETURN_INNER(P2PD_STATUS_CONCAT(p2pd_or_, __LINE__), target, expression)
@@ -25,3 +26,4 @@
   auto holder = (expression);                                   \
   if (!holder.ok()) return std::move(holder).status();          \
   target = *std::move(holder)
+// NOLINTEND(bugprone-macro-parentheses)

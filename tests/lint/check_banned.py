@@ -44,6 +44,8 @@ RULES = [
      below_but(CORE + ('tests/sim/',), RUNTIME), 'threads live in runtime and daemon'),
     ('socket', include(r'sys/socket\.h|sys/un\.h|sys/epoll\.h|netinet/|arpa/inet\.h|poll\.h|netdb\.h|boost/asio'),
      below_but(CORE + ('tests/sim/',), RUNTIME), 'sockets live in runtime'),
+    ('mutex', r'\babsl::(?:Mutex|MutexLock|ReaderMutexLock|CondVar|Notification|BlockingCounter)\b',
+     below_but(OURS, ('libcore/base/mutex',)), 'use Mutex and MutexLock of libcore/base/mutex.h, which ThreadSanitizer sees'),
     ('throw', r'\bthrow\b', below(*OURS, 'tests/'), 'return absl::Status or std::optional'),
     ('openssl', include('openssl/'), below_but(OURS, ('libcore/pki/',)), 'use libcore/pki'),
     ('opus', include(r'opus|srtp|speex'), below_but(OURS, ('libcore/media/',)), 'use libcore/media'),

@@ -166,6 +166,7 @@ class Banned(Planted):
             ('tests/integration/x_itest.cc', 'usleep(5);\n', 'sleep:'),
             ('libcore/net/b.cc', 'std::thread t;\n', 'thread:'),
             ('libcore/net/b.cc', '#include <sys/socket.h>\n', 'socket:'),
+            ('libcore/net/b.cc', 'absl::Mutex mutex_;\n', 'mutex:'),
             ('libcore/net/b.cc', '#include <boost/asio.hpp>\n', 'socket:'),
             ('libcore/net/b.cc', 'void F() { throw 1; }\n', 'throw:'),
             ('libcore/net/b.cc', '#include <openssl/evp.h>\n', 'openssl:'),
