@@ -49,7 +49,7 @@ PcmStreamSource::PcmStreamSource(Pace pace)
     : pace_(pace), ring_(kPcmRingSamples), reserve_(kFirstReserve) {}
 
 size_t PcmStreamSource::Push(absl::Span<const int16_t> samples) {
-  const absl::MutexLock lock(&mutex_);
+  const MutexLock lock(&mutex_);
   if (closed_) return 0;
   size_t taken = samples.size();
   if (pace_ == Pace::kLive) {
@@ -71,17 +71,17 @@ size_t PcmStreamSource::Push(absl::Span<const int16_t> samples) {
 }
 
 size_t PcmStreamSource::space() const {
-  const absl::MutexLock lock(&mutex_);
+  const MutexLock lock(&mutex_);
   return closed_ ? 0 : ring_.space();
 }
 
 void PcmStreamSource::Close() {
-  const absl::MutexLock lock(&mutex_);
+  const MutexLock lock(&mutex_);
   closed_ = true;
 }
 
 bool PcmStreamSource::Read(Frame& out) {
-  const absl::MutexLock lock(&mutex_);
+  const MutexLock lock(&mutex_);
   out.fill(0);
   if (closed_ && ring_.size() == 0) return false;
   if (!playing_ && (closed_ || ring_.size() >= reserve_)) {
@@ -120,7 +120,7 @@ void PcmStreamSource::TrimLive() {
 }
 
 PcmStreamStats PcmStreamSource::stats() const {
-  const absl::MutexLock lock(&mutex_);
+  const MutexLock lock(&mutex_);
   PcmStreamStats stats = stats_;
   stats.level_samples = ring_.size();
   stats.reserve_samples = reserve_;
@@ -130,7 +130,7 @@ PcmStreamStats PcmStreamSource::stats() const {
 PcmStreamSink::PcmStreamSink() : ring_(kPcmRingSamples) {}
 
 void PcmStreamSink::Write(const Frame& frame) {
-  const absl::MutexLock lock(&mutex_);
+  const MutexLock lock(&mutex_);
   if (finished_) return;
   if (ring_.space() < frame.size()) {
     stats_.overrun_samples += frame.size() - ring_.space();
@@ -140,19 +140,19 @@ void PcmStreamSink::Write(const Frame& frame) {
 }
 
 void PcmStreamSink::Finish() {
-  const absl::MutexLock lock(&mutex_);
+  const MutexLock lock(&mutex_);
   finished_ = true;
 }
 
 size_t PcmStreamSink::Pop(absl::Span<int16_t> out) {
-  const absl::MutexLock lock(&mutex_);
+  const MutexLock lock(&mutex_);
   const size_t count = ring_.Pop(out);
   stats_.samples_out += count;
   return count;
 }
 
 bool PcmStreamSink::Wait(size_t samples, absl::Duration patience) {
-  const absl::MutexLock lock(&mutex_);
+  const MutexLock lock(&mutex_);
   const auto ready = [this, samples]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return finished_ || ring_.size() >= samples;
   };
@@ -160,12 +160,12 @@ bool PcmStreamSink::Wait(size_t samples, absl::Duration patience) {
 }
 
 bool PcmStreamSink::drained() const {
-  const absl::MutexLock lock(&mutex_);
+  const MutexLock lock(&mutex_);
   return finished_ && ring_.size() == 0;
 }
 
 PcmStreamStats PcmStreamSink::stats() const {
-  const absl::MutexLock lock(&mutex_);
+  const MutexLock lock(&mutex_);
   PcmStreamStats stats = stats_;
   stats.level_samples = ring_.size();
   return stats;

@@ -6,7 +6,7 @@
 // loaded machine), so the source starts to play once a small reserve is there, makes the reserve
 // larger after each underrun and smaller again after quiet time. A live client (a microphone) loses
 // what is beyond reserve, lest delay grow for ever; a file client loses nothing and is told how
-// much fits (kPaced). Threads: any. One absl::Mutex each, held for the copy of at most a few
+// much fits (kPaced). Threads: any. One Mutex each, held for the copy of at most a few
 // frames. Limits: kPcmRingSamples waits at most; further samples are refused (source) or push out
 // the oldest (sink), counted.
 #pragma once
@@ -16,8 +16,8 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/types/span.h"
+#include "libcore/base/mutex.h"
 #include "libcore/media/audio.h"
 
 namespace p2pd::media {
@@ -81,7 +81,7 @@ class PcmStreamSource final : public AudioSource {
   void TrimLive() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Pace pace_;
-  mutable absl::Mutex mutex_;
+  mutable Mutex mutex_;
   SampleRing ring_ ABSL_GUARDED_BY(mutex_);
   bool playing_ ABSL_GUARDED_BY(mutex_) = false;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
@@ -111,7 +111,7 @@ class PcmStreamSink final : public AudioSink {
   PcmStreamStats stats() const ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
-  mutable absl::Mutex mutex_;
+  mutable Mutex mutex_;
   SampleRing ring_ ABSL_GUARDED_BY(mutex_);
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
   PcmStreamStats stats_ ABSL_GUARDED_BY(mutex_);

@@ -30,14 +30,14 @@ TickLoop::TickLoop(const std::string& thread_name, absl::Duration period,
 
 TickLoop::~TickLoop() {
   {
-    const absl::MutexLock lock(&mutex_);
+    const MutexLock lock(&mutex_);
     stop_ = true;
   }
   thread_.reset();
 }
 
 void TickLoop::SetActive(bool active) {
-  const absl::MutexLock lock(&mutex_);
+  const MutexLock lock(&mutex_);
   active_ = active;
 }
 
@@ -50,7 +50,7 @@ TickStats TickLoop::stats() const {
 }
 
 bool TickLoop::WaitUntilActive() {
-  const absl::MutexLock lock(&mutex_);
+  const MutexLock lock(&mutex_);
   const auto called = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stop_ || active_; };
   mutex_.Await(absl::Condition(&called));
   return !stop_;
@@ -62,7 +62,7 @@ void TickLoop::Run() {
     while (true) {
       SleepUntil(due);
       {
-        const absl::MutexLock lock(&mutex_);
+        const MutexLock lock(&mutex_);
         if (stop_ || !active_) break;
       }
       const absl::Duration late = MonotonicNow() - due;

@@ -15,8 +15,8 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "libcore/base/mutex.h"
 #include "libcore/base/time.h"
 #include "libcore/runtime/thread.h"
 
@@ -55,7 +55,7 @@ class TickLoop {
 
   const absl::Duration period_;
   absl::AnyInvocable<void(Instant)> on_tick_;
-  absl::Mutex mutex_;
+  Mutex mutex_;
   bool stop_ ABSL_GUARDED_BY(mutex_) = false;
   bool active_ ABSL_GUARDED_BY(mutex_) = false;
   std::array<std::atomic<uint64_t>, TickStats::kBoundsMicros.size() + 1> late_{};
