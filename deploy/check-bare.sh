@@ -78,6 +78,7 @@ git clone --quiet --no-hardlinks "$repository" "$root/src"
 echo "check-bare: $(git -C "$repository" rev-parse --short HEAD) in $root: ${command[*]}"
 
 # A PID and mount namespace: whatever the command starts and mounts ends with it.
+# shellcheck disable=SC2016  # the inner shell expands these
 unshare --mount --pid --fork --kill-child bash -euc '
   root=$1
   shift

@@ -1,0 +1,155 @@
+#!/usr/bin/env bash
+# Sets up, builds and runs every test that CI runs. The last line is 'N passed, N failed', summed over all trees; the
+# exit code is 0 only if nothing failed. About 40 minutes on two cores from nothing.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
+
+usage() {
+  cat <<'EOF'
+usage: deploy/test.sh [--quick | --release-only] [--no-setup]
+  --quick         the release tree without simulations and integration tests
+  --release-only  the release tree with all its tests
+  --no-setup      install nothing
+Otherwise also: libcore and the fuzz corpora under ASan and UBSan, what has threads under TSan, the simulator built by
+clang, and buf's reading of the proto files. Logs: build/test-logs.
+EOF
+}
+
+mode=all
+setup=yes
+for argument in "$@"; do
+  case "$argument" in
+    --quick) mode=quick ;;
+    --release-only) mode=release ;;
+    --no-setup) setup=no ;;
+    -h | --help)
+      usage
+      exit 0
+      ;;
+    *)
+      usage >&2
+      exit 2
+      ;;
+  esac
+done
+
+jobs=$(nproc)
+logs=$PWD/build/test-logs
+passed=0
+failed=0
+failures=()
+mkdir -p "$logs"
+started=$SECONDS
+
+say() { printf '[%3d:%02d] %s\n' $(((SECONDS - started) / 60)) $(((SECONDS - started) % 60)) "$*"; }
+
+count_failure() {
+  failed=$((failed + 1))
+  failures+=("$1")
+}
+
+# step NAME COMMAND...: runs the command with its output in a log; a failure counts as one failed test.
+step() {
+  local name=$1 log
+  shift
+  log=$logs/${name//[ :]/_}.log
+  say "$name"
+  if "$@" >"$log" 2>&1; then
+    return 0
+  fi
+  say "$name: FAILED, the end of $log:"
+  tail -n 40 "$log" | sed 's/^/    /'
+  count_failure "$name"
+  return 1
+}
+
+# run_ctest TREE ARGUMENT...: runs tests of build/TREE and adds up what ctest says.
+run_ctest() {
+  local tree=$1 log=$logs/$1_ctest.log summary total bad
+  shift
+  say "$tree: test"
+  ctest --test-dir "build/$tree" --output-on-failure -j "$jobs" --no-tests=error "$@" >"$log" 2>&1
+  summary=$(grep -E '^[0-9]+% tests passed, [0-9]+ tests? failed out of [0-9]+' "$log" | tail -n 1)
+  if [[ -z $summary ]]; then
+    say "$tree: ctest did not finish, the end of $log:"
+    tail -n 20 "$log" | sed 's/^/    /'
+    count_failure "$tree: ctest"
+    return
+  fi
+  bad=$(sed -E 's/^[0-9]+% tests passed, ([0-9]+) .*/\1/' <<<"$summary")
+  total=$(sed -E 's/.* out of ([0-9]+).*/\1/' <<<"$summary")
+  passed=$((passed + total - bad))
+  failed=$((failed + bad))
+  say "$tree: $((total - bad)) passed, $bad failed"
+  if ((bad > 0)); then
+    while read -r name; do failures+=("$tree: $name"); done < <(sed -nE 's/^\s+[0-9]+ - (\S+) \(.*/\1/p' "$log")
+    grep -vE '^\s*(Start|[0-9]+/[0-9]+ Test).*Passed|^\s+Start +[0-9]+:' "$log" | tail -n 120 | sed 's/^/    /'
+  fi
+}
+
+release_tree() {
+  step "release: configure" cmake --preset release &&
+    step "release: build" cmake --build --preset release -j "$jobs" || return
+  if [[ $mode == quick ]]; then
+    run_ctest release -LE 'sim|integration'
+  else
+    run_ctest release
+  fi
+}
+
+asan_tree() {
+  step "asan: configure" cmake --preset asan &&
+    step "asan: build" cmake --build --preset asan -j "$jobs" || return
+  ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1 run_ctest asan -LE lint
+}
+
+tsan_tree() {
+  step "tsan: configure" cmake --preset tsan &&
+    step "tsan: build" cmake --build --preset tsan -j "$jobs" --target p2pd_threads_tests || return
+  TSAN_OPTIONS="ignore_noninstrumented_modules=1 halt_on_error=1 second_deadlock_stack=1 suppressions=$PWD/tests/tsan.supp" \
+    run_ctest tsan -L threads
+}
+
+# A second compiler reads libcore, and the simulator has the same results under it.
+clang_tree() {
+  step "clang: configure" cmake -S . -B build/clang -G Ninja -DCMAKE_BUILD_TYPE=Release -DP2PD_ONLY=core \
+    -DP2PD_WERROR=ON -DCMAKE_C_COMPILER=clang-19 -DCMAKE_CXX_COMPILER=clang++-19 &&
+    step "clang: build" cmake --build build/clang -j "$jobs" --target p2pd_sim_tests || return
+  run_ctest clang -L sim
+}
+
+# buf comes from npm; where npm or its registry is missing that is said, and tests/lint still reads the comments.
+proto_lint() {
+  local version=1.75.0 buf=$PWD/build/npm/node_modules/.bin/buf
+  if ! command -v npm >/dev/null; then
+    say "buf: skipped, npm is not here"
+    return
+  fi
+  if [[ ! -x $buf ]] && ! npm install --silent --no-save --prefix build/npm "@bufbuild/buf@$version" \
+    >"$logs/buf_install.log" 2>&1; then
+    say "buf: skipped, npm could not fetch it (build/test-logs/buf_install.log)"
+    return
+  fi
+  if step "buf: lint" "$buf" lint proto; then passed=$((passed + 1)); fi
+}
+
+if [[ $setup == yes ]]; then
+  say "setup"
+  deploy/setup.sh >"$logs/setup.log" 2>&1 || {
+    tail -n 20 "$logs/setup.log"
+    echo "0 passed, 1 failed"
+    exit 1
+  }
+fi
+release_tree
+if [[ $mode == all ]]; then
+  proto_lint
+  asan_tree
+  tsan_tree
+  clang_tree
+fi
+
+say "done"
+for failure in "${failures[@]+"${failures[@]}"}"; do echo "failed: $failure"; done
+echo "$passed passed, $failed failed"
+((failed == 0 && passed > 0))
