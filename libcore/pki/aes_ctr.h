@@ -1,5 +1,5 @@
-// AES in counter mode (NIST SP 800-38A §6.5) as a keystream: what RFC 3711 derives SRTP session keys
-// with. It authenticates nothing; whatever travels goes through Aead.
+// AES in counter mode (NIST SP 800-38A §6.5) as a keystream: what RFC 3711 derives SRTP session
+// keys with. It authenticates nothing; whatever travels goes through Aead.
 #pragma once
 
 #include <array>

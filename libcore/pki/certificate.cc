@@ -1,15 +1,12 @@
 #include "libcore/pki/certificate.h"
 
-#include <openssl/objects.h>
-
 #include <utility>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "libcore/base/check.h"
 #include "libcore/base/hex.h"
 #include "libcore/base/status.h"
 #include "libcore/pki/ossl.h"
+#include "libcore/pki/subject.h"
 
 namespace p2pd::pki {
 namespace {
@@ -20,84 +17,21 @@ constexpr size_t kMaxPemBlocks = 16;
 constexpr size_t kMaxPem = 256 * 1024;
 // Bytes of a serial number (RFC 5280 §4.1.2.2).
 constexpr size_t kMaxSerial = 20;
-// Addresses in one certificate: institutions put aliases there; beyond it the certificate is
-// refused.
-constexpr int kMaxEmails = 32;
-
-// id-on-SmtpUTF8Mailbox (RFC 8398 §3): how an address that is not ASCII stands in a certificate.
-const ASN1_OBJECT* SmtpUtf8Mailbox() {
-  static const ASN1_OBJECT* const oid = OBJ_nid2obj(NID_id_on_SmtpUTF8Mailbox);
-  return oid;
-}
-
 absl::Status Malformed(absl::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat("not a certificate: ", what));
 }
 
-std::string CommonName(const X509_NAME* name) {
-  const int at = X509_NAME_get_index_by_NID(name, NID_commonName, -1);
-  if (at < 0) return "";
-  unsigned char* utf8 = nullptr;
-  const int size =
-      ASN1_STRING_to_UTF8(&utf8, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at)));
-  if (size < 0) return "";
-  std::string out(reinterpret_cast<const char*>(utf8), static_cast<size_t>(size));
-  OPENSSL_free(utf8);
-  // It is shown on terminals and in windows: what would steer them is made visible.
-  for (char& c : out) {
-    if (absl::ascii_iscntrl(static_cast<unsigned char>(c))) c = '?';
-  }
-  return out;
-}
-
-std::string OneLine(const X509_NAME* name) {
-  const ossl::Bio bio(BIO_new(BIO_s_mem()));
-  P2PD_CHECK(bio != nullptr);
-  // RFC 2253, but UTF-8 as it is; control characters stay escaped.
-  constexpr unsigned long kFlags =
-      XN_FLAG_RFC2253 & ~static_cast<unsigned long>(ASN1_STRFLGS_ESC_MSB);
-  if (X509_NAME_print_ex(bio.get(), name, 0, kFlags) < 0) return "";
-  return ToText(ossl::Contents(bio.get()));
-}
-
-// The address of one SAN entry; empty when it is no e-mail address.
-std::string EmailOf(const GENERAL_NAME* entry) {
-  int type = 0;
-  const void* value = GENERAL_NAME_get0_value(entry, &type);
-  const ASN1_STRING* text = nullptr;
-  if (type == GEN_EMAIL) {
-    text = static_cast<const ASN1_STRING*>(value);
-  } else if (type == GEN_OTHERNAME) {
-    const auto* const other = static_cast<const OTHERNAME*>(value);
-    if (OBJ_cmp(other->type_id, SmtpUtf8Mailbox()) != 0 ||
-        other->value->type != V_ASN1_UTF8STRING) {
-      return "";
-    }
-    text = other->value->value.utf8string;
-  } else {
-    return "";
-  }
-  const auto email =
-      NormaliseEmail(absl::string_view(reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
-                                       static_cast<size_t>(ASN1_STRING_length(text))));
-  return email.ok() ? *email : "";
-}
-
 absl::StatusOr<std::vector<std::string>> Emails(const X509* x509) {
-  std::vector<std::string> out;
   int critical = 0;
   const ossl::GeneralNames names(static_cast<GENERAL_NAMES*>(
       X509_get_ext_d2i(x509, NID_subject_alt_name, &critical, nullptr)));
   if (names == nullptr) {
-    if (critical == -1) return out;  // there is none
+    if (critical == -1) return std::vector<std::string>();  // there is none
     return Malformed("its alternative names cannot be read");
   }
-  if (sk_GENERAL_NAME_num(names.get()) > kMaxEmails) return Malformed("it has too many names");
-  for (int i = 0; i < sk_GENERAL_NAME_num(names.get()); ++i) {
-    std::string email = EmailOf(sk_GENERAL_NAME_value(names.get(), i));
-    if (!email.empty()) out.push_back(std::move(email));
-  }
-  return out;
+  auto emails = EmailsOf(names.get());
+  if (!emails.ok()) return Malformed(emails.status().message());
+  return *std::move(emails);
 }
 
 absl::StatusOr<std::string> SerialHex(const X509* x509) {
@@ -157,7 +91,8 @@ absl::StatusOr<Certificate> Certificate::FromDer(ByteView der) {
   impl->not_before = *not_before;
   impl->not_after = *not_after;
   P2PD_ASSIGN_OR_RETURN(impl->serial_hex, SerialHex(x509));
-  impl->is_ca = X509_check_ca(x509) == 1;
+  // The flag alone; what the key may be used for is judged with the chain.
+  impl->is_ca = (X509_get_extension_flags(x509) & EXFLAG_CA) != 0;
   impl->self_issued = X509_NAME_cmp(X509_get_subject_name(x509), X509_get_issuer_name(x509)) == 0;
   Certificate certificate;
   certificate.impl_ = std::move(impl);

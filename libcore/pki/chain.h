@@ -65,7 +65,11 @@ struct ChainVerdict {
 // Roots and CRLs are persisted by their owner; this is the judgement.
 class TrustStore {
  public:
-  // InvalidArgument unless it is a self-signed CA certificate.
+  // A person trusts a handful; the CAs below them with lists of their own are a few more.
+  static constexpr size_t kMaxRoots = 64;
+  static constexpr size_t kMaxCrls = 256;
+
+  // InvalidArgument unless it is a self-signed CA certificate; ResourceExhausted beyond kMaxRoots.
   absl::Status AddRoot(const Certificate& root);
   // NotFound.
   absl::Status RemoveRoot(const CertificateHash& fingerprint);
@@ -73,7 +77,8 @@ class TrustStore {
   bool Trusts(const CertificateHash& root) const { return roots_.count(root) != 0; }
 
   // Keeps the CRL if the CA signed it and its number is newer than the one kept.
-  // InvalidArgument when the signature is wrong, AlreadyExists when it is not newer.
+  // InvalidArgument when the signature is wrong or nextUpdate is missing, AlreadyExists when it is
+  // not newer, ResourceExhausted beyond kMaxCrls.
   absl::Status AddCrl(const Certificate& ca, const Crl& crl);
   const std::map<KeyHash, Crl>& crls() const { return crls_; }
 

@@ -140,7 +140,9 @@ OSSL_LIB_CTX* Plain() {
 ErrorScope::~ErrorScope() { ERR_clear_error(); }
 
 Bio ReadBio(ByteView bytes) {
-  return Bio(BIO_new_mem_buf(bytes.data(), static_cast<int>(bytes.size())));
+  // OpenSSL takes no null pointer, which an empty view may be.
+  return Bio(BIO_new_mem_buf(bytes.empty() ? "" : static_cast<const void*>(bytes.data()),
+                             static_cast<int>(bytes.size())));
 }
 
 Bio SecretBio() { return Bio(BIO_new(BIO_s_secmem())); }
@@ -165,6 +167,14 @@ Time FromTime(absl::Time time) {
     return nullptr;
   }
   return Time(ASN1_TIME_set(nullptr, absl::ToTimeT(time)));
+}
+
+bool IsWeakSignature(int signature_nid) {
+  int digest = NID_undef;
+  // Ed25519 has no digest to name; RSASSA-PSS names its own elsewhere.
+  if (OBJ_find_sigid_algs(signature_nid, &digest, nullptr) != 1) return true;
+  return digest == NID_md2 || digest == NID_md4 || digest == NID_md5 || digest == NID_sha1 ||
+         digest == NID_ripemd160;
 }
 
 std::string ToPem(absl::string_view label, ByteView der) {

@@ -83,6 +83,9 @@ std::optional<absl::Time> ToTime(const ASN1_TIME* time);
 // nullptr outside the years 1950 to 9999. Seconds are cut off.
 Time FromTime(absl::Time time);
 
+// True for a signature algorithm whose hash has broken: MD5, SHA-1 and older.
+bool IsWeakSignature(int signature_nid);
+
 // DER of an object by its i2d function; empty when it cannot be encoded.
 template <class T, class I2d>
 Bytes ToDer(T* object, I2d i2d) {

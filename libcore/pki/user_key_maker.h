@@ -18,8 +18,8 @@ struct UserKeyMaker {
 // True when deriving a key as `algorithm` (PBES2, or PBE of PKCS#5 and PKCS#12) asks would take
 // longer than a person waits: more than kMaxIterations, or parameters that cannot be read.
 bool TooCostly(const X509_ALGOR* algorithm);
-// Rounds: about 4 s of PBKDF2-SHA256 on this decade's machines; our own files have 600,000. Beyond
+// Rounds: about 2 s of PBKDF2-SHA256 on this decade's machines; our own files have 600,000. Beyond
 // it a file is refused, so that one cannot stop the daemon by naming 2^31.
-inline constexpr int64_t kMaxIterations = 10'000'000;
+inline constexpr int64_t kMaxIterations = 5'000'000;
 
 }  // namespace p2pd::pki

@@ -1,10 +1,12 @@
 #include "libcore/pki/user_key.h"
 
+#include <algorithm>
 #include <functional>
 
 #include "absl/strings/match.h"
 #include "gtest/gtest.h"
 #include "libcore/base/hex.h"
+#include "libcore/pki/ossl.h"
 #include "tests/unit/pki/openssl_tool.h"
 
 namespace p2pd::pki {
@@ -203,10 +205,19 @@ TEST_F(UserKeyTest, RefusesWhatIsNoKey) {
 }
 
 TEST_F(UserKeyTest, RefusesAnAbsurdNumberOfRoundsAtOnce) {
-  ASSERT_TRUE(tool_.Run("genpkey -algorithm ED25519 -out k"));
-  ASSERT_TRUE(tool_.Run("pkcs8 -topk8 -in k -passout pass:pw -iter 20000000 -out slow"));
-  EXPECT_EQ(UserKey::FromPem(*crypto_, tool_.Read("slow"), Secret("pw")).status().code(),
-            absl::StatusCode::kInvalidArgument);
+  const UserKey key = *UserKey::GenerateP256(*crypto_);
+  tool_.Write("k", key.ToPem(Secret("pw"))->view());
+  ASSERT_TRUE(tool_.Run("asn1parse -in k -noout -out k.der"));
+  Bytes der = tool_.Read("k.der");
+  const Bytes rounds = {0x02, 0x03, 0x09, 0x27, 0xc0};  // INTEGER 600,000
+  const auto at = std::search(der.begin(), der.end(), rounds.begin(), rounds.end());
+  ASSERT_NE(at, der.end());
+  std::fill(at + 3, at + 5, uint8_t{0xff});
+  *(at + 2) = 0x7f;  // INTEGER 8,388,607
+  const auto refused =
+      UserKey::FromPem(*crypto_, AsBytes(ossl::ToPem("ENCRYPTED PRIVATE KEY", der)), Secret("pw"));
+  EXPECT_EQ(refused.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_TRUE(absl::StrContains(refused.status().message(), "rounds"));
 }
 
 TEST_F(UserKeyTest, APublicKeyHasOneEncoding) {
