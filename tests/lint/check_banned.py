@@ -60,7 +60,7 @@ RULES = [
 
 # On the whole text, comments included.
 TEXT_RULES = [
-    ('unfinished', r'\b(?:TODO|FIXME|XXX)\b|\b[Ff]or now\b', 'finish it, or say in the README what is not there'),
+    ('unfinished', r'\b(?:TODO|FIXME|XXX)\b|PARALLEL-WORK|\b[Ff]or now\b', 'finish it, or say in the README what is not there'),
     ('path of one machine', r'(?<![\w.-])/(?:work|root|home)/\w', 'take the path as an argument'),
 ]
 
