@@ -404,6 +404,11 @@ void Node::SetAddresses(Instant now, const std::vector<net::Endpoint>& addresses
   impl_->Pump(now);
 }
 
+void Node::AddBootstrap(Instant now, const net::Endpoint& endpoint) {
+  impl_->overlay_.AddBootstrap(now, endpoint);
+  impl_->Pump(now);
+}
+
 void Node::OnDatagram(Instant now, const net::Endpoint& from, ByteView datagram) {
   const net::DatagramKind kind = net::Classify(datagram);
   if (kind == net::DatagramKind::kOverlay) {

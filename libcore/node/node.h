@@ -86,6 +86,8 @@ class Node {
   bool Drained() const;
   // Addresses of the machine changed.
   void SetAddresses(Instant now, const std::vector<net::Endpoint>& addresses);
+  // One more node to join through: a name of the configuration was resolved.
+  void AddBootstrap(Instant now, const net::Endpoint& endpoint);
 
   void OnDatagram(Instant now, const net::Endpoint& from,
                   ByteView datagram);  // overlay and session kinds
