@@ -20,8 +20,8 @@ bool Mutex::AwaitWithTimeout(const absl::Condition& condition,
   timespec deadline{};
   const bool bounded = patience < absl::Hours(24 * 365);
   if (bounded) {
-    clock_gettime(CLOCK_MONOTONIC,
-                  &deadline);  // lint: allow(pthread wants the end of a wait as a time)
+    // lint: allow(pthread wants the end of a wait as a time)
+    clock_gettime(CLOCK_MONOTONIC, &deadline);
     deadline = absl::ToTimespec(absl::DurationFromTimespec(deadline) + patience);
   }
   // Who gives up the lock may have changed what others wait for.

@@ -36,7 +36,7 @@ RULES = [
     ('clock', r'\b(?:steady_clock|system_clock|high_resolution_clock)::now\b|\babsl::Now\b|\bclock_gettime\b|'
      r'\bgettimeofday\b|\b(?:std::)?time\((?:nullptr|NULL|0)\)', PURE, 'take an Instant; civil time comes from a WallClock'),
     ('randomness', r'\brandom_device\b|\b(?:std::)?s?rand\(|\babsl::(?:Insecure)?BitGen\b|\bRAND_(?:priv_)?bytes\b|'
-     r'\bgetrandom\b|\bgetentropy\b|\barc4random|\bstd::mt19937', below_but(OURS + ('tests/unit/', 'tests/sim/'), RUNTIME),
+     r'\bgetrandom\b|\bgetentropy\b|\barc4random|\bstd::mt19937', below_but(CORE + ('daemon/', 'tests/unit/', 'tests/sim/'), RUNTIME),
      'take an Rng&'),
     ('sleep', r'\bsleep_(?:for|until)\b|\bu?sleep\(|\bnanosleep\b|\babsl::SleepFor\b',
      below_but(OURS + ('tests/',), RUNTIME + ('tests/tools/', 'tests/bench/')), 'wait for the event, with a deadline'),
