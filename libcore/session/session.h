@@ -118,9 +118,10 @@ struct Established {
   SessionId id;
   Peer peer;
   net::Endpoint remote;
-  Bytes answer;               // caller's side only
-  std::string safety_phrase;  // four words of the transcript, the same on both sides
-  absl::Duration round_trip;  // caller's side only
+  Bytes answer;                          // caller's side only
+  std::string safety_phrase;             // four words of the transcript, the same on both sides
+  absl::Duration round_trip;             // caller's side only
+  std::vector<net::Endpoint> addresses;  // where the peer says it can be reached too, at most 4
 };
 struct MessageReceived {
   SessionId id;
@@ -159,11 +160,26 @@ class Sessions {
   ~Sessions();
 
   void AddIdentity(LocalIdentity identity);  // replaces one of the same user key
+  // Nobody is "here" under this key any more. Sessions that stand live on; close them if they
+  // should not.
   void RemoveIdentity(const pki::KeyHash& user);
+  // Our own addresses, for hellos: at most the first 4 are told.
+  void SetAddresses(std::vector<net::Endpoint> addresses);
 
   // Says hello to one device. Exactly one Ended follows, after at most one Established. NotFound if
-  // `as` is no identity of ours, ResourceExhausted beyond kMaxSessions.
+  // `as` is no identity of ours, ResourceExhausted beyond kMaxSessions, InvalidArgument when the
+  // device has no address, the offer is too long or our chain does not fit in a hello.
+  //
+  // Every IncomingHello is followed by exactly one Ended, too; after Refuse with its reason.
   static constexpr size_t kMaxSessions = 4096;
+  // Of them: hellos that verified and whose caller has not confirmed the keys yet.
+  static constexpr size_t kMaxUnconfirmed = 512;
+  // How long a callee waits for the caller's first protected packet.
+  static constexpr absl::Duration kConfirmTimeout = absl::Seconds(10);
+  // How long what was said last is repeated after Close, and answered after a goodbye.
+  static constexpr absl::Duration kLinger = absl::Seconds(3);
+  // Datagrams that wait for PollTransmit.
+  static constexpr size_t kMaxQueued = 8192;
   struct DialOptions {
     Purpose purpose = Purpose::kPresence;
     CallId call;
@@ -172,7 +188,8 @@ class Sessions {
   absl::StatusOr<SessionId> Dial(Instant now, const pki::KeyHash& as, const RemoteDevice& to,
                                  const DialOptions& options);
 
-  // After IncomingHello. `answer` at most kMaxOffer bytes.
+  // After IncomingHello. `answer` at most kMaxOffer bytes, longer ones are a bug. The ack tells no
+  // address of ours but the one it comes from. Unknown ids are passed over.
   void Acknowledge(Instant now, SessionId id, ByteView answer);
   void Refuse(Instant now, SessionId id,
               EndReason reason);  // kRefusedByPolicy, kRefusedBusy, kRefusedUnknownCaller
