@@ -25,8 +25,6 @@ constexpr int kMaxRsaBits = 8192;
 constexpr int kMaxRsaExponentBits = 33;
 // Bytes of SPKI: RSA-8192 needs 1,062.
 constexpr size_t kMaxSpki = 2048;
-// OWASP's advice of 2023 for PBKDF2-HMAC-SHA256; about 0.2 s.
-constexpr int kPbkdf2Rounds = 600'000;
 constexpr size_t kSaltSize = 16;
 // Bytes: a P-256 signature is r‖s, each as long as the group's order.
 constexpr size_t kScalarSize = 32;
@@ -145,7 +143,7 @@ bool HoldsTooCostlyKey(ByteView pem) {
     if (sealed == nullptr) continue;
     const X509_ALGOR* algorithm = nullptr;
     X509_SIG_get0(sealed.get(), &algorithm, nullptr);
-    if (TooCostly(algorithm)) return true;
+    if (RoundsOf(algorithm) > kMaxRounds) return true;
   }
   return false;
 }
@@ -339,32 +337,34 @@ absl::StatusOr<Bytes> UserKey::Sign(ByteView message) const {
   return signature;
 }
 
-bool TooCostly(const X509_ALGOR* algorithm) {
+int64_t RoundsOf(const X509_ALGOR* algorithm) {
+  constexpr int64_t kUnreadable = kMaxRounds + 1;
+  const auto rounds = [](const ASN1_INTEGER* count) {
+    int64_t value = 0;
+    return ASN1_INTEGER_get_int64(&value, count) == 1 && value > 0 ? value : kUnreadable;
+  };
   const ASN1_OBJECT* oid = nullptr;
   int type = V_ASN1_UNDEF;
   const void* value = nullptr;
   X509_ALGOR_get0(&oid, &type, &value, algorithm);
-  if (type != V_ASN1_SEQUENCE) return true;
-  const ASN1_STRING* const sequence = static_cast<const ASN1_STRING*>(value);
-  int64_t rounds = 0;
+  if (type != V_ASN1_SEQUENCE) return kUnreadable;
+  const auto* const sequence = static_cast<const ASN1_STRING*>(value);
   if (OBJ_obj2nid(oid) != NID_pbes2) {
     // PBEParameter of PKCS#5 v1.5 and of PKCS#12: salt and iterations.
     const ossl::Owned<PBEPARAM, PBEPARAM_free> pbe(
         static_cast<PBEPARAM*>(ASN1_item_unpack(sequence, ASN1_ITEM_rptr(PBEPARAM))));
-    return pbe == nullptr || ASN1_INTEGER_get_int64(&rounds, pbe->iter) != 1 || rounds < 1 ||
-           rounds > kMaxIterations;
+    return pbe == nullptr ? kUnreadable : rounds(pbe->iter);
   }
   const ossl::Owned<PBE2PARAM, PBE2PARAM_free> pbes2(
       static_cast<PBE2PARAM*>(ASN1_item_unpack(sequence, ASN1_ITEM_rptr(PBE2PARAM))));
-  if (pbes2 == nullptr) return true;
+  if (pbes2 == nullptr) return kUnreadable;
   X509_ALGOR_get0(&oid, &type, &value, pbes2->keyfunc);
   // scrypt has a bound of its own in OpenSSL: 32 MiB, which also bounds its time.
-  if (OBJ_obj2nid(oid) == NID_id_scrypt) return false;
-  if (type != V_ASN1_SEQUENCE) return true;
+  if (OBJ_obj2nid(oid) == NID_id_scrypt) return 0;
+  if (type != V_ASN1_SEQUENCE) return kUnreadable;
   const ossl::Owned<PBKDF2PARAM, PBKDF2PARAM_free> pbkdf2(static_cast<PBKDF2PARAM*>(
       ASN1_item_unpack(static_cast<const ASN1_STRING*>(value), ASN1_ITEM_rptr(PBKDF2PARAM))));
-  return pbkdf2 == nullptr || ASN1_INTEGER_get_int64(&rounds, pbkdf2->iter) != 1 || rounds < 1 ||
-         rounds > kMaxIterations;
+  return pbkdf2 == nullptr ? kUnreadable : rounds(pbkdf2->iter);
 }
 
 }  // namespace p2pd::pki
