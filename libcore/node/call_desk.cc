@@ -18,6 +18,8 @@ using session::CallState;
 // Ended calls that ListCalls still shows.
 constexpr size_t kEndedKept = 256;
 constexpr size_t kStepsMax = 64;
+// Keypad digits that a call still shows.
+constexpr size_t kDigitsMax = 64;
 
 absl::string_view StateWord(CallState state) {
   switch (state) {
@@ -284,6 +286,9 @@ void CallDesk::OnCallEvent(Instant now, const session::CallEvent& event) {
     OnChanged(now, changed->id);
   } else if (const auto* dtmf = std::get_if<session::DtmfReceived>(&event)) {
     if (Record* record = FindByWire(dtmf->id)) {
+      std::string& digits = record->view.received_digits;
+      absl::StrAppend(&digits, dtmf->digits);
+      if (digits.size() > kDigitsMax) digits.erase(0, digits.size() - kDigitsMax);
       Changed(now, *record, absl::StrCat("dtmf ", dtmf->digits));
     }
   }

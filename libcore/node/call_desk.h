@@ -50,6 +50,7 @@ struct CallView {
   absl::Status resolve_status;
   std::string problem;
   bool incompatible = false;    // no codec in common after all
+  std::string received_digits;  // DTMF of the peer, the last 64
   std::string key_fingerprint;  // 16 hex digits, equal on both sides; empty before media starts
   pki::ChainFault fault = pki::ChainFault::kNone;
 };
