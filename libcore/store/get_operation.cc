@@ -232,15 +232,16 @@ void GetOperation::Judge(Instant now, Carrier& carrier) {
   }
   const size_t living = KnownReplicas() - failed;
   const size_t wanted = std::min<size_t>(kWantedAnswers, living);
-  // A single state among the first four may be all there is; nothing at all may be a ring in motion.
+  // A single state among the first four may be all there is; nothing at all may be a ring in
+  // motion.
   if (!Immutable() && HasWanted() && AtLeastReached() && answered >= wanted && answered > 0) {
     Finish(now, carrier, absl::OkStatus());
     return;
   }
   AskOthers(now, carrier);
-  const bool settled =
-      std::all_of(replicas_.begin(), replicas_.end(),
-                  [](const auto& entry) { return entry.second.answered || entry.second.failed; });
+  const bool settled = std::all_of(replicas_.begin(), replicas_.end(), [](const auto& entry) {
+    return entry.second.answered || entry.second.failed;
+  });
   if (settled) Conclude(now, carrier);
 }
 
@@ -299,8 +300,7 @@ void GetOperation::Inconclusive(Instant now, Carrier& carrier, const absl::Statu
     return;
   }
   // The first place denied it and the second could not be heard.
-  Finish(now, carrier,
-         HasWanted() && AtLeastReached() ? absl::OkStatus() : last_);
+  Finish(now, carrier, HasWanted() && AtLeastReached() ? absl::OkStatus() : last_);
 }
 
 void GetOperation::OnTimeout(Instant now, Carrier& carrier) {
@@ -309,8 +309,8 @@ void GetOperation::OnTimeout(Instant now, Carrier& carrier) {
     if (HasWanted() && AtLeastReached()) {
       Finish(now, carrier, absl::OkStatus());
     } else {
-      Inconclusive(now, carrier, last_.ok() ? absl::DeadlineExceededError("nobody answered in time")
-                                            : last_);
+      Inconclusive(now, carrier,
+                   last_.ok() ? absl::DeadlineExceededError("nobody answered in time") : last_);
     }
   } else if (next_route_ && now >= *next_route_) {
     RouteOn(now, carrier);

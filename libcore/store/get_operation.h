@@ -1,13 +1,13 @@
-// GetOperation: one get, seen from who reads: the nearest replica first, the others when its copy is
-// not answer enough.
+// GetOperation: one get, seen from who reads: the nearest replica first, the others when its copy
+// is not answer enough.
 //
-// Rules: of an immutable kind the first copy that verifies is the answer. Of the others all replicas
-// are asked at once and the newest of kWantedAnswers distinct answers counts (of all, where fewer
-// live). 'Not found' is said only when all replicas have answered or failed and kWantedAnswers of
-// them (or all that there are) said so. Replicas that turn out to be behind are repaired. When the
-// first place knows nothing, the second is asked.
-// States: routing → asking → (routing again, or the second place) → done.
-// Threads: one owner. Limits: kMaxReplicas replicas, kRounds questions to one of them.
+// Rules: of an immutable kind the first copy that verifies is the answer. Of the others all
+// replicas are asked at once and the newest of kWantedAnswers distinct answers counts (of all,
+// where fewer live). 'Not found' is said only when all replicas have answered or failed and
+// kWantedAnswers of them (or all that there are) said so. Replicas that turn out to be behind are
+// repaired. When the first place knows nothing, the second is asked. States: routing → asking →
+// (routing again, or the second place) → done. Threads: one owner. Limits: kMaxReplicas replicas,
+// kRounds questions to one of them.
 #pragma once
 
 #include <map>

@@ -31,8 +31,7 @@ Sequence AuthenticationSequence(const pki::Certificate& leaf, int64_t expires) {
   constexpr int kLifeBits = 30;
   constexpr int64_t kLifeMax = (int64_t{1} << kLifeBits) - 1;
   constexpr int64_t kStartMax = (int64_t{1} << (63 - kLifeBits)) - 1;
-  const int64_t start =
-      std::clamp<int64_t>(absl::ToUnixSeconds(leaf.not_before()), 0, kStartMax);
+  const int64_t start = std::clamp<int64_t>(absl::ToUnixSeconds(leaf.not_before()), 0, kStartMax);
   const int64_t life = std::clamp<int64_t>(std::max(expires, start) - start, 0, kLifeMax);
   return Sequence((static_cast<uint64_t>(start) << kLifeBits) | static_cast<uint64_t>(life));
 }

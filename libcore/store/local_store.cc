@@ -96,8 +96,7 @@ KeepResult LocalStore::Decide(const Object& object, const KeepOptions& options, 
       replaced != nullptr && replaced->account == options.account ? Charge(replaced->object) : 0;
   const KeepResult table = MakeRoomInTable(object, options, replaced_bytes);
   if (table != KeepResult::kKept) return table;
-  const absl::Status status =
-      table_.Insert(StoredRow{object, options.account, now, options.place});
+  const absl::Status status = table_.Insert(StoredRow{object, options.account, now, options.place});
   if (!status.ok()) {
     P2PD_LOG(store, kWarn, "object not kept: ", status.message());
     return KeepResult::kFailed;
@@ -160,8 +159,7 @@ KeepResult LocalStore::MakeRoomAtPlace(const Object& object, const KeepOptions& 
   }
   while (rows.size() + 1 > kMaxObjectsPerPlace || bytes > kMaxBytesPerPlace) {
     const std::optional<std::string> largest = ledger.Largest();
-    if (!largest ||
-        ledger.BytesOf(options.account) + Charge(object) >= ledger.BytesOf(*largest)) {
+    if (!largest || ledger.BytesOf(options.account) + Charge(object) >= ledger.BytesOf(*largest)) {
       return KeepResult::kPlaceFull;
     }
     auto newest = rows.end();
@@ -222,8 +220,7 @@ std::vector<StoredRow> LocalStore::Read(const Key& place, const ReadOptions& opt
     const ObjectKind kind = row.object.kind();
     if (options.kinds.empty()) {
       if (kind == wire::v1::OBJECT_KIND_REMOVAL) return false;
-    } else if (std::find(options.kinds.begin(), options.kinds.end(), kind) ==
-               options.kinds.end()) {
+    } else if (std::find(options.kinds.begin(), options.kinds.end(), kind) == options.kinds.end()) {
       return false;
     }
     if (kind == wire::v1::OBJECT_KIND_USER_STATE && Revokes(device_list, row.object)) return false;

@@ -2,10 +2,10 @@
 // refuses and why, what it gives out.
 //
 // Rules: never roll back: a lower sequence of a slot is refused, an equal one only with an equal
-// body. What a user revoked and what an owner removed is neither kept nor given out. A full place, a
-// full network or a full table loses the newest of its largest account, so that nobody is pushed out
-// by somebody who holds more. Expired rows are never given out.
-// Threads: one owner. Limits: below. Sources: design §4; OpenDHT's fair shares (Rhea et al. 2005).
+// body. What a user revoked and what an owner removed is neither kept nor given out. A full place,
+// a full network or a full table loses the newest of its largest account, so that nobody is pushed
+// out by somebody who holds more. Expired rows are never given out. Threads: one owner. Limits:
+// below. Sources: design §4; OpenDHT's fair shares (Rhea et al. 2005).
 #pragma once
 
 #include <optional>
@@ -54,7 +54,7 @@ struct LocalStoreOptions {
 };
 
 struct ReadOptions {
-  std::vector<ObjectKind> kinds;          // none: all but removals
+  std::vector<ObjectKind> kinds;            // none: all but removals
   std::vector<pki::CertificateHash> roots;  // authentication only; none: all
 };
 
@@ -66,7 +66,8 @@ class LocalStore {
   struct KeepOptions {
     Key place;
     std::string account;
-    // True for an owner's removal, which must find its value; replicas pass removals on in any case.
+    // True for an owner's removal, which must find its value; replicas pass removals on in any
+    // case.
     bool removal_needs_value = false;
   };
   KeepResult Keep(const Object& object, const KeepOptions& options, absl::Time now);

@@ -2,19 +2,12 @@
 
 #include <utility>
 
+#include "libcore/store/messages.h"
+
 namespace p2pd::store {
 namespace {
 
 size_t Charge(const StoredRow& row) { return row.object.bytes().size() + kRowOverhead; }
-
-RowSummary Summarise(const StoredRow& row) {
-  return RowSummary{row.place,
-                    row.object.kind(),
-                    row.object.slot(),
-                    row.object.sequence(),
-                    row.object.expires(),
-                    row.object.bytes().size()};
-}
 
 Key Lowest() { return Key(); }
 Key Highest() {
@@ -90,7 +83,7 @@ std::vector<RowSummary> MemoryTable::SummariesBetween(const Key& from, const Key
   const auto walk = [&](const Key& first, const Key& last) {
     for (auto it = rows_.lower_bound(Index{first, ObjectKind{}, {}});
          it != rows_.end() && it->first.place <= last && rows.size() < limit; ++it) {
-      rows.push_back(Summarise(it->second));
+      rows.push_back(SummaryOf(it->second));
     }
   };
   if (from <= to) {

@@ -97,8 +97,8 @@ bool Fits(const StoreReply& reply) {
     case StoreReply::kPut:
       return reply.put().holders_size() <= kMaxReplicaRecords;
     case StoreReply::kGet:
-      return reply.get().objects_size() <= kMaxObjectsPerMessage && RowNamesFit(reply.get().rows()) &&
-             reply.get().replicas_size() <= kMaxReplicaRecords;
+      return reply.get().objects_size() <= kMaxObjectsPerMessage &&
+             RowNamesFit(reply.get().rows()) && reply.get().replicas_size() <= kMaxReplicaRecords;
     case StoreReply::kReplicate:
       return reply.replicate().statuses_size() <= kMaxObjectsPerMessage;
     case StoreReply::kCompare:
@@ -120,8 +120,7 @@ bool Fits(const StoreReply& reply) {
 template <class Message>
 std::optional<Message> Parse(ByteView payload) {
   Message message;
-  if (!message.ParseFromArray(payload.data(), static_cast<int>(payload.size())) ||
-      !Fits(message)) {
+  if (!message.ParseFromArray(payload.data(), static_cast<int>(payload.size())) || !Fits(message)) {
     return std::nullopt;
   }
   return message;
@@ -142,6 +141,15 @@ Bytes Encode(const StoreRequest& request) { return ToBytes(request.SerializeAsSt
 Bytes Encode(const StoreReply& reply) { return ToBytes(reply.SerializeAsString()); }
 
 Key PlaceOf(const std::string& bytes) { return Key::FromView(AsBytes(bytes)).value_or(Key()); }
+
+RowSummary SummaryOf(const StoredRow& row) {
+  return RowSummary{row.place,
+                    row.object.kind(),
+                    row.object.slot(),
+                    row.object.sequence(),
+                    row.object.expires(),
+                    row.object.bytes().size()};
+}
 
 uint64_t TagOf(const RowSummary& row) {
   ByteWriter writer;

@@ -1,5 +1,5 @@
-// Store messages out of and into payloads of the overlay, with every limit of store.proto held here,
-// so that no handler meets a message that breaks one.
+// Store messages out of and into payloads of the overlay, with every limit of store.proto held
+// here, so that no handler meets a message that breaks one.
 #pragma once
 
 #include <optional>
@@ -27,9 +27,9 @@ inline constexpr uint32_t kMaxLeaseSeconds = 600;
 // Bytes of objects in one message to a single node: one largest object fits the overlay's payload
 // with its frame.
 inline constexpr size_t kMaxObjectBytes = 66 * 1024;
-// Largest object in a routed request: one datagram with the frames of every layer below
-// (net::kMaxDatagram). What is larger is put at the root directly, past the hops between.
-inline constexpr size_t kMaxRoutedBytes = 840;
+// Largest object in a routed request, four datagrams at each hop: a user state, a certificate with
+// a short chain. What is larger is put at the root directly, past the hops between.
+inline constexpr size_t kMaxRoutedBytes = 4096;
 // Objects and node records in the answer to a routed get: one user state and seven node records.
 inline constexpr size_t kMaxRoutedAnswer = 4096;
 
@@ -42,8 +42,11 @@ Bytes Encode(const StoreReply& reply);
 // 20 bytes of the wire as a place; all zero when they are not, which ParseRequest has excluded.
 Key PlaceOf(const std::string& bytes);
 
-// First 8 bytes of SHA-256 over place ‖ kind ‖ slot ‖ sequence: names a row in anti-entropy. A second
-// signature over the same contents has the same tag, so that replicas with different ones agree.
+RowSummary SummaryOf(const StoredRow& row);
+
+// First 8 bytes of SHA-256 over place ‖ kind ‖ slot ‖ sequence: names a row in anti-entropy. A
+// second signature over the same contents has the same tag, so that replicas with different ones
+// agree.
 uint64_t TagOf(const RowSummary& row);
 // The same over many rows.
 uint64_t DigestOf(const std::vector<RowSummary>& rows, size_t begin, size_t end);

@@ -25,8 +25,8 @@ using Sequence = Strong<SequenceTag, uint64_t>;
 
 // Longest encoded object.
 inline constexpr size_t kMaxObject = 64 * 1024;
-// How far ahead an object may expire, by kind (design §4). A storing node allows kClockSlack on top,
-// since clocks differ.
+// How far ahead an object may expire, by kind (design §4). A storing node allows kClockSlack on
+// top, since clocks differ.
 inline constexpr absl::Duration kClockSlack = absl::Minutes(2);
 inline constexpr absl::Duration kMinOnlineLife = absl::Seconds(30);
 inline constexpr absl::Duration kMaxOnlineLife = absl::Minutes(10);
@@ -46,8 +46,8 @@ class Object {
   const Key& key() const { return key_; }
   // Tells values under one key and kind apart: the root's fingerprint and the leaf's key for
   // authentication, the device id for user state, the node id for service records, SHA-256 of the
-  // data followed by the secret's hash for raw and its removal, empty for the others. A newer object
-  // of the same slot replaces the older.
+  // data followed by the secret's hash for raw and its removal, empty for the others. A newer
+  // object of the same slot replaces the older.
   const Bytes& slot() const { return slot_; }
   // Which of two of the same slot is newer: sequence, device-list number, CRL number; not-before of
   // a certificate, then the expiry; the expiry of a raw value.

@@ -1,9 +1,9 @@
 // How one kind of object is judged: a draft of the object, filled in by the validator of its kind.
 // Internal to store.
 //
-// Rules: a validator looks at what the object carries and at the time, at nothing else, so that every
-// storing node judges alike. With `verify` off (rows of our own table, whose digest was checked)
-// signatures and expiry are taken as already judged; the shape is parsed all the same.
+// Rules: a validator looks at what the object carries and at the time, at nothing else, so that
+// every storing node judges alike. With `verify` off (rows of our own table, whose digest was
+// checked) signatures and expiry are taken as already judged; the shape is parsed all the same.
 #pragma once
 
 #include <optional>
@@ -43,7 +43,8 @@ class ObjectParser {
   static Judgement Parse(ByteView encoded, absl::Time now, bool verify);
 };
 
-// A row of our own table: its signatures were verified when it came. nullopt when it does not parse.
+// A row of our own table: its signatures were verified when it came. nullopt when it does not
+// parse.
 std::optional<Object> ParseStored(ByteView encoded);
 
 // The shape without the signature and the expiry.

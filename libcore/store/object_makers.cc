@@ -13,9 +13,9 @@ absl::StatusOr<Object> Finish(ObjectKind kind, const std::string& body, ByteView
                               absl::Time now) {
   Judgement judgement = Validate(EncodeStored(kind, AsBytes(body), signature), now);
   if (judgement.fault != ObjectFault::kNone) {
-    return absl::InvalidArgumentError(absl::StrCat("the ", ObjectKindName(kind),
-                                                   " object would be refused: ",
-                                                   ObjectFaultName(judgement.fault)));
+    return absl::InvalidArgumentError(
+        absl::StrCat("the ", ObjectKindName(kind),
+                     " object would be refused: ", ObjectFaultName(judgement.fault)));
   }
   return *std::move(judgement.object);
 }

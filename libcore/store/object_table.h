@@ -1,8 +1,8 @@
 // ObjectTable: where a storing node keeps objects. In memory for the simulator and tests, SQLite on
 // disk.
 //
-// Rules: an Insert that returned OK survives kill -9. Only validated objects go in. A row stands at a
-// place, which is the object's key or, for kinds that have one, its second place; a node may hold
+// Rules: an Insert that returned OK survives kill -9. Only validated objects go in. A row stands at
+// a place, which is the object's key or, for kinds that have one, its second place; a node may hold
 // both. Threads: one owner.
 #pragma once
 

@@ -142,21 +142,20 @@ absl::Status PrepareFile(sqlite3* db, const std::string& path) {
   P2PD_ASSIGN_OR_RETURN(const std::string tables,
                         Ask(db, path, "SELECT count(*) FROM sqlite_master", "read the schema"));
   if (version == "0" && application == "0" && tables == "0") {
-    return Execute(db, path,
-                   absl::StrCat("BEGIN IMMEDIATE;", kSchema,
-                                "PRAGMA application_id=", kApplicationId,
-                                ";PRAGMA user_version=", SqliteTable::kSchemaVersion, ";COMMIT"),
-                   "make the tables");
+    return Execute(
+        db, path,
+        absl::StrCat("BEGIN IMMEDIATE;", kSchema, "PRAGMA application_id=", kApplicationId,
+                     ";PRAGMA user_version=", SqliteTable::kSchemaVersion, ";COMMIT"),
+        "make the tables");
   }
   if (application != absl::StrCat(kApplicationId)) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "object table ", path, ": the file belongs to another program; move it away"));
+    return absl::FailedPreconditionError(
+        absl::StrCat("object table ", path, ": the file belongs to another program; move it away"));
   }
   if (version != absl::StrCat(SqliteTable::kSchemaVersion)) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("object table ", path, ": the file has version ", version,
-                     ", this p2pd knows version ", SqliteTable::kSchemaVersion,
-                     "; use the newer p2pd or move the file away"));
+    return absl::FailedPreconditionError(absl::StrCat(
+        "object table ", path, ": the file has version ", version, ", this p2pd knows version ",
+        SqliteTable::kSchemaVersion, "; use the newer p2pd or move the file away"));
   }
   return absl::OkStatus();
 }
@@ -230,7 +229,8 @@ absl::Status SqliteTable::Impl::Prepare() {
   };
   for (const auto& [handle, sql] : statements) {
     sqlite3_stmt* raw = nullptr;
-    const int code = sqlite3_prepare_v3(db_.get(), sql, -1, SQLITE_PREPARE_PERSISTENT, &raw, nullptr);
+    const int code =
+        sqlite3_prepare_v3(db_.get(), sql, -1, SQLITE_PREPARE_PERSISTENT, &raw, nullptr);
     handle->reset(raw);
     if (code != SQLITE_OK) return Error(code, "prepare a statement");
   }
@@ -394,11 +394,10 @@ std::vector<RowSummary> SqliteTable::SummariesBetween(const Key& from, const Key
     while (impl_->NextRow(use)) {
       const auto place = Key::FromView(use.Blob(0));
       if (!place) continue;
-      rows.push_back(RowSummary{*place, static_cast<ObjectKind>(use.Number(1)),
-                                ToBytes(use.Blob(2)),
-                                Sequence(static_cast<uint64_t>(use.Number(3))),
-                                absl::FromUnixMicros(use.Number(4)),
-                                static_cast<size_t>(use.Number(5))});
+      rows.push_back(
+          RowSummary{*place, static_cast<ObjectKind>(use.Number(1)), ToBytes(use.Blob(2)),
+                     Sequence(static_cast<uint64_t>(use.Number(3))),
+                     absl::FromUnixMicros(use.Number(4)), static_cast<size_t>(use.Number(5))});
     }
   }
   return rows;

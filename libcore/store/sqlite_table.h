@@ -1,13 +1,13 @@
 // SqliteTable: an ObjectTable in one SQLite file. SQLite is seen by this file's .cc alone.
 //
-// Rules: WAL with synchronous=NORMAL: a committed row survives kill -9; after a power cut the file is
-// consistent and may lack the last rows, which the other replicas give back. The owner's thread does
-// not sync: pages move from the WAL into the file when SqliteCheckpointer is called, on a connection
-// and a thread of its own. Only if nobody calls it, the WAL is emptied by the writer at kWalWall.
-// A damaged file is said to be so when it is opened, never repaired in silence.
-// Threads: SqliteTable one owner; SqliteCheckpointer one owner, another thread if you like.
-// Limits: the caller's quotas; kCacheKiB of page cache. Sources: SQLite, 'Write-Ahead Logging' and
-// 'Pragma statements'.
+// Rules: WAL with synchronous=NORMAL: a committed row survives kill -9; after a power cut the file
+// is consistent and may lack the last rows, which the other replicas give back. The owner's thread
+// does not sync: pages move from the WAL into the file when SqliteCheckpointer is called, on a
+// connection and a thread of its own. Only if nobody calls it, the WAL is emptied by the writer at
+// kWalWall. A damaged file is said to be so when it is opened, never repaired in silence. Threads:
+// SqliteTable one owner; SqliteCheckpointer one owner, another thread if you like. Limits: the
+// caller's quotas; kCacheKiB of page cache. Sources: SQLite, 'Write-Ahead Logging' and 'Pragma
+// statements'.
 #pragma once
 
 #include <memory>

@@ -1,8 +1,8 @@
 // Watchers: who wants to be told of new objects at which place; kept by every replica of the place.
 //
-// Rules: a watcher is a node that asked over the overlay, which proved its key; leases end, so that a
-// watcher that died costs nothing for long. Threads: one owner. Limits: below; a full table refuses
-// new ones and keeps the old ones.
+// Rules: a watcher is a node that asked over the overlay, which proved its key; leases end, so that
+// a watcher that died costs nothing for long. Threads: one owner. Limits: below; a full table
+// refuses new ones and keeps the old ones.
 #pragma once
 
 #include <map>
