@@ -48,13 +48,35 @@ count_failure() {
   failures+=("$1")
 }
 
+running=
+trap '[[ -z $running ]] || kill "$running"; exit 130' INT TERM
+
+# logged LOG COMMAND...: runs the command with its output in LOG and shows every minute how far it is.
+logged() {
+  local log=$1 next=$((SECONDS + 60)) status
+  shift
+  "$@" >"$log" 2>&1 &
+  running=$!
+  while kill -0 "$running" 2>/dev/null; do
+    if ((SECONDS >= next)); then
+      say "  $(tail -n 1 "$log" | cut -c 1-100)"
+      next=$((SECONDS + 60))
+    fi
+    sleep 0.2
+  done
+  wait "$running"
+  status=$?
+  running=
+  return $status
+}
+
 # step NAME COMMAND...: runs the command with its output in a log; a failure counts as one failed test.
 step() {
   local name=$1 log
   shift
   log=$logs/${name//[ :]/_}.log
   say "$name"
-  if "$@" >"$log" 2>&1; then
+  if logged "$log" "$@"; then
     return 0
   fi
   say "$name: FAILED, the end of $log:"
@@ -65,10 +87,10 @@ step() {
 
 # run_ctest TREE ARGUMENT...: runs tests of build/TREE and adds up what ctest says.
 run_ctest() {
-  local tree=$1 log=$logs/$1_ctest.log summary total bad
+  local tree=$1 log=$logs/$1_ctest.log summary total bad skipped
   shift
   say "$tree: test"
-  ctest --test-dir "build/$tree" --output-on-failure -j "$jobs" --no-tests=error "$@" >"$log" 2>&1
+  logged "$log" ctest --test-dir "build/$tree" --output-on-failure -j "$jobs" --no-tests=error "$@"
   summary=$(grep -E '^[0-9]+% tests passed, [0-9]+ tests? failed out of [0-9]+' "$log" | tail -n 1)
   if [[ -z $summary ]]; then
     say "$tree: ctest did not finish, the end of $log:"
@@ -78,9 +100,11 @@ run_ctest() {
   fi
   bad=$(sed -E 's/^[0-9]+% tests passed, ([0-9]+) .*/\1/' <<<"$summary")
   total=$(sed -E 's/.* out of ([0-9]+).*/\1/' <<<"$summary")
-  passed=$((passed + total - bad))
+  # ctest counts a skipped test as passed; we count it as neither.
+  skipped=$(grep -cE '^\s+[0-9]+ - \S+ \(Skipped\)' "$log")
+  passed=$((passed + total - bad - skipped))
   failed=$((failed + bad))
-  say "$tree: $((total - bad)) passed, $bad failed"
+  say "$tree: $((total - bad - skipped)) passed, $bad failed, $skipped skipped"
   if ((bad > 0)); then
     while read -r name; do failures+=("$tree: $name"); done < <(sed -nE 's/^\s+[0-9]+ - (\S+) \(.*/\1/p' "$log")
     grep -vE '^\s*(Start|[0-9]+/[0-9]+ Test).*Passed|^\s+Start +[0-9]+:' "$log" | tail -n 120 | sed 's/^/    /'
