@@ -166,6 +166,9 @@ class Node {
   // included where we belong; empty optional when the key is so far that our leaf set does not
   // cover it.
   std::optional<std::vector<NodeRecord>> ReplicaSet(const Key& key) const;
+  // The density test of Castro et al. 2002: could `id` be the root of `key`, judged by how densely
+  // our own neighbourhood is populated? For whoever gets 'not found' from a node (Response::from).
+  bool PlausibleRoot(const Key& key, const NodeId& id) const;
   std::vector<NodeRecord> LeafSet() const;
   std::vector<PeerInfo> Peers(Instant now) const;
   // Path of the response with this id if it was routed with trace; kept until the next 16 traces.

@@ -1,0 +1,158 @@
+// Channel: messages to and from one neighbour over whatever link there is. Cuts them into
+// fragments, sends under a congestion window, retransmits what was not acknowledged, puts together
+// what arrives.
+//
+// Rules: a message is acknowledged when every fragment is. The first retransmission timeout of a
+// message is reported as slow, so that the router can take another hop at once; the channel goes on
+// trying until it is cancelled or gives up. Fragments name their message by a random number, so a
+// message survives a change of link, and one that arrives twice is delivered once. Threads: one
+// owner. Limits: below; what does not fit is refused and counted. Sources: RFC 9002 (loss
+// detection, window), RFC 6298.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "libcore/base/bytes.h"
+#include "libcore/base/counters.h"
+#include "libcore/base/time.h"
+#include "libcore/overlay/rtt.h"
+#include "libcore/overlay/wire.h"
+
+namespace p2pd::overlay {
+
+// Bytes of unfinished messages from all neighbours together.
+struct ReassemblyBudget {
+  // Beyond it fragments of new messages are dropped.
+  static constexpr size_t kMaxBytes = 16 << 20;
+  size_t used = 0;
+};
+
+class Channel {
+ public:
+  // Messages and bytes that wait to be sent or acknowledged. Beyond it Queue refuses.
+  static constexpr size_t kMaxMessages = 512;
+  static constexpr size_t kMaxQueuedBytes = 2 << 20;
+  // Packets in flight: at first (RFC 9002 §7.2), least and most.
+  static constexpr size_t kInitialWindow = 10;
+  static constexpr size_t kMinWindow = 2;
+  static constexpr size_t kMaxWindow = 60;  // what one ack frame can name
+  // Timeouts of one message before it is given up; with doubling about 6 s at 100 ms.
+  static constexpr int kMaxTimeouts = 6;
+  static constexpr absl::Duration kMaxBackoff = absl::Seconds(4);
+  // A packet is lost when one sent three later is acknowledged (RFC 9002 §6.1.1).
+  static constexpr uint64_t kReordering = 3;
+  // Unfinished messages from this neighbour, their bytes, and how long they may take.
+  static constexpr size_t kMaxPartials = 16;
+  static constexpr size_t kMaxPartialBytes = 512 * 1024;
+  static constexpr absl::Duration kPartialLifetime = absl::Seconds(15);
+  // Finished messages that are remembered so that a late copy is not delivered again.
+  static constexpr size_t kMaxFinished = 512;
+
+  Channel(Counters& counters, ReassemblyBudget& budget) : counters_(counters), budget_(budget) {}
+  ~Channel();
+  Channel(const Channel&) = delete;
+  Channel& operator=(const Channel&) = delete;
+
+  // `message` is random and names it on the wire. False when there is no room.
+  bool Queue(uint64_t message, Bytes bytes);
+  // Forgets it; fragments under way may still arrive.
+  void Cancel(uint64_t message);
+  // The next packet wants an ack even if it carries nothing else.
+  void Ping() { ping_due_ = true; }
+  void AckDue() { ack_due_ = true; }
+
+  bool WantsToSend() const;
+  // Frames for one packet that will go as `number` over the link with `link`; empty when there is
+  // nothing to send. `ack` is what that link received so far.
+  Bytes Fill(Instant now, uint32_t link, uint64_t number, const std::optional<AckFrame>& ack);
+
+  void OnAck(Instant now, uint32_t link, const AckFrame& ack);
+  // The whole message when this was its last fragment.
+  std::optional<Bytes> OnFragment(Instant now, const FragmentFrame& frame);
+  void OnTimeout(Instant now);
+  std::optional<Instant> PollTimeout() const;
+
+  enum class Outcome { kAcked, kSlow, kLost };
+  struct Report {
+    Outcome outcome = Outcome::kAcked;
+    // nullopt: a ping was slow.
+    std::optional<uint64_t> message;
+  };
+  std::optional<Report> PollReport();
+  // All messages that are not acknowledged yet: the peer is gone.
+  std::vector<uint64_t> Unfinished() const;
+  // Nothing waits to be sent or acknowledged.
+  bool Idle() const { return outgoing_.empty() && in_flight_.empty(); }
+
+  const RoundTrip& round_trip() const { return round_trip_; }
+  size_t window() const { return window_; }
+  size_t messages_waiting() const { return outgoing_.size(); }
+
+ private:
+  enum class Fate : uint8_t { kUnsent, kInFlight, kAcked };
+  struct Outgoing {
+    Bytes bytes;
+    std::vector<Fate> fragments;
+    size_t acked = 0;
+    int timeouts = 0;
+  };
+  using Piece = std::pair<uint64_t, uint16_t>;  // message, fragment
+  struct SentPacket {
+    uint32_t link = 0;
+    uint64_t number = 0;
+    Instant at;
+    bool ping = false;
+    std::vector<Piece> pieces;
+  };
+  struct Partial {
+    std::map<uint16_t, Bytes> fragments;
+    uint16_t count = 0;
+    size_t bytes = 0;
+    Instant deadline;
+  };
+
+  absl::Duration CurrentTimeout() const;
+  std::deque<Piece>* NextQueue();
+  ByteView FragmentOf(const Outgoing& message, uint16_t index) const;
+  void Acknowledge(const SentPacket& packet);
+  void Requeue(const SentPacket& packet, bool timed_out);
+  void ShrinkWindow(uint64_t order, size_t window);
+  void DropPartial(std::map<uint64_t, Partial>::iterator it);
+  void ExpirePartials(Instant now);
+  void Remember(uint64_t message);
+
+  Counters& counters_;
+  ReassemblyBudget& budget_;
+
+  std::map<uint64_t, Outgoing> outgoing_;
+  size_t queued_bytes_ = 0;
+  std::deque<Piece> urgent_;  // messages of one fragment, and what was lost
+  std::deque<Piece> bulk_;
+  bool ping_due_ = false;
+  bool ack_due_ = false;
+
+  uint64_t next_order_ = 1;
+  std::map<uint64_t, SentPacket> in_flight_;  // by order of sending
+  std::map<std::pair<uint32_t, uint64_t>, uint64_t> order_of_;
+  size_t window_ = kInitialWindow;
+  size_t threshold_ = kMaxWindow;
+  size_t grown_ = 0;
+  uint64_t recovery_ = 0;  // packets sent before this one belong to a loss already answered
+  int backoff_ = 0;
+  RoundTrip round_trip_;
+  std::deque<Report> reports_;
+
+  std::map<uint64_t, Partial> partials_;
+  size_t partial_bytes_ = 0;
+  std::set<uint64_t> finished_;
+  std::deque<uint64_t> finished_order_;
+};
+
+}  // namespace p2pd::overlay

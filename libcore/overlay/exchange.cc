@@ -1,0 +1,308 @@
+#include "libcore/overlay/exchange.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "libcore/overlay/wire.h"
+
+namespace p2pd::overlay {
+namespace {
+
+constexpr auto kLastService = static_cast<uint32_t>(Service::kApplication);
+
+Service ToService(uint32_t wire) { return static_cast<Service>(static_cast<uint8_t>(wire)); }
+
+}  // namespace
+
+// Ours.
+
+std::optional<RequestId> Exchange::Refuse(size_t payload) {
+  absl::Status status;
+  if (payload > kMaxPayload) {
+    status = absl::InvalidArgumentError("request is larger than 72 KiB");
+  } else if (closed_) {
+    status = absl::UnavailableError("this node is leaving the overlay");
+  } else if (outgoing_.size() >= kMaxOutgoing) {
+    counters_.Add("overlay.refused_outgoing_full");
+    status = absl::ResourceExhaustedError("too many requests under way");
+  } else {
+    return std::nullopt;
+  }
+  const RequestId id(next_id_++);
+  events_.push_back(RequestFailed{id, status});
+  return id;
+}
+
+RequestId Exchange::Route(Instant now, RouteCall call) {
+  if (const std::optional<RequestId> refused = Refuse(call.payload.size())) return *refused;
+  Outgoing out;
+  out.id = RequestId(next_id_++);
+  out.message_id = rng_.Next();
+  out.started = now;
+  out.deadline = now + call.options.timeout;
+  out.through = call.through;
+  const absl::Duration typical = route_time_.Smoothed().value_or(absl::Milliseconds(250));
+  out.wait = std::clamp(3 * typical, kMinWait, kMaxWait);
+  wire::v1::RouteBody body;
+  body.set_key(call.key.ToString());
+  body.set_message_id(out.message_id);
+  body.set_origin(ToText(self_->bytes()));
+  body.set_service(static_cast<uint32_t>(call.service));
+  body.set_payload(ToText(call.payload));
+  body.set_any_replica(call.options.any_replica);
+  body.set_trace(call.options.trace);
+  body.set_skip_origin(call.skip_origin);
+  out.route = router_.Make(body);
+  Outgoing& kept = outgoing_.insert_or_assign(out.message_id, std::move(out)).first->second;
+  const RequestId id = kept.id;
+  Attempt(now, kept);
+  return id;
+}
+
+void Exchange::Attempt(Instant now, Outgoing& out) {
+  out.route->set_attempt(static_cast<uint32_t>(out.attempts));
+  ++out.attempts;
+  out.next = out.attempts < kMaxAttempts ? now + out.wait : Instant::Max();
+  out.wait = out.wait * 1.5;
+  if (out.attempts > 1) counters_.Add("overlay.origin_retries");
+  if (out.through) {
+    wire::v1::OverlayMessage message;
+    *message.mutable_route() = *out.route;
+    links_.Send(now, *out.through, SerializeProto(message));
+    return;
+  }
+  const std::optional<NodeId> hop = router_.Submit(now, *out.route, out.first_hops);
+  if (hop) out.first_hops.insert(*hop);
+}
+
+RequestId Exchange::Ask(Instant now, const NodeRecord& peer, Service service, Bytes payload,
+                        absl::Duration timeout) {
+  if (const std::optional<RequestId> refused = Refuse(payload.size())) return *refused;
+  const RequestId id(next_id_++);
+  if (peer.id() == self_->id()) {
+    events_.push_back(RequestFailed{id, absl::InvalidArgumentError("a node cannot ask itself")});
+    return id;
+  }
+  Outgoing out;
+  out.id = id;
+  out.message_id = rng_.Next();
+  out.started = now;
+  out.deadline = now + timeout;
+  out.next = Instant::Max();
+  out.peer = peer;
+  wire::v1::OverlayMessage message;
+  wire::v1::DirectRequest* request = message.mutable_request();
+  request->set_message_id(out.message_id);
+  request->set_service(static_cast<uint32_t>(service));
+  request->set_payload(ToText(payload));
+  links_.Connect(now, peer);
+  const std::optional<uint64_t> handle = links_.Send(now, peer.id(), SerializeProto(message));
+  if (!handle) {
+    events_.push_back(RequestFailed{id, absl::ResourceExhaustedError("no room for a link")});
+    return id;
+  }
+  waiting_[*handle] = out.message_id;
+  outgoing_.insert_or_assign(out.message_id, std::move(out));
+  return id;
+}
+
+void Exchange::Fail(uint64_t message_id, absl::Status status) {
+  const auto found = outgoing_.find(message_id);
+  if (found == outgoing_.end()) return;
+  events_.push_back(RequestFailed{found->second.id, std::move(status)});
+  outgoing_.erase(found);
+}
+
+void Exchange::Finish(Instant now, uint64_t message_id, const NodeRecord& from, int hops,
+                      Bytes payload, wire::v1::AnswerError error) {
+  const auto found = outgoing_.find(message_id);
+  if (found == outgoing_.end()) {
+    counters_.Add("overlay.dropped_late_replies");
+    return;
+  }
+  if (error == wire::v1::ANSWER_ERROR_UNIMPLEMENTED) {
+    return Fail(message_id, absl::UnimplementedError("the node has no such service"));
+  }
+  if (error != wire::v1::ANSWER_ERROR_NONE) {
+    return Fail(message_id, absl::ResourceExhaustedError("the node is busy"));
+  }
+  const absl::Duration took = now - found->second.started;
+  events_.push_back(Response{found->second.id, from, hops, took, std::move(payload)});
+  outgoing_.erase(found);
+}
+
+void Exchange::KeepTrace(RequestId id, const wire::v1::RouteReplyBody& body) {
+  std::vector<TraceHop> hops;
+  for (const wire::v1::RouteTrace& stop : body.trace()) {
+    const auto node = NodeId::FromView(AsBytes(stop.id()));
+    const auto endpoint = net::Endpoint::FromBytes(AsBytes(stop.endpoint()));
+    if (!node || !endpoint) continue;
+    hops.push_back({*node, *endpoint, absl::Microseconds(stop.elapsed_us())});
+  }
+  traces_[id.value()] = std::move(hops);
+  if (traces_.size() > kMaxTraces) traces_.erase(traces_.begin());
+}
+
+void Exchange::OnReply(Instant now, const ReplyArrived& reply) {
+  const auto found = outgoing_.find(reply.message_id);
+  if (found != outgoing_.end() && found->second.route) {
+    route_time_.OnSample(now - found->second.started);
+    if (reply.body.trace_size() > 0) KeepTrace(found->second.id, reply.body);
+    Finish(now, reply.message_id, reply.responder, static_cast<int>(reply.body.hops()),
+           ToBytes(absl::string_view(reply.body.payload())), reply.body.error());
+    return;
+  }
+  counters_.Add("overlay.dropped_late_replies");
+}
+
+void Exchange::OnDirectAnswer(Instant now, const NodeId& from,
+                              const wire::v1::DirectAnswer& answer) {
+  const auto found = outgoing_.find(answer.message_id());
+  const bool ours =
+      found != outgoing_.end() && found->second.peer && found->second.peer->id() == from;
+  if (!ours || answer.payload().size() > kMaxPayload) {
+    counters_.Add("overlay.dropped_late_replies");
+    return;
+  }
+  const NodeRecord* record = links_.RecordOf(from);
+  const NodeRecord responder = record != nullptr ? *record : *found->second.peer;
+  Finish(now, answer.message_id(), responder, 1, ToBytes(absl::string_view(answer.payload())),
+         answer.error());
+}
+
+void Exchange::OnLost(Instant, uint64_t handle) {
+  const auto found = waiting_.find(handle);
+  if (found == waiting_.end()) return;
+  const uint64_t message_id = found->second;
+  waiting_.erase(found);
+  Fail(message_id, absl::UnavailableError("the node cannot be reached"));
+}
+
+// Theirs.
+
+void Exchange::Arrive(Instant now, const MessageName& name, ReturnPath path,
+                      IncomingRequest request) {
+  if (request.payload.size() > kMaxPayload) {
+    counters_.Add("overlay.dropped_malformed");
+    return;
+  }
+  const RequestTable::Admission admission = requests_.Admit(now, name, path);
+  switch (admission.arrival) {
+    case RequestTable::Arrival::kNew:
+      break;
+    case RequestTable::Arrival::kWaiting:
+      return;
+    case RequestTable::Arrival::kAnswered:
+      return SendBack(now, name, path, *admission.answer);
+    case RequestTable::Arrival::kRefused:
+      return SendBack(now, name, path, AnswerContent{{}, wire::v1::ANSWER_ERROR_BUSY});
+  }
+  request.token = admission.token;
+  if (static_cast<uint32_t>(request.service) > kLastService) {
+    return Answer(now, request.token, AnswerContent{{}, wire::v1::ANSWER_ERROR_UNIMPLEMENTED});
+  }
+  if (request.service != Service::kOverlay) {
+    events_.push_back(std::move(request));
+    return;
+  }
+  wire::v1::OverlayProbe probe;
+  if (!ParseProto(request.payload, probe)) {
+    return Answer(now, request.token, AnswerContent{{}, wire::v1::ANSWER_ERROR_UNIMPLEMENTED});
+  }
+  events_.push_back(ProbeRequest{request.token, request.from, std::move(probe)});
+}
+
+void Exchange::OnDelivered(Instant now, const Delivered& delivered) {
+  IncomingRequest request{AnswerToken(),
+                          ToService(std::min<uint32_t>(delivered.body.service(), 255)),
+                          delivered.origin,
+                          delivered.origin.addresses().front(),
+                          Key::FromView(AsBytes(delivered.body.key())),
+                          delivered.hops,
+                          ToBytes(absl::string_view(delivered.body.payload()))};
+  Arrive(now, delivered.name, delivered, std::move(request));
+}
+
+void Exchange::OnDirectRequest(Instant now, const NodeId& from, const net::Endpoint& endpoint,
+                               const wire::v1::DirectRequest& direct) {
+  const NodeRecord* record = links_.RecordOf(from);
+  if (record == nullptr) return;
+  IncomingRequest request{AnswerToken(),
+                          ToService(std::min<uint32_t>(direct.service(), 255)),
+                          *record,
+                          endpoint,
+                          std::nullopt,
+                          1,
+                          ToBytes(absl::string_view(direct.payload()))};
+  Arrive(now, MessageName{from, direct.message_id()}, DirectPath{from}, std::move(request));
+}
+
+void Exchange::Answer(Instant now, AnswerToken token, AnswerContent content) {
+  if (content.payload.size() > kMaxPayload) {
+    counters_.Add("overlay.refused_answers_too_large");
+    content = AnswerContent{{}, wire::v1::ANSWER_ERROR_BUSY};
+  }
+  const std::optional<RequestTable::Finished> finished = requests_.Answer(now, token, content);
+  if (finished) SendBack(now, finished->name, finished->path, content);
+}
+
+void Exchange::SendBack(Instant now, const MessageName& name, const ReturnPath& path,
+                        const AnswerContent& content) {
+  if (const auto* routed = std::get_if<Delivered>(&path)) {
+    wire::v1::RouteReplyBody body;
+    body.set_payload(ToText(content.payload));
+    body.set_error(content.error);
+    router_.Reply(now, *routed, std::move(body));
+  } else if (const auto* direct = std::get_if<DirectPath>(&path)) {
+    wire::v1::OverlayMessage message;
+    wire::v1::DirectAnswer* answer = message.mutable_answer();
+    answer->set_message_id(name.id);
+    answer->set_payload(ToText(content.payload));
+    answer->set_error(content.error);
+    links_.Send(now, direct->peer, SerializeProto(message));
+  }
+}
+
+// Time.
+
+void Exchange::OnTimeout(Instant now) {
+  requests_.OnTimeout(now);
+  std::vector<uint64_t> late;
+  for (auto& [message_id, out] : outgoing_) {
+    if (out.deadline <= now) {
+      late.push_back(message_id);
+    } else if (out.next <= now) {
+      Attempt(now, out);
+    }
+  }
+  for (const uint64_t message_id : late) {
+    const bool joined = ring_.active() || outgoing_.at(message_id).peer;
+    Fail(message_id, joined ? absl::DeadlineExceededError("no answer in time")
+                            : absl::UnavailableError("not joined to the overlay yet"));
+  }
+  if (waiting_.size() > 2 * kMaxOutgoing) {
+    std::erase_if(waiting_, [this](const auto& w) { return outgoing_.count(w.second) == 0; });
+  }
+}
+
+std::optional<Instant> Exchange::PollTimeout() const {
+  std::optional<Instant> out = requests_.PollTimeout();
+  for (const auto& [message_id, request] : outgoing_) {
+    out = Earliest(out, std::min(request.deadline, request.next));
+  }
+  return out;
+}
+
+std::optional<ExchangeEvent> Exchange::PollEvent() {
+  if (events_.empty()) return std::nullopt;
+  ExchangeEvent out = std::move(events_.front());
+  events_.pop_front();
+  return out;
+}
+
+std::vector<TraceHop> Exchange::TraceOf(RequestId id) const {
+  const auto found = traces_.find(id.value());
+  return found == traces_.end() ? std::vector<TraceHop>() : found->second;
+}
+
+}  // namespace p2pd::overlay

@@ -1,0 +1,128 @@
+// Exchange: requests and answers as the layers above see them. Ours: routed to a key or put to one
+// node, retried, timed out, each ending in exactly one Response or RequestFailed. Theirs: given up
+// once, answered once, repeated to copies.
+//
+// Rules: a retry keeps the message id, so that the root runs it once; it takes another first hop
+// where there is one. Service 0 is the overlay's own and never reaches the layers above. Threads:
+// one owner. Sources: design §3 (4 attempts, 4 s).
+#pragma once
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <variant>
+
+#include "libcore/base/counters.h"
+#include "libcore/base/rng.h"
+#include "libcore/overlay/link_table.h"
+#include "libcore/overlay/node.h"
+#include "libcore/overlay/request_table.h"
+#include "libcore/overlay/router.h"
+
+namespace p2pd::overlay {
+
+// A request to service 0: for the node's own membership.
+struct ProbeRequest {
+  AnswerToken token;
+  NodeRecord from;
+  wire::v1::OverlayProbe probe;
+};
+using ExchangeEvent = std::variant<IncomingRequest, Response, RequestFailed, ProbeRequest>;
+
+class Exchange {
+ public:
+  // Requests of ours under way; beyond it they fail with ResourceExhausted.
+  static constexpr size_t kMaxOutgoing = 4096;
+  static constexpr int kMaxAttempts = 4;
+  // First wait for an answer: three times the round trip of late, within these; then half as much
+  // again each time.
+  static constexpr absl::Duration kMinWait = absl::Milliseconds(300);
+  static constexpr absl::Duration kMaxWait = absl::Milliseconds(900);
+  static constexpr size_t kMaxTraces = 16;
+
+  Exchange(LinkTable& links, Router& router, Ring& ring, Rng& rng, Counters& counters)
+      : links_(links),
+        router_(router),
+        ring_(ring),
+        rng_(rng),
+        counters_(counters),
+        requests_(counters) {}
+
+  void SetSelf(const NodeRecord& self) { self_ = self; }
+  // No new requests from here on: we leave.
+  void Close() { closed_ = true; }
+
+  struct RouteCall {
+    Key key;
+    Service service = Service::kOverlay;
+    Bytes payload;
+    RouteOptions options;
+    bool skip_origin = false;
+    // When set, the request goes to this neighbour first, whatever the key: to join through it.
+    std::optional<NodeId> through;
+  };
+  RequestId Route(Instant now, RouteCall call);
+  RequestId Ask(Instant now, const NodeRecord& peer, Service service, Bytes payload,
+                absl::Duration timeout);
+  void Answer(Instant now, AnswerToken token, AnswerContent content);
+  std::vector<TraceHop> TraceOf(RequestId id) const;
+
+  void OnDelivered(Instant now, const Delivered& delivered);
+  void OnReply(Instant now, const ReplyArrived& reply);
+  void OnDirectRequest(Instant now, const NodeId& from, const net::Endpoint& endpoint,
+                       const wire::v1::DirectRequest& request);
+  void OnDirectAnswer(Instant now, const NodeId& from, const wire::v1::DirectAnswer& answer);
+  void OnLost(Instant now, uint64_t handle);
+  void OnAcked(uint64_t handle) { waiting_.erase(handle); }
+
+  void OnTimeout(Instant now);
+  std::optional<Instant> PollTimeout() const;
+  std::optional<ExchangeEvent> PollEvent();
+  size_t outgoing() const { return outgoing_.size(); }
+
+ private:
+  struct Outgoing {
+    RequestId id;
+    uint64_t message_id = 0;
+    Instant started;
+    Instant deadline;
+    // Routed.
+    std::optional<wire::v1::RouteMessage> route;
+    std::set<NodeId> first_hops;
+    std::optional<NodeId> through;
+    int attempts = 0;
+    absl::Duration wait;
+    Instant next;
+    // Direct.
+    std::optional<NodeRecord> peer;
+  };
+
+  std::optional<RequestId> Refuse(size_t payload);
+  void Attempt(Instant now, Outgoing& out);
+  void Arrive(Instant now, const MessageName& name, ReturnPath path, IncomingRequest request);
+  void SendBack(Instant now, const MessageName& name, const ReturnPath& path,
+                const AnswerContent& content);
+  void Finish(Instant now, uint64_t message_id, const NodeRecord& from, int hops, Bytes payload,
+              wire::v1::AnswerError error);
+  void Fail(uint64_t message_id, absl::Status status);
+  void KeepTrace(RequestId id, const wire::v1::RouteReplyBody& body);
+
+  LinkTable& links_;
+  Router& router_;
+  Ring& ring_;
+  Rng& rng_;
+  Counters& counters_;
+  RequestTable requests_;
+  std::optional<NodeRecord> self_;
+  bool closed_ = false;
+
+  uint64_t next_id_ = 1;
+  std::map<uint64_t, Outgoing> outgoing_;  // by message id
+  std::map<uint64_t, uint64_t> waiting_;   // handle of a direct request -> message id
+  RoundTrip route_time_;
+  std::map<uint64_t, std::vector<TraceHop>> traces_;
+  std::deque<ExchangeEvent> events_;
+};
+
+}  // namespace p2pd::overlay

@@ -1,0 +1,609 @@
+#include "libcore/overlay/link_table.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "libcore/base/check.h"
+#include "libcore/base/codec.h"
+
+namespace p2pd::overlay {
+
+LinkTable::LinkTable(const NodeKeys& keys, RecordCache& records, Rng& rng, Counters& counters)
+    : keys_(keys), records_(records), rng_(rng), counters_(counters), cookies_(rng) {}
+
+LinkTable::Peer* LinkTable::Find(const NodeId& id) {
+  const auto found = peers_.find(id);
+  return found == peers_.end() ? nullptr : &found->second;
+}
+const LinkTable::Peer* LinkTable::Find(const NodeId& id) const {
+  const auto found = peers_.find(id);
+  return found == peers_.end() ? nullptr : &found->second;
+}
+
+void LinkTable::Emit(const net::Endpoint& to, Bytes datagram) {
+  if (transmits_.size() >= kMaxTransmits) {
+    counters_.Add("overlay.dropped_transmit_queue_full");
+    return;
+  }
+  transmits_.push_back(net::Transmit{to, std::move(datagram)});
+}
+
+uint32_t LinkTable::FreshIndex() {
+  for (;;) {
+    const auto index = static_cast<uint32_t>(rng_.Next());
+    if (links_.count(index) == 0 && half_open_.count(index) == 0 && attempts_.count(index) == 0) {
+      return index;
+    }
+  }
+}
+
+void LinkTable::MarkReady(const NodeId& id, Peer& peer) {
+  if (peer.ready || !peer.current) return;
+  peer.ready = true;
+  ready_.push_back(id);
+}
+
+void LinkTable::Retime(const NodeId& id, Peer& peer) {
+  const std::optional<Instant> next = peer.channel->PollTimeout();
+  if (next == peer.timer) return;
+  if (peer.timer) timers_.erase({*peer.timer, id});
+  peer.timer = next;
+  if (next) timers_.insert({*next, id});
+}
+
+void LinkTable::TakeReports(const NodeId& id, Peer& peer) {
+  while (const std::optional<Channel::Report> report = peer.channel->PollReport()) {
+    switch (report->outcome) {
+      case Channel::Outcome::kAcked:
+        events_.push_back(MessageAcked{id, *report->message});
+        break;
+      case Channel::Outcome::kSlow:
+        events_.push_back(MessageSlow{id, report->message});
+        break;
+      case Channel::Outcome::kLost:
+        events_.push_back(MessageLost{id, *report->message});
+        break;
+    }
+  }
+}
+
+// Handshake, responder.
+
+void LinkTable::OnDatagram(Instant now, const net::Endpoint& from, DatagramType type,
+                           ByteView datagram) {
+  if (!next_sweep_) next_sweep_ = now + kSweep;
+  switch (type) {
+    case DatagramType::kKnock:
+      OnKnock(now, from, datagram);
+      return;
+    case DatagramType::kHello:
+      OnHello(now, from, datagram);
+      return;
+    case DatagramType::kCookie:
+    case DatagramType::kWelcome:
+      OnHandshakeAnswer(now, from, type, datagram);
+      return;
+    case DatagramType::kPacket:
+      OnPacket(now, from, datagram);
+      return;
+    case DatagramType::kSealedRequest:
+    case DatagramType::kSealedAnswer:
+      break;
+  }
+  P2PD_CHECK(false);  // the node keeps these to itself
+}
+
+void LinkTable::OnKnock(Instant now, const net::Endpoint& from, ByteView datagram) {
+  const std::optional<Knock> knock = ParseKnock(datagram);
+  if (!knock) {
+    counters_.Add("overlay.dropped_malformed");
+    return;
+  }
+  if (!knock_bucket_.TryTake(now, 1)) {
+    counters_.Add("overlay.refused_knock_rate");
+    return;
+  }
+  Emit(from, MakeCookieDatagram(*knock, cookies_.Make(now, from)));
+}
+
+void LinkTable::OnHello(Instant now, const net::Endpoint& from, ByteView datagram) {
+  const std::optional<Hello> hello = ParseHello(datagram);
+  if (!hello) {
+    counters_.Add("overlay.dropped_malformed");
+    return;
+  }
+  if (!cookies_.Check(now, from, hello->cookie)) {
+    counters_.Add("overlay.dropped_bad_cookie");
+    return;
+  }
+  for (const auto& [index, half] : half_open_) {
+    // Ours was lost, or it is a replay: the same bytes get the same answer.
+    if (half.hello == hello->digest) return Emit(from, half.welcome);
+  }
+  if (hello->expected && *hello->expected != self_->id()) {
+    counters_.Add("overlay.dropped_hello_for_another");
+    return;
+  }
+  if (!hello_bucket_.TryTake(now, 1)) {
+    counters_.Add("overlay.refused_hello_rate");
+    return;
+  }
+  const uint32_t index = FreshIndex();
+  std::optional<Responded> responded = Respond(*hello, from, keys_, *self_, index, records_, rng_);
+  if (!responded) {
+    counters_.Add("overlay.dropped_bad_hello");
+    return;
+  }
+  if (responded->initiator.id() == self_->id()) {
+    counters_.Add("overlay.dropped_hello_from_self");
+    return;
+  }
+  if (half_open_.size() >= kMaxHalfOpen) {
+    counters_.Add("overlay.evicted_half_open");
+    half_open_.erase(std::min_element(
+        half_open_.begin(), half_open_.end(),
+        [](const auto& a, const auto& b) { return a.second.since < b.second.since; }));
+  }
+  Emit(from, responded->welcome);
+  half_open_.emplace(index, HalfOpen{Link(responded->secrets), responded->initiator, from, now,
+                                     std::move(responded->welcome), hello->digest});
+}
+
+// Handshake, initiator.
+
+void LinkTable::Connect(Instant now, const NodeRecord& peer) {
+  if (peer.id() == self_->id() || attempt_to_.count(peer.id()) != 0) return;
+  const Peer* known = Find(peer.id());
+  if (known != nullptr && known->current) return;
+  StartAttempt(now, peer.id(), peer.addresses());
+  if (known == nullptr && attempt_to_.count(peer.id()) != 0 && MakeRoom(now)) {
+    // Messages may be queued while the link is made.
+    const auto [it, fresh] =
+        peers_.emplace(std::piecewise_construct, std::forward_as_tuple(peer.id()),
+                       std::forward_as_tuple(peer, counters_, budget_));
+    it->second.heard = now;
+  }
+}
+
+void LinkTable::ConnectEndpoint(Instant now, const net::Endpoint& endpoint) {
+  for (const auto& [index, attempt] : attempts_) {
+    if (!attempt.peer && attempt.addresses.front() == endpoint) return;
+  }
+  StartAttempt(now, std::nullopt, {endpoint});
+}
+
+void LinkTable::StartAttempt(Instant now, std::optional<NodeId> peer,
+                             std::vector<net::Endpoint> addresses) {
+  if (!next_sweep_) next_sweep_ = now + kSweep;
+  if (attempts_.size() >= kMaxAttempts) {
+    counters_.Add("overlay.refused_attempts_full");
+    events_.push_back(ConnectFailed{peer, addresses.front(), false});
+    return;
+  }
+  const uint32_t index = FreshIndex();
+  Attempt& attempt = attempts_
+                         .emplace(index, Attempt{Initiator(index, peer, rng_), peer,
+                                                 std::move(addresses), 0, 0, now})
+                         .first->second;
+  if (peer) attempt_to_[*peer] = index;
+  SendAttempt(now, attempt);
+}
+
+void LinkTable::SendAttempt(Instant now, Attempt& attempt) {
+  Emit(attempt.addresses[attempt.address], attempt.initiator.datagram());
+  attempt.next = now + kHandshakeTimeout * (1 << attempt.sends);
+  ++attempt.sends;
+}
+
+void LinkTable::FailAttempt(std::map<uint32_t, Attempt>::iterator it, bool self) {
+  const Attempt attempt = std::move(it->second);
+  attempts_.erase(it);
+  if (attempt.peer) attempt_to_.erase(*attempt.peer);
+  events_.push_back(ConnectFailed{attempt.peer, attempt.addresses[attempt.address], self});
+  if (!attempt.peer) return;
+  const Peer* peer = Find(*attempt.peer);
+  if (peer != nullptr && !peer->current) ErasePeer(*attempt.peer, false);
+}
+
+void LinkTable::StepAttempts(Instant now) {
+  for (auto it = attempts_.begin(); it != attempts_.end();) {
+    const auto here = it++;
+    Attempt& attempt = here->second;
+    if (attempt.next > now) continue;
+    const int limit = kMaxHandshakeSends + static_cast<int>(attempt.addresses.size()) - 1;
+    if (attempt.sends >= limit) {
+      counters_.Add("overlay.connects_failed");
+      FailAttempt(here, false);
+      continue;
+    }
+    // A hello's cookie is good at one address only; a knock may try the next one.
+    if (!attempt.initiator.has_cookie()) {
+      attempt.address = (attempt.address + 1) % attempt.addresses.size();
+    }
+    SendAttempt(now, attempt);
+  }
+}
+
+void LinkTable::OnHandshakeAnswer(Instant now, const net::Endpoint& from, DatagramType type,
+                                  ByteView datagram) {
+  const std::optional<uint32_t> index = InitiatorIndexOf(datagram);
+  const auto found = index ? attempts_.find(*index) : attempts_.end();
+  if (found == attempts_.end()) {
+    counters_.Add("overlay.dropped_unasked_handshake");
+    return;
+  }
+  Attempt& attempt = found->second;
+  if (type == DatagramType::kCookie) {
+    if (!attempt.initiator.OnCookie(datagram, keys_, *self_, rng_)) {
+      counters_.Add("overlay.dropped_bad_cookie_answer");
+      return;
+    }
+    // The answer may come from another address of the same machine.
+    const auto at = std::find(attempt.addresses.begin(), attempt.addresses.end(), from);
+    if (at == attempt.addresses.end()) {
+      attempt.addresses = {from};
+      attempt.address = 0;
+    } else {
+      attempt.address = static_cast<size_t>(at - attempt.addresses.begin());
+    }
+    attempt.sends = 0;
+    SendAttempt(now, attempt);
+    return;
+  }
+  std::optional<Initiator::Opened> opened = attempt.initiator.OnWelcome(datagram, records_);
+  if (!opened) {
+    counters_.Add("overlay.dropped_bad_welcome");
+    return;
+  }
+  if (opened->responder.id() == self_->id()) return FailAttempt(found, true);
+  if (attempt.peer) attempt_to_.erase(*attempt.peer);
+  attempts_.erase(found);
+  if (!Open(now, from, std::move(opened->secrets), opened->responder, true)) return;
+  events_.push_back(AddressObserved{opened->responder.id(), opened->observed});
+  // The first packet opens the link at the other side.
+  Peer& peer = *Find(opened->responder.id());
+  peer.channel->Ping();
+  MarkReady(opened->responder.id(), peer);
+}
+
+bool LinkTable::MakeRoom(Instant now) {
+  if (peers_.size() < kMaxPeers) return true;
+  auto oldest = peers_.end();
+  for (auto it = peers_.begin(); it != peers_.end(); ++it) {
+    if (it->second.pinned || attempt_to_.count(it->first) != 0) continue;
+    if (oldest == peers_.end() || it->second.heard < oldest->second.heard) oldest = it;
+  }
+  if (oldest == peers_.end()) {
+    counters_.Add("overlay.refused_links_full");
+    return false;
+  }
+  counters_.Add("overlay.evicted_links");
+  Drop(now, NodeId(oldest->first), true);
+  return true;
+}
+
+bool LinkTable::Open(Instant now, const net::Endpoint& from, LinkSecrets secrets,
+                     const NodeRecord& record, bool initiator) {
+  return Adopt(now, from, Link(secrets), record, initiator);
+}
+
+bool LinkTable::Adopt(Instant now, const net::Endpoint& from, Link link, const NodeRecord& record,
+                      bool initiator) {
+  const NodeId id = record.id();
+  if (Find(id) == nullptr) {
+    if (!MakeRoom(now)) return false;
+    peers_.emplace(std::piecewise_construct, std::forward_as_tuple(id),
+                   std::forward_as_tuple(record, counters_, budget_));
+  }
+  Peer& peer = *Find(id);
+  const uint32_t index = link.local_index();
+  const bool was_up = peer.current.has_value();
+  if (record.epoch() > peer.record.epoch()) peer.record = record;
+  while (peer.links.size() >= kMaxLinksPerPeer) CloseLink(peer.links.front());
+  links_.emplace(index, OpenLink{std::move(link), id, from, now, now});
+  peer.links.push_back(index);
+  peer.current = index;
+  peer.endpoint = from;
+  peer.heard = now;
+  peer.challenge.reset();
+  if (!was_up) events_.push_back(LinkUp{id, from, initiator});
+  if (peer.channel->WantsToSend()) MarkReady(id, peer);
+  return true;
+}
+
+// Packets.
+
+void LinkTable::OnPacket(Instant now, const net::Endpoint& from, ByteView datagram) {
+  const std::optional<uint32_t> index = Link::IndexOf(datagram);
+  if (!index) {
+    counters_.Add("overlay.dropped_malformed");
+    return;
+  }
+  const auto found = links_.find(*index);
+  if (found == links_.end()) return OnHalfOpenPacket(now, from, *index, datagram);
+  const std::optional<Link::Opened> packet = found->second.link.Open(datagram);
+  if (!packet) {
+    counters_.Add("overlay.dropped_bad_packet");
+    return;
+  }
+  found->second.heard = now;
+  const NodeId id = found->second.peer;
+  Peer& peer = *Find(id);
+  peer.heard = now;
+  peer.current = *index;
+  if (packet->newest && from != peer.endpoint) NoteAddress(now, from, id);
+  OnFrames(now, from, *index, *packet);
+}
+
+void LinkTable::OnHalfOpenPacket(Instant now, const net::Endpoint& from, uint32_t index,
+                                 ByteView datagram) {
+  const auto found = half_open_.find(index);
+  if (found == half_open_.end()) {
+    counters_.Add("overlay.dropped_unknown_link");
+    return;
+  }
+  const std::optional<Link::Opened> packet = found->second.link.Open(datagram);
+  if (!packet) {
+    counters_.Add("overlay.dropped_bad_packet");
+    return;
+  }
+  HalfOpen half = std::move(found->second);
+  half_open_.erase(found);
+  if (Adopt(now, half.endpoint, std::move(half.link), half.record, false)) {
+    OnFrames(now, from, index, *packet);
+  }
+}
+
+// The neighbour seems to have moved. Anybody on the path could have sent its packet on from another
+// address, so it has to answer from there first (RFC 9000 §8.2).
+void LinkTable::NoteAddress(Instant now, const net::Endpoint& from, const NodeId& id) {
+  Peer& peer = *Find(id);
+  const bool asked = peer.challenge && peer.challenge->sent + kChallengeGap > now;
+  if (asked || !peer.current) return;
+  peer.challenge = Challenge{from, rng_.Next(), now};
+  ByteWriter writer;
+  WriteFrame(ChallengeFrame{peer.challenge->nonce}, writer);
+  Emit(from, links_.at(*peer.current).link.Seal(writer.bytes()));
+}
+
+void LinkTable::OnChallengeReply(const net::Endpoint& from, const NodeId& id, uint64_t nonce) {
+  Peer& peer = *Find(id);
+  if (!peer.challenge || peer.challenge->nonce != nonce || peer.challenge->at != from) return;
+  counters_.Add("overlay.neighbours_moved");
+  peer.endpoint = from;
+  peer.challenge.reset();
+}
+
+void LinkTable::OnFrames(Instant now, const net::Endpoint& from, uint32_t index,
+                         const Link::Opened& packet) {
+  const std::optional<std::vector<Frame>> frames = ParseFrames(packet.plaintext);
+  if (!frames) {
+    counters_.Add("overlay.dropped_bad_frames");
+    return;
+  }
+  const NodeId id = links_.at(index).peer;
+  Peer* peer = Find(id);
+  for (const Frame& frame : *frames) {
+    if (std::holds_alternative<PingFrame>(frame)) {
+      peer->channel->AckDue();
+    } else if (const auto* ack = std::get_if<AckFrame>(&frame)) {
+      peer->channel->OnAck(now, index, *ack);
+    } else if (const auto* fragment = std::get_if<FragmentFrame>(&frame)) {
+      peer->channel->AckDue();
+      std::optional<Bytes> message = peer->channel->OnFragment(now, *fragment);
+      if (message) events_.push_back(MessageReceived{id, from, *std::move(message)});
+    } else if (const auto* challenge = std::get_if<ChallengeFrame>(&frame)) {
+      ByteWriter writer;
+      WriteFrame(ChallengeReplyFrame{challenge->nonce}, writer);
+      Emit(from, links_.at(index).link.Seal(writer.bytes()));
+    } else if (const auto* reply = std::get_if<ChallengeReplyFrame>(&frame)) {
+      OnChallengeReply(from, id, reply->nonce);
+    } else {
+      TakeReports(id, *peer);
+      CloseLink(index);
+      if (peer->links.empty()) ErasePeer(id, true);
+      return;
+    }
+  }
+  TakeReports(id, *peer);
+  if (peer->channel->WantsToSend()) MarkReady(id, *peer);
+  Retime(id, *peer);
+}
+
+// Sending.
+
+std::optional<uint64_t> LinkTable::Send(Instant, const NodeId& id, Bytes message) {
+  Peer* peer = Find(id);
+  if (peer == nullptr) return std::nullopt;
+  const uint64_t handle = rng_.Next();
+  if (!peer->channel->Queue(handle, std::move(message))) return std::nullopt;
+  MarkReady(id, *peer);
+  return handle;
+}
+
+void LinkTable::Cancel(const NodeId& id, uint64_t message) {
+  Peer* peer = Find(id);
+  if (peer != nullptr) peer->channel->Cancel(message);
+}
+
+void LinkTable::Ping(Instant, const NodeId& id) {
+  Peer* peer = Find(id);
+  if (peer == nullptr) return;
+  peer->channel->Ping();
+  MarkReady(id, *peer);
+}
+
+std::optional<net::Transmit> LinkTable::PollTransmit(Instant now) {
+  if (!transmits_.empty()) {
+    net::Transmit out = std::move(transmits_.front());
+    transmits_.pop_front();
+    return out;
+  }
+  while (!ready_.empty()) {
+    const NodeId id = ready_.front();
+    Peer* peer = Find(id);
+    Bytes plaintext;
+    if (peer != nullptr && peer->current) {
+      const Link& link = links_.at(*peer->current).link;
+      const std::optional<AckFrame> ack =
+          link.HeardAnything() ? std::optional(link.Ack()) : std::nullopt;
+      plaintext = peer->channel->Fill(now, *peer->current, link.next_number(), ack);
+    }
+    if (plaintext.empty()) {
+      ready_.pop_front();
+      if (peer == nullptr) continue;
+      peer->ready = false;
+      Retime(id, *peer);
+      continue;
+    }
+    return net::Transmit{peer->endpoint, links_.at(*peer->current).link.Seal(plaintext)};
+  }
+  return std::nullopt;
+}
+
+// Time.
+
+void LinkTable::OnTimeout(Instant now) {
+  StepAttempts(now);
+  while (!timers_.empty() && timers_.begin()->first <= now) {
+    const NodeId id = timers_.begin()->second;
+    Peer& peer = *Find(id);
+    peer.channel->OnTimeout(now);
+    TakeReports(id, peer);
+    if (peer.channel->WantsToSend()) MarkReady(id, peer);
+    // A channel that is late by its own reckoning is asked again in a moment, not at once.
+    timers_.erase({*peer.timer, id});
+    peer.timer = peer.channel->PollTimeout();
+    if (!peer.timer) continue;
+    peer.timer = std::max(*peer.timer, now + absl::Milliseconds(1));
+    timers_.insert({*peer.timer, id});
+  }
+  if (next_sweep_ && *next_sweep_ <= now) Sweep(now);
+}
+
+std::optional<Instant> LinkTable::PollTimeout() const {
+  std::optional<Instant> out = next_sweep_;
+  if (!timers_.empty()) out = Earliest(out, timers_.begin()->first);
+  for (const auto& [index, attempt] : attempts_) out = Earliest(out, attempt.next);
+  return out;
+}
+
+std::optional<LinkEvent> LinkTable::PollEvent() {
+  if (events_.empty()) return std::nullopt;
+  LinkEvent out = std::move(events_.front());
+  events_.pop_front();
+  return out;
+}
+
+void LinkTable::Sweep(Instant now) {
+  next_sweep_.reset();
+  std::erase_if(half_open_,
+                [now](const auto& entry) { return entry.second.since + kHalfOpenLifetime <= now; });
+  for (const NodeId& id : Peers()) {
+    Peer& peer = *Find(id);
+    if (!peer.current) continue;
+    const std::vector<uint32_t> links = peer.links;
+    for (const uint32_t index : links) {
+      const OpenLink& link = links_.at(index);
+      const bool spare = index != *peer.current && link.heard + kSpareLifetime <= now;
+      if (spare) CloseLink(index);
+    }
+    const OpenLink& current = links_.at(*peer.current);
+    if (!peer.pinned && peer.heard + kIdleLifetime <= now && peer.channel->Idle()) {
+      Drop(now, id, true);
+      continue;
+    }
+    // The side that has the smaller id makes the new link; the other one waits a while for it.
+    const absl::Duration patience = self_->id() < id ? kRekeyAfter : kRekeyAfter + absl::Minutes(2);
+    const bool old = current.link.Worn() || current.opened + patience <= now;
+    if (old && attempt_to_.count(id) == 0) StartAttempt(now, id, {peer.endpoint});
+  }
+  if (!peers_.empty() || !half_open_.empty()) next_sweep_ = now + kSweep;
+}
+
+void LinkTable::CloseLink(uint32_t index) {
+  const auto found = links_.find(index);
+  Peer& peer = *Find(found->second.peer);
+  links_.erase(found);
+  std::erase(peer.links, index);
+  if (peer.current != index) return;
+  peer.current.reset();
+  if (!peer.links.empty()) peer.current = peer.links.back();
+}
+
+void LinkTable::ErasePeer(const NodeId& id, bool report) {
+  Peer& peer = *Find(id);
+  for (const uint64_t message : peer.channel->Unfinished()) {
+    events_.push_back(MessageLost{id, message});
+  }
+  while (!peer.links.empty()) CloseLink(peer.links.back());
+  if (peer.timer) timers_.erase({*peer.timer, id});
+  peers_.erase(id);
+  if (report) events_.push_back(LinkDown{id});
+}
+
+void LinkTable::Drop(Instant now, const NodeId& id, bool tell) {
+  Peer* peer = Find(id);
+  if (peer == nullptr) return;
+  if (tell && peer->current) {
+    // What is queued goes out first: a farewell, for one.
+    while (peer->channel->WantsToSend()) {
+      Link& link = links_.at(*peer->current).link;
+      const Bytes plaintext =
+          peer->channel->Fill(now, *peer->current, link.next_number(),
+                              link.HeardAnything() ? std::optional(link.Ack()) : std::nullopt);
+      if (plaintext.empty()) break;
+      Emit(peer->endpoint, link.Seal(plaintext));
+    }
+    ByteWriter writer;
+    WriteFrame(CloseFrame{}, writer);
+    Emit(peer->endpoint, links_.at(*peer->current).link.Seal(writer.bytes()));
+  }
+  const bool was_up = peer->current.has_value();
+  ErasePeer(id, was_up);
+}
+
+// Questions.
+
+bool LinkTable::Linked(const NodeId& id) const {
+  const Peer* peer = Find(id);
+  return peer != nullptr && peer->current.has_value();
+}
+bool LinkTable::Connecting(const NodeId& id) const { return attempt_to_.count(id) != 0; }
+void LinkTable::SetPinned(const NodeId& id, bool pinned) {
+  Peer* peer = Find(id);
+  if (peer != nullptr) peer->pinned = pinned;
+}
+const NodeRecord* LinkTable::RecordOf(const NodeId& id) const {
+  const Peer* peer = Find(id);
+  return peer == nullptr || !peer->current ? nullptr : &peer->record;
+}
+void LinkTable::UpdateRecord(const NodeRecord& record) {
+  Peer* peer = Find(record.id());
+  if (peer != nullptr && record.epoch() > peer->record.epoch()) peer->record = record;
+}
+std::optional<net::Endpoint> LinkTable::EndpointOf(const NodeId& id) const {
+  const Peer* peer = Find(id);
+  if (peer == nullptr || !peer->current) return std::nullopt;
+  return peer->endpoint;
+}
+std::optional<Instant> LinkTable::LastHeard(const NodeId& id) const {
+  const Peer* peer = Find(id);
+  if (peer == nullptr || !peer->current) return std::nullopt;
+  return peer->heard;
+}
+std::optional<absl::Duration> LinkTable::RoundTripTo(const NodeId& id) const {
+  const Peer* peer = Find(id);
+  return peer == nullptr ? std::nullopt : peer->channel->round_trip().Smoothed();
+}
+absl::Duration LinkTable::TimeoutTo(const NodeId& id) const {
+  const Peer* peer = Find(id);
+  return peer == nullptr ? RoundTrip::kInitial : peer->channel->round_trip().Timeout();
+}
+std::vector<NodeId> LinkTable::Peers() const {
+  std::vector<NodeId> out;
+  for (const auto& [id, peer] : peers_) out.push_back(id);
+  return out;
+}
+
+}  // namespace p2pd::overlay

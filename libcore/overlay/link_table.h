@@ -1,0 +1,241 @@
+// LinkTable: all links of a node. Answers handshakes, makes links to nodes or to bare addresses,
+// carries messages over them, follows neighbours to new addresses.
+//
+// Rules: no state for an address that did not echo a cookie; a half-open link replaces nothing
+// until its first packet proved the key; of several links to one neighbour the one last heard from
+// is used, so that a restart or a simultaneous opening settles itself. A neighbour's new address is
+// used after it answered a challenge there. Links that the ring needs are pinned; the others are
+// dropped when idle, and the longest silent one when the table is full. Threads: one owner. Limits:
+// below, each with a counter.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "libcore/base/counters.h"
+#include "libcore/base/rng.h"
+#include "libcore/base/token_bucket.h"
+#include "libcore/net/transmit.h"
+#include "libcore/overlay/channel.h"
+#include "libcore/overlay/handshake.h"
+#include "libcore/overlay/link.h"
+#include "libcore/overlay/record_cache.h"
+
+namespace p2pd::overlay {
+
+// A link to this node is open; messages flow.
+struct LinkUp {
+  NodeId id;
+  net::Endpoint endpoint;
+  bool initiator = false;  // we opened it
+};
+// Nobody with the right key answered. `id` is empty when only an address was known; `self` when it
+// was our own.
+struct ConnectFailed {
+  std::optional<NodeId> id;
+  net::Endpoint endpoint;
+  bool self = false;
+};
+// The other side closed the link, or it was idle, or the table was full.
+struct LinkDown {
+  NodeId id;
+};
+struct MessageReceived {
+  NodeId from;
+  net::Endpoint endpoint;
+  Bytes bytes;
+};
+struct MessageAcked {
+  NodeId peer;
+  uint64_t message = 0;
+};
+// Not acknowledged within the first retransmission timeout. nullopt: a ping.
+struct MessageSlow {
+  NodeId peer;
+  std::optional<uint64_t> message;
+};
+// Given up, or the link is gone.
+struct MessageLost {
+  NodeId peer;
+  uint64_t message = 0;
+};
+// A neighbour says at which address it sees us.
+struct AddressObserved {
+  NodeId by;
+  net::Endpoint ours;
+};
+using LinkEvent = std::variant<LinkUp, ConnectFailed, LinkDown, MessageReceived, MessageAcked,
+                               MessageSlow, MessageLost, AddressObserved>;
+
+class LinkTable {
+ public:
+  // Neighbours with a link; beyond it the longest silent unpinned one goes, else the new one.
+  static constexpr size_t kMaxPeers = 1024;
+  // Links per neighbour; beyond it the oldest goes.
+  static constexpr size_t kMaxLinksPerPeer = 3;
+  // Links that wait for their first packet; beyond it the oldest goes.
+  static constexpr size_t kMaxHalfOpen = 256;
+  static constexpr absl::Duration kHalfOpenLifetime = absl::Seconds(10);
+  // Handshakes that we began; beyond it Connect fails.
+  static constexpr size_t kMaxAttempts = 256;
+  // Datagrams that wait for PollTransmit outside of the channels; beyond it they are dropped.
+  static constexpr size_t kMaxTransmits = 1024;
+  // First wait for a cookie or welcome, doubled each time, and how often each is sent.
+  static constexpr absl::Duration kHandshakeTimeout = absl::Milliseconds(400);
+  static constexpr int kMaxHandshakeSends = 3;
+  // Hellos that cost a signature check, and knocks that cost an HMAC: per second, and at once.
+  static constexpr double kHelloRate = 200;
+  static constexpr double kHelloBurst = 400;
+  static constexpr double kKnockRate = 1000;
+  static constexpr double kKnockBurst = 2000;
+  // Nothing heard: a link that nobody needs is dropped; a second link to the same node sooner.
+  static constexpr absl::Duration kIdleLifetime = absl::Minutes(3);
+  static constexpr absl::Duration kSpareLifetime = absl::Seconds(20);
+  // After this a link is replaced by a fresh one, with fresh keys.
+  static constexpr absl::Duration kRekeyAfter = absl::Hours(1);
+  static constexpr absl::Duration kSweep = absl::Seconds(5);
+  // Between two challenges to a neighbour's new address.
+  static constexpr absl::Duration kChallengeGap = absl::Seconds(1);
+
+  // All outlive the table.
+  LinkTable(const NodeKeys& keys, RecordCache& records, Rng& rng, Counters& counters);
+
+  // What we send in handshakes from now on.
+  void SetSelf(const NodeRecord& self) { self_ = self; }
+
+  void OnDatagram(Instant now, const net::Endpoint& from, DatagramType type, ByteView datagram);
+  void OnTimeout(Instant now);
+  std::optional<net::Transmit> PollTransmit(Instant now);
+  std::optional<Instant> PollTimeout() const;
+  std::optional<LinkEvent> PollEvent();
+
+  // Opens a link unless there is one or an attempt under way. LinkUp or ConnectFailed follows in
+  // the latter two cases.
+  void Connect(Instant now, const NodeRecord& peer);
+  void ConnectEndpoint(Instant now, const net::Endpoint& endpoint);
+  // Queues a message; the link may still be in the making. nullopt when there is neither a link nor
+  // an attempt, or no room. MessageAcked or MessageLost follows, MessageSlow may come between.
+  std::optional<uint64_t> Send(Instant now, const NodeId& peer, Bytes message);
+  void Cancel(const NodeId& peer, uint64_t message);
+  void Ping(Instant now, const NodeId& peer);
+  // The ring needs this link: it stays while idle and when the table is full.
+  void SetPinned(const NodeId& peer, bool pinned);
+  // Forgets the neighbour; its messages are lost. With `tell` it is told once.
+  void Drop(Instant now, const NodeId& peer, bool tell);
+
+  bool Linked(const NodeId& peer) const;
+  bool Connecting(const NodeId& peer) const;
+  // Of a neighbour that is linked; nullptr otherwise.
+  const NodeRecord* RecordOf(const NodeId& peer) const;
+  void UpdateRecord(const NodeRecord& record);
+  std::optional<net::Endpoint> EndpointOf(const NodeId& peer) const;
+  std::optional<Instant> LastHeard(const NodeId& peer) const;
+  std::optional<absl::Duration> RoundTripTo(const NodeId& peer) const;
+  absl::Duration TimeoutTo(const NodeId& peer) const;
+  std::vector<NodeId> Peers() const;
+  size_t half_open() const { return half_open_.size(); }
+  size_t attempts() const { return attempts_.size(); }
+
+ private:
+  struct OpenLink {
+    Link link;
+    NodeId peer;
+    net::Endpoint endpoint;
+    Instant opened;
+    Instant heard;
+  };
+  struct HalfOpen {
+    Link link;
+    NodeRecord record;
+    net::Endpoint endpoint;
+    Instant since;
+    Bytes welcome;
+    pki::Sha256Digest hello;
+  };
+  struct Attempt {
+    Initiator initiator;
+    std::optional<NodeId> peer;
+    std::vector<net::Endpoint> addresses;
+    size_t address = 0;
+    int sends = 0;
+    Instant next;
+  };
+  struct Challenge {
+    net::Endpoint at;
+    uint64_t nonce = 0;
+    Instant sent;
+  };
+  struct Peer {
+    Peer(const NodeRecord& r, Counters& counters, ReassemblyBudget& budget)
+        : record(r), channel(std::make_unique<Channel>(counters, budget)) {}
+    NodeRecord record;
+    std::vector<uint32_t> links;  // newest last
+    std::optional<uint32_t> current;
+    net::Endpoint endpoint;
+    std::unique_ptr<Channel> channel;
+    Instant heard;
+    bool pinned = false;
+    bool ready = false;
+    std::optional<Instant> timer;
+    std::optional<Challenge> challenge;
+  };
+
+  void OnKnock(Instant now, const net::Endpoint& from, ByteView datagram);
+  void OnHello(Instant now, const net::Endpoint& from, ByteView datagram);
+  void OnHandshakeAnswer(Instant now, const net::Endpoint& from, DatagramType type,
+                         ByteView datagram);
+  void OnPacket(Instant now, const net::Endpoint& from, ByteView datagram);
+  void OnHalfOpenPacket(Instant now, const net::Endpoint& from, uint32_t index, ByteView datagram);
+  void OnFrames(Instant now, const net::Endpoint& from, uint32_t index, const Link::Opened& packet);
+  void OnChallengeReply(const net::Endpoint& from, const NodeId& id, uint64_t nonce);
+  void NoteAddress(Instant now, const net::Endpoint& from, const NodeId& id);
+  // False when the table is full of pinned neighbours.
+  bool Open(Instant now, const net::Endpoint& from, LinkSecrets secrets, const NodeRecord& record,
+            bool initiator);
+  bool Adopt(Instant now, const net::Endpoint& from, Link link, const NodeRecord& record,
+             bool initiator);
+  bool MakeRoom(Instant now);
+  uint32_t FreshIndex();
+  void StartAttempt(Instant now, std::optional<NodeId> peer, std::vector<net::Endpoint> addresses);
+  void SendAttempt(Instant now, Attempt& attempt);
+  void FailAttempt(std::map<uint32_t, Attempt>::iterator it, bool self);
+  void StepAttempts(Instant now);
+  void Sweep(Instant now);
+  void CloseLink(uint32_t index);
+  void ErasePeer(const NodeId& id, bool report);
+  void Emit(const net::Endpoint& to, Bytes datagram);
+  void MarkReady(const NodeId& id, Peer& peer);
+  void Retime(const NodeId& id, Peer& peer);
+  void TakeReports(const NodeId& id, Peer& peer);
+  Peer* Find(const NodeId& id);
+  const Peer* Find(const NodeId& id) const;
+
+  const NodeKeys& keys_;
+  RecordCache& records_;
+  Rng& rng_;
+  Counters& counters_;
+  std::optional<NodeRecord> self_;
+  CookieJar cookies_;
+  TokenBucket hello_bucket_{kHelloRate, kHelloBurst};
+  TokenBucket knock_bucket_{kKnockRate, kKnockBurst};
+  ReassemblyBudget budget_;
+
+  std::map<NodeId, Peer> peers_;
+  std::map<uint32_t, OpenLink> links_;
+  std::map<uint32_t, HalfOpen> half_open_;
+  std::map<uint32_t, Attempt> attempts_;
+  std::map<NodeId, uint32_t> attempt_to_;
+  std::deque<net::Transmit> transmits_;
+  std::deque<NodeId> ready_;
+  std::set<std::pair<Instant, NodeId>> timers_;
+  std::optional<Instant> next_sweep_;
+  std::deque<LinkEvent> events_;
+};
+
+}  // namespace p2pd::overlay

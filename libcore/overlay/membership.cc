@@ -1,0 +1,494 @@
+#include "libcore/overlay/membership.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "libcore/overlay/wire.h"
+
+namespace p2pd::overlay {
+namespace {
+
+// How long a candidate may take from its naming to its own announcement.
+constexpr absl::Duration kCandidateLifetime = absl::Seconds(6);
+
+wire::v1::MemberState ToWire(JoinState state, Role role) {
+  if (role == Role::kClient) return wire::v1::MEMBER_STATE_CLIENT;
+  return state == JoinState::kJoining ? wire::v1::MEMBER_STATE_JOINING
+                                      : wire::v1::MEMBER_STATE_ACTIVE;
+}
+
+}  // namespace
+
+Membership::Membership(const NodeOptions& options, LinkTable& links, Ring& ring, Liveness& liveness,
+                       Exchange& exchange, RecordCache& records, Rng& rng, Counters& counters)
+    : options_(options),
+      links_(links),
+      ring_(ring),
+      liveness_(liveness),
+      exchange_(exchange),
+      records_(records),
+      rng_(rng),
+      counters_(counters) {}
+
+void Membership::SetState(Instant now, JoinState state) {
+  if (state_ == state) return;
+  state_ = state;
+  state_change_ = state;
+  ring_.SetActive(state != JoinState::kJoining);
+  if (state == JoinState::kActive) {
+    rounds_ = 0;
+    next_round_.reset();
+    retry_ = kFirstRetry;
+    // The leaves learn that we are complete; whoever came at the same time is found soon.
+    for (const auto& [id, record] : ring_.leaves().members()) {
+      wire::v1::LeafSync sync = MakeSync(id);
+      AddMembers(sync);
+      SendSync(now, id, std::move(sync));
+    }
+  }
+}
+
+std::optional<JoinState> Membership::TakeStateChange() {
+  return std::exchange(state_change_, std::nullopt);
+}
+
+// Coming in.
+
+void Membership::Start(Instant now, const std::vector<net::Endpoint>& bootstrap,
+                       const std::vector<NodeRecord>& cache) {
+  for (const net::Endpoint& endpoint : bootstrap) {
+    if (bootstrap_.size() < kMaxBootstrap) bootstrap_.push_back(endpoint);
+  }
+  cache_ = cache;
+  next_sync_ = now + rng_.Jitter(kSync);
+  next_partition_check_ = now + rng_.Jitter(kPartitionCheck);
+  if (bootstrap_.empty() && cache_.empty()) {
+    ring_.SetActive(true);
+    state_change_ = JoinState::kAlone;
+    return;
+  }
+  SetState(now, JoinState::kJoining);
+  StartRound(now);
+}
+
+void Membership::AddBootstrap(Instant now, const net::Endpoint& endpoint) {
+  if (std::count(bootstrap_.begin(), bootstrap_.end(), endpoint) != 0) return;
+  if (bootstrap_.size() >= kMaxBootstrap) bootstrap_.erase(bootstrap_.begin());
+  bootstrap_.push_back(endpoint);
+  if (IsMemberEndpoint(endpoint)) return;
+  contacting_.insert(endpoint);
+  links_.ConnectEndpoint(now, endpoint);
+}
+
+bool Membership::IsMemberEndpoint(const net::Endpoint& endpoint) const {
+  for (const NodeId& id : ring_.Members()) {
+    if (links_.EndpointOf(id) == endpoint) return true;
+  }
+  return false;
+}
+
+void Membership::StartRound(Instant now) {
+  ++rounds_;
+  if (rounds_ > 1 && state_ == JoinState::kJoining) {
+    counters_.Add("overlay.join_retries");
+    // Of several that start at once the one with the smallest id founds the ring.
+    const bool founder =
+        !busy_.empty() && std::all_of(busy_.begin(), busy_.end(),
+                                      [this](const NodeId& id) { return self_->id() < id; });
+    if (founder || (busy_.empty() && !answered_ && rounds_ > kAloneAfterRounds)) {
+      SetState(now, ring_.leaves().size() == 0 ? JoinState::kAlone : JoinState::kActive);
+    }
+  }
+  busy_.clear();
+  answered_ = false;
+  ContactBootstrap(now, kContactsPerRound);
+  next_round_ = now + rng_.Jitter(retry_);
+  retry_ = std::min(retry_ * 1.5, kMaxRetry);
+}
+
+void Membership::ContactBootstrap(Instant now, size_t count) {
+  std::vector<net::Endpoint> endpoints;
+  for (const net::Endpoint& endpoint : bootstrap_) {
+    if (self_endpoints_.count(endpoint) == 0 && !IsMemberEndpoint(endpoint)) {
+      endpoints.push_back(endpoint);
+    }
+  }
+  for (size_t i = 0; i < count && !endpoints.empty(); ++i) {
+    const size_t pick = rng_.Below(endpoints.size());
+    contacting_.insert(endpoints[pick]);
+    links_.ConnectEndpoint(now, endpoints[pick]);
+    endpoints.erase(endpoints.begin() + static_cast<std::ptrdiff_t>(pick));
+  }
+  if (cache_.empty() || state_ == JoinState::kActive) return;
+  const NodeRecord& record = cache_[rng_.Below(cache_.size())];
+  if (record.id() == self_->id()) return;
+  probe_through_.insert(record.id());
+  if (links_.Linked(record.id())) {
+    ProbeThrough(now, record.id());
+  } else {
+    links_.Connect(now, record);
+  }
+}
+
+void Membership::ProbeThrough(Instant now, const NodeId& peer) {
+  wire::v1::OverlayProbe probe;
+  probe.set_want_leaves(true);
+  Exchange::RouteCall call;
+  call.key = self_->id();
+  call.payload = SerializeProto(probe);
+  call.options.timeout = kProbeTimeout;
+  call.skip_origin = true;
+  call.through = peer;
+  probes_[exchange_.Route(now, std::move(call))] = peer;
+}
+
+void Membership::OnProbe(Instant now, const ProbeRequest& request) {
+  if (state_ == JoinState::kJoining || options_.role == Role::kClient) {
+    exchange_.Answer(now, request.token, AnswerContent{{}, wire::v1::ANSWER_ERROR_BUSY});
+    return;
+  }
+  wire::v1::OverlayProbeAnswer answer;
+  answer.add_records(ToText(self_->bytes()));
+  if (request.probe.want_leaves()) {
+    for (const auto& [id, record] : ring_.leaves().members()) {
+      if (id != request.from.id()) answer.add_records(ToText(record.bytes()));
+    }
+  }
+  exchange_.Answer(now, request.token, AnswerContent{SerializeProto(answer)});
+}
+
+bool Membership::OnResponse(Instant now, const Response& response) {
+  const auto found = probes_.find(response.id);
+  if (found == probes_.end()) return false;
+  probes_.erase(found);
+  wire::v1::OverlayProbeAnswer answer;
+  if (!ParseProto(response.payload, answer) || answer.records_size() > kMaxHints) {
+    counters_.Add("overlay.dropped_bad_probe_answer");
+    return true;
+  }
+  answered_ = true;
+  for (const std::string& bytes : answer.records()) {
+    const std::optional<NodeRecord> record = records_.Parse(AsBytes(bytes));
+    if (record) Offer(now, *record, false);
+  }
+  CheckJoined(now);
+  return true;
+}
+
+bool Membership::OnRequestFailed(Instant, const RequestFailed& failed) {
+  const auto found = probes_.find(failed.id);
+  if (found == probes_.end()) return false;
+  if (absl::IsResourceExhausted(failed.status)) busy_.insert(found->second);
+  probes_.erase(found);
+  return true;
+}
+
+bool Membership::RecentlyUnreachable(Instant now, const NodeId& id) {
+  const auto found = unreachable_.find(id);
+  if (found == unreachable_.end()) return false;
+  if (found->second > now) return true;
+  unreachable_.erase(found);
+  return false;
+}
+
+void Membership::Offer(Instant now, const NodeRecord& record, bool sample) {
+  const NodeId& id = record.id();
+  if (id == self_->id() || record.role() != Role::kPeer || ring_.Contains(id)) return;
+  if (candidates_.count(id) != 0 || RecentlyUnreachable(now, id)) return;
+  if (!sample && !ring_.WantsLeaf(id) && !ring_.WantsForTable(id)) return;
+  const bool enough =
+      options_.role == Role::kClient && ring_.leaves().size() + candidates_.size() >= kClientPeers;
+  if (enough || candidates_.size() >= kMaxCandidates) {
+    counters_.Add("overlay.refused_candidates");
+    return;
+  }
+  candidates_[id] = now + kCandidateLifetime;
+  if (links_.Linked(id)) {
+    Announce(now, id);
+  } else {
+    links_.Connect(now, record);
+  }
+}
+
+void Membership::OfferHints(Instant now, const NodeId& from,
+                            const google::protobuf::RepeatedPtrField<wire::v1::MemberHint>& hints,
+                            bool sample_one) {
+  wire::v1::RecordQuery query;
+  const int lucky =
+      sample_one && !hints.empty() ? static_cast<int>(rng_.Below(uint64_t(hints.size()))) : -1;
+  for (int i = 0; i < hints.size() && i < kMaxHints; ++i) {
+    const auto id = NodeId::FromView(AsBytes(hints[i].id()));
+    if (!id || *id == self_->id() || ring_.Contains(*id)) continue;
+    const bool useful = i == lucky || ring_.WantsLeaf(*id) || ring_.WantsForTable(*id);
+    if (!useful || candidates_.count(*id) != 0 || RecentlyUnreachable(now, *id)) continue;
+    const NodeRecord* known = records_.Find(*id);
+    if (known != nullptr && known->epoch() >= hints[i].epoch()) {
+      Offer(now, NodeRecord(*known), i == lucky);
+    } else {
+      query.add_ids(id->ToString());
+    }
+  }
+  if (query.ids_size() == 0) return;
+  queries_[from] = now + kQueryTimeout;
+  wire::v1::OverlayMessage message;
+  *message.mutable_record_query() = std::move(query);
+  links_.Send(now, from, SerializeProto(message));
+}
+
+void Membership::OnRecordQuery(Instant now, const NodeId& from,
+                               const wire::v1::RecordQuery& query) {
+  if (query.ids_size() > kMaxHints) {
+    counters_.Add("overlay.dropped_malformed");
+    return;
+  }
+  wire::v1::OverlayMessage message;
+  wire::v1::RecordList* list = message.mutable_record_list();
+  for (const std::string& text : query.ids()) {
+    const auto id = NodeId::FromView(AsBytes(text));
+    const NodeRecord* record = id ? records_.Find(*id) : nullptr;
+    // Only members: we vouch for nobody whom we did not meet.
+    if (record != nullptr && ring_.Contains(*id)) list->add_records(ToText(record->bytes()));
+  }
+  links_.Send(now, from, SerializeProto(message));
+}
+
+void Membership::OnRecordList(Instant now, const NodeId& from, const wire::v1::RecordList& list) {
+  if (queries_.erase(from) == 0 || list.records_size() > kMaxHints) {
+    counters_.Add("overlay.dropped_unasked_records");
+    return;
+  }
+  for (const std::string& bytes : list.records()) {
+    const std::optional<NodeRecord> record = records_.Parse(AsBytes(bytes));
+    if (record) Offer(now, *record, true);
+  }
+  CheckJoined(now);
+}
+
+void Membership::CheckJoined(Instant now) {
+  if (state_ == JoinState::kAlone && ring_.leaves().size() > 0) {
+    SetState(now, JoinState::kActive);
+    return;
+  }
+  if (state_ != JoinState::kJoining || !answered_ || ring_.leaves().size() == 0) return;
+  if (!candidates_.empty() || !queries_.empty()) return;
+  for (const auto& [id, record] : ring_.leaves().members()) {
+    if (confirmed_.count(id) == 0) return;
+  }
+  SetState(now, JoinState::kActive);
+}
+
+// Links.
+
+void Membership::OnLinkUp(Instant now, const LinkUp& up) {
+  unreachable_.erase(up.id);
+  const bool wanted = contacting_.erase(up.endpoint) != 0;
+  if (probe_through_.erase(up.id) != 0 || wanted) ProbeThrough(now, up.id);
+  if (candidates_.count(up.id) != 0) Announce(now, up.id);
+}
+
+void Membership::OnConnectFailed(Instant now, const ConnectFailed& failed) {
+  contacting_.erase(failed.endpoint);
+  if (failed.self) self_endpoints_.insert(failed.endpoint);
+  if (!failed.id) return;
+  probe_through_.erase(*failed.id);
+  candidates_.erase(*failed.id);
+  if (unreachable_.size() >= kMaxUnreachable) unreachable_.erase(unreachable_.begin());
+  unreachable_[*failed.id] = now + kUnreachableFor;
+  CheckJoined(now);
+}
+
+void Membership::OnLinkDown(Instant now, const NodeId& id) {
+  candidates_.erase(id);
+  queries_.erase(id);
+  confirmed_.erase(id);
+  leaf_hash_of_.erase(id);
+  liveness_.Forget(id);
+  if (ring_.Contains(id) && ring_.Remove(now, id, true)) LeavesChanged(now);
+  CheckJoined(now);
+}
+
+void Membership::OnDead(Instant now, const NodeId& id) {
+  const bool leaf = ring_.Remove(now, id, true);
+  links_.Drop(now, id, false);
+  OnLinkDown(now, id);
+  if (!leaf) return;
+  LeavesChanged(now);
+  PushGone(now, id);
+}
+
+void Membership::OnFarewell(Instant now, const NodeId& id) {
+  const bool leaf = ring_.Remove(now, id, false);
+  links_.Drop(now, id, false);
+  OnLinkDown(now, id);
+  if (leaf) LeavesChanged(now);
+}
+
+void Membership::PushGone(Instant now, const NodeId& gone) {
+  if (!push_bucket_.TryTake(now, 1)) return;
+  for (const auto& [id, record] : ring_.leaves().members()) {
+    wire::v1::LeafSync sync = MakeSync(id);
+    sync.add_gone(gone.ToString());
+    SendSync(now, id, std::move(sync));
+  }
+}
+
+void Membership::LeavesChanged(Instant now) {
+  sync_ = kSync;
+  if (next_sync_) next_sync_ = std::min(*next_sync_, now + rng_.Jitter(kSync));
+}
+
+// Leaf sync.
+
+wire::v1::LeafSync Membership::MakeSync(const NodeId& to) const {
+  wire::v1::LeafSync sync;
+  sync.set_state(ToWire(state_, options_.role));
+  sync.set_own_hash(ring_.leaves().Hash());
+  const auto known = leaf_hash_of_.find(to);
+  if (known != leaf_hash_of_.end()) sync.set_your_hash(known->second);
+  return sync;
+}
+
+void Membership::AddMembers(wire::v1::LeafSync& sync) const {
+  sync.set_complete(true);
+  for (const auto& [id, record] : ring_.leaves().members()) {
+    wire::v1::MemberHint* hint = sync.add_members();
+    hint->set_id(id.ToString());
+    hint->set_epoch(record.epoch());
+  }
+}
+
+void Membership::SendSync(Instant now, const NodeId& to, wire::v1::LeafSync sync) {
+  wire::v1::OverlayMessage message;
+  *message.mutable_leaf_sync() = std::move(sync);
+  links_.Send(now, to, SerializeProto(message));
+}
+
+void Membership::Announce(Instant now, const NodeId& to) {
+  wire::v1::LeafSync sync = MakeSync(to);
+  sync.set_want_reply(true);
+  if (state_ != JoinState::kJoining) AddMembers(sync);
+  SendSync(now, to, std::move(sync));
+}
+
+void Membership::AnnounceRecord(Instant now) {
+  for (const NodeId& id : links_.Peers()) {
+    if (!links_.Linked(id)) continue;
+    wire::v1::LeafSync sync = MakeSync(id);
+    sync.set_record(ToText(self_->bytes()));
+    SendSync(now, id, std::move(sync));
+  }
+}
+
+void Membership::OnLeafSync(Instant now, const NodeId& from, const net::Endpoint& endpoint,
+                            const wire::v1::LeafSync& sync) {
+  if (sync.members_size() > kMaxHints || sync.gone_size() > kMaxGone) {
+    counters_.Add("overlay.dropped_malformed");
+    return;
+  }
+  if (!sync.record().empty()) {
+    const std::optional<NodeRecord> record = records_.Parse(AsBytes(sync.record()));
+    if (record && record->id() == from) links_.UpdateRecord(*record);
+  }
+  const bool known = candidates_.erase(from) != 0 || ring_.Contains(from);
+  const bool member = sync.state() == wire::v1::MEMBER_STATE_JOINING ||
+                      sync.state() == wire::v1::MEMBER_STATE_ACTIVE;
+  if (state_ == JoinState::kLeaving) return;
+  if (member) {
+    // Whoever names himself a member has heard of us or is about to: both sides hold each other.
+    if (known || sync.want_reply()) confirmed_.insert(from);
+    if (ring_.Consider(now, from)) LeavesChanged(now);
+  }
+  const auto theirs = leaf_hash_of_.find(from);
+  const bool outdated = theirs == leaf_hash_of_.end() || theirs->second != sync.own_hash();
+  if (sync.complete()) leaf_hash_of_[from] = sync.own_hash();
+  const bool they_lack = sync.your_hash() != ring_.leaves().Hash();
+  if (sync.want_reply()) {
+    wire::v1::LeafSync reply = MakeSync(from);
+    reply.set_observed(ToText(endpoint.ToBytes()));
+    if (they_lack) AddMembers(reply);
+    reply.set_want_members(outdated && !sync.complete());
+    SendSync(now, from, std::move(reply));
+  } else if (sync.want_members()) {
+    wire::v1::LeafSync reply = MakeSync(from);
+    AddMembers(reply);
+    SendSync(now, from, std::move(reply));
+  } else if (!sync.complete() && sync.gone_size() == 0 && !outdated) {
+    // Both hashes agree: less often from now on.
+    sync_ = std::min(sync_ * 2, kMaxSync);
+  }
+  OfferHints(now, from, sync.members(), false);
+  for (const std::string& text : sync.gone()) {
+    const auto id = NodeId::FromView(AsBytes(text));
+    const std::optional<Instant> heard = id ? links_.LastHeard(*id) : std::nullopt;
+    if (heard && ring_.Contains(*id) && *heard + Liveness::kFresh <= now) {
+      liveness_.Suspect(now, *id);
+    }
+  }
+  CheckJoined(now);
+}
+
+void Membership::SyncRandomLeaf(Instant now) {
+  next_sync_ = now + rng_.Jitter(sync_);
+  const auto& members = ring_.leaves().members();
+  if (members.empty()) return;
+  const auto pick =
+      std::next(members.begin(), static_cast<std::ptrdiff_t>(rng_.Below(members.size())));
+  wire::v1::LeafSync sync = MakeSync(pick->first);
+  sync.set_want_reply(true);
+  SendSync(now, pick->first, std::move(sync));
+}
+
+// A ring that split heals through those whom we took for dead, and through bootstrap nodes (Rhea et
+// al. 2004 run the same check every 60 s).
+void Membership::CheckPartition(Instant now) {
+  next_partition_check_ = now + rng_.Jitter(kPartitionCheck);
+  const std::vector<NodeRecord> dead = ring_.Dead(now);
+  if (!dead.empty()) {
+    const NodeRecord& record = dead[rng_.Below(dead.size())];
+    probe_through_.insert(record.id());
+    if (links_.Linked(record.id())) {
+      probe_through_.erase(record.id());
+      ProbeThrough(now, record.id());
+    } else {
+      links_.Connect(now, record);
+    }
+  }
+  ContactBootstrap(now, 1);
+}
+
+void Membership::Leave(Instant now) {
+  SetState(now, JoinState::kLeaving);
+  exchange_.Close();
+  wire::v1::OverlayMessage message;
+  message.mutable_farewell();
+  const Bytes bytes = SerializeProto(message);
+  for (const NodeId& id : links_.Peers()) {
+    if (!links_.Linked(id)) continue;
+    links_.Send(now, id, bytes);
+    links_.Drop(now, id, true);
+  }
+  next_round_.reset();
+  next_sync_.reset();
+  next_partition_check_.reset();
+}
+
+// Time.
+
+void Membership::OnTimeout(Instant now) {
+  const size_t waiting = candidates_.size() + queries_.size();
+  std::erase_if(candidates_, [now](const auto& entry) { return entry.second <= now; });
+  std::erase_if(queries_, [now](const auto& entry) { return entry.second <= now; });
+  if (candidates_.size() + queries_.size() != waiting) CheckJoined(now);
+  if (next_round_ && *next_round_ <= now) StartRound(now);
+  if (next_sync_ && *next_sync_ <= now) SyncRandomLeaf(now);
+  if (next_partition_check_ && *next_partition_check_ <= now) CheckPartition(now);
+}
+
+std::optional<Instant> Membership::PollTimeout() const {
+  std::optional<Instant> out = Earliest(next_round_, Earliest(next_sync_, next_partition_check_));
+  for (const auto& [id, at] : candidates_) out = Earliest(out, at);
+  for (const auto& [id, at] : queries_) out = Earliest(out, at);
+  return out;
+}
+
+}  // namespace p2pd::overlay

@@ -1,0 +1,156 @@
+// Membership: how a node comes in, keeps its leaf set right, and goes.
+//
+// Join: links to a few bootstrap nodes, a probe through each to the root of our own id, links to
+// the leaves that it names, an announcement to each; active when every leaf that can be reached has
+// confirmed (Castro et al. 2004 §3.1, 'consistent join'). Leaf sync: every 4 s with a random leaf,
+// hashes first, contents when they differ, backing off to 64 s while they agree. What a neighbour
+// names is a hint: it enters nothing before we have a link to it ourselves. A ring that split is
+// found through the dead and through bootstrap nodes. Threads: one owner. Limits: below. Sources:
+// Rhea et al. 2004 §4.1; Freedman et al. 2005 (non-transitive links).
+#pragma once
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "libcore/base/counters.h"
+#include "libcore/base/rng.h"
+#include "libcore/base/token_bucket.h"
+#include "libcore/overlay/exchange.h"
+#include "libcore/overlay/link_table.h"
+#include "libcore/overlay/liveness.h"
+#include "libcore/overlay/node.h"
+#include "libcore/overlay/record_cache.h"
+#include "libcore/overlay/ring.h"
+#include "p2pd/wire/v1/overlay.pb.h"
+
+namespace p2pd::overlay {
+
+class Membership {
+ public:
+  // Leaf sync: first period, and the longest while hashes agree (design §3).
+  static constexpr absl::Duration kSync = absl::Seconds(4);
+  static constexpr absl::Duration kMaxSync = absl::Seconds(64);
+  // Join: how long a round may take before the next, at first and at most.
+  static constexpr absl::Duration kFirstRetry = absl::Seconds(2);
+  static constexpr absl::Duration kMaxRetry = absl::Seconds(60);
+  static constexpr absl::Duration kProbeTimeout = absl::Milliseconds(1500);
+  // Rounds without an answer from anybody after which we are a ring of our own, and go on trying.
+  static constexpr int kAloneAfterRounds = 2;
+  // Bootstrap nodes asked in one round, and remembered.
+  static constexpr size_t kContactsPerRound = 3;
+  static constexpr size_t kMaxBootstrap = 64;
+  static constexpr absl::Duration kPartitionCheck = absl::Seconds(60);
+  // A node that could not be reached is left alone for so long, however often it is named.
+  static constexpr absl::Duration kUnreachableFor = absl::Seconds(30);
+  static constexpr size_t kMaxUnreachable = 512;
+  // Nodes that we are getting to know.
+  static constexpr size_t kMaxCandidates = 128;
+  // Lists on the wire.
+  static constexpr int kMaxHints = 64;
+  static constexpr int kMaxGone = 16;
+  static constexpr absl::Duration kQueryTimeout = absl::Seconds(3);
+  // Announcements of first-hand deaths: per second, and at once.
+  static constexpr double kPushRate = 2;
+  static constexpr double kPushBurst = 8;
+  // Peers that a client attaches to (design §3).
+  static constexpr size_t kClientPeers = 3;
+
+  Membership(const NodeOptions& options, LinkTable& links, Ring& ring, Liveness& liveness,
+             Exchange& exchange, RecordCache& records, Rng& rng, Counters& counters);
+
+  void SetSelf(const NodeRecord& self) { self_ = self; }
+  void Start(Instant now, const std::vector<net::Endpoint>& bootstrap,
+             const std::vector<NodeRecord>& cache);
+  void AddBootstrap(Instant now, const net::Endpoint& endpoint);
+  void Leave(Instant now);
+  // Tells all neighbours our new record.
+  void AnnounceRecord(Instant now);
+  JoinState state() const { return state_; }
+  std::optional<JoinState> TakeStateChange();
+
+  // A node that somebody named: gets a link and an announcement if it would be of use. `sample`
+  // asks for a link even where its slot is taken, to compare round trips.
+  void Offer(Instant now, const NodeRecord& record, bool sample);
+  // As Offer, for hints of `from`; unknown records are asked for.
+  void OfferHints(Instant now, const NodeId& from,
+                  const google::protobuf::RepeatedPtrField<wire::v1::MemberHint>& hints,
+                  bool sample_one);
+  // A probe through this neighbour to the root of our own id.
+  void ProbeThrough(Instant now, const NodeId& peer);
+
+  void OnLinkUp(Instant now, const LinkUp& up);
+  void OnConnectFailed(Instant now, const ConnectFailed& failed);
+  void OnLinkDown(Instant now, const NodeId& id);
+  void OnDead(Instant now, const NodeId& id);
+  void OnFarewell(Instant now, const NodeId& id);
+  void OnLeafSync(Instant now, const NodeId& from, const net::Endpoint& endpoint,
+                  const wire::v1::LeafSync& sync);
+  void OnRecordQuery(Instant now, const NodeId& from, const wire::v1::RecordQuery& query);
+  void OnRecordList(Instant now, const NodeId& from, const wire::v1::RecordList& list);
+  void OnProbe(Instant now, const ProbeRequest& probe);
+  // True when the response belongs to a request of ours.
+  bool OnResponse(Instant now, const Response& response);
+  bool OnRequestFailed(Instant now, const RequestFailed& failed);
+
+  void OnTimeout(Instant now);
+  std::optional<Instant> PollTimeout() const;
+
+ private:
+  wire::v1::LeafSync MakeSync(const NodeId& to) const;
+  void AddMembers(wire::v1::LeafSync& sync) const;
+  void SendSync(Instant now, const NodeId& to, wire::v1::LeafSync sync);
+  void Announce(Instant now, const NodeId& to);
+  void StartRound(Instant now);
+  void ContactBootstrap(Instant now, size_t count);
+  void CheckJoined(Instant now);
+  void SetState(Instant now, JoinState state);
+  void LeavesChanged(Instant now);
+  void SyncRandomLeaf(Instant now);
+  void CheckPartition(Instant now);
+  void PushGone(Instant now, const NodeId& gone);
+  bool RecentlyUnreachable(Instant now, const NodeId& id);
+  bool IsMemberEndpoint(const net::Endpoint& endpoint) const;
+
+  NodeOptions options_;
+  LinkTable& links_;
+  Ring& ring_;
+  Liveness& liveness_;
+  Exchange& exchange_;
+  RecordCache& records_;
+  Rng& rng_;
+  Counters& counters_;
+  std::optional<NodeRecord> self_;
+
+  JoinState state_ = JoinState::kAlone;
+  std::optional<JoinState> state_change_;
+  std::vector<net::Endpoint> bootstrap_;
+  std::vector<NodeRecord> cache_;
+  std::set<net::Endpoint> self_endpoints_;  // bootstrap entries that turned out to be us
+
+  // Join.
+  std::optional<Instant> next_round_;
+  absl::Duration retry_ = kFirstRetry;
+  int rounds_ = 0;
+  bool answered_ = false;               // some root named its leaves
+  std::set<NodeId> busy_;               // bootstrap nodes that are joining themselves
+  std::set<net::Endpoint> contacting_;  // endpoints through which we want to probe
+  std::set<NodeId> probe_through_;      // nodes through which we want to probe
+  std::map<RequestId, NodeId> probes_;  // through whom
+
+  // Nodes that we are getting to know: link in the making, or announced and not answered yet.
+  std::map<NodeId, Instant> candidates_;
+  std::map<NodeId, Instant> unreachable_;
+  std::map<NodeId, Instant> queries_;  // RecordQuery under way
+  std::set<NodeId> confirmed_;         // leaves that know us
+  std::map<NodeId, uint64_t> leaf_hash_of_;
+
+  std::optional<Instant> next_sync_;
+  absl::Duration sync_ = kSync;
+  std::optional<Instant> next_partition_check_;
+  TokenBucket push_bucket_{kPushRate, kPushBurst};
+};
+
+}  // namespace p2pd::overlay

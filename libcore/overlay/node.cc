@@ -1,0 +1,355 @@
+#include "libcore/overlay/node.h"
+
+#include <deque>
+#include <utility>
+
+#include "libcore/base/check.h"
+#include "libcore/overlay/bootstrap_cache.h"
+#include "libcore/overlay/exchange.h"
+#include "libcore/overlay/link_table.h"
+#include "libcore/overlay/liveness.h"
+#include "libcore/overlay/membership.h"
+#include "libcore/overlay/observed_address.h"
+#include "libcore/overlay/record_cache.h"
+#include "libcore/overlay/ring.h"
+#include "libcore/overlay/router.h"
+#include "libcore/overlay/wire.h"
+#include "p2pd/wire/v1/overlay.pb.h"
+
+namespace p2pd::overlay {
+
+// Wires the parts: what one reports, another is told. Pump() goes round until nothing is left.
+class Node::Impl {
+ public:
+  Impl(const NodeOptions& options, const NodeKeys& keys, Rng& rng, Counters& counters);
+
+  void SetRecord(uint64_t epoch, const std::vector<net::Endpoint>& addresses);
+  void OnDatagram(Instant now, const net::Endpoint& from, ByteView datagram);
+  void OnTimeout(Instant now);
+  std::optional<Instant> PollTimeout() const;
+  void Pump(Instant now);
+
+  NodeOptions options;
+  NodeKeys keys;
+  Counters& counters;
+  NodeRecord self;
+  RecordCache records;
+  LinkTable links;
+  Ring ring;
+  Liveness liveness;
+  Router router;
+  Exchange exchange;
+  Membership membership;
+  overlay::ObservedAddress observed;
+  std::deque<Event> events;
+
+ private:
+  bool TakeLinkEvents(Instant now);
+  bool TakeLiveness(Instant now);
+  bool TakeRouter(Instant now);
+  bool TakeExchange(Instant now);
+  bool TakeRing(Instant now);
+  void OnLinkEvent(Instant now, LinkEvent event);
+  void OnMessage(Instant now, const MessageReceived& received);
+};
+
+Node::Impl::Impl(const NodeOptions& o, const NodeKeys& k, Rng& rng, Counters& c)
+    : options(o),
+      keys{k.signing_key.Clone(), k.sealing_key.Clone()},
+      counters(c),
+      self(NodeRecord::Make(keys, o.epoch, o.addresses, o.role)),
+      records(c),
+      links(keys, records, rng, c),
+      ring(self.id(), RingOptions{o.role, o.leaves_per_side, o.replicas_per_side}, links, c),
+      liveness(links, ring, rng, c),
+      router(keys, links, ring, records, c),
+      exchange(links, router, ring, rng, c),
+      membership(o, links, ring, liveness, exchange, records, rng, c) {
+  SetRecord(o.epoch, o.addresses);
+}
+
+void Node::Impl::SetRecord(uint64_t epoch, const std::vector<net::Endpoint>& addresses) {
+  self = NodeRecord::Make(keys, epoch, addresses, options.role);
+  records.Parse(self.bytes());
+  links.SetSelf(self);
+  ring.SetSelf(self);
+  router.SetSelf(self);
+  exchange.SetSelf(self);
+  membership.SetSelf(self);
+}
+
+void Node::Impl::OnDatagram(Instant now, const net::Endpoint& from, ByteView datagram) {
+  const std::optional<DatagramType> type = TypeOf(datagram);
+  if (!type || *type == DatagramType::kSealedRequest || *type == DatagramType::kSealedAnswer) {
+    counters.Add("overlay.dropped_malformed");
+    return;
+  }
+  links.OnDatagram(now, from, *type, datagram);
+  Pump(now);
+}
+
+void Node::Impl::OnTimeout(Instant now) {
+  links.OnTimeout(now);
+  Pump(now);
+  liveness.OnTimeout(now);
+  router.OnTimeout(now);
+  exchange.OnTimeout(now);
+  membership.OnTimeout(now);
+  Pump(now);
+}
+
+std::optional<Instant> Node::Impl::PollTimeout() const {
+  std::optional<Instant> out = Earliest(links.PollTimeout(), liveness.PollTimeout());
+  out = Earliest(out, Earliest(router.PollTimeout(), exchange.PollTimeout()));
+  return Earliest(out, membership.PollTimeout());
+}
+
+void Node::Impl::Pump(Instant now) {
+  bool more = true;
+  while (more) {
+    more = TakeLinkEvents(now);
+    more = TakeLiveness(now) || more;
+    more = TakeRouter(now) || more;
+    more = TakeExchange(now) || more;
+    more = TakeRing(now) || more;
+  }
+}
+
+bool Node::Impl::TakeLinkEvents(Instant now) {
+  bool any = false;
+  while (std::optional<LinkEvent> event = links.PollEvent()) {
+    OnLinkEvent(now, *std::move(event));
+    any = true;
+  }
+  return any;
+}
+
+void Node::Impl::OnLinkEvent(Instant now, LinkEvent event) {
+  if (const auto* received = std::get_if<MessageReceived>(&event)) {
+    OnMessage(now, *received);
+  } else if (const auto* acked = std::get_if<MessageAcked>(&event)) {
+    router.OnAcked(acked->message);
+    exchange.OnAcked(acked->message);
+  } else if (const auto* slow = std::get_if<MessageSlow>(&event)) {
+    liveness.Suspect(now, slow->peer);
+    if (slow->message) router.OnSlow(now, *slow->message);
+  } else if (const auto* lost = std::get_if<MessageLost>(&event)) {
+    router.OnLost(now, lost->message);
+    exchange.OnLost(now, lost->message);
+  } else if (const auto* up = std::get_if<LinkUp>(&event)) {
+    membership.OnLinkUp(now, *up);
+  } else if (const auto* failed = std::get_if<ConnectFailed>(&event)) {
+    membership.OnConnectFailed(now, *failed);
+  } else if (const auto* down = std::get_if<LinkDown>(&event)) {
+    membership.OnLinkDown(now, down->id);
+  } else {
+    const AddressObserved& seen = std::get<AddressObserved>(event);
+    const std::optional<net::Endpoint> voter = links.EndpointOf(seen.by);
+    if (voter) observed.Vote(seen.by, *voter, seen.ours);
+  }
+}
+
+void Node::Impl::OnMessage(Instant now, const MessageReceived& received) {
+  wire::v1::OverlayMessage message;
+  if (!ParseProto(received.bytes, message)) {
+    counters.Add("overlay.dropped_malformed");
+    return;
+  }
+  const NodeId& from = received.from;
+  switch (message.kind_case()) {
+    case wire::v1::OverlayMessage::kLeafSync: {
+      const auto ours = net::Endpoint::FromBytes(AsBytes(message.leaf_sync().observed()));
+      if (ours) observed.Vote(from, received.endpoint, *ours);
+      return membership.OnLeafSync(now, from, received.endpoint, message.leaf_sync());
+    }
+    case wire::v1::OverlayMessage::kRecordQuery:
+      return membership.OnRecordQuery(now, from, message.record_query());
+    case wire::v1::OverlayMessage::kRecordList:
+      return membership.OnRecordList(now, from, message.record_list());
+    case wire::v1::OverlayMessage::kRowQuery:
+    case wire::v1::OverlayMessage::kRowList:
+      return;
+    case wire::v1::OverlayMessage::kRoute:
+      return router.OnRoute(now, from, std::move(*message.mutable_route()));
+    case wire::v1::OverlayMessage::kRouteReply:
+      return router.OnReply(now, from, message.route_reply());
+    case wire::v1::OverlayMessage::kRequest:
+      return exchange.OnDirectRequest(now, from, received.endpoint, message.request());
+    case wire::v1::OverlayMessage::kAnswer:
+      return exchange.OnDirectAnswer(now, from, message.answer());
+    case wire::v1::OverlayMessage::kFarewell:
+      return membership.OnFarewell(now, from);
+    case wire::v1::OverlayMessage::KIND_NOT_SET:
+      break;
+  }
+  counters.Add("overlay.dropped_unknown_message");
+}
+
+bool Node::Impl::TakeLiveness(Instant now) {
+  bool any = false;
+  while (const std::optional<NodeId> dead = liveness.PollDead()) {
+    membership.OnDead(now, *dead);
+    any = true;
+  }
+  while (liveness.PollCleared()) {
+    router.Reconsider(now);
+    any = true;
+  }
+  return any;
+}
+
+bool Node::Impl::TakeRouter(Instant now) {
+  bool any = false;
+  while (const std::optional<Delivered> delivered = router.PollDelivered()) {
+    exchange.OnDelivered(now, *delivered);
+    any = true;
+  }
+  while (const std::optional<ReplyArrived> reply = router.PollReply()) {
+    exchange.OnReply(now, *reply);
+    any = true;
+  }
+  return any;
+}
+
+bool Node::Impl::TakeExchange(Instant now) {
+  bool any = false;
+  while (std::optional<ExchangeEvent> event = exchange.PollEvent()) {
+    any = true;
+    if (auto* request = std::get_if<IncomingRequest>(&*event)) {
+      events.push_back(std::move(*request));
+    } else if (auto* response = std::get_if<Response>(&*event)) {
+      if (!membership.OnResponse(now, *response)) events.push_back(std::move(*response));
+    } else if (auto* failed = std::get_if<RequestFailed>(&*event)) {
+      if (!membership.OnRequestFailed(now, *failed)) events.push_back(std::move(*failed));
+    } else {
+      membership.OnProbe(now, std::get<ProbeRequest>(*event));
+    }
+  }
+  return any;
+}
+
+bool Node::Impl::TakeRing(Instant now) {
+  bool any = false;
+  if (std::optional<LeafSetChanged> change = ring.TakeChange()) {
+    events.push_back(*std::move(change));
+    router.Reconsider(now);
+    any = true;
+  }
+  if (const std::optional<JoinState> state = membership.TakeStateChange()) {
+    events.push_back(JoinStateChanged{*state});
+    router.Reconsider(now);
+    any = true;
+  }
+  return any;
+}
+
+Node::Node(const NodeOptions& options, const NodeKeys& keys, Rng& rng, Counters& counters)
+    : impl_(std::make_unique<Impl>(options, keys, rng, counters)) {}
+Node::~Node() = default;
+
+void Node::Start(Instant now, const std::vector<net::Endpoint>& bootstrap, ByteView cache) {
+  impl_->liveness.Start(now);
+  impl_->membership.Start(now, bootstrap, LoadBootstrapCache(cache));
+  impl_->Pump(now);
+}
+
+void Node::Leave(Instant now) {
+  impl_->membership.Leave(now);
+  impl_->Pump(now);
+}
+
+void Node::SetAddresses(Instant now, const std::vector<net::Endpoint>& addresses) {
+  impl_->SetRecord(impl_->self.epoch() + 1, addresses);
+  impl_->membership.AnnounceRecord(now);
+  impl_->Pump(now);
+}
+
+void Node::AddBootstrap(Instant now, const net::Endpoint& endpoint) {
+  impl_->membership.AddBootstrap(now, endpoint);
+  impl_->Pump(now);
+}
+
+void Node::OnDatagram(Instant now, const net::Endpoint& from, ByteView datagram) {
+  impl_->OnDatagram(now, from, datagram);
+}
+void Node::OnTimeout(Instant now) { impl_->OnTimeout(now); }
+std::optional<net::Transmit> Node::PollTransmit(Instant now) {
+  return impl_->links.PollTransmit(now);
+}
+std::optional<Instant> Node::PollTimeout() const { return impl_->PollTimeout(); }
+
+std::optional<Event> Node::PollEvent() {
+  if (impl_->events.empty()) return std::nullopt;
+  Event out = std::move(impl_->events.front());
+  impl_->events.pop_front();
+  return out;
+}
+
+RequestId Node::Route(Instant now, const Key& key, Service service, Bytes payload,
+                      const RouteOptions& options) {
+  Exchange::RouteCall call;
+  call.key = key;
+  call.service = service;
+  call.payload = std::move(payload);
+  call.options = options;
+  const RequestId id = impl_->exchange.Route(now, std::move(call));
+  impl_->Pump(now);
+  return id;
+}
+
+RequestId Node::Ask(Instant now, const NodeRecord& peer, Service service, Bytes payload,
+                    absl::Duration timeout) {
+  const RequestId id = impl_->exchange.Ask(now, peer, service, std::move(payload), timeout);
+  impl_->Pump(now);
+  return id;
+}
+
+void Node::Answer(Instant now, AnswerToken token, Bytes payload) {
+  impl_->exchange.Answer(now, token, AnswerContent{std::move(payload)});
+  impl_->Pump(now);
+}
+
+const NodeRecord& Node::self() const { return impl_->self; }
+JoinState Node::join_state() const { return impl_->membership.state(); }
+bool Node::IsRoot(const Key& key) const { return impl_->ring.IsRoot(key); }
+std::vector<NodeRecord> Node::Nearest(const Key& key, size_t count) const {
+  return impl_->ring.Nearest(key, count);
+}
+std::optional<std::vector<NodeRecord>> Node::ReplicaSet(const Key& key) const {
+  return impl_->ring.ReplicaSet(key);
+}
+bool Node::PlausibleRoot(const Key& key, const NodeId& id) const {
+  return impl_->ring.PlausibleRoot(key, id);
+}
+
+std::vector<NodeRecord> Node::LeafSet() const {
+  std::vector<NodeRecord> out;
+  for (const auto& [id, record] : impl_->ring.leaves().members()) out.push_back(record);
+  return out;
+}
+
+std::vector<PeerInfo> Node::Peers(Instant now) const {
+  std::vector<PeerInfo> out;
+  for (const NodeId& id : impl_->links.Peers()) {
+    const NodeRecord* record = impl_->links.RecordOf(id);
+    if (record == nullptr) continue;
+    out.push_back(PeerInfo{*record, *impl_->links.EndpointOf(id), impl_->ring.leaves().Contains(id),
+                           impl_->ring.table().Contains(id), impl_->links.RoundTripTo(id),
+                           now - *impl_->links.LastHeard(id)});
+  }
+  return out;
+}
+
+std::vector<TraceHop> Node::TraceOf(RequestId id) const { return impl_->exchange.TraceOf(id); }
+std::optional<net::Endpoint> Node::ObservedAddress() const { return impl_->observed.Result(); }
+
+Bytes Node::SaveCache() const {
+  std::vector<NodeRecord> records;
+  for (const NodeId& id : impl_->ring.Members()) {
+    const NodeRecord* record = impl_->links.RecordOf(id);
+    if (record != nullptr) records.push_back(*record);
+  }
+  return SaveBootstrapCache(records);
+}
+
+}  // namespace p2pd::overlay

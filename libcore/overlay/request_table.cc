@@ -1,0 +1,75 @@
+#include "libcore/overlay/request_table.h"
+
+namespace p2pd::overlay {
+
+RequestTable::Admission RequestTable::Admit(Instant now, const MessageName& name, ReturnPath path) {
+  Admission out;
+  const auto answered = answers_.find(name);
+  if (answered != answers_.end()) {
+    counters_.Add("overlay.answers_repeated");
+    out.arrival = Arrival::kAnswered;
+    out.answer = &answered->second;
+    return out;
+  }
+  const auto waiting = token_of_.find(name);
+  if (waiting != token_of_.end()) {
+    open_.at(waiting->second).path = std::move(path);
+    out.arrival = Arrival::kWaiting;
+    return out;
+  }
+  if (open_.size() >= kMaxOpen) {
+    counters_.Add("overlay.refused_requests_full");
+    return out;
+  }
+  const uint64_t token = next_token_++;
+  open_.emplace(token, Open{name, std::move(path), now + kOpenLifetime});
+  token_of_[name] = token;
+  out.arrival = Arrival::kNew;
+  out.token = AnswerToken(token);
+  return out;
+}
+
+std::optional<RequestTable::Finished> RequestTable::Answer(Instant now, AnswerToken token,
+                                                           const AnswerContent& content) {
+  const auto found = open_.find(token.value());
+  if (found == open_.end()) {
+    counters_.Add("overlay.dropped_late_answers");
+    return std::nullopt;
+  }
+  Finished out{found->second.name, std::move(found->second.path)};
+  open_.erase(found);
+  token_of_.erase(out.name);
+  answer_bytes_ += content.payload.size();
+  answers_[out.name] = content;
+  answer_order_.emplace_back(now + kAnswerLifetime, out.name);
+  while (answers_.size() > kMaxAnswers || answer_bytes_ > kMaxAnswerBytes) {
+    const auto oldest = answers_.find(answer_order_.front().second);
+    answer_bytes_ -= oldest->second.payload.size();
+    answers_.erase(oldest);
+    answer_order_.pop_front();
+  }
+  return out;
+}
+
+void RequestTable::OnTimeout(Instant now) {
+  while (!open_.empty() && open_.begin()->second.expires <= now) {
+    counters_.Add("overlay.requests_never_answered");
+    token_of_.erase(open_.begin()->second.name);
+    open_.erase(open_.begin());
+  }
+  while (!answer_order_.empty() && answer_order_.front().first <= now) {
+    const auto oldest = answers_.find(answer_order_.front().second);
+    answer_bytes_ -= oldest->second.payload.size();
+    answers_.erase(oldest);
+    answer_order_.pop_front();
+  }
+}
+
+std::optional<Instant> RequestTable::PollTimeout() const {
+  std::optional<Instant> out;
+  if (!open_.empty()) out = open_.begin()->second.expires;
+  if (!answer_order_.empty()) out = Earliest(out, answer_order_.front().first);
+  return out;
+}
+
+}  // namespace p2pd::overlay

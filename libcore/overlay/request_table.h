@@ -1,0 +1,86 @@
+// RequestTable: requests that others (or we ourselves) put to this node. Each is shown to the layer
+// above once; copies that come later get the answer again, or wait for it.
+//
+// Threads: one owner. Limits: below; a refused request is answered 'busy'.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <utility>
+#include <variant>
+
+#include "libcore/base/counters.h"
+#include "libcore/base/time.h"
+#include "libcore/overlay/node.h"
+#include "libcore/overlay/router.h"
+#include "p2pd/wire/v1/overlay.pb.h"
+
+namespace p2pd::overlay {
+
+// How an answer travels: a routed one as Router says, a direct one over the link, a sealed one to
+// where the request came from.
+struct DirectPath {
+  NodeId peer;
+};
+struct SealedPath {
+  NodeRecord peer;
+  net::Endpoint endpoint;
+  size_t room = 0;  // bytes of the request's datagram: the answer must not be larger
+};
+using ReturnPath = std::variant<Delivered, DirectPath, SealedPath>;
+
+// What is sent back.
+struct AnswerContent {
+  Bytes payload;
+  wire::v1::AnswerError error = wire::v1::ANSWER_ERROR_NONE;
+};
+
+class RequestTable {
+ public:
+  // Requests that wait for the layer above, and how long it has.
+  static constexpr size_t kMaxOpen = 1024;
+  static constexpr absl::Duration kOpenLifetime = absl::Seconds(10);
+  // Answers kept for late copies: number, bytes, and for how long.
+  static constexpr size_t kMaxAnswers = 2048;
+  static constexpr size_t kMaxAnswerBytes = 8 << 20;
+  static constexpr absl::Duration kAnswerLifetime = absl::Seconds(60);
+
+  explicit RequestTable(Counters& counters) : counters_(counters) {}
+
+  enum class Arrival { kNew, kWaiting, kAnswered, kRefused };
+  struct Admission {
+    Arrival arrival = Arrival::kRefused;
+    AnswerToken token;                      // of kNew
+    const AnswerContent* answer = nullptr;  // of kAnswered, until the next call
+  };
+  // `path` is where the answer goes; of several copies the last one's counts.
+  Admission Admit(Instant now, const MessageName& name, ReturnPath path);
+
+  struct Finished {
+    MessageName name;
+    ReturnPath path;
+  };
+  // nullopt when there is no such open request: late, double, or never given out.
+  std::optional<Finished> Answer(Instant now, AnswerToken token, const AnswerContent& content);
+
+  void OnTimeout(Instant now);
+  std::optional<Instant> PollTimeout() const;
+  size_t open() const { return open_.size(); }
+
+ private:
+  struct Open {
+    MessageName name;
+    ReturnPath path;
+    Instant expires;
+  };
+  Counters& counters_;
+  uint64_t next_token_ = 1;
+  std::map<uint64_t, Open> open_;  // by token, so by age
+  std::map<MessageName, uint64_t> token_of_;
+  std::map<MessageName, AnswerContent> answers_;
+  std::deque<std::pair<Instant, MessageName>> answer_order_;
+  size_t answer_bytes_ = 0;
+};
+
+}  // namespace p2pd::overlay

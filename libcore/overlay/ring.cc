@@ -1,0 +1,252 @@
+#include "libcore/overlay/ring.h"
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+
+namespace p2pd::overlay {
+namespace {
+
+// A distance as a share of the ring, good enough to compare densities.
+double Share(const RingId& distance) {
+  double out = 0;
+  for (size_t i = 0; i < 8; ++i)
+    out += distance[i] * std::pow(256.0, -1.0 - static_cast<double>(i));
+  return out;
+}
+
+}  // namespace
+
+Ring::Ring(const NodeId& self, const RingOptions& options, LinkTable& links, Counters& counters)
+    : self_(self),
+      options_(options),
+      links_(links),
+      counters_(counters),
+      leaves_(self, options.leaves_per_side),
+      table_(self) {}
+
+void Ring::Repin(const NodeId& id) { links_.SetPinned(id, Contains(id)); }
+
+bool Ring::Consider(Instant, const NodeId& id) {
+  const NodeRecord* known = links_.RecordOf(id);
+  if (known == nullptr || known->role() != Role::kPeer || id == self_) return false;
+  // A copy: the table may change under the pointer.
+  const NodeRecord record = *known;
+  dead_.erase(id);
+  const bool was_leaf = leaves_.Contains(id);
+  const LeafSet::Change change = leaves_.Insert(record);
+  if (change.added) joined_.push_back(id);
+  const absl::Duration round_trip = links_.RoundTripTo(id).value_or(RoundTrip::kInitial);
+  const RoutingTable::Change slot =
+      table_.Insert(record, links_.EndpointOf(id).value_or(record.addresses().front()), round_trip);
+  Repin(id);
+  if (slot.evicted) Repin(*slot.evicted);
+  for (const NodeId& out : change.evicted) {
+    left_.push_back(out);
+    Repin(out);
+  }
+  return change.added && !was_leaf;
+}
+
+bool Ring::WantsForTable(const NodeId& id) const {
+  return id != self_ && !table_.Contains(id) && table_.Hole(id);
+}
+
+bool Ring::Remove(Instant now, const NodeId& id, bool died) {
+  const NodeRecord* record = RecordOf(id);
+  if (record != nullptr && died) {
+    dead_.insert_or_assign(id, DeadNode{*record, now});
+    if (dead_.size() > kMaxDead) {
+      dead_.erase(std::min_element(dead_.begin(), dead_.end(), [](const auto& a, const auto& b) {
+        return a.second.since < b.second.since;
+      }));
+    }
+  }
+  suspects_.erase(id);
+  table_.Remove(id);
+  const bool was_leaf = leaves_.Remove(id);
+  if (was_leaf) {
+    left_.push_back(id);
+    // The leaf set refills from the table at once; leaf sync brings the rest.
+    for (const NodeId& member : Members()) {
+      if (leaves_.Contains(member) || !leaves_.Wants(member)) continue;
+      Consider(now, member);
+    }
+  }
+  Repin(id);
+  return was_leaf;
+}
+
+void Ring::SetSuspect(const NodeId& id, bool suspect) {
+  if (!suspect) {
+    suspects_.erase(id);
+  } else if (Contains(id)) {
+    suspects_.insert(id);
+  }
+}
+
+const NodeRecord* Ring::RecordOf(const NodeId& id) const {
+  const NodeRecord* leaf = leaves_.Find(id);
+  if (leaf != nullptr) return leaf;
+  for (const RoutingTable::Entry& entry : table_.SlotFor(id)) {
+    if (entry.record.id() == id) return &entry.record;
+  }
+  return nullptr;
+}
+
+std::vector<NodeId> Ring::Members() const {
+  std::set<NodeId> out;
+  for (const auto& [id, record] : leaves_.members()) out.insert(id);
+  for (const RoutingTable::Entry* entry : table_.All()) out.insert(entry->record.id());
+  return std::vector<NodeId>(out.begin(), out.end());
+}
+
+std::vector<NodeRecord> Ring::Dead(Instant now) {
+  std::erase_if(dead_,
+                [now](const auto& entry) { return entry.second.since + kDeadLifetime <= now; });
+  std::vector<NodeRecord> out;
+  for (const auto& [id, node] : dead_) out.push_back(node.record);
+  return out;
+}
+
+// Routing.
+
+bool Ring::Usable(const NodeId& id, const HopQuery& query) const {
+  return suspects_.count(id) == 0 && query.skip != id &&
+         (query.tried == nullptr || query.tried->count(id) == 0);
+}
+
+std::optional<NodeId> Ring::NearestMember(const HopQuery& query) const {
+  std::optional<NodeId> best;
+  if (options_.role == Role::kPeer && query.skip != self_) best = self_;
+  for (const NodeId& id : Members()) {
+    if (query.skip == id) continue;
+    if (!best || Nearer(query.key, id, *best)) best = id;
+  }
+  return best;
+}
+
+std::vector<NodeId> Ring::CandidatesNearerThanSelf(const HopQuery& query) const {
+  std::vector<NodeId> out;
+  for (const NodeId& id : Members()) {
+    const bool progress = options_.role == Role::kClient || Nearer(query.key, id, self_);
+    if (progress && Usable(id, query)) out.push_back(id);
+  }
+  std::sort(out.begin(), out.end(),
+            [&](const NodeId& a, const NodeId& b) { return Nearer(query.key, a, b); });
+  return out;
+}
+
+Ring::Hop Ring::NextHop(const HopQuery& query) const {
+  const std::optional<NodeId> nearest = NearestMember(query);
+  if (!nearest) return {};
+  if (*nearest == self_) return {Hop::Kind::kDeliver, self_};
+  if (query.any_replica && active_) {
+    const auto replicas = ReplicaSet(query.key);
+    if (replicas && std::any_of(replicas->begin(), replicas->end(),
+                                [this](const NodeRecord& r) { return r.id() == self_; })) {
+      return {Hop::Kind::kDeliver, self_};
+    }
+  }
+  if (leaves_.Covers(query.key) && Usable(*nearest, query)) {
+    return {Hop::Kind::kForward, *nearest};
+  }
+  if (!leaves_.Covers(query.key)) {
+    // The nearest by round trip of those that match a digit more (Rhea et al. 2004 §4.4).
+    for (const RoutingTable::Entry& entry : table_.SlotFor(query.key)) {
+      const NodeId& id = entry.record.id();
+      if (Usable(id, query) && Nearer(query.key, id, self_)) return {Hop::Kind::kForward, id};
+    }
+  }
+  const std::vector<NodeId> candidates = CandidatesNearerThanSelf(query);
+  if (!candidates.empty()) return {Hop::Kind::kForward, candidates.front()};
+  return {Hop::Kind::kHold, *nearest};
+}
+
+bool Ring::IsRoot(const Key& key) const {
+  HopQuery query;
+  query.key = key;
+  return NearestMember(query) == self_;
+}
+
+std::vector<NodeRecord> Ring::Nearest(const Key& key, size_t count) const {
+  std::vector<NodeId> ids = Members();
+  if (options_.role == Role::kPeer) ids.push_back(self_);
+  std::sort(ids.begin(), ids.end(),
+            [&key](const NodeId& a, const NodeId& b) { return Nearer(key, a, b); });
+  if (ids.size() > count) ids.resize(count);
+  std::vector<NodeRecord> out;
+  for (const NodeId& id : ids) out.push_back(id == self_ ? *self_record_ : *RecordOf(id));
+  return out;
+}
+
+std::optional<std::vector<NodeRecord>> Ring::ReplicaSet(const Key& key) const {
+  const auto per_side = static_cast<size_t>(options_.replicas_per_side);
+  std::vector<NodeId> ids;
+  for (const auto& [id, record] : leaves_.members()) ids.push_back(id);
+  if (options_.role == Role::kPeer) ids.push_back(self_);
+  if (!leaves_.Whole()) {
+    // Enough known nodes must lie between the key and either end of our leaf set.
+    const NodeId& from = leaves_.Side(false).back();
+    const NodeId& to = leaves_.Side(true).back();
+    if (!leaves_.Covers(key)) return std::nullopt;
+    size_t below = 0;
+    size_t above = 0;
+    for (const NodeId& id : ids) {
+      if (Clockwise(from, id) < Clockwise(from, key)) ++below;
+      if (Clockwise(id, to) <= Clockwise(key, to)) ++above;
+    }
+    if (below < per_side || above < per_side) return std::nullopt;
+  }
+  std::sort(ids.begin(), ids.end(),
+            [&key](const NodeId& a, const NodeId& b) { return Nearer(key, a, b); });
+  std::vector<NodeRecord> out;
+  size_t clockwise = 0;
+  size_t counter = 0;
+  std::map<net::IpAddress, int> networks;
+  for (const NodeId& id : ids) {
+    size_t& side = Clockwise(key, id) <= Clockwise(id, key) ? clockwise : counter;
+    const NodeRecord& record = id == self_ ? *self_record_ : *RecordOf(id);
+    const net::IpAddress& address = record.addresses().front().address;
+    // In a ring smaller than a replica set both sides are filled with whom there is.
+    if (side >= per_side && !(leaves_.Whole() && ids.size() <= 2 * per_side)) continue;
+    if (!address.IsPrivate() && ++networks[net::WideNetworkOf(address)] > kMaxReplicasFromNetwork &&
+        ids.size() > 2 * per_side) {
+      continue;
+    }
+    ++side;
+    out.push_back(record);
+  }
+  return out;
+}
+
+bool Ring::PlausibleRoot(const Key& key, const NodeId& id) const {
+  // In a ring that we know as a whole there is nothing to guess.
+  if (leaves_.Whole()) {
+    HopQuery query;
+    query.key = key;
+    const std::optional<NodeId> nearest = NearestMember(query);
+    return !nearest || *nearest == id || !Nearer(key, *nearest, id);
+  }
+  const double span = Share(Clockwise(leaves_.Side(false).back(), leaves_.Side(true).back()));
+  const double gap = span / static_cast<double>(leaves_.size());
+  return Share(Distance(key, id)) <= kPlausibleGaps * gap;
+}
+
+std::optional<LeafSetChanged> Ring::TakeChange() {
+  if (joined_.empty() && left_.empty()) return std::nullopt;
+  LeafSetChanged out;
+  // Who came and went again, or the other way round, did not change.
+  for (const NodeId& id : joined_) {
+    if (leaves_.Contains(id)) out.joined.push_back(id);
+  }
+  for (const NodeId& id : left_) {
+    if (!leaves_.Contains(id)) out.left.push_back(id);
+  }
+  joined_.clear();
+  left_.clear();
+  if (out.joined.empty() && out.left.empty()) return std::nullopt;
+  return out;
+}
+
+}  // namespace p2pd::overlay

@@ -1,0 +1,352 @@
+#include "libcore/overlay/router.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "libcore/overlay/wire.h"
+
+namespace p2pd::overlay {
+namespace {
+
+constexpr absl::string_view kRoutePrefix("p2pd route\0", 11);
+constexpr absl::string_view kReplyPrefix("p2pd reply\0", 11);
+
+}  // namespace
+
+wire::v1::RouteMessage Router::Make(const wire::v1::RouteBody& body) const {
+  wire::v1::RouteMessage out;
+  out.set_body(body.SerializeAsString());
+  out.set_signature(keys_.signing_key.Sign(Signed(kRoutePrefix, out.body())).ToString());
+  return out;
+}
+
+std::optional<Router::Flight> Router::Parse(Instant now, const NodeId& from,
+                                            wire::v1::RouteMessage message) {
+  wire::v1::RouteBody body;
+  if (!ParseProto(AsBytes(message.body()), body)) return std::nullopt;
+  const auto key = Key::FromView(AsBytes(body.key()));
+  std::optional<NodeRecord> origin = records_.Parse(AsBytes(body.origin()));
+  if (!key || !origin || body.payload().size() > kMaxPayload) return std::nullopt;
+  if (message.hops() > kMaxHops || message.trace_size() > static_cast<int>(kMaxHops)) {
+    return std::nullopt;
+  }
+  return Flight{std::move(message), std::move(body),      *key, *std::move(origin), from, {},
+                std::nullopt,       now + kFlightLifetime};
+}
+
+std::optional<NodeId> Router::Submit(Instant now, const wire::v1::RouteMessage& message,
+                                     const std::set<NodeId>& avoid) {
+  std::optional<Flight> flight = Parse(now, self_->id(), message);
+  if (!flight) return std::nullopt;
+  flight->tried = avoid;
+  Note(now, MessageName{self_->id(), flight->body.message_id()}, self_->id(), message.attempt());
+  return Launch(now, *std::move(flight));
+}
+
+void Router::Note(Instant now, const MessageName& name, const NodeId& previous, uint32_t attempt) {
+  while (!seen_order_.empty() &&
+         (seen_order_.front().first <= now || seen_order_.size() >= kMaxSeen)) {
+    const auto found = seen_.find(seen_order_.front().second);
+    // A later attempt may have prolonged it.
+    if (found != seen_.end() && found->second.expires <= seen_order_.front().first) {
+      seen_.erase(found);
+    }
+    seen_order_.pop_front();
+  }
+  const Instant expires = now + kSeenLifetime;
+  seen_.insert_or_assign(name, Seen{previous, attempt, expires});
+  seen_order_.emplace_back(expires, name);
+}
+
+void Router::OnRoute(Instant now, const NodeId& from, wire::v1::RouteMessage message) {
+  message.set_hops(message.hops() + 1);
+  std::optional<Flight> flight = Parse(now, from, std::move(message));
+  if (!flight) {
+    counters_.Add("overlay.dropped_bad_route");
+    return;
+  }
+  const MessageName name{flight->origin.id(), flight->body.message_id()};
+  const auto seen = seen_.find(name);
+  if (seen != seen_.end() && flight->message.attempt() <= seen->second.attempt) {
+    counters_.Add("overlay.dropped_duplicate_routes");
+    return;
+  }
+  Note(now, name, from, flight->message.attempt());
+  Launch(now, *std::move(flight));
+}
+
+std::optional<NodeId> Router::Launch(Instant now, Flight flight) {
+  if (flights_.size() >= kMaxFlights) {
+    counters_.Add("overlay.refused_flights_full");
+    return std::nullopt;
+  }
+  const uint64_t id = next_flight_++;
+  Flight& kept = flights_.emplace(id, std::move(flight)).first->second;
+  if (!Step(now, id, kept)) {
+    flights_.erase(id);
+    return self_->id();
+  }
+  return kept.out ? std::optional(kept.out->first) : std::nullopt;
+}
+
+bool Router::Step(Instant now, uint64_t id, Flight& flight) {
+  for (;;) {
+    Ring::HopQuery query;
+    query.key = flight.key;
+    query.tried = &flight.tried;
+    query.any_replica = flight.body.any_replica();
+    if (flight.body.skip_origin()) query.skip = flight.origin.id();
+    const Ring::Hop hop = ring_.NextHop(query);
+    switch (hop.kind) {
+      case Ring::Hop::Kind::kDeliver:
+        // Whose leaf set is not complete may be wrong about it; it waits for Reconsider().
+        if (!ring_.active()) return true;
+        Deliver(flight);
+        return false;
+      case Ring::Hop::Kind::kForward:
+        if (flight.message.hops() >= kMaxHops) {
+          counters_.Add("overlay.dropped_ttl");
+          return false;
+        }
+        if (flight.out && flight.out->first == hop.to) return true;
+        if (SendTo(now, id, flight, hop.to)) return true;
+        flight.tried.insert(hop.to);
+        continue;
+      case Ring::Hop::Kind::kHold:
+        if (flight.out && flight.out->first == hop.to) return true;
+        SendTo(now, id, flight, hop.to);
+        return true;
+      case Ring::Hop::Kind::kNone:
+        return true;
+    }
+  }
+}
+
+void Router::AddTrace(const Flight& flight, const NodeId& to,
+                      wire::v1::RouteMessage& message) const {
+  const absl::Duration hop = links_.RoundTripTo(to).value_or(absl::ZeroDuration()) / 2;
+  if (flight.body.trace()) {
+    wire::v1::RouteTrace* stop = message.add_trace();
+    stop->set_id(self_->id().ToString());
+    stop->set_endpoint(ToText(self_->addresses().front().ToBytes()));
+    stop->set_elapsed_us(message.elapsed_us());
+  }
+  message.set_elapsed_us(message.elapsed_us() +
+                         static_cast<uint64_t>(absl::ToInt64Microseconds(hop)));
+}
+
+bool Router::SendTo(Instant now, uint64_t id, Flight& flight, const NodeId& to) {
+  if (flight.out) {
+    links_.Cancel(flight.out->first, flight.out->second);
+    flight_of_.erase(flight.out->second);
+    flight.out.reset();
+  }
+  wire::v1::OverlayMessage message;
+  *message.mutable_route() = flight.message;
+  AddTrace(flight, to, *message.mutable_route());
+  const std::optional<uint64_t> handle = links_.Send(now, to, SerializeProto(message));
+  if (!handle) return false;
+  flight.out = {to, *handle};
+  flight_of_[*handle] = id;
+  return true;
+}
+
+void Router::Deliver(const Flight& flight) {
+  const bool own = flight.origin.id() == self_->id();
+  if (!own && !pki::Ed25519Verify(flight.origin.key(), Signed(kRoutePrefix, flight.message.body()),
+                                  AsBytes(flight.message.signature()))) {
+    counters_.Add("overlay.dropped_bad_route_signature");
+    return;
+  }
+  Delivered out{MessageName{flight.origin.id(), flight.body.message_id()},
+                flight.origin,
+                flight.previous,
+                static_cast<int>(flight.message.hops()),
+                flight.body,
+                {}};
+  out.trace.assign(flight.message.trace().begin(), flight.message.trace().end());
+  if (flight.body.trace()) {
+    wire::v1::RouteTrace stop;
+    stop.set_id(self_->id().ToString());
+    stop.set_endpoint(ToText(self_->addresses().front().ToBytes()));
+    stop.set_elapsed_us(flight.message.elapsed_us());
+    out.trace.push_back(stop);
+  }
+  delivered_.push_back(std::move(out));
+}
+
+// What became of a message.
+
+void Router::OnAcked(uint64_t handle) {
+  replies_.erase(handle);
+  const auto found = flight_of_.find(handle);
+  if (found == flight_of_.end()) return;
+  flights_.erase(found->second);
+  flight_of_.erase(found);
+}
+
+void Router::OnSlow(Instant now, uint64_t handle) {
+  const auto found = flight_of_.find(handle);
+  if (found == flight_of_.end()) return;
+  const uint64_t id = found->second;
+  Flight& flight = flights_.at(id);
+  counters_.Add("overlay.fail_overs");
+  flight.tried.insert(flight.out->first);
+  if (Step(now, id, flight)) return;
+  if (flight.out) flight_of_.erase(flight.out->second);
+  flights_.erase(id);
+}
+
+void Router::OnLost(Instant now, uint64_t handle) {
+  const auto reply = replies_.find(handle);
+  if (reply != replies_.end()) {
+    ReplyFlight flight = std::move(reply->second);
+    replies_.erase(reply);
+    SendReply(now, std::move(flight));
+    return;
+  }
+  const auto found = flight_of_.find(handle);
+  if (found == flight_of_.end()) return;
+  const uint64_t id = found->second;
+  flight_of_.erase(found);
+  Flight& flight = flights_.at(id);
+  flight.tried.insert(flight.out->first);
+  flight.out.reset();
+  if (!Step(now, id, flight)) flights_.erase(id);
+}
+
+void Router::Reconsider(Instant now) {
+  std::vector<uint64_t> waiting;
+  for (const auto& [id, flight] : flights_) {
+    // What is under way to a live neighbour is left alone.
+    if (!flight.out || ring_.IsSuspect(flight.out->first)) waiting.push_back(id);
+  }
+  for (const uint64_t id : waiting) {
+    Flight& flight = flights_.at(id);
+    if (Step(now, id, flight)) continue;
+    if (flight.out) {
+      links_.Cancel(flight.out->first, flight.out->second);
+      flight_of_.erase(flight.out->second);
+    }
+    flights_.erase(id);
+  }
+}
+
+void Router::OnTimeout(Instant now) {
+  for (auto it = flights_.begin(); it != flights_.end() && it->second.expires <= now;) {
+    counters_.Add("overlay.expired_flights");
+    if (it->second.out) {
+      links_.Cancel(it->second.out->first, it->second.out->second);
+      flight_of_.erase(it->second.out->second);
+    }
+    it = flights_.erase(it);
+  }
+}
+
+std::optional<Instant> Router::PollTimeout() const {
+  if (flights_.empty()) return std::nullopt;
+  return flights_.begin()->second.expires;
+}
+
+std::optional<Delivered> Router::PollDelivered() {
+  if (delivered_.empty()) return std::nullopt;
+  Delivered out = std::move(delivered_.front());
+  delivered_.pop_front();
+  return out;
+}
+
+std::optional<ReplyArrived> Router::PollReply() {
+  if (arrived_.empty()) return std::nullopt;
+  ReplyArrived out = std::move(arrived_.front());
+  arrived_.pop_front();
+  return out;
+}
+
+// The way back.
+
+void Router::Reply(Instant now, const Delivered& request, wire::v1::RouteReplyBody body) {
+  body.set_message_id(request.name.id);
+  body.set_origin_id(request.name.origin.ToString());
+  body.set_responder(ToText(self_->bytes()));
+  body.set_hops(static_cast<uint32_t>(request.hops));
+  for (const wire::v1::RouteTrace& stop : request.trace) *body.add_trace() = stop;
+  if (request.name.origin == self_->id()) {
+    arrived_.push_back(ReplyArrived{request.name.id, *self_, std::move(body)});
+    return;
+  }
+  ReplyFlight flight;
+  flight.name = request.name;
+  flight.origin = request.origin;
+  flight.reply.set_body(body.SerializeAsString());
+  if (!links_.Linked(request.name.origin)) {
+    flight.reply.set_signature(
+        keys_.signing_key.Sign(Signed(kReplyPrefix, flight.reply.body())).ToString());
+  }
+  SendReply(now, std::move(flight));
+}
+
+void Router::SendReply(Instant now, ReplyFlight flight) {
+  if (replies_.size() >= kMaxReplies) {
+    counters_.Add("overlay.refused_replies_full");
+    return;
+  }
+  std::vector<NodeId> ways;
+  if (links_.Linked(flight.name.origin)) ways.push_back(flight.name.origin);
+  const auto seen = seen_.find(flight.name);
+  if (seen != seen_.end() && seen->second.previous != self_->id()) {
+    ways.push_back(seen->second.previous);
+  }
+  for (const NodeId& way : ways) {
+    if (!flight.tried.insert(way).second) continue;
+    // Through somebody else's hands only under the responder's name.
+    if (way != flight.name.origin && flight.reply.signature().empty()) {
+      flight.reply.set_signature(
+          keys_.signing_key.Sign(Signed(kReplyPrefix, flight.reply.body())).ToString());
+    }
+    wire::v1::OverlayMessage message;
+    *message.mutable_route_reply() = flight.reply;
+    const std::optional<uint64_t> handle = links_.Send(now, way, SerializeProto(message));
+    if (!handle) continue;
+    replies_.emplace(*handle, std::move(flight));
+    return;
+  }
+  counters_.Add("overlay.replies_lost");
+}
+
+void Router::OnReply(Instant now, const NodeId& from, const wire::v1::RouteReply& reply) {
+  wire::v1::RouteReplyBody body;
+  const bool parsed = ParseProto(AsBytes(reply.body()), body);
+  const auto origin = NodeId::FromView(AsBytes(body.origin_id()));
+  if (!parsed || !origin || body.payload().size() > kMaxPayload ||
+      body.trace_size() > static_cast<int>(kMaxHops) + 1) {
+    counters_.Add("overlay.dropped_bad_reply");
+    return;
+  }
+  if (*origin == self_->id()) return AcceptReply(from, reply, body);
+  // Only answers to requests that came through us are passed on, and signed ones only.
+  if (seen_.count({*origin, body.message_id()}) == 0 || reply.signature().empty()) {
+    counters_.Add("overlay.dropped_unasked_reply");
+    return;
+  }
+  ReplyFlight flight;
+  flight.reply = reply;
+  flight.name = {*origin, body.message_id()};
+  flight.tried.insert(from);
+  SendReply(now, std::move(flight));
+}
+
+void Router::AcceptReply(const NodeId& from, const wire::v1::RouteReply& reply,
+                         const wire::v1::RouteReplyBody& body) {
+  std::optional<NodeRecord> responder = records_.Parse(AsBytes(body.responder()));
+  // The link itself proves what its other end says.
+  const bool direct = responder && responder->id() == from;
+  if (!responder ||
+      (!direct && !pki::Ed25519Verify(responder->key(), Signed(kReplyPrefix, reply.body()),
+                                      AsBytes(reply.signature())))) {
+    counters_.Add("overlay.dropped_bad_reply_signature");
+    return;
+  }
+  arrived_.push_back(ReplyArrived{body.message_id(), *std::move(responder), body});
+}
+
+}  // namespace p2pd::overlay

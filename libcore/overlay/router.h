@@ -1,0 +1,142 @@
+// Router: carries routed requests hop by hop to the root of their key, and the answers back.
+//
+// Rules: a hop counts as made when the neighbour acknowledged the message. At the first timeout the
+// next best hop is tried; when nobody else can help, the message waits for the silent root until it
+// answers or is found dead. Requests that end here wait until we are active. Copies of one attempt
+// are dropped by (origin, message id, attempt). An answer goes straight to the origin where there
+// is a link, else by the way the request came, signed by the responder. Threads: one owner. Limits:
+// below, each with a counter. Sources: Castro et al. 2004 §3.3; design §3.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "libcore/base/counters.h"
+#include "libcore/overlay/link_table.h"
+#include "libcore/overlay/record_cache.h"
+#include "libcore/overlay/ring.h"
+#include "p2pd/wire/v1/overlay.pb.h"
+
+namespace p2pd::overlay {
+
+// A request by its origin: unique, since the number is random.
+struct MessageName {
+  NodeId origin;
+  uint64_t id = 0;
+  friend auto operator<=>(const MessageName&, const MessageName&) = default;
+};
+
+// A routed request that ended at this node; its signature has been verified.
+struct Delivered {
+  MessageName name;
+  NodeRecord origin;
+  NodeId previous;  // who handed it to us; ourselves when we are the origin
+  int hops = 0;
+  wire::v1::RouteBody body;
+  std::vector<wire::v1::RouteTrace> trace;
+};
+// An answer to a request of ours; authentic.
+struct ReplyArrived {
+  uint64_t message_id = 0;
+  NodeRecord responder;
+  wire::v1::RouteReplyBody body;
+};
+
+class Router {
+ public:
+  static constexpr uint32_t kMaxHops = 24;  // ttl of design §3
+  // Requests under way through this node, and for how long.
+  static constexpr size_t kMaxFlights = 1024;
+  static constexpr absl::Duration kFlightLifetime = absl::Seconds(10);
+  // Requests remembered for duplicate suppression and for the way back.
+  static constexpr size_t kMaxSeen = 8192;
+  static constexpr absl::Duration kSeenLifetime = absl::Seconds(60);
+  // Answers that wait for their acknowledgement.
+  static constexpr size_t kMaxReplies = 1024;
+
+  Router(const NodeKeys& keys, LinkTable& links, Ring& ring, RecordCache& records,
+         Counters& counters)
+      : keys_(keys), links_(links), ring_(ring), records_(records), counters_(counters) {}
+
+  void SetSelf(const NodeRecord& self) { self_ = self; }
+
+  // Sends a request of our own on its way; `avoid` are first hops to go round where possible.
+  // Returns the first hop taken, ourselves when it stayed here.
+  std::optional<NodeId> Submit(Instant now, const wire::v1::RouteMessage& message,
+                               const std::set<NodeId>& avoid);
+  // Signs a request of ours.
+  wire::v1::RouteMessage Make(const wire::v1::RouteBody& body) const;
+
+  void OnRoute(Instant now, const NodeId& from, wire::v1::RouteMessage message);
+  void OnReply(Instant now, const NodeId& from, const wire::v1::RouteReply& reply);
+  // Answers a delivered request.
+  void Reply(Instant now, const Delivered& request, wire::v1::RouteReplyBody body);
+
+  void OnAcked(uint64_t handle);
+  void OnSlow(Instant now, uint64_t handle);
+  void OnLost(Instant now, uint64_t handle);
+  // Membership changed, or we became active: what waits is looked at again.
+  void Reconsider(Instant now);
+  void OnTimeout(Instant now);
+  std::optional<Instant> PollTimeout() const;
+
+  std::optional<Delivered> PollDelivered();
+  std::optional<ReplyArrived> PollReply();
+  size_t flights() const { return flights_.size(); }
+
+ private:
+  struct Flight {
+    wire::v1::RouteMessage message;
+    wire::v1::RouteBody body;
+    Key key;
+    NodeRecord origin;
+    NodeId previous;
+    std::set<NodeId> tried;
+    std::optional<std::pair<NodeId, uint64_t>> out;  // neighbour, handle
+    Instant expires;
+  };
+  struct Seen {
+    NodeId previous;
+    uint32_t attempt = 0;
+    Instant expires;
+  };
+  struct ReplyFlight {
+    wire::v1::RouteReply reply;
+    MessageName name;
+    std::set<NodeId> tried;
+    std::optional<NodeRecord> origin;  // known at the responder
+  };
+
+  std::optional<Flight> Parse(Instant now, const NodeId& from, wire::v1::RouteMessage message);
+  std::optional<NodeId> Launch(Instant now, Flight flight);
+  // Takes the next step; false when the flight is over.
+  bool Step(Instant now, uint64_t id, Flight& flight);
+  bool SendTo(Instant now, uint64_t id, Flight& flight, const NodeId& to);
+  void Deliver(const Flight& flight);
+  void Note(Instant now, const MessageName& name, const NodeId& previous, uint32_t attempt);
+  void SendReply(Instant now, ReplyFlight flight);
+  void AcceptReply(const NodeId& from, const wire::v1::RouteReply& reply,
+                   const wire::v1::RouteReplyBody& body);
+  void AddTrace(const Flight& flight, const NodeId& to, wire::v1::RouteMessage& message) const;
+
+  const NodeKeys& keys_;
+  LinkTable& links_;
+  Ring& ring_;
+  RecordCache& records_;
+  Counters& counters_;
+  std::optional<NodeRecord> self_;
+
+  uint64_t next_flight_ = 1;
+  std::map<uint64_t, Flight> flights_;
+  std::map<uint64_t, uint64_t> flight_of_;  // handle -> flight
+  std::map<MessageName, Seen> seen_;
+  std::deque<std::pair<Instant, MessageName>> seen_order_;
+  std::map<uint64_t, ReplyFlight> replies_;  // by handle
+  std::deque<Delivered> delivered_;
+  std::deque<ReplyArrived> arrived_;
+};
+
+}  // namespace p2pd::overlay

@@ -1,0 +1,116 @@
+#include "libcore/overlay/routing_table.h"
+
+#include <algorithm>
+#include <set>
+
+namespace p2pd::overlay {
+namespace {
+
+void SortByRoundTrip(std::vector<RoutingTable::Entry>& entries) {
+  std::stable_sort(entries.begin(), entries.end(),
+                   [](const auto& a, const auto& b) { return a.round_trip < b.round_trip; });
+}
+
+}  // namespace
+
+RoutingTable::Slot RoutingTable::SlotOf(const NodeId& id) const {
+  const int row = SharedDigits(self_, id);
+  return {row, row == kDigits ? 0 : Digit(id, row)};
+}
+
+bool RoutingTable::TooManyFrom(const net::Endpoint& endpoint, int row) const {
+  if (endpoint.address.IsPrivate()) return false;
+  const net::IpAddress network = net::NetworkOf(endpoint.address);
+  size_t in_row = 0;
+  size_t in_table = 0;
+  for (const auto& [slot, entries] : slots_) {
+    for (const Entry& entry : entries) {
+      if (net::NetworkOf(entry.endpoint.address) != network) continue;
+      ++in_table;
+      if (slot.first == row) ++in_row;
+    }
+  }
+  return in_row >= kMaxPerRowFromNetwork || in_table >= kMaxFromNetwork;
+}
+
+RoutingTable::Change RoutingTable::Insert(const NodeRecord& record, const net::Endpoint& endpoint,
+                                          absl::Duration round_trip) {
+  Change out;
+  if (record.id() == self_) return out;
+  if (Contains(record.id())) {
+    Update(record, endpoint, round_trip);
+    return out;
+  }
+  const Slot slot = SlotOf(record.id());
+  if (TooManyFrom(endpoint, slot.first)) return out;
+  std::vector<Entry>& entries = slots_[slot];
+  if (entries.size() >= kMaxPerSlot) {
+    const Entry& farthest = entries.back();
+    if (!(round_trip < farthest.round_trip * kHysteresis)) return out;
+    out.evicted = farthest.record.id();
+    places_.erase(farthest.record.id());
+    entries.pop_back();
+  } else if (places_.size() >= kMaxEntries) {
+    if (entries.empty()) slots_.erase(slot);
+    return out;
+  }
+  entries.push_back(Entry{record, endpoint, round_trip});
+  SortByRoundTrip(entries);
+  places_[record.id()] = slot;
+  out.added = true;
+  return out;
+}
+
+bool RoutingTable::Remove(const NodeId& id) {
+  const auto place = places_.find(id);
+  if (place == places_.end()) return false;
+  const auto slot = slots_.find(place->second);
+  std::erase_if(slot->second, [&id](const Entry& entry) { return entry.record.id() == id; });
+  if (slot->second.empty()) slots_.erase(slot);
+  places_.erase(place);
+  return true;
+}
+
+void RoutingTable::Update(const NodeRecord& record, const net::Endpoint& endpoint,
+                          absl::Duration round_trip) {
+  const auto place = places_.find(record.id());
+  if (place == places_.end()) return;
+  std::vector<Entry>& entries = slots_.at(place->second);
+  for (Entry& entry : entries) {
+    if (entry.record.id() != record.id()) continue;
+    if (record.epoch() > entry.record.epoch()) entry.record = record;
+    entry.endpoint = endpoint;
+    entry.round_trip = round_trip;
+  }
+  SortByRoundTrip(entries);
+}
+
+const std::vector<RoutingTable::Entry>& RoutingTable::SlotFor(const Key& key) const {
+  static const std::vector<Entry>* const kNone = new std::vector<Entry>();
+  const auto found = slots_.find(SlotOf(key));
+  return found == slots_.end() ? *kNone : found->second;
+}
+
+std::vector<int> RoutingTable::Rows() const {
+  std::set<int> rows;
+  for (const auto& [slot, entries] : slots_) rows.insert(slot.first);
+  return std::vector<int>(rows.begin(), rows.end());
+}
+
+std::vector<const RoutingTable::Entry*> RoutingTable::Row(int row) const {
+  std::vector<const Entry*> out;
+  for (auto it = slots_.lower_bound({row, 0}); it != slots_.end() && it->first.first == row; ++it) {
+    for (const Entry& entry : it->second) out.push_back(&entry);
+  }
+  return out;
+}
+
+std::vector<const RoutingTable::Entry*> RoutingTable::All() const {
+  std::vector<const Entry*> out;
+  for (const auto& [slot, entries] : slots_) {
+    for (const Entry& entry : entries) out.push_back(&entry);
+  }
+  return out;
+}
+
+}  // namespace p2pd::overlay
