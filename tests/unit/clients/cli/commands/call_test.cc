@@ -1,0 +1,147 @@
+#include "tests/unit/clients/cli/fake_daemon.h"
+
+#include "clients/common/wav.h"
+
+namespace p2pd::cli {
+namespace {
+
+class CallCommands : public WithFakeDaemon {
+ protected:
+  CallCommands() { calls_.CreateCall_.response = CallIn(v1::Call::DIALING); }
+
+  static v1::Call CallIn(v1::Call::State state) {
+    v1::Call call;
+    call.set_name("calls/00ff");
+    call.set_peer_email("bob@example.org");
+    call.set_state(state);
+    return call;
+  }
+  static v1::Call Spoken() {
+    v1::Call call = CallIn(v1::Call::ENDED);
+    call.set_end_reason(v1::Call::HANGUP_REMOTE);
+    call.mutable_answer_time()->set_seconds(1);
+    call.mutable_media_stats()->set_sent_packet_count(10);
+    call.mutable_media_stats()->set_received_packet_count(10);
+    call.mutable_media_stats()->mutable_round_trip_time()->set_nanos(1000);
+    return call;
+  }
+  void Then(const v1::Call& call) {
+    v1::WatchCallsResponse change;
+    *change.mutable_call() = call;
+    calls_.changes.push_back(change);
+  }
+  void WriteTone(const std::string& path, size_t samples) {
+    auto writer = clients::WavWriter::Create(path);
+    ASSERT_EQ(writer.index(), 0u);
+    std::get<0>(writer)->Append(std::vector<int16_t>(samples, 1000));
+    EXPECT_EQ(std::get<0>(writer)->Close(), "");
+  }
+};
+
+TEST_F(CallCommands, DialPlaysRecordsAndSucceedsOnlyWithVoiceBothWays) {
+  WriteTone(Path("said.wav"), 4800);
+  Then(CallIn(v1::Call::RINGING));
+  Then(CallIn(v1::Call::ACTIVE));
+  Then(Spoken());
+
+  const Outcome outcome = Run({"call", "dial", "bob@example.org", "--play", Path("said.wav"),
+                               "--record", Path("heard.wav")});
+
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(calls_.CreateCall_.request.peer_email(), "bob@example.org");
+  EXPECT_EQ(calls_.start.call(), "calls/00ff");
+  EXPECT_EQ(calls_.voice_bytes, 9600u);
+  const auto heard = clients::ReadWav(Path("heard.wav"));
+  ASSERT_EQ(heard.index(), 0u);
+  EXPECT_EQ(std::get<0>(heard).size(), 4800u);
+}
+
+TEST_F(CallCommands, ACallWithoutVoiceFails) {
+  v1::Call silent = Spoken();
+  silent.mutable_media_stats()->set_received_packet_count(0);
+  Then(silent);
+
+  EXPECT_EQ(Run({"call", "dial", "bob@example.org"}).code, 1);
+}
+
+TEST_F(CallCommands, EndReasonsBecomeExitCodes) {
+  const std::vector<std::pair<v1::Call::EndReason, int>> table = {{v1::Call::NOT_FOUND, 5},
+                                                                  {v1::Call::NO_ANSWER, 6},
+                                                                  {v1::Call::BUSY, 1},
+                                                                  {v1::Call::OFFLINE, 1}};
+  for (const auto& [reason, code] : table) {
+    v1::Call ended = CallIn(v1::Call::ENDED);
+    ended.set_end_reason(reason);
+    calls_.changes.clear();
+    Then(ended);
+
+    EXPECT_EQ(Run({"call", "dial", "bob@example.org"}).code, code)
+        << v1::Call::EndReason_Name(reason);
+  }
+}
+
+TEST_F(CallCommands, StepsGoToStandardErrorEachOnce) {
+  v1::Call call = CallIn(v1::Call::RINGING);
+  call.add_steps()->set_detail("found at node aa");
+  Then(call);
+  call.add_steps()->set_detail("hello went out");
+  Then(call);
+  v1::Call ended = Spoken();
+  *ended.mutable_steps() = call.steps();
+  Then(ended);
+
+  const Outcome outcome = Run({"call", "dial", "bob@example.org"});
+
+  const size_t first = outcome.err.find("found at node aa");
+  ASSERT_NE(first, std::string::npos);
+  EXPECT_EQ(outcome.err.find("found at node aa", first + 1), std::string::npos);
+  EXPECT_NE(outcome.err.find("hello went out"), std::string::npos);
+}
+
+TEST_F(CallCommands, BadVoiceFilesRingNobody) {
+  EXPECT_EQ(Run({"call", "dial", "bob@example.org", "--play", Path("none.wav")}).code, 2);
+  EXPECT_EQ(Run({"call", "dial", "bob@example.org", "--record", "/no/such/folder/x.wav"}).code, 2);
+  EXPECT_EQ(Run({"call", "dial", "bob@example.org", "--for", "ever"}).code, 2);
+  EXPECT_EQ(Run({"call", "answer", "--play", Path("none.wav")}).code, 2);
+  EXPECT_EQ(calls_.CreateCall_.calls, 0);
+}
+
+TEST_F(CallCommands, AnswerTakesTheCallThatRings) {
+  v1::Call ringing = CallIn(v1::Call::RINGING);
+  ringing.set_direction(v1::Call::INCOMING);
+  Then(ringing);
+  Then(Spoken());
+  calls_.AnswerCall_.response = CallIn(v1::Call::CONNECTING);
+
+  const Outcome outcome = Run({"call", "answer"});
+
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(calls_.AnswerCall_.request.name(), "calls/00ff");
+}
+
+TEST_F(CallCommands, VerbsNameTheCall) {
+  EXPECT_EQ(Run({"call", "hangup", "00ff"}).code, 0);
+  EXPECT_EQ(calls_.HangUpCall_.request.name(), "calls/00ff");
+  EXPECT_EQ(Run({"call", "hold", "calls/00ff"}).code, 0);
+  EXPECT_EQ(calls_.HoldCall_.request.name(), "calls/00ff");
+  EXPECT_EQ(Run({"call", "resume", "00ff"}).code, 0);
+  EXPECT_EQ(Run({"call", "reject", "00ff"}).code, 0);
+  EXPECT_EQ(Run({"call", "mute", "00ff"}).code, 0);
+  EXPECT_TRUE(calls_.MuteCall_.request.muted());
+  EXPECT_EQ(Run({"call", "mute", "00ff", "off"}).code, 0);
+  EXPECT_FALSE(calls_.MuteCall_.request.muted());
+  EXPECT_EQ(Run({"call", "mute", "00ff", "maybe"}).code, 2);
+  EXPECT_EQ(Run({"call", "dtmf", "00ff", "12#"}).code, 0);
+  EXPECT_EQ(calls_.SendDtmf_.request.digits(), "12#");
+}
+
+TEST_F(CallCommands, ListAndShow) {
+  *calls_.ListCalls_.response.add_calls() = Spoken();
+  calls_.GetCall_.response = Spoken();
+
+  EXPECT_NE(Run({"call", "list"}).out.find("hangup remote"), std::string::npos);
+  EXPECT_NE(Run({"call", "show", "00ff"}).out.find("bob@example.org"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace p2pd::cli

@@ -1,0 +1,64 @@
+#include <fstream>
+
+#include "tests/unit/clients/cli/fake_daemon.h"
+
+namespace p2pd::cli {
+namespace {
+
+class OverlayCommands : public WithFakeDaemon {};
+
+TEST_F(OverlayCommands, PutSendsFileTtlAndSecret) {
+  std::ofstream(Path("value")) << "hello";
+  std::ofstream(Path("secret")) << "sesame";
+
+  const Outcome outcome = Run({"overlay", "put", "name:greeting", Path("value"), "--ttl", "2h",
+                               "--secret-file", Path("secret")});
+
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(overlay_.Put_.request.key(), "name:greeting");
+  EXPECT_EQ(overlay_.Put_.request.value(), "hello");
+  EXPECT_EQ(overlay_.Put_.request.ttl().seconds(), 7200);
+  EXPECT_EQ(overlay_.Put_.request.remove_secret(), "sesame");
+}
+
+TEST_F(OverlayCommands, PutRefusesBadFlagsBeforeAsking) {
+  std::ofstream(Path("value")) << "hello";
+
+  EXPECT_EQ(Run({"overlay", "put", "name:x", Path("value"), "--ttl", "long"}).code, 2);
+  EXPECT_EQ(Run({"overlay", "put", "name:x", Path("none")}).code, 2);
+  EXPECT_EQ(overlay_.Put_.calls, 0);
+}
+
+TEST_F(OverlayCommands, GetWritesTheOneValue) {
+  overlay_.Get_.response.add_values()->set_value(std::string("a\0b", 3));
+
+  EXPECT_EQ(Run({"overlay", "get", "name:x", "--out", Path("out")}).code, 0);
+  std::ifstream file(Path("out"));
+  EXPECT_EQ(std::string(std::istreambuf_iterator<char>(file), {}), std::string("a\0b", 3));
+
+  overlay_.Get_.response.add_values()->set_value("second");
+  EXPECT_EQ(Run({"overlay", "get", "name:x", "--out", Path("out2")}).code, 1);
+}
+
+TEST_F(OverlayCommands, LookupTraceAndPeersShowNodes) {
+  overlay_.Lookup_.response.mutable_root()->set_node_id("aa");
+  overlay_.Trace_.response.add_hops()->set_node_id("bb");
+  overlay_.ListPeers_.response.add_peers()->set_node_id("cc");
+
+  EXPECT_NE(Run({"overlay", "lookup", "email:a@b.org"}).out.find("root aa"), std::string::npos);
+  EXPECT_NE(Run({"overlay", "trace", "email:a@b.org"}).out.find("bb"), std::string::npos);
+  EXPECT_NE(Run({"overlay", "peers"}).out.find("cc"), std::string::npos);
+  EXPECT_EQ(overlay_.Lookup_.request.key(), "email:a@b.org");
+}
+
+TEST_F(OverlayCommands, RemoveNeedsDigestAndSecret) {
+  std::ofstream(Path("secret")) << "sesame";
+
+  EXPECT_EQ(Run({"overlay", "remove", "name:x", "00ff", "--secret-file", Path("secret")}).code, 0);
+  EXPECT_EQ(overlay_.RemoveValue_.request.digest(), "00ff");
+  EXPECT_EQ(overlay_.RemoveValue_.request.remove_secret(), "sesame");
+  EXPECT_EQ(Run({"overlay", "remove", "name:x"}).code, 2);
+}
+
+}  // namespace
+}  // namespace p2pd::cli

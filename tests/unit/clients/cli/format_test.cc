@@ -1,0 +1,83 @@
+#include "clients/cli/format.h"
+
+#include <sys/stat.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "gtest/gtest.h"
+
+namespace p2pd::cli {
+namespace {
+
+google::protobuf::Duration Of(int64_t seconds, int32_t nanos = 0) {
+  google::protobuf::Duration duration;
+  duration.set_seconds(seconds);
+  duration.set_nanos(nanos);
+  return duration;
+}
+
+TEST(Format, DurationsAreReadable) {
+  EXPECT_EQ(Show(Of(0, 3'200'000)), "3.2 ms");
+  EXPECT_EQ(Show(Of(12)), "12.0 s");
+  EXPECT_EQ(Show(Of(1800)), "30 min");
+  EXPECT_EQ(Show(Of(4 * 3600 + 180)), "4 h 3 min");
+  EXPECT_EQ(Show(Of(10 * 86400)), "10 days");
+}
+
+TEST(Format, WordsOfEnums) {
+  EXPECT_EQ(Show(v1::AVAILABILITY_AWAY), "away");
+  EXPECT_EQ(Show(v1::AVAILABILITY_UNSPECIFIED), "unknown");
+  EXPECT_EQ(Show(v1::Call::CERTIFICATE_WRONG_EMAIL), "certificate wrong email");
+  EXPECT_EQ(LastWord("identities/a@b"), "a@b");
+  EXPECT_EQ(LastWord("plain"), "plain");
+}
+
+TEST(Format, DurationsAreParsedOrRefused) {
+  EXPECT_EQ(ParseDuration("10s")->seconds(), 10);
+  EXPECT_EQ(ParseDuration("250ms")->nanos(), 250'000'000);
+  EXPECT_EQ(ParseDuration("2min")->seconds(), 120);
+  EXPECT_EQ(ParseDuration("1h30m")->seconds(), 5400);
+  EXPECT_EQ(ParseDuration("7d")->seconds(), 7 * 86400);
+  for (const char* text : {"", "10", "ten", "-5s", "401d", "5x", "inf"}) {
+    EXPECT_FALSE(ParseDuration(text).has_value()) << text;
+  }
+}
+
+class Files : public ::testing::Test {
+ protected:
+  Files() {
+    char pattern[] = "/tmp/p2pctl-files-XXXXXX";
+    folder_ = mkdtemp(pattern);
+  }
+  ~Files() override {
+    const std::string command = "rm -rf '" + folder_ + "'";
+    EXPECT_EQ(std::system(command.c_str()), 0);
+  }
+  std::string folder_;
+  std::string problem_;
+};
+
+TEST_F(Files, ComeBackAsWritten) {
+  const std::string path = folder_ + "/x";
+
+  ASSERT_TRUE(WriteOutput(path, "content", /*secret=*/true, &problem_)) << problem_;
+
+  EXPECT_EQ(ReadInput(path, 100, &problem_), "content");
+  struct stat info{};
+  ASSERT_EQ(stat(path.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0600u);
+}
+
+TEST_F(Files, ProblemsNameTheFile) {
+  EXPECT_FALSE(ReadInput(folder_ + "/none", 100, &problem_).has_value());
+  EXPECT_NE(problem_.find("/none"), std::string::npos);
+  ASSERT_TRUE(WriteOutput(folder_ + "/big", std::string(101, 'x'), false, &problem_));
+  EXPECT_FALSE(ReadInput(folder_ + "/big", 100, &problem_).has_value());
+  EXPECT_FALSE(ReadInput(folder_, 100, &problem_).has_value());
+  EXPECT_FALSE(WriteOutput(folder_ + "/no/such", "x", false, &problem_));
+  EXPECT_NE(problem_.find("/no/such"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace p2pd::cli
