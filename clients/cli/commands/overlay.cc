@@ -25,8 +25,7 @@ ExitCode OverlayPeers(Session& session) {
         for (const v1::Peer& peer : response.peers()) {
           table.Row({peer.node_id(), peer.address(),
                      peer.role() == v1::PEER_ROLE_CLIENT ? "client" : "peer",
-                     absl::StrCat(peer.leaf() ? "leaf " : "", peer.table() ? "table " : "",
-                                  peer.suspect() ? "suspect" : ""),
+                     absl::StrCat(peer.leaf() ? "leaf " : "", peer.table() ? "table" : ""),
                      peer.has_round_trip_time() ? Show(peer.round_trip_time()) : "-"});
         }
         table.Print();
