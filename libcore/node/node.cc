@@ -524,9 +524,11 @@ OperationId Node::PublishCrl(Instant now, ByteView crl_pem, ByteView ca_pem) {
 }
 
 absl::StatusOr<OperationId> Node::ImportKey(Instant now, absl::string_view email, ByteView pem,
-                                            const SecretBytes& passphrase) {
-  P2PD_ASSIGN_OR_RETURN(const presence::OperationId started,
-                        impl_->presence_.ImportKey(now, email, pem, passphrase));
+                                            const SecretBytes& passphrase,
+                                            const SecretBytes& storage_passphrase) {
+  P2PD_ASSIGN_OR_RETURN(
+      const presence::OperationId started,
+      impl_->presence_.ImportKey(now, email, pem, passphrase, storage_passphrase));
   const OperationId id = impl_->Track(started);
   impl_->Pump(now);
   return id;

@@ -116,7 +116,8 @@ class Node {
   OperationId RevokeDevice(Instant now, absl::string_view email, const pki::DeviceId& device);
   OperationId PublishCrl(Instant now, ByteView crl_pem, ByteView ca_pem);
   absl::StatusOr<OperationId> ImportKey(Instant now, absl::string_view email, ByteView pem,
-                                        const SecretBytes& passphrase);
+                                        const SecretBytes& passphrase,
+                                        const SecretBytes& storage_passphrase = SecretBytes());
   presence::Presence& presence();
   // To be called after a use case on presence() directly, so that its events are handed round.
   void Pump(Instant now);
