@@ -106,7 +106,7 @@ run_ctest() {
   failed=$((failed + bad))
   say "$tree: $((total - bad - skipped)) passed, $bad failed, $skipped skipped"
   if ((bad > 0)); then
-    while read -r name; do failures+=("$tree: $name"); done < <(sed -nE 's/^\s+[0-9]+ - (\S+) \(.*/\1/p' "$log")
+    while read -r name; do failures+=("$tree: $name"); done < <(sed -nE '/\(Skipped\)/d; s/^\s+[0-9]+ - (\S+) \(.*/\1/p' "$log")
     grep -vE '^\s*(Start|[0-9]+/[0-9]+ Test).*Passed|^\s+Start +[0-9]+:' "$log" | tail -n 120 | sed 's/^/    /'
   fi
 }
