@@ -14,15 +14,15 @@ EOF
 # The shared libraries that the installed programs load; held to the truth by deploy/check-bare.sh.
 runtime=(
   ca-certificates
-  libabsl20220623 libgrpc++1.51 libopus0 libprotobuf32 libsndfile1 libspdlog1.10 libspeexdsp1 libsqlite3-0 libssl3
-  libsystemd0 libutf8proc2
+  libabsl20220623 libgrpc++1.51 libopus0 libprotobuf32 libsamplerate0 libsndfile1 libspdlog1.10 libspeexdsp1
+  libsqlite3-0 libssl3 libutf8proc2
 )
 
 build=(
   build-essential ccache cmake git mold ninja-build pkg-config
-  libabsl-dev libboost-dev libcli11-dev libfmt-dev libgrpc++-dev libopus-dev libprotobuf-dev libsndfile1-dev
-  libspdlog-dev libspeexdsp-dev libsqlite3-dev libssl-dev libsystemd-dev libtomlplusplus-dev libutf8proc-dev
-  nlohmann-json3-dev protobuf-compiler protobuf-compiler-grpc
+  libabsl-dev libboost-dev libcli11-dev libfmt-dev libgrpc++-dev libopus-dev libprotobuf-dev libsamplerate0-dev
+  libsndfile1-dev libspdlog-dev libspeexdsp-dev libsqlite3-dev libssl-dev libtomlplusplus-dev libutf8proc-dev
+  protobuf-compiler protobuf-compiler-grpc
 )
 
 # clang-19 builds the simulator a second time and the fuzz targets; libsrtp2 is an oracle for our SRTP; baresip-core and

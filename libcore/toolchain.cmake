@@ -49,6 +49,10 @@ endif()
 
 # Warnings of our own code; generated code and system headers do without.
 set(P2PD_WARNINGS -Wall -Wextra -Wconversion -Wshadow -Wnon-virtual-dtor -Wold-style-cast)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  # Holds who may touch what under which lock (ABSL_GUARDED_BY).
+  list(APPEND P2PD_WARNINGS -Wthread-safety)
+endif()
 if(P2PD_WERROR)
   list(APPEND P2PD_WARNINGS -Werror)
 endif()

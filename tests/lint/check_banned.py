@@ -24,7 +24,7 @@ RUNTIME = ('libcore/runtime/',)
 REAL_TIME_TESTS = ('tests/unit/runtime/', 'tests/unit/daemon/', 'tests/unit/clients/', 'tests/unit/node/')
 PURE = lambda path: (path.startswith(('libcore/', 'tests/unit/', 'tests/sim/')) and
                      not path.startswith(RUNTIME + REAL_TIME_TESTS))
-SOCKET_TESTS = ('tests/integration/',) + REAL_TIME_TESTS
+SOCKET_TESTS = ('tests/integration/', 'tests/unit/runtime/', 'tests/unit/daemon/')
 
 
 def include(names):
