@@ -1,0 +1,2 @@
+# Tests of the store on the simulated network.
+p2pd_test(store_put_get SOURCES store_put_get_test.cc LINK p2pd::sim_world p2pd::store LABELS sim)
