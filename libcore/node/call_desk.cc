@@ -78,7 +78,11 @@ void CallDesk::Changed(Instant now, Record& record, absl::string_view what) {
 
 void CallDesk::AddStep(Instant now, Record& record, JourneyStep::Kind kind, std::string detail) {
   if (record.view.steps.size() >= kStepsMax) return;
-  record.view.steps.push_back(JourneyStep{kind, now - record.dialled, std::move(detail)});
+  JourneyStep step;
+  step.kind = kind;
+  step.since_start = now - record.dialled;
+  step.detail = std::move(detail);
+  record.view.steps.push_back(std::move(step));
 }
 
 absl::StatusOr<session::CallId> CallDesk::Dial(Instant now, absl::string_view as,
