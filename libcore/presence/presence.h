@@ -175,9 +175,11 @@ class Presence {
   Presence(const PresenceOptions& options, const Parts& parts);
   ~Presence();
 
-  // Loads identities, roots, CRLs and contacts from storage; logs in again who was logged in.
-  // DataLoss names the blob.
+  // Loads identities, roots, CRLs and contacts from storage; logs in again who was logged in, at
+  // the first OnTimeout (after the node was started). A damaged blob is named in the log and in
+  // Problems(), and what it held is missing; all the rest works.
   absl::Status Load(Instant now);
+  const std::vector<std::string>& Problems() const;
 
   // --- identities. Everything acknowledged is on disk. ---
   // A new P-256 key and its CSR in PEM. AlreadyExists.
@@ -251,7 +253,7 @@ class Presence {
   std::optional<Event> PollEvent();
 
  private:
-  class Impl;
+  class Impl;  // presence_impl.h
   std::unique_ptr<Impl> impl_;
 };
 

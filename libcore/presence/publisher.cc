@@ -333,7 +333,7 @@ bool Publisher::OnPut(Instant now, const store::PutDone& done) {
   }
   if (offline_put_ == done.id) {
     if (!done.status.ok()) parts_.counters.Add("presence.offline_put_failed");
-    Left(now);
+    Left();
     return true;
   }
   auto other = other_puts_.extract(done.id);
@@ -382,8 +382,7 @@ void Publisher::Logout(Instant now, bool forget) {
   leave_until_ = now + kLeaveWait;
 }
 
-void Publisher::Left(Instant now) {
-  static_cast<void>(now);
+void Publisher::Left() {
   offline_put_.reset();
   leave_until_.reset();
   if (phase_ != Phase::kLeaving) return;
@@ -480,7 +479,7 @@ void Publisher::OnTimeout(Instant now) {
   sync_.OnTimeout(now);
   if (joining_until_ && *joining_until_ <= now) StartPass(now);
   if (retry_at_ && *retry_at_ <= now) StartPass(now);
-  if (leave_until_ && *leave_until_ <= now) Left(now);
+  if (leave_until_ && *leave_until_ <= now) Left();
   if (other_retry_at_ && *other_retry_at_ <= now) {
     other_retry_at_.reset();
     PutAuthentication(now);

@@ -127,7 +127,7 @@ class Publisher {
   void OnOtherDevice(Instant now, const store::Object& object);
   void Subscribe(Instant now);
   void Unsubscribe();
-  void Left(Instant now);
+  void Left();
   void Report(PublisherReport::Kind kind, absl::Status status = absl::OkStatus(),
               absl::string_view problem = "");
 
