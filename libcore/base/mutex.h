@@ -37,7 +37,7 @@ class ABSL_LOCKABLE Mutex {
  private:
   std::mutex mutex_;
   pthread_cond_t changed_ = PTHREAD_COND_INITIALIZER;
-  int waiting_ ABSL_GUARDED_BY(mutex_) = 0;
+  int waiting_ = 0;  // under mutex_
 };
 
 class ABSL_SCOPED_LOCKABLE MutexLock {
