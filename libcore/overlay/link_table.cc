@@ -306,7 +306,8 @@ bool LinkTable::Adopt(Instant now, const net::Endpoint& from, Link link, const N
   peer.endpoint = from;
   peer.heard = now;
   peer.challenge.reset();
-  if (!was_up) events_.push_back(LinkUp{id, from, initiator});
+  // Who asked for a link to an address learns who is there, even if there was a link already.
+  if (!was_up || initiator) events_.push_back(LinkUp{id, from, initiator});
   if (peer.channel->WantsToSend()) MarkReady(id, peer);
   return true;
 }

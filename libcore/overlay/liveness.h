@@ -28,8 +28,8 @@ class Liveness {
   // How often the silent are looked for.
   static constexpr absl::Duration kCheck = absl::Seconds(1);
   // Probes wait this long or the timeout, whichever is more, then twice, then four times as long:
-  // 2.8 s in all; a machine that swaps or compiles is not dead.
-  static constexpr absl::Duration kFirstProbe = absl::Milliseconds(400);
+  // 2.1 s in all; a machine that swaps or compiles is not dead.
+  static constexpr absl::Duration kFirstProbe = absl::Milliseconds(300);
   static constexpr int kProbes = 3;
   // Whom to ask when somebody else is suspected.
   static constexpr absl::Duration kFresh = absl::Seconds(1);

@@ -8,9 +8,6 @@
 namespace p2pd::overlay {
 namespace {
 
-// How long a candidate may take from its naming to its own announcement.
-constexpr absl::Duration kCandidateLifetime = absl::Seconds(6);
-
 wire::v1::MemberState ToWire(JoinState state, Role role) {
   if (role == Role::kClient) return wire::v1::MEMBER_STATE_CLIENT;
   return state == JoinState::kJoining ? wire::v1::MEMBER_STATE_JOINING
@@ -95,12 +92,14 @@ void Membership::StartRound(Instant now) {
     const bool founder =
         !busy_.empty() && std::all_of(busy_.begin(), busy_.end(),
                                       [this](const NodeId& id) { return self_->id() < id; });
-    if (founder || (busy_.empty() && !answered_ && rounds_ > kAloneAfterRounds)) {
+    const std::vector<NodeId> peers = links_.Peers();
+    const bool nobody = std::none_of(peers.begin(), peers.end(),
+                                     [this](const NodeId& id) { return links_.Linked(id); });
+    if (founder || (nobody && rounds_ > kAloneAfterRounds)) {
       SetState(now, ring_.leaves().size() == 0 ? JoinState::kAlone : JoinState::kActive);
     }
   }
   busy_.clear();
-  answered_ = false;
   ContactBootstrap(now, kContactsPerRound);
   next_round_ = now + rng_.Jitter(retry_);
   retry_ = std::min(retry_ * 1.5, kMaxRetry);
@@ -109,14 +108,15 @@ void Membership::StartRound(Instant now) {
 void Membership::ContactBootstrap(Instant now, size_t count) {
   std::vector<net::Endpoint> endpoints;
   for (const net::Endpoint& endpoint : bootstrap_) {
-    if (self_endpoints_.count(endpoint) == 0 && !IsMemberEndpoint(endpoint)) {
+    const bool useless = state_ != JoinState::kJoining && IsMemberEndpoint(endpoint);
+    if (self_endpoints_.count(endpoint) == 0 && !useless) {
       endpoints.push_back(endpoint);
     }
   }
   for (size_t i = 0; i < count && !endpoints.empty(); ++i) {
     const size_t pick = rng_.Below(endpoints.size());
     contacting_.insert(endpoints[pick]);
-    links_.ConnectEndpoint(now, endpoints[pick]);
+    links_.ConnectEndpoint(now, endpoints[pick]);  // a second link, perhaps, but a fresh one
     endpoints.erase(endpoints.begin() + static_cast<std::ptrdiff_t>(pick));
   }
   if (cache_.empty() || state_ == JoinState::kActive) return;
@@ -202,7 +202,7 @@ void Membership::Offer(Instant now, const NodeRecord& record, bool sample) {
     counters_.Add("overlay.refused_candidates");
     return;
   }
-  candidates_[id] = now + kCandidateLifetime;
+  candidates_[id] = Candidate{now + kCandidatePatience, now + kCandidateLifetime};
   if (links_.Linked(id)) {
     Announce(now, id);
   } else {
@@ -220,7 +220,12 @@ void Membership::OfferHints(Instant now, const NodeId& from,
     const auto id = NodeId::FromView(AsBytes(hints[i].id()));
     if (!id || *id == self_->id() || ring_.Contains(*id)) continue;
     const bool useful = i == lucky || ring_.WantsLeaf(*id) || ring_.WantsForTable(*id);
-    if (!useful || candidates_.count(*id) != 0 || RecentlyUnreachable(now, *id)) continue;
+    if (!useful || candidates_.count(*id) != 0) continue;
+    if (RecentlyUnreachable(now, *id)) {
+      // To be named again later.
+      leaf_hash_of_.erase(from);
+      continue;
+    }
     const NodeRecord* known = records_.Find(*id);
     if (known != nullptr && known->epoch() >= hints[i].epoch()) {
       Offer(now, NodeRecord(*known), i == lucky);
@@ -264,17 +269,28 @@ void Membership::OnRecordList(Instant now, const NodeId& from, const wire::v1::R
   CheckJoined(now);
 }
 
+bool Membership::Blocked(Instant now) const {
+  return !queries_.empty() ||
+         std::any_of(candidates_.begin(), candidates_.end(),
+                     [now](const auto& entry) { return entry.second.blocks > now; });
+}
+
 void Membership::CheckJoined(Instant now) {
   if (state_ == JoinState::kAlone && ring_.leaves().size() > 0) {
     SetState(now, JoinState::kActive);
     return;
   }
   if (state_ != JoinState::kJoining || !answered_ || ring_.leaves().size() == 0) return;
-  if (!candidates_.empty() || !queries_.empty()) return;
+  if (Blocked(now)) return;
+  bool complete = true;
   for (const auto& [id, record] : ring_.leaves().members()) {
-    if (confirmed_.count(id) == 0) return;
+    if (confirmed_.count(id) != 0) continue;
+    complete = false;
+    // It came in by another way, from the table or by its own word; it has to know us too.
+    const Candidate fresh{now + kCandidatePatience, now + kCandidateLifetime};
+    if (candidates_.emplace(id, fresh).second) Announce(now, id);
   }
-  SetState(now, JoinState::kActive);
+  if (complete) SetState(now, JoinState::kActive);
 }
 
 // Links.
@@ -291,7 +307,8 @@ void Membership::OnConnectFailed(Instant now, const ConnectFailed& failed) {
   if (failed.self) self_endpoints_.insert(failed.endpoint);
   if (!failed.id) return;
   probe_through_.erase(*failed.id);
-  candidates_.erase(*failed.id);
+  // Whoever named it is asked again later.
+  if (candidates_.erase(*failed.id) != 0) leaf_hash_of_.clear();
   if (unreachable_.size() >= kMaxUnreachable) unreachable_.erase(unreachable_.begin());
   unreachable_[*failed.id] = now + kUnreachableFor;
   CheckJoined(now);
@@ -303,7 +320,7 @@ void Membership::OnLinkDown(Instant now, const NodeId& id) {
   confirmed_.erase(id);
   leaf_hash_of_.erase(id);
   liveness_.Forget(id);
-  if (ring_.Contains(id) && ring_.Remove(now, id, true)) LeavesChanged(now);
+  if (ring_.Contains(id) && ring_.Remove(now, id, true)) LeafLost(now);
   CheckJoined(now);
 }
 
@@ -312,7 +329,7 @@ void Membership::OnDead(Instant now, const NodeId& id) {
   links_.Drop(now, id, false);
   OnLinkDown(now, id);
   if (!leaf) return;
-  LeavesChanged(now);
+  LeafLost(now);
   PushGone(now, id);
 }
 
@@ -320,7 +337,20 @@ void Membership::OnFarewell(Instant now, const NodeId& id) {
   const bool leaf = ring_.Remove(now, id, false);
   links_.Drop(now, id, false);
   OnLinkDown(now, id);
-  if (leaf) LeavesChanged(now);
+  if (leaf) LeafLost(now);
+}
+
+// A place in the leaf set is free: the farthest leaves know who comes next.
+void Membership::LeafLost(Instant now) {
+  LeavesChanged(now);
+  // Hints that were of no use before may be of use now.
+  leaf_hash_of_.clear();
+  if (ring_.leaves().Whole() || !push_bucket_.TryTake(now, 1)) return;
+  for (const bool clockwise : {false, true}) {
+    wire::v1::LeafSync sync = MakeSync(ring_.leaves().Side(clockwise).back());
+    sync.set_want_reply(true);
+    SendSync(now, ring_.leaves().Side(clockwise).back(), std::move(sync));
+  }
 }
 
 void Membership::PushGone(Instant now, const NodeId& gone) {
@@ -475,10 +505,12 @@ void Membership::Leave(Instant now) {
 // Time.
 
 void Membership::OnTimeout(Instant now) {
-  const size_t waiting = candidates_.size() + queries_.size();
-  std::erase_if(candidates_, [now](const auto& entry) { return entry.second <= now; });
+  last_step_ = now;
+  const size_t expired =
+      std::erase_if(candidates_, [now](const auto& entry) { return entry.second.expires <= now; });
+  if (expired != 0) leaf_hash_of_.clear();
   std::erase_if(queries_, [now](const auto& entry) { return entry.second <= now; });
-  if (candidates_.size() + queries_.size() != waiting) CheckJoined(now);
+  CheckJoined(now);
   if (next_round_ && *next_round_ <= now) StartRound(now);
   if (next_sync_ && *next_sync_ <= now) SyncRandomLeaf(now);
   if (next_partition_check_ && *next_partition_check_ <= now) CheckPartition(now);
@@ -486,7 +518,11 @@ void Membership::OnTimeout(Instant now) {
 
 std::optional<Instant> Membership::PollTimeout() const {
   std::optional<Instant> out = Earliest(next_round_, Earliest(next_sync_, next_partition_check_));
-  for (const auto& [id, at] : candidates_) out = Earliest(out, at);
+  for (const auto& [id, candidate] : candidates_) {
+    out = Earliest(out, state_ == JoinState::kJoining && candidate.blocks > last_step_
+                            ? candidate.blocks
+                            : candidate.expires);
+  }
   for (const auto& [id, at] : queries_) out = Earliest(out, at);
   return out;
 }

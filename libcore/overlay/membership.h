@@ -48,6 +48,10 @@ class Membership {
   static constexpr size_t kMaxUnreachable = 512;
   // Nodes that we are getting to know.
   static constexpr size_t kMaxCandidates = 128;
+  // A candidate may take this long from its naming to its own announcement; and this long a joining
+  // node waits for it, which covers a handshake with one lost datagram.
+  static constexpr absl::Duration kCandidateLifetime = absl::Seconds(6);
+  static constexpr absl::Duration kCandidatePatience = absl::Milliseconds(1200);
   // Lists on the wire.
   static constexpr int kMaxHints = 64;
   static constexpr int kMaxGone = 16;
@@ -108,6 +112,8 @@ class Membership {
   void CheckJoined(Instant now);
   void SetState(Instant now, JoinState state);
   void LeavesChanged(Instant now);
+  void LeafLost(Instant now);
+  bool Blocked(Instant now) const;
   void SyncRandomLeaf(Instant now);
   void CheckPartition(Instant now);
   void PushGone(Instant now, const NodeId& gone);
@@ -141,11 +147,17 @@ class Membership {
   std::map<RequestId, NodeId> probes_;  // through whom
 
   // Nodes that we are getting to know: link in the making, or announced and not answered yet.
-  std::map<NodeId, Instant> candidates_;
+  struct Candidate {
+    Instant blocks;  // until then we are not complete without it
+    Instant expires;
+  };
+  std::map<NodeId, Candidate> candidates_;
   std::map<NodeId, Instant> unreachable_;
   std::map<NodeId, Instant> queries_;  // RecordQuery under way
   std::set<NodeId> confirmed_;         // leaves that know us
   std::map<NodeId, uint64_t> leaf_hash_of_;
+
+  Instant last_step_;
 
   std::optional<Instant> next_sync_;
   absl::Duration sync_ = kSync;

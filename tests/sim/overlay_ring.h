@@ -45,7 +45,10 @@ class OverlayRing {
   }
   OverlayHost& Join(overlay::NodeOptions options = {}) {
     std::vector<net::Endpoint> bootstrap;
-    if (OverlayHost* any = RandomActive()) bootstrap.push_back(any->at());
+    for (int i = 0; i < 3; ++i) {
+      OverlayHost* any = RandomActive();
+      if (any != nullptr) bootstrap.push_back(any->at());
+    }
     auto host = std::make_unique<OverlayHost>(world_, ++seed_, std::move(options));
     OverlayHost& out = *host;
     hosts_.push_back(std::move(host));
