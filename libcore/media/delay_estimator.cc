@@ -11,11 +11,14 @@ namespace {
 
 // Nanoseconds for which a transit time may be the reference.
 constexpr int64_t kWindowNanos = 2'000'000'000;
-// Share of the old histogram that a packet leaves: half is forgotten after 75 packets, 1.5 s, so
-// that delay comes back within 5 s after the network has calmed down.
+// Share of the old histogram that a packet leaves: half is forgotten after 75 packets, 1.5 s.
+// Longer, and the target follows a change too slowly; shorter, and it follows single packets.
 constexpr double kForget = 0.9908;
 // A target moves down only if it saves this much R: 5 ms of delay below 177 ms.
 constexpr double kWorthwhile = 0.12;
+
+// Nanoseconds of one slot of peaks_; all slots are 2.5 s.
+constexpr int64_t kPeakSlotNanos = 500'000'000;
 
 int64_t TimestampNanos(int64_t timestamp) { return timestamp * 62'500 / 3; }  // 10^9 / 48,000
 
@@ -30,7 +33,9 @@ Instant DelayEstimator::EarliestArrival(int64_t timestamp) const {
 void DelayEstimator::OnPacket(Instant now, int64_t timestamp) {
   const int64_t transit = now.nanos() - TimestampNanos(timestamp);
   Remember(now.nanos(), transit);
-  Count(transit - window_[first_].transit);
+  const int64_t lateness = transit - window_[first_].transit;
+  Count(lateness);
+  NotePeak(now.nanos(), lateness);
   ChooseTarget();
 }
 
@@ -58,6 +63,17 @@ void DelayEstimator::Count(int64_t lateness) {
   const double keep = std::min(kForget, 1.0 - 1.0 / static_cast<double>(packets_ + 1));
   for (double& share : histogram_) share *= keep;
   histogram_[bin] += 1.0 - keep;
+}
+
+void DelayEstimator::NotePeak(int64_t at, int64_t lateness) {
+  const int64_t slot = at / kPeakSlotNanos;
+  for (; peak_slot_ < slot; ++peak_slot_) {
+    // A long silence empties all slots, not more.
+    if (slot - peak_slot_ > static_cast<int64_t>(kPeakSlots)) peak_slot_ = slot - kPeakSlots;
+    peaks_[static_cast<size_t>(peak_slot_ + 1) % kPeakSlots] = 0;
+  }
+  int64_t& peak = peaks_[static_cast<size_t>(slot) % kPeakSlots];
+  peak = std::max(peak, lateness);
 }
 
 double DelayEstimator::LateShare(absl::Duration lateness) const {
@@ -89,7 +105,14 @@ void DelayEstimator::ChooseTarget() {
       best_ms = delay_ms;
     }
   }
-  if (best_ms > now_ms || price_now - best >= kWorthwhile) target_ = absl::Milliseconds(best_ms);
+  // Nothing was later for a while: the rest is memory, and the delay comes back.
+  const int64_t peak = *std::max_element(peaks_.begin(), peaks_.end());
+  const double enough_ms =
+      std::max(static_cast<double>(peak / absl::ToInt64Nanoseconds(kLatenessBin) + 1) * bin_ms,
+               absl::ToDoubleMilliseconds(kMinTarget));
+  best_ms = std::min(best_ms, enough_ms);
+  if (now_ms > enough_ms || best_ms > now_ms || price_now - best >= kWorthwhile)
+    target_ = absl::Milliseconds(best_ms);
 }
 
 }  // namespace p2pd::media

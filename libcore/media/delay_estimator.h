@@ -54,6 +54,7 @@ class DelayEstimator {
   };
   void Remember(int64_t at, int64_t transit);
   void Count(int64_t lateness);
+  void NotePeak(int64_t at, int64_t lateness);
   void ChooseTarget();
 
   // The least transit of the window: increasing transits, oldest first; a ring.
@@ -64,6 +65,10 @@ class DelayEstimator {
 
   std::array<double, kLatenessBins> histogram_{};
   uint64_t packets_ = 0;
+  // The greatest lateness of each half second, nanoseconds, by half seconds since the clock's zero.
+  static constexpr size_t kPeakSlots = 5;
+  std::array<int64_t, kPeakSlots> peaks_{};
+  int64_t peak_slot_ = 0;
   absl::Duration network_delay_ = absl::ZeroDuration();
   absl::Duration target_ = kFirstTarget;
 };

@@ -12,7 +12,7 @@ namespace {
 constexpr absl::Duration kPullTime = kFrameDuration;
 // Target floor while packets are lost: FEC of a packet is in the next one, 20 ms later, and that
 // may be a little late as well.
-constexpr absl::Duration kFecTarget = absl::Milliseconds(25);
+constexpr absl::Duration kFecTarget = absl::Milliseconds(30);
 // Share of frames lost, averaged over about 200 frames (4 s), from which FEC counts.
 constexpr double kLossSeen = 0.004;
 constexpr double kLossMemory = 1.0 / 200;
@@ -20,7 +20,7 @@ constexpr double kLossMemory = 1.0 / 200;
 constexpr absl::Duration kTooMuch = absl::Milliseconds(7);
 constexpr absl::Duration kTooLittle = absl::Milliseconds(4);
 // Beyond, delay is taken back at every frame, with rougher seams.
-constexpr absl::Duration kFarTooMuch = absl::Milliseconds(80);
+constexpr absl::Duration kFarTooMuch = absl::Milliseconds(40);
 // Frames between two operations: 60 ms keep the rhythm natural.
 constexpr int kScalingPause = 3;
 // How alike two periods must be; less is asked the longer no good place came.

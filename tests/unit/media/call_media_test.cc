@@ -1,0 +1,430 @@
+#include "libcore/media/call_media.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "tests/tools/speech_comparison.h"
+#include "tests/unit/media/call_pair.h"
+#include "tests/unit/media/speech.h"
+
+namespace p2pd::media {
+namespace {
+
+using Kind = MediaEvent::Kind;
+
+int Count(const std::vector<MediaEvent>& events, Kind kind) {
+  return static_cast<int>(std::count_if(events.begin(), events.end(),
+                                        [kind](const auto& e) { return e.kind == kind; }));
+}
+
+int64_t Loudness(absl::Span<const int16_t> samples) {
+  int64_t peak = 0;
+  for (const int16_t sample : samples) peak = std::max(peak, std::abs(int64_t{sample}));
+  return peak;
+}
+
+CallPair::Options Talk(int seconds) {
+  CallPair::Options options;
+  options.a_says = Speech(Speaker::kReader, seconds);
+  options.b_says = Speech(Speaker::kPlayer, seconds);
+  return options;
+}
+
+TEST(CallMedia, BothAreUnderstoodAndNobodyElse) {
+  CallPair::Options options = Talk(12);
+  const auto a_says = options.a_says;
+  const auto b_says = options.b_says;
+  CallPair pair(std::move(options));
+  pair.Run(absl::Seconds(13));
+  const auto there = tools::CompareSpeech(a_says, pair.b_heard());
+  const auto back = tools::CompareSpeech(b_says, pair.a_heard());
+  EXPECT_GE(there.estoi, 0.95);
+  EXPECT_GE(back.estoi, 0.95);
+  EXPECT_GE(there.coverage, 0.99);
+  // 20 ms of network, at most 40 of buffer, 6.5 of Opus, and the phase between the clocks.
+  EXPECT_LE(there.delay_ms, 80.0);
+  EXPECT_LE(there.delay_max_ms - there.delay_min_ms, 15.0);
+  EXPECT_LT(tools::CompareSpeech(b_says, pair.b_heard()).estoi, 0.3);
+  EXPECT_LT(tools::CompareSpeech(a_says, pair.a_heard()).estoi, 0.3);
+
+  const CallStats stats = pair.b().stats(pair.Now(true));
+  EXPECT_EQ(stats.packets_lost, 0u);
+  EXPECT_EQ(stats.frames_concealed, 0u);
+  EXPECT_EQ(stats.packets_late, 0u);
+  EXPECT_EQ(stats.late_ticks, 0u);
+  EXPECT_NEAR(absl::ToDoubleMilliseconds(stats.rtt.value()), 40.0, 2.0);
+  EXPECT_NEAR(static_cast<double>(stats.packets_received), 650, 3);
+  EXPECT_NEAR(stats.send_bitrate, 45'000, 15'000);
+  EXPECT_NEAR(stats.receive_bitrate, 45'000, 15'000);
+  EXPECT_GT(stats.r_factor, 90.0);
+  EXPECT_GT(stats.mos, 4.3);
+  EXPECT_STREQ(stats.codec, "opus");
+  EXPECT_STREQ(stats.suite, "AEAD_AES_128_GCM");
+  EXPECT_EQ(Count(pair.b_events(), Kind::kFirstAudio), 1);
+  EXPECT_EQ(Count(pair.b_events(), Kind::kSourceExhausted), 1);
+  EXPECT_EQ(Count(pair.b_events(), Kind::kStalled), 0);
+  EXPECT_EQ(Count(pair.b_events(), Kind::kRemoteMoved), 0);
+}
+
+struct Network {
+  const char* name;
+  Link link;
+  double drift_ppm;
+  double least_estoi;
+  double most_delay_ms;   // network, buffer and codec, median
+  double most_concealed;  // share
+};
+
+Link Make(const std::function<void(Link&)>& change) {
+  Link link;
+  change(link);
+  return link;
+}
+
+const Network kNetworks[] = {
+    {"Jitter15", Make([](Link& l) { l.jitter = absl::Milliseconds(15); }), 0, 0.95, 115, 0.01},
+    {"Jitter40", Make([](Link& l) { l.jitter = absl::Milliseconds(40); }), 0, 0.90, 190, 0.02},
+    {"Reorder40", Make([](Link& l) {
+       l.jitter = absl::Milliseconds(40);
+       l.reorder = true;
+     }),
+     0, 0.90, 190, 0.02},
+    {"Loss5", Make([](Link& l) { l.loss = 0.05; }), 0, 0.92, 95, 0.04},
+    {"Loss10", Make([](Link& l) { l.loss = 0.10; }), 0, 0.87, 100, 0.06},
+    {"Loss20", Make([](Link& l) { l.loss = 0.20; }), 0, 0.80, 100, 0.14},
+    {"Bursts", Make([](Link& l) {
+       l.to_bad = 0.03;
+       l.to_good = 0.4;
+     }),
+     0, 0.84, 100, 0.08},
+    {"Duplicates", Make([](Link& l) { l.duplicate = 0.3; }), 0, 0.95, 80, 0.0},
+    {"DriftFast", Make([](Link&) {}), 500, 0.95, 85, 0.0},
+    {"DriftSlow", Make([](Link&) {}), -500, 0.95, 85, 0.0},
+    {"Everything", Make([](Link& l) {
+       l.jitter = absl::Milliseconds(20);
+       l.reorder = true;
+       l.loss = 0.05;
+       l.duplicate = 0.02;
+     }),
+     300, 0.85, 150, 0.05},
+};
+
+class OverNetwork : public ::testing::TestWithParam<Network> {};
+
+TEST_P(OverNetwork, SpeechIsUnderstood) {
+  const Network& network = GetParam();
+  CallPair::Options options = Talk(12);
+  const auto a_says = options.a_says;
+  options.there = network.link;
+  options.back = network.link;
+  options.drift_ppm = network.drift_ppm;
+  options.late_ticks = absl::Milliseconds(4);
+  CallPair pair(std::move(options));
+  pair.Run(absl::Seconds(13));
+  const auto heard = tools::CompareSpeech(a_says, pair.b_heard());
+  EXPECT_GE(heard.estoi, network.least_estoi);
+  EXPECT_LE(heard.delay_ms, network.most_delay_ms);
+  const CallStats stats = pair.b().stats(pair.Now(true));
+  EXPECT_LE(stats.concealed, network.most_concealed);
+  EXPECT_EQ(stats.dropped_forged, 0u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Networks, OverNetwork, ::testing::ValuesIn(kNetworks),
+                         [](const auto& row) { return std::string(row.param.name); });
+
+TEST(CallMedia, FirstAudioComesRightAfterTheFirstPacket) {
+  CallPair pair(Talk(2));
+  const Instant start = pair.Now(true);
+  pair.Run(absl::Seconds(1));
+  ASSERT_FALSE(pair.b_events().empty());
+  ASSERT_EQ(pair.b_events()[0].kind, Kind::kFirstAudio);
+  // One way 20 ms and at most 60 more.
+  EXPECT_LE(pair.b_events()[0].at - start, absl::Milliseconds(80));
+}
+
+TEST(CallMedia, DelayComesBackAfterTheNetworkCalmsDown) {
+  CallPair pair(Talk(20));
+  pair.Run(absl::Seconds(3));
+  const absl::Duration calm = pair.b_delays().back();
+  pair.there().jitter = absl::Milliseconds(60);
+  pair.Run(absl::Seconds(6));
+  EXPECT_GT(pair.b_delays().back(), calm + absl::Milliseconds(60));
+  pair.there().jitter = absl::ZeroDuration();
+  pair.Run(absl::Seconds(5));
+  EXPECT_LE(pair.b_delays().back(), calm + absl::Milliseconds(20));
+}
+
+TEST(CallMedia, LossShowsInBothEndsStatistics) {
+  CallPair::Options options = Talk(20);
+  options.there.loss = 0.2;
+  CallPair pair(std::move(options));
+  pair.Run(absl::Seconds(15));
+  const CallStats a = pair.a().stats(pair.Now());
+  const CallStats b = pair.b().stats(pair.Now(true));
+  EXPECT_NEAR(b.loss, 0.2, 0.1);
+  EXPECT_NEAR(a.remote_loss, 0.2, 0.1);
+  EXPECT_NEAR(static_cast<double>(b.packets_lost), 150, 50);
+  EXPECT_GE(a.encoder_loss_percent, 10);
+  EXPECT_EQ(b.encoder_loss_percent, 5);
+  EXPECT_GT(b.frames_recovered, 20u);
+  EXPECT_LT(b.r_factor, a.r_factor);
+}
+
+TEST(CallMedia, ForgedReplayedAndForeignPacketsDoNothing) {
+  CallPair pair(Talk(5));
+  std::vector<Bytes> seen;
+  pair.tap = [&seen](net::Transmit& t) {
+    seen.push_back(t.datagram);
+    return true;
+  };
+  pair.Run(absl::Seconds(1));
+  seen.resize(seen.size() - 5);  // those may still be under way
+  const CallStats before = pair.b().stats(pair.Now(true));
+  const net::Endpoint thief = *net::Endpoint::Parse("198.51.100.9:9");
+  ASSERT_GT(seen.size(), 20u);
+  SeededRng rng(8);
+  for (const Bytes& packet : seen) {
+    EXPECT_FALSE(pair.b().OnDatagram(pair.Now(true), thief, packet));  // replayed from elsewhere
+    Bytes changed = packet;
+    const size_t at = 12 + rng.Below(changed.size() - 12);
+    changed[at] = static_cast<uint8_t>(changed[at] ^ 1);
+    changed[2] = 0x70;  // a sequence number that is still free
+    EXPECT_FALSE(pair.b().OnDatagram(pair.Now(true), thief, changed));
+    changed[8] = static_cast<uint8_t>(changed[8] ^ 1);
+    EXPECT_FALSE(pair.b().OnDatagram(pair.Now(true), thief, changed));
+    // Reflected to its sender.
+    EXPECT_FALSE(pair.a().OnDatagram(pair.Now(), pair.b_address(), packet));
+  }
+  for (int i = 0; i < 500; ++i) {
+    Bytes noise(rng.Below(1'600));
+    rng.Fill(absl::MakeSpan(noise));
+    EXPECT_FALSE(pair.b().OnDatagram(pair.Now(true), thief, noise));
+  }
+  const CallStats after = pair.b().stats(pair.Now(true));
+  EXPECT_EQ(after.packets_received, before.packets_received);
+  EXPECT_EQ(after.bytes_received, before.bytes_received);
+  EXPECT_GE(after.dropped_replayed, 40u);
+  EXPECT_GE(after.dropped_forged, 40u);
+  EXPECT_GE(after.dropped_wrong_ssrc, 40u);
+  EXPECT_GE(after.dropped_malformed, 100u);
+  EXPECT_FALSE(pair.b().PollEvent().has_value());
+  EXPECT_EQ(pair.b().remote(), pair.a_address());
+}
+
+TEST(CallMedia, AnAuthenticMoveIsHeardAndReportedButNotFollowed) {
+  CallPair pair(Talk(8));
+  pair.Run(absl::Seconds(1));
+  const net::Endpoint old_address = pair.a_address();
+  const net::Endpoint new_address = *net::Endpoint::Parse("203.0.113.5:5000");
+  pair.MoveA(new_address);
+  pair.Run(absl::Seconds(1));
+  ASSERT_EQ(Count(pair.b_events(), Kind::kRemoteMoved), 1);
+  const auto moved = std::find_if(pair.b_events().begin(), pair.b_events().end(),
+                                  [](const auto& e) { return e.kind == Kind::kRemoteMoved; });
+  EXPECT_EQ(moved->from, new_address);
+  EXPECT_EQ(pair.b().remote(), old_address);
+  // What b sends goes to the old place: nothing reaches a until the session layer decides.
+  const uint64_t reached = pair.a().stats(pair.Now()).packets_received;
+  pair.Run(absl::Milliseconds(200));
+  EXPECT_EQ(pair.a().stats(pair.Now()).packets_received, reached);
+  pair.b().SetRemote(new_address);
+  pair.Run(absl::Milliseconds(200));
+  EXPECT_GT(pair.a().stats(pair.Now()).packets_received, reached);
+  EXPECT_EQ(Count(pair.b_events(), Kind::kRemoteMoved), 1);
+}
+
+TEST(CallMedia, FlappingAddressesDoNotFloodEvents) {
+  CallPair pair(Talk(5));
+  pair.Run(absl::Seconds(1));
+  for (int i = 0; i < 100; ++i) {
+    pair.MoveA(*net::Endpoint::Parse("203.0.113." + std::to_string(i + 1) + ":5000"));
+    pair.Run(absl::Milliseconds(20));
+  }
+  EXPECT_LE(Count(pair.b_events(), Kind::kRemoteMoved), 8);
+}
+
+TEST(CallMedia, MuteSendsSilenceAndKeepsThePace) {
+  CallPair pair(Talk(6));
+  pair.Run(absl::Seconds(1));
+  pair.a().SetMuted(true);
+  pair.Run(absl::Milliseconds(300));
+  const size_t from = pair.b_heard().size();
+  const uint64_t sent = pair.a().stats(pair.Now()).packets_sent;
+  pair.Run(absl::Seconds(1));
+  EXPECT_LE(Loudness(pair.b_heard().subspan(from)), 50);
+  EXPECT_NEAR(static_cast<double>(pair.a().stats(pair.Now()).packets_sent - sent), 50, 1);
+  pair.a().SetMuted(false);
+  pair.Run(absl::Seconds(2));
+  EXPECT_GT(Loudness(pair.b_heard().subspan(from)), 1'000);
+}
+
+TEST(CallMedia, HoldKeepsThePathOpenAndResumes) {
+  CallPair pair(Talk(12));
+  pair.Run(absl::Seconds(2));
+  pair.a().SetHold(true);
+  pair.b().SetRemoteHold(true);
+  pair.Run(absl::Milliseconds(200));
+  const size_t from_a = pair.a_heard().size();
+  const size_t from_b = pair.b_heard().size();
+  const CallStats before = pair.a().stats(pair.Now());
+  pair.Run(absl::Seconds(5));
+  const CallStats held = pair.a().stats(pair.Now());
+  // A packet a second each way, silence at both ends, no stall reported.
+  EXPECT_NEAR(static_cast<double>(held.packets_sent - before.packets_sent), 5, 1);
+  EXPECT_NEAR(static_cast<double>(held.packets_received - before.packets_received), 5, 1);
+  EXPECT_EQ(Loudness(pair.a_heard().subspan(from_a)), 0);
+  EXPECT_EQ(Loudness(pair.b_heard().subspan(from_b)), 0);
+  EXPECT_EQ(pair.a_heard().size() - from_a, 5u * kSampleRate);
+  const size_t resumed_at = pair.b_heard().size();
+  pair.a().SetHold(false);
+  pair.b().SetRemoteHold(false);
+  pair.Run(absl::Seconds(4));
+  EXPECT_GT(Loudness(pair.b_heard().subspan(resumed_at)), 1'000);
+  EXPECT_EQ(Count(pair.b_events(), Kind::kStalled), 0);
+  const CallStats after = pair.b().stats(pair.Now(true));
+  EXPECT_EQ(after.dropped_forged + after.dropped_replayed, 0u);
+  EXPECT_LE(after.buffer_delay, absl::Milliseconds(60));
+}
+
+TEST(CallMedia, AStallIsReportedOnceAndItsEndToo) {
+  CallPair pair(Talk(12));
+  pair.Run(absl::Seconds(2));
+  pair.there().loss = 1.0;
+  pair.Run(absl::Milliseconds(1'900));
+  EXPECT_EQ(Count(pair.b_events(), Kind::kStalled), 0);
+  pair.Run(absl::Seconds(3));
+  EXPECT_EQ(Count(pair.b_events(), Kind::kStalled), 1);
+  const size_t from = pair.b_heard().size();
+  pair.Run(absl::Seconds(1));
+  EXPECT_EQ(Loudness(pair.b_heard().subspan(from)), 0);  // no endless invention
+  pair.there().loss = 0.0;
+  pair.Run(absl::Seconds(2));
+  EXPECT_EQ(Count(pair.b_events(), Kind::kResumed), 1);
+  EXPECT_EQ(Count(pair.b_events(), Kind::kStalled), 1);
+  EXPECT_LE(pair.b().stats(pair.Now(true)).buffer_delay, absl::Milliseconds(60));
+}
+
+TEST(CallMedia, ACallThatNeverGetsAPacketStalls) {
+  CallPair::Options options = Talk(3);
+  options.there.loss = 1.0;
+  CallPair pair(std::move(options));
+  pair.Run(absl::Seconds(3));
+  EXPECT_EQ(Count(pair.b_events(), Kind::kStalled), 1);
+  EXPECT_EQ(Count(pair.b_events(), Kind::kFirstAudio), 0);
+}
+
+TEST(CallMedia, StopSaysByeAndIsSilentAfterwards) {
+  CallPair pair(Talk(5));
+  pair.Run(absl::Seconds(1));
+  pair.a().Stop(pair.Now());
+  const auto bye = pair.a().PollTransmit(pair.Now());
+  ASSERT_TRUE(bye.has_value());
+  EXPECT_TRUE(pair.b().OnDatagram(pair.Now(true), pair.a_address(), bye->datagram));
+  pair.Run(absl::Seconds(4));
+  EXPECT_EQ(Count(pair.b_events(), Kind::kRemoteBye), 1);
+  EXPECT_EQ(Count(pair.b_events(), Kind::kStalled), 0);  // the end was announced
+  EXPECT_FALSE(pair.a().PollTransmit(pair.Now()).has_value());
+  EXPECT_FALSE(pair.a().PollTimeout().has_value());
+  pair.a().Stop(pair.Now());
+}
+
+TEST(CallMedia, ALateClockCatchesUpAndAJumpIsLeftOut) {
+  CallPair pair(Talk(5));
+  pair.Run(absl::Seconds(1));
+  CallMedia& a = pair.a();
+  const Instant now = pair.Now();
+  const uint64_t sent = a.stats(now).packets_sent;
+  a.OnTick(now + absl::Milliseconds(150));
+  EXPECT_NEAR(static_cast<double>(a.stats(now).packets_sent - sent), 8, 1);
+  EXPECT_EQ(a.stats(now).skipped, absl::ZeroDuration());
+  a.OnTick(now + absl::Seconds(10));
+  const CallStats after = a.stats(now);
+  EXPECT_LE(after.packets_sent - sent, 12u);
+  EXPECT_GE(after.skipped, absl::Seconds(9));
+  EXPECT_EQ(after.late_ticks, 2u);
+  // The same tick again changes nothing.
+  a.OnTick(now + absl::Seconds(10));
+  EXPECT_EQ(a.stats(now).packets_sent, after.packets_sent);
+}
+
+TEST(CallMedia, TheOutboxIsBounded) {
+  CallPair pair(Talk(5));
+  CallMedia& a = pair.a();
+  for (int i = 0; i < 200; ++i) a.OnTick(pair.Now() + i * kTickInterval);  // nobody polls
+  int waiting = 0;
+  while (a.PollTransmit(pair.Now())) ++waiting;
+  EXPECT_EQ(waiting, static_cast<int>(kMaxPendingDatagrams));
+  EXPECT_GT(a.counters().Get("media.dropped_outbox_full"), 0u);
+}
+
+TEST(CallMedia, SourcesAndSinksMayBeReplacedOrMissing) {
+  CallPair pair(Talk(3));
+  pair.Run(absl::Seconds(1));
+  ToneSource tone(500.0, 0.5);
+  NullSink nowhere;
+  pair.a().ReplaceSource(&tone);
+  pair.a().ReplaceSink(&nowhere);
+  const size_t from = pair.b_heard().size();
+  pair.Run(absl::Seconds(1));
+  EXPECT_GT(nowhere.frames(), 45u);
+  EXPECT_GT(Loudness(pair.b_heard().subspan(from + kSampleRate / 2)), 10'000);
+  pair.a().ReplaceSource(nullptr);
+  pair.a().ReplaceSink(nullptr);
+  pair.Run(absl::Seconds(1));
+  EXPECT_LE(Loudness(pair.b_heard().last(kSampleRate / 4)), 50);
+}
+
+TEST(CallMedia, TheBitrateStaysWithinWhatThePeerWants) {
+  CallPair::Options options = Talk(3);
+  options.offer.max_bitrate = 16'000;
+  CallPair pair(std::move(options));
+  pair.Run(absl::Seconds(1));
+  EXPECT_EQ(pair.b().stats(pair.Now(true)).encoder_bitrate, 16'000);
+  EXPECT_EQ(pair.a().stats(pair.Now()).encoder_bitrate, kDefaultBitrate);
+  pair.b().SetBitrate(64'000);
+  EXPECT_EQ(pair.b().stats(pair.Now(true)).encoder_bitrate, 16'000);
+  pair.b().SetBitrate(1);
+  EXPECT_EQ(pair.b().stats(pair.Now(true)).encoder_bitrate, kMinBitrate);
+}
+
+TEST(CallMedia, AesWith256BitsToo) {
+  CallPair::Options options = Talk(2);
+  options.offer.suites = {SrtpSuite::kAeadAes256Gcm};
+  CallPair pair(std::move(options));
+  pair.Run(absl::Seconds(1));
+  EXPECT_STREQ(pair.b().stats(pair.Now(true)).suite, "AEAD_AES_256_GCM");
+  EXPECT_EQ(Count(pair.b_events(), Kind::kFirstAudio), 1);
+}
+
+TEST(CallMedia, KeysOfTheWrongLengthAreRefused) {
+  SeededRng rng(1);
+  CallMediaConfig config;
+  config.send_key = SecretBytes(Bytes(16));
+  config.receive_key = SecretBytes(Bytes(15));
+  config.send_salt = SecretBytes(Bytes(12));
+  config.receive_salt = SecretBytes(Bytes(12));
+  const auto media = CallMedia::Create(std::move(config), nullptr, nullptr, rng);
+  EXPECT_EQ(media.status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST(CallMedia, OneSeedOneTrace) {
+  const auto trace = [] {
+    CallPair::Options options = Talk(2);
+    options.there.jitter = absl::Milliseconds(10);
+    options.there.loss = 0.1;
+    CallPair pair(std::move(options));
+    Bytes all;
+    pair.tap = [&all](net::Transmit& t) {
+      Append(all, t.datagram);
+      return true;
+    };
+    pair.Run(absl::Seconds(2));
+    return all;
+  };
+  EXPECT_EQ(trace(), trace());
+}
+
+}  // namespace
+}  // namespace p2pd::media
