@@ -29,7 +29,8 @@ store::Key EnvironmentSync::Place() const {
 void EnvironmentSync::Ask(Instant now, ByteView key, bool first_read) {
   store::GetOptions options;
   options.kind = wire::v1::OBJECT_KIND_USER_ENVIRONMENT;
-  if (key == environment_.config_key()) options.at_least[Bytes()] = environment_.sequence();
+  // No lower bound: merging an old version changes nothing, and our own newest write may never have
+  // arrived.
   const store::OperationId operation = parts_.store.Get(
       now, store::EnvironmentKey(EnvironmentSigningKey(key).public_key()), options);
   questions_[operation] = Question{SecretBytes(key), first_read};

@@ -97,9 +97,8 @@ OperationId Operations::RevokeDevice(Instant now, const OwnIdentity& identity,
   operation->key = identity.key();
   operation->device = device;
   if (identity.has_device()) operation->own = OwnEntry(identity);
-  store::GetOptions options;
-  options.at_least = parts_.seen.AtLeast(identity.public_key().hash());
-  by_store_[parts_.store.Get(now, store::UserKeyPlace(identity.public_key().spki()), options)] = id;
+  const store::Key place = store::UserKeyPlace(identity.public_key().spki());
+  by_store_[parts_.store.Get(now, place, {})] = id;
   return id;
 }
 
@@ -285,6 +284,18 @@ void Operations::OnOwnPlace(Instant now, OperationId id, Operation& operation,
     }
   }
   if (operation.own) devices.insert(devices.begin(), *operation.own);
+  // The store gives no states of revoked devices: of them only the ids are known.
+  for (const pki::DeviceId& revoked : view.revoked) {
+    const bool listed = std::any_of(devices.begin(), devices.end(),
+                                    [&](const DeviceEntry& entry) { return entry.id == revoked; });
+    if (listed) continue;
+    DeviceEntry entry;
+    entry.id = revoked;
+    entry.revoked = true;
+    entry.availability = Availability::kOffline;
+    entry.expires = absl::InfinitePast();
+    devices.push_back(std::move(entry));
+  }
   End(id, absl::OkStatus(), "");
 }
 

@@ -109,9 +109,7 @@ void Publisher::StartPass(Instant now) {
   joining_until_.reset();
   retry_at_.reset();
   pass_pending_ = true;
-  store::GetOptions options;
-  options.at_least = parts_.seen.AtLeast(identity_.public_key().hash());
-  own_get_ = parts_.store.Get(now, Place(), options);
+  own_get_ = parts_.store.Get(now, Place(), store::GetOptions());
 }
 
 void Publisher::PassFailed(Instant now, const absl::Status& status) {

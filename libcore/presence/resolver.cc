@@ -203,10 +203,10 @@ void Resolver::AskCrls(Instant now, LookupId id, Lookup& lookup) {
 
 void Resolver::AskStates(Instant now, LookupId id, Lookup& lookup, const pki::Certificate& leaf) {
   const pki::UserPublicKey& user = leaf.public_key();
-  store::GetOptions options;
-  options.at_least = parts_.seen.AtLeast(user.hash());
+  // No lower bound: a device whose last state ran out would never reach it. JudgeStates drops what
+  // is older than something seen.
   const store::OperationId operation =
-      parts_.store.Get(now, store::UserKeyPlace(user.spki()), options);
+      parts_.store.Get(now, store::UserKeyPlace(user.spki()), store::GetOptions());
   questions_[operation] = Question{id, Asked::kStates, {}};
   lookup.chosen = user.hash();
   lookup.states.reset();

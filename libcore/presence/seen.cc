@@ -69,16 +69,6 @@ Seen::Person& Seen::Touch(absl::Time now, const pki::KeyHash& user) {
   return persons_.at(user);
 }
 
-std::map<Bytes, store::Sequence> Seen::AtLeast(const pki::KeyHash& user) const {
-  std::map<Bytes, store::Sequence> out;
-  const auto it = persons_.find(user);
-  if (it == persons_.end()) return out;
-  for (const auto& [id, sequence] : it->second.devices) out[ToBytes(id.view())] = sequence;
-  // A device list has no slot of its own.
-  if (it->second.device_list.value() > 0) out[Bytes()] = it->second.device_list;
-  return out;
-}
-
 store::Sequence Seen::OfDevice(const pki::KeyHash& user, const pki::DeviceId& device) const {
   const auto it = persons_.find(user);
   if (it == persons_.end()) return store::Sequence();

@@ -36,8 +36,6 @@ class Seen {
   absl::Status Save(Storage& storage);
   bool dirty() const { return dirty_; }
 
-  // What a get of this user's place may not fall below: by slot, as store::GetOptions has it.
-  std::map<Bytes, store::Sequence> AtLeast(const pki::KeyHash& user) const;
   store::Sequence OfDevice(const pki::KeyHash& user, const pki::DeviceId& device) const;
   store::Sequence OfDeviceList(const pki::KeyHash& user) const;
   absl::Time LastSeen(const pki::KeyHash& user) const;  // the infinite past if never
