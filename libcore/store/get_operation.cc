@@ -99,6 +99,7 @@ void GetOperation::AbsorbObject(absl::Time wall, const overlay::NodeRecord& from
   Judgement judgement = Validate(encoded, wall);
   if (judgement.fault != ObjectFault::kNone) {
     counters_.Add(CounterOf(judgement.fault));
+    ++invalid_;
     return;
   }
   Object& object = *judgement.object;
@@ -258,6 +259,13 @@ void GetOperation::Conclude(Instant now, Carrier& carrier) {
     return;
   }
   const size_t known = KnownReplicas();
+  // Somebody named what we look for and could not deliver it.
+  const bool named = std::any_of(replicas_.begin(), replicas_.end(),
+                                 [this](const auto& entry) { return !Complete(entry.second); });
+  if (named) {
+    Inconclusive(now, carrier, absl::UnavailableError("it is kept, but its keepers did not deliver"));
+    return;
+  }
   if (answered < std::min<size_t>(kWantedAnswers, known)) {
     Inconclusive(now, carrier,
                  absl::UnavailableError(absl::StrCat("only ", answered, " of ", known,
@@ -348,6 +356,7 @@ void GetOperation::Finish(Instant now, Carrier& carrier, absl::Status status) {
   result.status = std::move(status);
   result.hops = hops_;
   result.from = from_;
+  result.invalid = invalid_;
   result.heal_first_place = second_place_ && first_place_empty_;
   for (const auto& [id, replica] : replicas_) result.answers += replica.answered ? 1 : 0;
   if (result.status.ok()) {
@@ -360,7 +369,10 @@ void GetOperation::Finish(Instant now, Carrier& carrier, absl::Status status) {
     for (const auto& [slot, object] : newest_) {
       if (plan_.kind && object.kind() != *plan_.kind) continue;
       const auto floor = plan_.at_least.find(object.slot());
-      if (floor != plan_.at_least.end() && object.sequence() < floor->second) continue;
+      if (floor != plan_.at_least.end() && object.sequence() < floor->second) {
+        ++result.outdated;
+        continue;
+      }
       if (object.kind() == wire::v1::OBJECT_KIND_USER_STATE &&
           revoked.count(ToText(object.slot())) != 0) {
         counters_.Add("store.dropped_revoked_state");

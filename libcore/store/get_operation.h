@@ -39,6 +39,8 @@ struct GetResult {
   std::optional<overlay::NodeRecord> from;
   // The first place did not have what the second had: it should be put there again.
   bool heal_first_place = false;
+  int invalid = 0;   // values that did not validate
+  int outdated = 0;  // valid ones below `at_least`
 };
 
 class GetOperation {
@@ -105,6 +107,7 @@ class GetOperation {
   std::map<overlay::NodeId, Replica> replicas_;
   size_t replica_count_ = 0;
   std::map<Slot, Object> newest_;
+  int invalid_ = 0;
   std::optional<overlay::NodeRecord> from_;
   int hops_ = 0;
   absl::Status last_;

@@ -238,6 +238,8 @@ void Store::Impl::FinishGet(Instant now, uint64_t number) {
   done.hops = result.hops;
   done.answers = result.answers;
   done.from = std::move(result.from);
+  done.invalid = result.invalid;
+  done.outdated = result.outdated;
   events_.push_back(std::move(done));
 }
 
