@@ -44,6 +44,11 @@ bool SignatureHolds(const Certificate& certificate, const Certificate& issuer) {
          X509_verify(certificate.x509(), issuer.public_key().evp()) == 1;
 }
 
+// Absent extensions read as all bits set.
+bool IsForEmail(const Certificate& certificate) {
+  return (X509_get_extended_key_usage(certificate.x509()) & (XKU_SMIME | XKU_ANYEKU)) != 0;
+}
+
 ChainVerdict JudgeSignatures(const std::vector<Certificate>& chain, bool root_is_known) {
   for (size_t i = 0; i + 1 < chain.size(); ++i) {
     if (!SignatureHolds(chain[i], chain[i + 1])) {
@@ -84,9 +89,10 @@ ChainVerdict JudgeAuthorities(const std::vector<Certificate>& chain) {
     if (!ca.is_ca()) {
       return Refuse(ChainFault::kNotACa, absl::StrCat(Title(ca), " may not certify others"));
     }
-    if ((X509_get_key_usage(ca.x509()) & KU_KEY_CERT_SIGN) == 0) {
+    // A CA whose extended usage is limited limits those below it, as all programs read it.
+    if ((X509_get_key_usage(ca.x509()) & KU_KEY_CERT_SIGN) == 0 || !IsForEmail(ca)) {
       return Refuse(ChainFault::kWrongUsage,
-                    absl::StrCat(Title(ca), " has a key that is not for certifying"));
+                    absl::StrCat(Title(ca), " has a key that is not for certifying people"));
     }
     const long allowed = X509_get_pathlen(ca.x509());  // -1: any
     if (allowed >= 0 && below > allowed) {
@@ -119,9 +125,8 @@ ChainVerdict JudgeNameConstraints(const std::vector<Certificate>& chain) {
 }
 
 ChainVerdict JudgeLeaf(const Certificate& leaf) {
-  // Absent extensions read as all bits set.
   if (leaf.is_ca() || (X509_get_key_usage(leaf.x509()) & KU_DIGITAL_SIGNATURE) == 0 ||
-      (X509_get_extended_key_usage(leaf.x509()) & (XKU_SMIME | XKU_ANYEKU)) == 0) {
+      !IsForEmail(leaf)) {
     return Refuse(ChainFault::kWrongUsage,
                   absl::StrCat(Title(leaf), " is not one for a person's signatures"));
   }

@@ -14,12 +14,11 @@ class Crypto::Impl {
 };
 
 std::unique_ptr<Crypto> Crypto::Create(Rng& rng) {
-  auto impl = std::make_unique<Impl>();
-  impl->rng = &rng;
-  impl->context = ossl::MakeContext(&rng);
+  std::optional<ossl::Context> context = ossl::Context::Make(&rng);
   // The default provider is part of libcrypto itself: without it nothing works at all.
-  P2PD_CHECK(impl->context != nullptr);
-  return std::unique_ptr<Crypto>(new Crypto(std::move(impl)));
+  P2PD_CHECK(context.has_value());
+  return std::unique_ptr<Crypto>(
+      new Crypto(std::make_unique<Impl>(Impl{&rng, *std::move(context)})));
 }
 
 Crypto::Crypto(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

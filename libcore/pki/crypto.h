@@ -16,7 +16,7 @@ namespace p2pd::pki {
 
 class Crypto {
  public:
-  // `rng` must outlive the Crypto and every key made with it.
+  // `rng` must outlive the Crypto, and the Crypto every key made with it.
   static std::unique_ptr<Crypto> Create(Rng& rng);
   ~Crypto();
   Crypto(const Crypto&) = delete;

@@ -9,6 +9,7 @@
 #include <openssl/rand.h>
 
 #include <ctime>
+#include <utility>
 
 #include "libcore/base/check.h"
 #include "libcore/base/rng.h"
@@ -112,29 +113,45 @@ int ProviderInit(const OSSL_CORE_HANDLE*, const OSSL_DISPATCH*, const OSSL_DISPA
 
 }  // namespace
 
-Context MakeContext(Rng* rng) {
+Context::Context(Context&& other) noexcept
+    : context_(std::exchange(other.context_, nullptr)), providers_(std::move(other.providers_)) {
+  other.providers_.clear();
+}
+
+Context::~Context() {
+  for (OSSL_PROVIDER* provider : providers_) OSSL_PROVIDER_unload(provider);
+  OSSL_LIB_CTX_free(context_);
+}
+
+bool Context::Load(const char* provider) {
+  OSSL_PROVIDER* const loaded = OSSL_PROVIDER_load(context_, provider);
+  if (loaded == nullptr) return false;
+  providers_.push_back(loaded);
+  return true;
+}
+
+std::optional<Context> Context::Make(Rng* rng) {
   const ErrorScope errors;
-  Context context(OSSL_LIB_CTX_new());
-  if (context == nullptr) return nullptr;
+  Context made(OSSL_LIB_CTX_new());
+  if (made.get() == nullptr) return std::nullopt;
   loading_rng = rng;
-  const bool loaded =
-      OSSL_PROVIDER_add_builtin(context.get(), kProviderName, ProviderInit) == 1 &&
-      OSSL_PROVIDER_load(context.get(), kProviderName) != nullptr &&
-      OSSL_PROVIDER_load(context.get(), "default") != nullptr &&
-      RAND_set_DRBG_type(context.get(), kRandName, nullptr, nullptr, nullptr) == 1 &&
-      RAND_set_seed_source_type(context.get(), kRandName, nullptr) == 1;
+  const bool loaded = OSSL_PROVIDER_add_builtin(made.get(), kProviderName, ProviderInit) == 1 &&
+                      made.Load(kProviderName) && made.Load("default") &&
+                      RAND_set_DRBG_type(made.get(), kRandName, nullptr, nullptr, nullptr) == 1 &&
+                      RAND_set_seed_source_type(made.get(), kRandName, nullptr) == 1;
   loading_rng = nullptr;
-  return loaded ? std::move(context) : nullptr;
+  if (!loaded) return std::nullopt;
+  return made;
 }
 
 OSSL_LIB_CTX* Plain() {
   // Never freed: values with static lifetime may still use it when the process ends.
-  static OSSL_LIB_CTX* const context = [] {
-    OSSL_LIB_CTX* made = MakeContext(nullptr).release();
-    P2PD_CHECK(made != nullptr);
-    return made;
+  static const Context* const context = [] {
+    std::optional<Context> made = Context::Make(nullptr);
+    P2PD_CHECK(made.has_value());
+    return new Context(*std::move(made));
   }();
-  return context;
+  return context->get();
 }
 
 ErrorScope::~ErrorScope() { ERR_clear_error(); }

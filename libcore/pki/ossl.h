@@ -57,10 +57,26 @@ using GeneralNames = Owned<GENERAL_NAMES, GENERAL_NAMES_free>;
 // lives as long as the process.
 OSSL_LIB_CTX* Plain();
 
-// A context of our own whose randomness is `rng`, or refuses when that is null. nullptr when
-// OpenSSL's default provider cannot be had.
-using Context = Owned<OSSL_LIB_CTX, OSSL_LIB_CTX_free>;
-Context MakeContext(Rng* rng);
+// A context of our own with the providers that it loaded. What was made in it must go first.
+class Context {
+ public:
+  Context(Context&& other) noexcept;
+  Context& operator=(Context&&) = delete;
+  ~Context();
+  // One whose randomness is `rng`, or refuses when that is null. nullopt when OpenSSL's default
+  // provider cannot be had.
+  static std::optional<Context> Make(Rng* rng);
+
+  OSSL_LIB_CTX* get() const { return context_; }
+  // False when there is no such provider on this machine.
+  bool Load(const char* provider);
+
+ private:
+  explicit Context(OSSL_LIB_CTX* context) : context_(context) {}
+  OSSL_LIB_CTX* context_;
+  // OSSL_LIB_CTX_free does not unload them.
+  std::vector<OSSL_PROVIDER*> providers_;
+};
 
 // Empties OpenSSL's error queue of this thread when the scope ends.
 class ErrorScope {

@@ -1,7 +1,6 @@
 #include "libcore/pki/pkcs12.h"
 
 #include <openssl/pkcs12.h>
-#include <openssl/provider.h>
 
 #include <algorithm>
 #include <optional>
@@ -198,15 +197,15 @@ absl::StatusOr<KeyWithChain> ParsePkcs12(Crypto& crypto, ByteView der,
   // Files of older programs are under RC2 and RC4, which OpenSSL 3 keeps in its legacy provider;
   // they are read in a context that goes with this call, so that nothing else can use them. A
   // machine without that provider still reads the other files.
-  const ossl::Context context = ossl::MakeContext(nullptr);
-  if (context == nullptr) return absl::InternalError("OpenSSL has no default provider");
-  OSSL_PROVIDER_load(context.get(), "legacy");
-  PKCS12* fresh = PKCS12_init_ex(NID_pkcs7_data, context.get(), nullptr);
+  std::optional<ossl::Context> context = ossl::Context::Make(nullptr);
+  if (!context.has_value()) return absl::InternalError("OpenSSL has no default provider");
+  context->Load("legacy");
+  PKCS12* fresh = PKCS12_init_ex(NID_pkcs7_data, context->get(), nullptr);
   const unsigned char* at = der.data();
   const Pkcs12 file(fresh == nullptr ? nullptr
                                      : d2i_PKCS12(&fresh, &at, static_cast<long>(der.size())));
   if (file == nullptr || at != der.data() + der.size()) return NotPkcs12();
-  Reader reader(context.get(), file.get(), passphrase);
+  Reader reader(context->get(), file.get(), passphrase);
   P2PD_RETURN_IF_ERROR(reader.Read());
   if (reader.keys().empty()) return absl::InvalidArgumentError("the PKCS#12 file has no key");
   absl::Status first_error;

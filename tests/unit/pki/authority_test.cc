@@ -32,7 +32,7 @@ TEST(Authority, RootSaysWhatItIs) {
   EXPECT_TRUE(ca.root.is_ca());
   EXPECT_TRUE(ca.root.IsSelfIssued());
   EXPECT_TRUE(ca.root.emails().empty());
-  EXPECT_EQ(ca.root.not_before(), ca.now - absl::Hours(24 * 30));
+  EXPECT_EQ(ca.root.not_before(), ca.Options("").not_before);
   EXPECT_EQ(ca.root.public_key().hash(), ca.root_key.public_key().hash());
 }
 

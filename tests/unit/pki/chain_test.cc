@@ -48,8 +48,7 @@ class ChainTest : public testing::Test {
     tool.Write("key", key_.ToPem({})->view());
     tool.Write("ext", AsBytes(extensions));
     EXPECT_TRUE(tool.Run("req -new -key key -subj /CN=Foreign -out csr")) << tool.output();
-    // The tool knows no start date: the tests' time lies in the validity of a certificate made
-    // today only by chance, so it is set by the judge's time instead.
+    // The tool knows no start date but today; FaultNow judges as of then.
     EXPECT_TRUE(
         tool.Run("x509 -req -in csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 3650 "
                  "-extfile ext -out out.pem"))
@@ -192,6 +191,12 @@ TEST_F(ChainTest, WrongUsage) {
       Foreign(ca_.root_key, ca_.root, "basicConstraints=critical,CA:TRUE\nkeyUsage=cRLSign\n");
   const Certificate leaf = Foreign(key_, middle, "basicConstraints=CA:FALSE\n");
   EXPECT_EQ(FaultNow(Chain({leaf, middle, ca_.root})), ChainFault::kWrongUsage);
+  // A CA for web servers.
+  const Certificate web = Foreign(ca_.root_key, ca_.root,
+                                  "basicConstraints=critical,CA:TRUE\nkeyUsage=keyCertSign\n"
+                                  "extendedKeyUsage=serverAuth\n");
+  const Certificate person = Foreign(key_, web, "basicConstraints=CA:FALSE\n");
+  EXPECT_EQ(FaultNow(Chain({person, web, ca_.root})), ChainFault::kWrongUsage);
   // The root stands for nobody.
   EXPECT_EQ(VerifySelfContained(Chain({ca_.root}), ca_.now, "").fault, ChainFault::kWrongUsage);
 }

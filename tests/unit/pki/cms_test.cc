@@ -136,7 +136,7 @@ TEST(Cms, RefusesAShortTagThatCouldBeGuessed) {
   // The tag stands at the end: OCTET STRING of 16. Cut to 4 with all lengths around it corrected,
   // each of which takes two bytes.
   ASSERT_EQ(sealed[sealed.size() - 17], 16);
-  sealed.resize(sealed.size() - 12);
+  sealed.erase(sealed.end() - 12, sealed.end());
   sealed[sealed.size() - 5] = 4;
   size_t corrected = 0;
   for (size_t i = 0; i + 4 < sealed.size() && corrected < 3; ++i) {
