@@ -1,0 +1,76 @@
+// Config: what the daemon runs with. Every setting exists once, in SettingTable() of
+// settings.h, so a flag and a key cannot drift apart, and every error names where the value came
+// from.
+//
+// Rules: default < file < flag. An unknown key is an error, since a misspelt one would otherwise be
+// silently nothing. Errors are one line: "FILE:LINE: KEY: why" or "--flag: why".
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "libcore/base/log.h"
+#include "libcore/net/endpoint.h"
+#include "libcore/overlay/node_record.h"
+
+namespace p2pd::daemon {
+
+// What the defaults depend on; taken from the process by ProcessEnvironment().
+struct Environment {
+  bool root = false;              // effective uid 0
+  std::string home;               // HOME
+  std::string xdg_data_home;      // XDG_DATA_HOME
+  std::string xdg_config_home;    // XDG_CONFIG_HOME
+  std::string xdg_runtime_dir;    // XDG_RUNTIME_DIR
+  std::string state_directory;    // STATE_DIRECTORY, set by systemd
+  std::string runtime_directory;  // RUNTIME_DIRECTORY, set by systemd
+};
+Environment ProcessEnvironment();
+
+// Where clients come in: a Unix socket or a loopback TCP port.
+struct Door {
+  std::string unix_path;   // empty: TCP
+  net::Endpoint endpoint;  // TCP only
+
+  // "unix:PATH" (made absolute), or "ADDR:PORT" with a loopback address; InvalidArgument says
+  // why not.
+  static absl::StatusOr<Door> Parse(absl::string_view text);
+  std::string ToString() const;
+};
+
+struct Config {
+  std::string file;  // the one that was read; empty: none
+  std::string data_dir;
+  net::Endpoint listen;
+  std::vector<net::Endpoint> advertise;  // empty: the machine's own addresses
+  std::vector<std::string> bootstrap;    // HOST:PORT
+  overlay::Role role = overlay::Role::kPeer;
+  double maintenance_bytes_per_second = 400;
+  std::vector<Door> doors;
+  LogLevel log_level = LogLevel::kInfo;
+  size_t store_max_bytes = size_t{256} << 20;
+  absl::Duration state_lifetime = absl::Minutes(5);
+  absl::Duration ring_timeout = absl::Seconds(60);
+  bool ring_contacts_only = false;
+  bool strict_revocation = false;
+};
+
+// What holds without file and flags. InvalidArgument when a default cannot be told (no HOME, no
+// XDG_RUNTIME_DIR) and `given(key)` is false for it.
+absl::StatusOr<Config> DefaultConfig(const Environment& environment,
+                                     absl::FunctionRef<bool(absl::string_view)> given);
+// The file that is read when none is named: empty when it does not exist.
+std::string DefaultConfigFile(const Environment& environment);
+
+// Applies `content`, read from `file`, to `config`.
+absl::Status ApplyToml(absl::string_view content, const std::string& file, Config& config);
+
+// The whole configuration as TOML that ApplyToml reads back to the same.
+std::string PrintToml(const Config& config);
+
+}  // namespace p2pd::daemon

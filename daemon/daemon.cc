@@ -1,0 +1,182 @@
+#include "daemon/daemon.h"
+
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "daemon/control_server.h"
+#include "daemon/data_dir.h"
+#include "daemon/node_host.h"
+#include "daemon/sd_notify.h"
+#include "daemon/services/call_service.h"
+#include "daemon/services/contact_service.h"
+#include "daemon/services/identity_service.h"
+#include "daemon/services/node_service.h"
+#include "daemon/services/overlay_service.h"
+#include "daemon/settings.h"
+#include "daemon/version.h"
+#include "libcore/base/log.h"
+#include "libcore/base/status.h"
+#include "libcore/runtime/clock.h"
+#include "libcore/runtime/loop.h"
+#include "libcore/runtime/signals.h"
+
+namespace p2pd::daemon {
+namespace {
+
+// For calls, farewells and offline states at SIGTERM; below systemd's and Docker's patience.
+constexpr absl::Duration kGrace = absl::Seconds(5);
+// For gRPC calls that still run after the drain.
+constexpr absl::Duration kServerPatience = absl::Milliseconds(500);
+constexpr absl::Duration kWatchdogDefault = absl::Seconds(10);
+
+// What the main thread holds; all methods run on it.
+class Process {
+ public:
+  Process(const Config& config, const std::function<absl::StatusOr<Config>()>& read_again)
+      : config_(config),
+        read_again_(read_again),
+        notify_(SdNotify::FromEnvironment()),
+        signals_(loop_, {SIGTERM, SIGINT, SIGHUP}, [this](int number) { OnSignal(number); }) {}
+
+  absl::Status Run();
+
+ private:
+  absl::Status Start();
+  void Ready();
+  void OnSignal(int number);
+  void Reload();
+  void Drain(absl::Duration grace);
+  void PingWatchdog();
+
+  const Config& config_;
+  const std::function<absl::StatusOr<Config>()>& read_again_;
+  const SdNotify notify_;
+  runtime::Loop loop_;
+  runtime::Signals signals_;
+  std::unique_ptr<DataDir> data_dir_;
+  std::unique_ptr<NodeHost> host_;
+  std::unique_ptr<NodeService> node_service_;
+  std::unique_ptr<IdentityService> identity_service_;
+  std::unique_ptr<ContactService> contact_service_;
+  std::unique_ptr<CallService> call_service_;
+  std::unique_ptr<OverlayService> overlay_service_;
+  std::unique_ptr<ControlServer> server_;
+  std::unique_ptr<runtime::Timer> watchdog_;
+  bool draining_ = false;
+};
+
+absl::Status Process::Run() {
+  P2PD_RETURN_IF_ERROR(Start());
+  Ready();
+  loop_.Run();
+  // The core thread still runs: it is what ends the calls that the server waits for.
+  server_->Shutdown(kServerPatience);
+  server_.reset();
+  call_service_.reset();
+  host_.reset();
+  P2PD_LOG(daemon, kInfo, "ended");
+  return absl::OkStatus();
+}
+
+absl::Status Process::Start() {
+  SetLogLevel(config_.log_level);
+  // Nothing that we make is for others, and no core file carries keys.
+  umask(0077);
+  prctl(PR_SET_DUMPABLE, 0);
+  P2PD_ASSIGN_OR_RETURN(data_dir_, DataDir::Open(config_.data_dir));
+  P2PD_ASSIGN_OR_RETURN(host_, NodeHost::Start(config_));
+  node_service_ = std::make_unique<NodeService>(
+      *host_, [this](absl::Duration grace) { loop_.PostAlways([this, grace] { Drain(grace); }); });
+  identity_service_ = std::make_unique<IdentityService>(*host_);
+  contact_service_ = std::make_unique<ContactService>(*host_);
+  call_service_ = std::make_unique<CallService>(*host_);
+  overlay_service_ = std::make_unique<OverlayService>(*host_);
+  runtime::SystemRng rng;
+  P2PD_ASSIGN_OR_RETURN(
+      server_, ControlServer::Start(
+                   loop_, config_, rng,
+                   {node_service_.get(), identity_service_.get(), contact_service_.get(),
+                    call_service_.get(), overlay_service_.get()},
+                   {v1::NodeService::service_full_name(), v1::IdentityService::service_full_name(),
+                    v1::ContactService::service_full_name(), v1::CallService::service_full_name(),
+                    v1::OverlayService::service_full_name()}));
+  host_->PostAlways([this, endpoints = server_->endpoints()](NodeHost&) {
+    node_service_->SetControlEndpoints(endpoints);
+  });
+  return absl::OkStatus();
+}
+
+void Process::Ready() {
+  const std::string where = absl::StrCat("listening on ", host_->listen_endpoint().ToString(),
+                                         ", control ", absl::StrJoin(server_->endpoints(), ", "));
+  P2PD_LOG(daemon, kInfo, "p2pd ", kVersion, " ready: ", where);
+  notify_.Ready(where);
+  if (notify_.watchdog_interval()) {
+    watchdog_ = std::make_unique<runtime::Timer>(loop_, [this] { PingWatchdog(); });
+    watchdog_->Set(loop_.now());
+  }
+}
+
+// The ping goes round by the core thread: systemd hears it only while that thread makes progress.
+void Process::PingWatchdog() {
+  (void)host_->Post([this](NodeHost&) { notify_.Watchdog(); });
+  watchdog_->Set(loop_.now() + notify_.watchdog_interval().value_or(kWatchdogDefault));
+}
+
+void Process::OnSignal(int number) {
+  if (number == SIGHUP) {
+    Reload();
+    return;
+  }
+  if (draining_) {
+    P2PD_LOG(daemon, kInfo, "second signal: ending at once");
+    loop_.Stop();
+    return;
+  }
+  Drain(kGrace);
+}
+
+void Process::Reload() {
+  notify_.Reloading(runtime::MonotonicNow());
+  const absl::StatusOr<Config> again = read_again_();
+  if (!again.ok()) {
+    P2PD_LOG(daemon, kError, "not reloaded: ", again.status().message());
+  } else {
+    for (const Setting& setting : SettingTable()) {
+      if (!setting.reloadable && setting.print(*again) != setting.print(config_)) {
+        P2PD_LOG(daemon, kWarn, setting.key, " takes effect at the next start");
+      }
+    }
+    SetLogLevel(again->log_level);
+    P2PD_LOG(daemon, kInfo, "reloaded");
+  }
+  Ready();
+}
+
+void Process::Drain(absl::Duration grace) {
+  if (draining_) return;
+  draining_ = true;
+  notify_.Stopping();
+  server_->SetServing(false);
+  P2PD_LOG(daemon, kInfo, "draining");
+  host_->Drain(grace, [this] { loop_.Stop(); });
+}
+
+}  // namespace
+
+absl::Status RunDaemon(const Config& config,
+                       const std::function<absl::StatusOr<Config>()>& read_again) {
+  Process process(config, read_again);
+  return process.Run();
+}
+
+}  // namespace p2pd::daemon

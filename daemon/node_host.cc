@@ -1,0 +1,437 @@
+#include "daemon/node_host.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "libcore/base/log.h"
+#include "libcore/base/status.h"
+#include "libcore/media/audio_endpoints.h"
+#include "libcore/net/demux.h"
+#include "libcore/runtime/clock.h"
+#include "libcore/runtime/local_addresses.h"
+#include "libcore/runtime/resolve.h"
+
+namespace p2pd::daemon {
+namespace {
+
+constexpr absl::Duration kHousekeeping = absl::Seconds(1);
+// A machine that changed its network is found again after this long.
+constexpr int kAddressSeconds = 3;
+constexpr int kBookmarkSeconds = 30;
+static_assert(NodeHost::kBookmarkInterval == absl::Seconds(kBookmarkSeconds));
+// What SqliteCheckpointer asks for; also how often a name that was not resolved is tried again.
+constexpr absl::Duration kBackgroundInterval = absl::Seconds(60);
+constexpr absl::Duration kUnresolvedInterval = absl::Seconds(15);
+constexpr absl::Duration kDrainPoll = absl::Milliseconds(20);
+// Of the tone that AUDIO_SOURCE_TONE promises: 440 Hz at -20 dBFS.
+constexpr double kToneHertz = 440;
+constexpr double kToneAmplitude = 0.1;
+// Pages of 4 KiB beyond the quota: indices and what is half full.
+constexpr size_t kPageSize = 4096;
+
+std::string HostName() {
+  char name[65] = {};
+  if (gethostname(name, sizeof(name) - 1) != 0) return "";
+  return name;
+}
+
+node::Completed Failed(node::OperationId id, absl::Status status) {
+  node::Completed completed;
+  completed.id = id;
+  completed.status = std::move(status);
+  return completed;
+}
+
+}  // namespace
+
+NodeHost::NodeHost(const Config& config) : config_(config), storage_(config.data_dir) {}
+
+absl::StatusOr<std::unique_ptr<NodeHost>> NodeHost::Start(const Config& config) {
+  std::unique_ptr<NodeHost> host(new NodeHost(config));
+  P2PD_RETURN_IF_ERROR(host->OpenParts());
+  P2PD_RETURN_IF_ERROR(host->StartNode());
+  NodeHost* const raw = host.get();
+  host->background_ =
+      std::make_unique<runtime::Thread>("p2pd-disk", [raw] { raw->background_loop_.Run(); });
+  host->core_ = std::make_unique<runtime::Thread>("p2pd-core", [raw] { raw->loop_.Run(); });
+  return host;
+}
+
+NodeHost::~NodeHost() {
+  loop_.Stop();
+  core_.reset();
+  background_loop_.Stop();
+  background_.reset();
+  // The media thread reports to the loop, which no longer runs but still stands.
+  media_.reset();
+  if (checkpointer_ != nullptr) {
+    const absl::Status status = checkpointer_->Checkpoint();
+    if (!status.ok()) P2PD_LOG(daemon, kError, status.message());
+  }
+}
+
+absl::Status NodeHost::OpenParts() {
+  started_ = loop_.now();
+  started_wall_ = runtime::WallNow();
+  wall_keeper_ = std::make_unique<runtime::WallClockKeeper>(loop_, wall_, [this] { Pump(); });
+  P2PD_ASSIGN_OR_RETURN(
+      udp_, runtime::UdpPort::Open(loop_, config_.listen,
+                                   [this](Instant now, auto batch) { OnBatch(now, batch); }));
+  P2PD_RETURN_IF_ERROR(MakeFolder(config_.data_dir + "/store"));
+  const std::string path = config_.data_dir + "/store/objects.db";
+  store::SqliteOptions options;
+  // Half as much again: rows do not fill their pages.
+  options.max_pages = static_cast<int>(config_.store_max_bytes / kPageSize * 3 / 2);
+  P2PD_ASSIGN_OR_RETURN(table_, store::SqliteTable::Open(path, options));
+  P2PD_ASSIGN_OR_RETURN(checkpointer_, store::SqliteCheckpointer::Open(path));
+  return absl::OkStatus();
+}
+
+absl::Status NodeHost::StartNode() {
+  node::NodeOptions options;
+  addresses_ = config_.advertise;
+  if (addresses_.empty()) {
+    addresses_ = runtime::ReachableEndpoints(udp_->local(), runtime::LocalAddresses(),
+                                             overlay::NodeRecord::kMaxAddresses);
+  }
+  options.addresses = addresses_;
+  for (const std::string& text : config_.bootstrap) {
+    if (const auto literal = net::Endpoint::Parse(text)) {
+      options.bootstrap.push_back(*literal);
+    } else {
+      unresolved_.push_back(text);
+    }
+  }
+  options.role = config_.role;
+  options.device_label = HostName();
+  options.maintenance_bytes_per_second = config_.maintenance_bytes_per_second;
+  options.store_max_bytes = config_.store_max_bytes;
+  options.state_lifetime = config_.state_lifetime;
+  options.ring_timeout = config_.ring_timeout;
+  options.strict_revocation = config_.strict_revocation;
+  options.ring_contacts_only = config_.ring_contacts_only;
+  node_timer_ = std::make_unique<runtime::Timer>(loop_, [this] {
+    node_->OnTimeout(loop_.now());
+    Pump();
+  });
+  housekeeping_ = std::make_unique<runtime::Timer>(loop_, [this] { OnHousekeeping(); });
+  drain_timer_ = std::make_unique<runtime::Timer>(loop_, [this] { CheckDrained(); });
+  background_timer_ =
+      std::make_unique<runtime::Timer>(background_loop_, [this] { OnBackground(); });
+  media_ = std::make_unique<MediaHost>(
+      rng_, [this](const net::Endpoint& to, ByteView datagram) { udp_->Send(to, datagram); },
+      [this](node::MediaReport report) {
+        (void)loop_.Post([this, report = std::move(report)] {
+          node_->OnMedia(loop_.now(), report);
+          Pump();
+        });
+      });
+  const node::Node::Parts parts{.storage = storage_, .table = *table_, .rng = rng_, .wall = wall_};
+  P2PD_ASSIGN_OR_RETURN(node_, node::Node::Create(options, parts, loop_.now()));
+  P2PD_RETURN_IF_ERROR(node_->Start(loop_.now()));
+  housekeeping_->Set(loop_.now() + kHousekeeping);
+  background_timer_->Set(loop_.now());
+  Pump();
+  return absl::OkStatus();
+}
+
+bool NodeHost::Post(absl::AnyInvocable<void(NodeHost&)> task) {
+  return loop_.Post([this, task = std::move(task)]() mutable {
+    task(*this);
+    Pump();
+  });
+}
+
+void NodeHost::PostAlways(absl::AnyInvocable<void(NodeHost&)> task) {
+  loop_.PostAlways([this, task = std::move(task)]() mutable {
+    task(*this);
+    Pump();
+  });
+}
+
+void NodeHost::Drain(absl::Duration grace, absl::AnyInvocable<void()> done) {
+  loop_.PostAlways([this, grace, done = std::move(done)]() mutable {
+    draining_ = true;
+    drained_ = std::move(done);
+    node_->Drain(loop_.now());
+    drain_timer_->Set(loop_.now());
+    // The limit: a second timer that outlives nothing but the host.
+    housekeeping_ = std::make_unique<runtime::Timer>(loop_, [this] {
+      P2PD_LOG(daemon, kWarn, "the drain took too long; what is left expires by itself");
+      draining_limit_ = true;
+      CheckDrained();
+    });
+    housekeeping_->Set(loop_.now() + grace);
+    Pump();
+  });
+}
+
+void NodeHost::CheckDrained() {
+  if (!drained_) return;
+  Pump();
+  if (!node_->Drained() && !draining_limit_) {
+    drain_timer_->Set(loop_.now() + kDrainPoll);
+    return;
+  }
+  auto waiting = std::move(waiting_);
+  waiting_.clear();
+  for (auto& [id, entry] : waiting) {
+    entry.waiter(Failed(id, absl::UnavailableError("the daemon is ending")));
+  }
+  const std::set<Watcher*> watchers = watchers_;
+  for (Watcher* watcher : watchers) watcher->OnDrain();
+  housekeeping_->Set(std::nullopt);
+  auto done = std::move(drained_);
+  drained_ = nullptr;
+  done();
+}
+
+void NodeHost::OnBackground() {
+  const absl::Status status = checkpointer_->Checkpoint();
+  if (!status.ok())
+    P2PD_LOG(daemon, kError, "the disk does not keep the store: ", status.message());
+  std::vector<std::string> still;
+  for (const std::string& name : unresolved_) {
+    const auto endpoints = runtime::Resolve(name);
+    if (!endpoints.ok()) {
+      P2PD_LOG(daemon, kInfo, "bootstrap ", name, ": ", endpoints.status().message());
+      still.push_back(name);
+      continue;
+    }
+    PostAlways([endpoints = *endpoints](NodeHost& host) {
+      for (const net::Endpoint& endpoint : endpoints) {
+        host.node().AddBootstrap(host.now(), endpoint);
+      }
+    });
+  }
+  unresolved_ = std::move(still);
+  background_timer_->Set(background_loop_.now() +
+                         (unresolved_.empty() ? kBackgroundInterval : kUnresolvedInterval));
+}
+
+void NodeHost::OnBatch(Instant now, absl::Span<const runtime::ReceivedDatagram> batch) {
+  for (const runtime::ReceivedDatagram& datagram : batch) {
+    const net::DatagramKind kind = net::Classify(datagram.bytes);
+    if (kind == net::DatagramKind::kRtp || kind == net::DatagramKind::kRtcp) {
+      media_->OnDatagram(now, datagram.from, datagram.bytes);
+    } else {
+      // What is of no kind of ours is counted there.
+      node_->OnDatagram(now, datagram.from, datagram.bytes);
+    }
+  }
+  Pump();
+}
+
+void NodeHost::Pump() {
+  if (node_ == nullptr) return;
+  const Instant now = loop_.now();
+  node_->Pump(now);
+  do {
+    while (const auto transmit = node_->PollTransmit(now)) {
+      udp_->Send(transmit->to, transmit->datagram);
+    }
+    ObeyMedia();
+  } while (DrainCompleted());
+  NotifyWatchers();
+  node_timer_->Set(node_->PollTimeout());
+}
+
+bool NodeHost::DrainCompleted() {
+  bool any = false;
+  while (const auto completed = node_->PollCompleted()) {
+    any = true;
+    const auto found = waiting_.find(completed->id);
+    if (found == waiting_.end()) continue;
+    Waiter waiter = std::move(found->second.waiter);
+    waiting_.erase(found);
+    waiter(*completed);
+  }
+  // A waiter may have asked the node for more.
+  if (any) node_->Pump(loop_.now());
+  return any;
+}
+
+void NodeHost::ObeyMedia() {
+  while (auto command = node_->PollMedia()) {
+    CallAudio audio;
+    if (const auto* start = std::get_if<node::MediaStart>(&*command)) {
+      AudioSlot& slot = audio_[start->call];
+      slot.running = true;
+      audio = AudioFor(slot);
+    } else if (const auto* stop = std::get_if<node::MediaStop>(&*command)) {
+      audio_[stop->call].running = false;
+    }
+    media_->Obey(*std::move(command), std::move(audio));
+  }
+}
+
+void NodeHost::Await(node::OperationId id, absl::Duration patience, Waiter waiter) {
+  if (waiting_.size() >= kMaxWaiting) {
+    waiter(Failed(id, absl::ResourceExhaustedError("too many operations are under way")));
+    return;
+  }
+  waiting_[id] = Waiting{.deadline = loop_.now() + patience, .waiter = std::move(waiter)};
+}
+
+void NodeHost::ExpireWaiting(Instant now) {
+  std::vector<std::pair<node::OperationId, Waiter>> late;
+  for (auto entry = waiting_.begin(); entry != waiting_.end();) {
+    if (entry->second.deadline > now) {
+      ++entry;
+      continue;
+    }
+    late.emplace_back(entry->first, std::move(entry->second.waiter));
+    entry = waiting_.erase(entry);
+  }
+  for (auto& [id, waiter] : late) {
+    waiter(Failed(id, absl::DeadlineExceededError("no answer came in time")));
+  }
+}
+
+bool NodeHost::AddWatcher(Watcher* watcher) {
+  if (watchers_.size() >= kMaxWatchers) return false;
+  watchers_.insert(watcher);
+  return true;
+}
+
+void NodeHost::RemoveWatcher(Watcher* watcher) { watchers_.erase(watcher); }
+
+void NodeHost::NotifyWatchers() {
+  if (node_->events().last() == notified_) return;
+  notified_ = node_->events().last();
+  const std::set<Watcher*> watchers = watchers_;
+  for (Watcher* watcher : watchers) watcher->OnChange();
+}
+
+void NodeHost::OnHousekeeping() {
+  const Instant now = loop_.now();
+  housekeeping_->Set(now + kHousekeeping);
+  ++seconds_;
+  ExpireWaiting(now);
+  media_->Rest();
+  if (seconds_ % kAddressSeconds == 0) CheckAddresses();
+  if (seconds_ % kBookmarkSeconds == 0) {
+    const std::set<Watcher*> watchers = watchers_;
+    for (Watcher* watcher : watchers) watcher->OnIdle();
+  }
+  for (auto slot = audio_.begin(); slot != audio_.end();) {
+    const auto call = node_->FindCall(slot->first);
+    const bool over = !call || call->info.state == session::CallState::kEnded;
+    const bool held = slot->second.stream.source != nullptr || slot->second.stream.sink != nullptr;
+    slot = over && !held && !slot->second.running ? audio_.erase(slot) : std::next(slot);
+  }
+  Pump();
+}
+
+void NodeHost::CheckAddresses() {
+  if (!config_.advertise.empty()) return;
+  std::vector<net::Endpoint> addresses = runtime::ReachableEndpoints(
+      udp_->local(), runtime::LocalAddresses(), overlay::NodeRecord::kMaxAddresses);
+  // Between two networks there is none for a moment.
+  if (addresses.empty() || addresses == addresses_) return;
+  P2PD_LOG(daemon, kInfo, "the machine's addresses changed; now ", addresses.front().ToString());
+  addresses_ = std::move(addresses);
+  node_->SetAddresses(loop_.now(), addresses_);
+}
+
+std::map<std::string, uint64_t> NodeHost::AllCounters() const {
+  std::map<std::string, uint64_t> out;
+  for (const auto& [name, value] : node_->counters().Snapshot()) out[name] = value;
+  const runtime::UdpStats udp = udp_->stats();
+  out["runtime.udp_received_datagrams"] = udp.received_datagrams;
+  out["runtime.udp_received_bytes"] = udp.received_bytes;
+  out["runtime.udp_sent_datagrams"] = udp.sent_datagrams;
+  out["runtime.udp_sent_bytes"] = udp.sent_bytes;
+  out["runtime.udp_dropped_too_large"] = udp.dropped_too_large;
+  out["runtime.udp_dropped_buffer_full"] = udp.dropped_buffer_full;
+  out["runtime.udp_send_errors"] = udp.send_errors;
+  out["runtime.refused_tasks"] = loop_.refused();
+  const runtime::TickStats ticks = media_->ticks();
+  out["media.ticks"] = ticks.ticks;
+  out["media.ticks_skipped"] = ticks.skipped;
+  for (size_t i = 0; i < ticks.late.size(); ++i) {
+    const std::string bound = i < runtime::TickStats::kBoundsMicros.size()
+                                  ? absl::StrCat("below_", runtime::TickStats::kBoundsMicros[i])
+                                  : absl::StrCat("from_", runtime::TickStats::kBoundsMicros.back());
+    out[absl::StrCat("media.ticks_late_us_", bound)] = ticks.late[i];
+  }
+  out["media.dropped_queue_full"] = media_->dropped_queue_full();
+  out["media.dropped_unknown_ssrc"] = media_->dropped_unknown_ssrc();
+  return out;
+}
+
+CallAudio NodeHost::AudioFor(const AudioSlot& slot) const {
+  switch (slot.source) {
+    case v1::AUDIO_SOURCE_TONE:
+      return {.source = std::make_shared<media::ToneSource>(kToneHertz, kToneAmplitude),
+              .sink = nullptr};
+    case v1::AUDIO_SOURCE_SILENCE:
+      return {};
+    case v1::AUDIO_SOURCE_UNSPECIFIED:
+    case v1::AUDIO_SOURCE_STREAM:
+    default:  // protobuf's open enum
+      return slot.stream;
+  }
+}
+
+void NodeHost::SetAudioSource(const session::CallId& call, v1::AudioSource source) {
+  audio_[call].source = source;
+}
+
+v1::AudioSource NodeHost::AudioSourceOf(const session::CallId& call) const {
+  const auto found = audio_.find(call);
+  if (found == audio_.end() || found->second.source == v1::AUDIO_SOURCE_UNSPECIFIED) {
+    return v1::AUDIO_SOURCE_STREAM;
+  }
+  return found->second.source;
+}
+
+absl::Status NodeHost::AttachAudio(const session::CallId& call, const CallAudio& audio) {
+  AudioSlot& slot = audio_[call];
+  if (slot.source == v1::AUDIO_SOURCE_TONE || slot.source == v1::AUDIO_SOURCE_SILENCE) {
+    return absl::FailedPreconditionError("the call does not play a stream");
+  }
+  if ((audio.source != nullptr && slot.stream.source != nullptr) ||
+      (audio.sink != nullptr && slot.stream.sink != nullptr)) {
+    return absl::AlreadyExistsError("another stream carries this call's voice");
+  }
+  if (audio.source != nullptr) slot.stream.source = audio.source;
+  if (audio.sink != nullptr) slot.stream.sink = audio.sink;
+  if (slot.running) media_->SetAudio(call, audio);
+  return absl::OkStatus();
+}
+
+void NodeHost::DetachAudio(const session::CallId& call, const CallAudio& audio) {
+  const auto found = audio_.find(call);
+  if (found == audio_.end()) return;
+  AudioSlot& slot = found->second;
+  CallAudio rest;
+  if (audio.source != nullptr && slot.stream.source == audio.source) {
+    slot.stream.source = nullptr;
+    rest.source = std::make_shared<media::SilenceSource>();
+  }
+  if (audio.sink != nullptr && slot.stream.sink == audio.sink) {
+    slot.stream.sink = nullptr;
+    rest.sink = std::make_shared<media::NullSink>();
+  }
+  if (slot.running) media_->SetAudio(call, std::move(rest));
+}
+
+std::optional<session::CallId> NodeHost::CallOfRequest(const std::string& request_id) const {
+  if (request_id.empty()) return std::nullopt;
+  for (const Request& request : requests_) {
+    if (request.id == request_id && loop_.now() - request.at < kRequestIdLife) return request.call;
+  }
+  return std::nullopt;
+}
+
+void NodeHost::RememberRequest(const std::string& request_id, const session::CallId& call) {
+  if (request_id.empty()) return;
+  requests_.push_back({.id = request_id, .call = call, .at = loop_.now()});
+  if (requests_.size() > kMaxRequestIds) requests_.pop_front();
+}
+
+}  // namespace p2pd::daemon

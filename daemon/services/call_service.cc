@@ -1,0 +1,259 @@
+#include "daemon/services/call_service.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/strings/str_cat.h"
+#include "daemon/convert/call.h"
+#include "daemon/services/page.h"
+#include "daemon/services/person_errors.h"
+#include "daemon/services/unary.h"
+#include "daemon/services/watch_stream.h"
+#include "libcore/base/hex.h"
+#include "libcore/pki/certificate.h"
+
+namespace p2pd::daemon {
+namespace {
+
+constexpr size_t kMaxRequestId = 64;
+constexpr size_t kMaxDigits = 32;
+constexpr absl::string_view kDigits = "0123456789*#ABCD";
+
+constexpr std::pair<absl::StatusCode, absl::string_view> kStateWrong = {
+    absl::StatusCode::kFailedPrecondition, "CALL_STATE_WRONG"};
+constexpr std::pair<absl::StatusCode, absl::string_view> kUnknown = {absl::StatusCode::kNotFound,
+                                                                     "CALL_UNKNOWN"};
+
+grpc::Status CallUnknown(const std::string& name) {
+  return Error(grpc::StatusCode::NOT_FOUND, "CALL_UNKNOWN", absl::StrCat("no call '", name, "'"),
+               {{"call", name}});
+}
+
+v1::Call Show(NodeHost& host, const node::CallView& call) {
+  return ToProto(call, host.AudioSourceOf(call.info.id));
+}
+
+void ReplyCall(NodeHost& host, const session::CallId& id, v1::Call* out, Reply reply) {
+  const auto view = host.node().FindCall(id);
+  if (!view) return reply.Finish(CallUnknown(CallName(id)));
+  *out = Show(host, *view);
+  reply.Ok();
+}
+
+// Does `act` with the call that `name` means and answers with the call as it is then.
+grpc::ServerUnaryReactor* OnCall(
+    NodeHost& host, grpc::CallbackServerContext* context, const std::string& name, v1::Call* out,
+    absl::AnyInvocable<absl::Status(NodeHost&, const session::CallId&)> act) {
+  return OnCore(host, context,
+                [name, out, act = std::move(act)](NodeHost& core, Reply reply) mutable {
+                  const auto id = FindCallName(name, core.node().ListCalls());
+                  if (!id) return reply.Finish(CallUnknown(name));
+                  const absl::Status status = act(core, *id);
+                  if (!status.ok()) return reply.Fail(status, {kStateWrong, kUnknown});
+                  ReplyCall(core, *id, out, std::move(reply));
+                });
+}
+
+grpc::Status DialError(const absl::Status& status, const presence::IdentityInfo& identity) {
+  absl::string_view wrong = "NOT_LOGGED_IN";
+  if (identity.state == presence::IdentityState::kLocked) wrong = "IDENTITY_LOCKED";
+  if (identity.state == presence::IdentityState::kNoCertificate) {
+    wrong = "IDENTITY_WITHOUT_CERTIFICATE";
+  }
+  return ToGrpc(status, {{absl::StatusCode::kFailedPrecondition, wrong},
+                         {absl::StatusCode::kResourceExhausted, "TOO_MANY_CALLS"},
+                         {absl::StatusCode::kNotFound, "IDENTITY_UNKNOWN"},
+                         {absl::StatusCode::kUnavailable, "DRAINING"}});
+}
+
+WatchSource<v1::WatchCallsResponse> CallsSource(const std::string& name,
+                                                const std::string& parent) {
+  WatchSource<v1::WatchCallsResponse> source;
+  const auto wanted = [name, parent](NodeHost& host, const node::CallView& call) {
+    if (!parent.empty()) {
+      const FoundIdentity identity = FindIdentity(host, parent);
+      if (!identity.status.ok() || identity.info.email != call.identity_email) return false;
+    }
+    return name.empty() || FindCallName(name, {call}).has_value();
+  };
+  source.snapshot =
+      [name, wanted](NodeHost& host) -> absl::StatusOr<std::vector<v1::WatchCallsResponse>> {
+    const std::vector<node::CallView> calls = host.node().ListCalls();
+    if (!name.empty() && !FindCallName(name, calls)) {
+      return absl::NotFoundError(absl::StrCat("no call '", name, "'"));
+    }
+    std::vector<v1::WatchCallsResponse> out;
+    for (const node::CallView& call : calls) {
+      const bool over = call.info.state == session::CallState::kEnded;
+      if (!wanted(host, call) || (over && name.empty())) continue;
+      *out.emplace_back().mutable_call() = Show(host, call);
+    }
+    return out;
+  };
+  source.changed = [wanted](NodeHost& host, const node::Change& change) {
+    std::optional<v1::WatchCallsResponse> out;
+    if (change.topic != node::Topic::kCall) return out;
+    const auto bytes = FromHex(change.name);
+    const auto id = bytes ? session::CallId::FromView(ByteView(*bytes)) : std::nullopt;
+    const auto view = id ? host.node().FindCall(*id) : std::nullopt;
+    if (!view || !wanted(host, *view)) return out;
+    out.emplace().set_mark(v1::WATCH_MARK_CHANGED);
+    *out->mutable_call() = Show(host, *view);
+    return out;
+  };
+  source.last = [name](const v1::WatchCallsResponse& message) {
+    return !name.empty() && message.call().state() == v1::Call::ENDED;
+  };
+  source.unknown_reason = "CALL_UNKNOWN";
+  return source;
+}
+
+}  // namespace
+
+grpc::ServerUnaryReactor* CallService::GetCall(grpc::CallbackServerContext* context,
+                                               const v1::GetCallRequest* request, v1::Call* call) {
+  return OnCall(host_, context, request->name(), call,
+                [](NodeHost&, const session::CallId&) { return absl::OkStatus(); });
+}
+
+grpc::ServerUnaryReactor* CallService::ListCalls(grpc::CallbackServerContext* context,
+                                                 const v1::ListCallsRequest* request,
+                                                 v1::ListCallsResponse* response) {
+  return OnCore(host_, context, [request, response](NodeHost& host, Reply reply) {
+    std::vector<node::CallView> calls = host.node().ListCalls();
+    std::reverse(calls.begin(), calls.end());
+    if (!request->parent().empty()) {
+      const FoundIdentity identity = FindIdentity(host, request->parent());
+      if (!identity.status.ok()) return reply.Finish(identity.status);
+      calls.erase(std::remove_if(calls.begin(), calls.end(),
+                                 [&](const node::CallView& call) {
+                                   return call.identity_email != identity.info.email;
+                                 }),
+                  calls.end());
+    }
+    auto page = PageOf(std::move(calls), request->page_size(), request->page_token());
+    if (!page.ok()) {
+      return reply.Fail(page.status(),
+                        {{absl::StatusCode::kInvalidArgument, "PAGE_TOKEN_INVALID"}});
+    }
+    for (const node::CallView& call : page->items) *response->add_calls() = Show(host, call);
+    response->set_next_page_token(page->next_token);
+    reply.Ok();
+  });
+}
+
+grpc::ServerUnaryReactor* CallService::CreateCall(grpc::CallbackServerContext* context,
+                                                  const v1::CreateCallRequest* request,
+                                                  v1::Call* call) {
+  const auto email = pki::NormaliseEmail(request->peer_email());
+  if (!email.ok()) return Refuse(context, EmailInvalid(email.status()));
+  if (request->request_id().size() > kMaxRequestId) {
+    return Refuse(context, Error(grpc::StatusCode::INVALID_ARGUMENT, "REQUEST_ID_TOO_LONG",
+                                 "request_id has at most 64 bytes"));
+  }
+  return OnCore(host_, context, [email = *email, request, call](NodeHost& host, Reply reply) {
+    if (const auto made = host.CallOfRequest(request->request_id())) {
+      return ReplyCall(host, *made, call, std::move(reply));
+    }
+    if (host.draining()) {
+      return reply.Finish(Error(grpc::StatusCode::UNAVAILABLE, "DRAINING", "the daemon is ending"));
+    }
+    const FoundIdentity identity = FindIdentity(host, request->parent());
+    if (!identity.status.ok()) return reply.Finish(identity.status);
+    const auto id = host.node().Dial(host.now(), identity.info.email, email);
+    if (!id.ok()) return reply.Finish(DialError(id.status(), identity.info));
+    host.SetAudioSource(*id, request->audio_source());
+    host.RememberRequest(request->request_id(), *id);
+    ReplyCall(host, *id, call, std::move(reply));
+  });
+}
+
+grpc::ServerWriteReactor<v1::WatchCallsResponse>* CallService::WatchCalls(
+    grpc::CallbackServerContext*, const v1::WatchCallsRequest* request) {
+  return WatchStream<v1::WatchCallsResponse>::Start(
+      host_, CallsSource(request->name(), request->parent()), request->resume_token());
+}
+
+grpc::ServerUnaryReactor* CallService::AnswerCall(grpc::CallbackServerContext* context,
+                                                  const v1::AnswerCallRequest* request,
+                                                  v1::Call* call) {
+  return OnCall(host_, context, request->name(), call,
+                [source = request->audio_source()](NodeHost& host, const session::CallId& id) {
+                  // Before the acceptance, which starts the media.
+                  host.SetAudioSource(id, source);
+                  return host.node().Accept(host.now(), id);
+                });
+}
+
+grpc::ServerUnaryReactor* CallService::RejectCall(grpc::CallbackServerContext* context,
+                                                  const v1::RejectCallRequest* request,
+                                                  v1::Call* call) {
+  return OnCall(
+      host_, context, request->name(), call,
+      [](NodeHost& host, const session::CallId& id) { return host.node().Reject(host.now(), id); });
+}
+
+grpc::ServerUnaryReactor* CallService::HangUpCall(grpc::CallbackServerContext* context,
+                                                  const v1::HangUpCallRequest* request,
+                                                  v1::Call* call) {
+  return OnCall(
+      host_, context, request->name(), call,
+      [](NodeHost& host, const session::CallId& id) { return host.node().HangUp(host.now(), id); });
+}
+
+grpc::ServerUnaryReactor* CallService::HoldCall(grpc::CallbackServerContext* context,
+                                                const v1::HoldCallRequest* request,
+                                                v1::Call* call) {
+  return OnCall(host_, context, request->name(), call,
+                [](NodeHost& host, const session::CallId& id) {
+                  return host.node().Hold(host.now(), id, true);
+                });
+}
+
+grpc::ServerUnaryReactor* CallService::ResumeCall(grpc::CallbackServerContext* context,
+                                                  const v1::ResumeCallRequest* request,
+                                                  v1::Call* call) {
+  return OnCall(host_, context, request->name(), call,
+                [](NodeHost& host, const session::CallId& id) {
+                  return host.node().Hold(host.now(), id, false);
+                });
+}
+
+grpc::ServerUnaryReactor* CallService::MuteCall(grpc::CallbackServerContext* context,
+                                                const v1::MuteCallRequest* request,
+                                                v1::Call* call) {
+  return OnCall(host_, context, request->name(), call,
+                [muted = request->muted()](NodeHost& host, const session::CallId& id) {
+                  return host.node().Mute(host.now(), id, muted);
+                });
+}
+
+grpc::ServerUnaryReactor* CallService::SendDtmf(grpc::CallbackServerContext* context,
+                                                const v1::SendDtmfRequest* request,
+                                                v1::SendDtmfResponse*) {
+  const std::string& digits = request->digits();
+  if (digits.empty() || digits.size() > kMaxDigits ||
+      digits.find_first_not_of(kDigits.data(), 0, kDigits.size()) != std::string::npos) {
+    return Refuse(context, Error(grpc::StatusCode::INVALID_ARGUMENT, "DIGITS_INVALID",
+                                 "digits are 1 to 32 of 0-9, *, #, A-D"));
+  }
+  return OnCore(host_, context, [request](NodeHost& host, Reply reply) {
+    const auto id = FindCallName(request->name(), host.node().ListCalls());
+    if (!id) return reply.Finish(CallUnknown(request->name()));
+    reply.Fail(host.node().SendDtmf(host.now(), *id, request->digits()),
+               {kStateWrong,
+                kUnknown,
+                {absl::StatusCode::kInvalidArgument, "DIGITS_INVALID"},
+                {absl::StatusCode::kResourceExhausted, "TOO_MANY_DIGITS"}});
+  });
+}
+
+grpc::ServerBidiReactor<v1::StreamAudioRequest, v1::StreamAudioResponse>* CallService::StreamAudio(
+    grpc::CallbackServerContext*) {
+  return AudioStream::Start(host_, pump_);
+}
+
+}  // namespace p2pd::daemon

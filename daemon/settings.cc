@@ -1,0 +1,316 @@
+#include "daemon/settings.h"
+
+#include <filesystem>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "libcore/base/status.h"
+#include "libcore/runtime/resolve.h"
+
+namespace p2pd::daemon {
+namespace {
+
+using Values = std::vector<std::string>;
+
+// More doors than this are a mistake.
+constexpr size_t kMaxDoors = 8;
+// More bootstrap nodes than this only make the start slower.
+constexpr size_t kMaxBootstrap = 32;
+constexpr size_t kMaxSize = size_t{1} << 40;
+
+absl::Status Bad(absl::string_view value, absl::string_view why) {
+  return absl::InvalidArgumentError(absl::StrCat("'", value, "' ", why));
+}
+
+absl::StatusOr<net::Endpoint> ParseEndpoint(const std::string& text) {
+  const auto endpoint = net::Endpoint::Parse(text);
+  if (!endpoint) return Bad(text, "is not ADDR:PORT, such as 0.0.0.0:7464 or [::]:7464");
+  return *endpoint;
+}
+
+absl::StatusOr<bool> ParseBool(const std::string& text) {
+  if (text == "true") return true;
+  if (text == "false") return false;
+  return Bad(text, "is neither true nor false");
+}
+
+absl::StatusOr<absl::Duration> SpanWithin(const std::string& text, absl::Duration least,
+                                          absl::Duration most) {
+  P2PD_ASSIGN_OR_RETURN(const absl::Duration span, ParseSpan(text));
+  if (span < least || span > most) {
+    return Bad(text, absl::StrCat("is not within ", PrintSpan(least), " and ", PrintSpan(most)));
+  }
+  return span;
+}
+
+absl::Status ApplyDataDir(Config& config, const Values& values) {
+  if (values[0].empty()) return Bad(values[0], "names no folder");
+  config.data_dir = std::filesystem::absolute(values[0]).lexically_normal().string();
+  return absl::OkStatus();
+}
+
+absl::Status ApplyListen(Config& config, const Values& values) {
+  P2PD_ASSIGN_OR_RETURN(config.listen, ParseEndpoint(values[0]));
+  return absl::OkStatus();
+}
+
+absl::Status ApplyAdvertise(Config& config, const Values& values) {
+  std::vector<net::Endpoint> endpoints;
+  for (const std::string& value : values) {
+    P2PD_ASSIGN_OR_RETURN(const net::Endpoint endpoint, ParseEndpoint(value));
+    if (endpoint.port == 0 || endpoint.address.IsUnspecified() || endpoint.address.IsMulticast()) {
+      return Bad(value, "is no address that others could send to");
+    }
+    endpoints.push_back(endpoint);
+  }
+  if (endpoints.size() > overlay::NodeRecord::kMaxAddresses) {
+    return absl::InvalidArgumentError("has more than 4 addresses");
+  }
+  config.advertise = std::move(endpoints);
+  return absl::OkStatus();
+}
+
+absl::Status ApplyBootstrap(Config& config, const Values& values) {
+  if (values.size() > kMaxBootstrap) {
+    return absl::InvalidArgumentError("has more than 32 nodes");
+  }
+  for (const std::string& value : values) {
+    if (!runtime::ValidHostPort(value)) return Bad(value, "is not HOST:PORT");
+  }
+  config.bootstrap = values;
+  return absl::OkStatus();
+}
+
+absl::Status ApplyRole(Config& config, const Values& values) {
+  if (values[0] == "peer") {
+    config.role = overlay::Role::kPeer;
+  } else if (values[0] == "client") {
+    config.role = overlay::Role::kClient;
+  } else {
+    return Bad(values[0], "is neither peer nor client");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ApplyMaintenance(Config& config, const Values& values) {
+  double rate = 0;
+  if (!absl::SimpleAtod(values[0], &rate) || !(rate >= 100 && rate <= 4000)) {
+    return Bad(values[0], "is not a number within 100 and 4000");
+  }
+  config.maintenance_bytes_per_second = rate;
+  return absl::OkStatus();
+}
+
+absl::Status ApplyDoors(Config& config, const Values& values) {
+  if (values.empty()) return absl::InvalidArgumentError("names no door: nobody could come in");
+  if (values.size() > kMaxDoors) return absl::InvalidArgumentError("has more than 8 doors");
+  std::vector<Door> doors;
+  for (const std::string& value : values) {
+    P2PD_ASSIGN_OR_RETURN(Door door, Door::Parse(value));
+    doors.push_back(std::move(door));
+  }
+  config.doors = std::move(doors);
+  return absl::OkStatus();
+}
+
+absl::Status ApplyLogLevel(Config& config, const Values& values) {
+  const auto level = ParseLogLevel(values[0]);
+  if (!level) return Bad(values[0], "is none of trace, debug, info, warn, error, off");
+  config.log_level = *level;
+  return absl::OkStatus();
+}
+
+absl::string_view LogLevelName(LogLevel level) {
+  switch (level) {
+    case LogLevel::kTrace:
+      return "trace";
+    case LogLevel::kDebug:
+      return "debug";
+    case LogLevel::kInfo:
+      return "info";
+    case LogLevel::kWarn:
+      return "warn";
+    case LogLevel::kError:
+      return "error";
+    case LogLevel::kOff:
+      return "off";
+  }
+  return "";
+}
+
+absl::Status ApplyStoreSize(Config& config, const Values& values) {
+  P2PD_ASSIGN_OR_RETURN(const size_t size, ParseSize(values[0]));
+  // Below it not even one network's quota fits.
+  constexpr size_t kLeast = size_t{8} << 20;
+  if (size < kLeast) return Bad(values[0], "is less than 8MiB");
+  config.store_max_bytes = size;
+  return absl::OkStatus();
+}
+
+absl::Status ApplyStateLifetime(Config& config, const Values& values) {
+  P2PD_ASSIGN_OR_RETURN(config.state_lifetime,
+                        SpanWithin(values[0], absl::Seconds(30), absl::Minutes(10)));
+  return absl::OkStatus();
+}
+
+absl::Status ApplyRingTimeout(Config& config, const Values& values) {
+  P2PD_ASSIGN_OR_RETURN(config.ring_timeout,
+                        SpanWithin(values[0], absl::Seconds(5), absl::Minutes(10)));
+  return absl::OkStatus();
+}
+
+absl::Status ApplyRingFrom(Config& config, const Values& values) {
+  if (values[0] != "everybody" && values[0] != "contacts") {
+    return Bad(values[0], "is neither everybody nor contacts");
+  }
+  config.ring_contacts_only = values[0] == "contacts";
+  return absl::OkStatus();
+}
+
+absl::Status ApplyStrict(Config& config, const Values& values) {
+  P2PD_ASSIGN_OR_RETURN(config.strict_revocation, ParseBool(values[0]));
+  return absl::OkStatus();
+}
+
+std::string Bool(bool value) { return value ? "true" : "false"; }
+
+constexpr Setting kSettings[] = {
+    {"data_dir", "--data-dir", "DIR",
+     "Folder of identities, keys and stored objects; one daemon each.", false, false, ApplyDataDir,
+     [](const Config& config) { return Values{config.data_dir}; }},
+    {"net.listen", "--listen", "ADDR:PORT",
+     "The one UDP port of overlay, signalling and media; port 0 takes a free one.", false, false,
+     ApplyListen, [](const Config& config) { return Values{config.listen.ToString()}; }},
+    {"net.advertise", "--advertise", "ADDR:PORT",
+     "Where others are told to reach us, at most 4; none: the machine's own addresses.", true,
+     false, ApplyAdvertise,
+     [](const Config& config) {
+       Values out;
+       for (const net::Endpoint& endpoint : config.advertise) out.push_back(endpoint.ToString());
+       return out;
+     }},
+    {"net.bootstrap", "--bootstrap", "HOST:PORT",
+     "Nodes to join the overlay through, at most 32; none: an overlay of one.", true, false,
+     ApplyBootstrap, [](const Config& config) { return config.bootstrap; }},
+    {"net.role", "--role", "ROLE",
+     "peer routes and stores; client only asks (behind NAT, on battery).", false, false, ApplyRole,
+     [](const Config& config) {
+       return Values{config.role == overlay::Role::kPeer ? "peer" : "client"};
+     }},
+    {"net.maintenance_bytes_per_second", "--maintenance-rate", "N",
+     "What the overlay may spend on keeping itself right, 100 to 4000 bytes a second.", false,
+     false, ApplyMaintenance,
+     [](const Config& config) {
+       return Values{absl::StrCat(config.maintenance_bytes_per_second)};
+     }},
+    {"control.doors", "--control", "DOOR",
+     "Where clients come in: unix:PATH, or a loopback ADDR:PORT with TLS and token.", true, false,
+     ApplyDoors,
+     [](const Config& config) {
+       Values out;
+       for (const Door& door : config.doors) out.push_back(door.ToString());
+       return out;
+     }},
+    {"log.level", "--log-level", "LEVEL", "trace, debug, info, warn, error or off.", false, true,
+     ApplyLogLevel,
+     [](const Config& config) { return Values{std::string(LogLevelName(config.log_level))}; }},
+    {"store.max_bytes", "--store-max", "SIZE",
+     "What objects of others may take on disk, at least 8MiB.", false, false, ApplyStoreSize,
+     [](const Config& config) { return Values{PrintSize(config.store_max_bytes)}; }},
+    {"presence.state_lifetime", "--state-lifetime", "SPAN",
+     "How long an online state holds without refresh, 30s to 10min.", false, false,
+     ApplyStateLifetime,
+     [](const Config& config) { return Values{PrintSpan(config.state_lifetime)}; }},
+    {"calls.ring_timeout", "--ring-timeout", "SPAN",
+     "How long a call rings before it counts as not answered, 5s to 10min.", false, false,
+     ApplyRingTimeout, [](const Config& config) { return Values{PrintSpan(config.ring_timeout)}; }},
+    {"calls.ring_from", "--ring-from", "WHO",
+     "Who may make the telephone ring: everybody with a trusted certificate, or contacts.", false,
+     false, ApplyRingFrom,
+     [](const Config& config) {
+       return Values{config.ring_contacts_only ? "contacts" : "everybody"};
+     }},
+    {"trust.strict_revocation", "--strict-revocation", "BOOL",
+     "Refuse a certificate of whose authority no revocation list was ever seen.", false, false,
+     ApplyStrict, [](const Config& config) { return Values{Bool(config.strict_revocation)}; }},
+};
+
+struct Unit {
+  absl::string_view name;
+  int64_t nanos;
+};
+// Longest name first where one ends with another.
+constexpr Unit kUnits[] = {{"min", 60'000'000'000},
+                           {"ms", 1'000'000},
+                           {"s", 1'000'000'000},
+                           {"h", 3'600'000'000'000},
+                           {"d", 86'400'000'000'000}};
+
+struct SizeUnit {
+  absl::string_view name;
+  size_t bytes;
+};
+constexpr SizeUnit kSizeUnits[] = {{"KiB", size_t{1} << 10},
+                                   {"MiB", size_t{1} << 20},
+                                   {"GiB", size_t{1} << 30},
+                                   {"kB", 1'000},
+                                   {"MB", 1'000'000},
+                                   {"GB", 1'000'000'000},
+                                   {"", 1}};
+
+}  // namespace
+
+absl::Span<const Setting> SettingTable() { return kSettings; }
+
+absl::StatusOr<absl::Duration> ParseSpan(absl::string_view text) {
+  for (const Unit& unit : kUnits) {
+    if (!absl::EndsWith(text, unit.name)) continue;
+    const absl::string_view number = text.substr(0, text.size() - unit.name.size());
+    uint32_t count = 0;
+    if (number.empty() || !absl::ascii_isdigit(static_cast<unsigned char>(number[0])) ||
+        !absl::SimpleAtoi(number, &count)) {
+      continue;
+    }
+    const absl::Duration span = absl::Nanoseconds(unit.nanos) * int64_t{count};
+    if (span > absl::Hours(24 * 400)) break;
+    return span;
+  }
+  return Bad(text, "is no span of time, such as 90s, 5min or 1h");
+}
+
+std::string PrintSpan(absl::Duration span) {
+  const int64_t nanos = absl::ToInt64Nanoseconds(span);
+  const Unit* best = &kUnits[1];
+  for (const Unit& unit : kUnits) {
+    if (nanos != 0 && nanos % unit.nanos == 0 && unit.nanos > best->nanos) best = &unit;
+  }
+  return absl::StrCat(nanos / best->nanos, best->name);
+}
+
+absl::StatusOr<size_t> ParseSize(absl::string_view text) {
+  for (const SizeUnit& unit : kSizeUnits) {
+    if (!absl::EndsWith(text, unit.name)) continue;
+    const absl::string_view number = text.substr(0, text.size() - unit.name.size());
+    uint64_t count = 0;
+    if (number.empty() || !absl::ascii_isdigit(static_cast<unsigned char>(number[0])) ||
+        !absl::SimpleAtoi(number, &count)) {
+      continue;
+    }
+    if (count > kMaxSize / unit.bytes) return Bad(text, "is more than 1 TiB");
+    return static_cast<size_t>(count) * unit.bytes;
+  }
+  return Bad(text, "is no size, such as 4096, 64KiB or 256MiB");
+}
+
+std::string PrintSize(size_t bytes) {
+  const SizeUnit* best = &kSizeUnits[6];
+  for (const size_t binary : {size_t{0}, size_t{1}, size_t{2}}) {
+    if (bytes != 0 && bytes % kSizeUnits[binary].bytes == 0) best = &kSizeUnits[binary];
+  }
+  return absl::StrCat(bytes / best->bytes, best->name);
+}
+
+}  // namespace p2pd::daemon
