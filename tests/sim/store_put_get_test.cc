@@ -249,7 +249,10 @@ TEST(StorePutGet, LossyNetworkLosesNothing) {
     const store::PutDone put = ring.RandomActive()->Put(object);
     EXPECT_TRUE(put.status.ok()) << put.status;
     const store::GetDone got = ring.RandomActive()->Get(object.key(), RawOnly());
-    EXPECT_TRUE(got.status.ok()) << got.status;
+    EXPECT_TRUE(got.status.ok()) << got.status << " of " << object.bytes().size() << " bytes, "
+                                 << got.answers << " answers, " << put.acks << " of "
+                                 << put.replicas << " copies, now "
+                                 << ring.Copies(object.key(), wire::v1::OBJECT_KIND_RAW);
   }
 }
 

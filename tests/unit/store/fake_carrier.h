@@ -1,0 +1,76 @@
+// FakeCarrier: an overlay made of a list. Requests are kept for the test to answer.
+#pragma once
+
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "libcore/store/carrier.h"
+
+namespace p2pd::store {
+
+class FakeCarrier final : public Carrier {
+ public:
+  struct Sent {
+    overlay::RequestId id;
+    std::optional<overlay::NodeRecord> to;  // nullopt: routed
+    Key place;
+    StoreRequest request;
+  };
+  struct Answered {
+    ReplyTo to;
+    StoreReply reply;
+  };
+
+  // A ring of `nodes` nodes, this one first; all of them keep everything.
+  explicit FakeCarrier(int nodes, uint64_t seed = 1) : rng_(seed) {
+    for (int i = 0; i < nodes; ++i) nodes_.push_back(NewNode());
+  }
+  overlay::NodeRecord NewNode(const char* address = "192.0.2.1:7464") {
+    return overlay::NodeRecord::Make(overlay::NodeKeys::Generate(rng_), 1,
+                                     {*net::Endpoint::Parse(address)}, overlay::Role::kPeer);
+  }
+
+  overlay::RequestId Route(Instant, const Key& place, const StoreRequest& request,
+                           const overlay::RouteOptions&) override {
+    sent.push_back({overlay::RequestId(next_++), std::nullopt, place, request});
+    return sent.back().id;
+  }
+  overlay::RequestId Ask(Instant, const overlay::NodeRecord& peer, const StoreRequest& request,
+                         absl::Duration) override {
+    sent.push_back({overlay::RequestId(next_++), peer, Key(), request});
+    return sent.back().id;
+  }
+  void Answer(Instant, const ReplyTo& to, const StoreReply& reply) override {
+    answered.push_back({to, reply});
+  }
+  const overlay::NodeRecord& self() const override { return nodes_[0]; }
+  bool IsRoot(const Key&) const override { return is_root; }
+  std::optional<std::vector<overlay::NodeRecord>> ReplicaSet(const Key&) const override {
+    if (!responsible) return std::nullopt;
+    return nodes_;
+  }
+  std::vector<overlay::NodeRecord> LeafSet() const override {
+    return {nodes_.begin() + 1, nodes_.end()};
+  }
+  const std::vector<overlay::NodeRecord>& nodes() const { return nodes_; }
+
+  // The oldest request that was not taken yet.
+  Sent Take() {
+    Sent out = std::move(sent.front());
+    sent.erase(sent.begin());
+    return out;
+  }
+
+  std::vector<Sent> sent;
+  std::vector<Answered> answered;
+  bool is_root = true;
+  bool responsible = true;
+
+ private:
+  SeededRng rng_;
+  std::vector<overlay::NodeRecord> nodes_;
+  uint64_t next_ = 1;
+};
+
+}  // namespace p2pd::store

@@ -1,0 +1,226 @@
+#include "libcore/store/get_operation.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/store/fake_carrier.h"
+#include "tests/unit/store/object_fixture.h"
+
+namespace p2pd::store {
+namespace {
+
+class GetOperationTest : public testing::Test {
+ protected:
+  static void Name(const Object& object, wire::v1::GetReply& reply) {
+    wire::v1::RowName& name = *reply.add_rows();
+    name.set_kind(object.kind());
+    name.set_slot(ToText(object.slot()));
+    name.set_sequence(object.sequence().value());
+  }
+  // What a replica says that holds these; the others are named by the first.
+  StoreReply Reply(const std::vector<Object>& objects, bool list = true) {
+    StoreReply reply;
+    wire::v1::GetReply& get = *reply.mutable_get();
+    get.set_status(objects.empty() ? wire::v1::STORE_STATUS_NOT_FOUND : wire::v1::STORE_STATUS_OK);
+    for (const Object& object : objects) {
+      get.add_objects(ToText(object.bytes()));
+      Name(object, get);
+    }
+    get.set_replica_count(8);
+    if (list) {
+      for (size_t i = 1; i < 9; ++i) get.add_replicas(ToText(carrier.nodes()[i].bytes()));
+    }
+    return reply;
+  }
+  // The routed request is answered by node 1.
+  void AnswerRouted(GetOperation& get, const StoreReply& reply) {
+    get.OnReply(now, f.now, carrier, {carrier.Take().id, carrier.nodes()[1], 3, reply});
+  }
+  void AnswerNext(GetOperation& get, const StoreReply& reply) {
+    const auto sent = carrier.Take();
+    get.OnReply(now, f.now, carrier, {sent.id, *sent.to, 1, reply});
+  }
+  void FailNext(GetOperation& get) {
+    get.OnFailed(now, carrier, carrier.Take().id, absl::DeadlineExceededError("silent"));
+  }
+  GetOperation Started(const Key& key, std::optional<ObjectKind> kind,
+                       std::map<Bytes, Sequence> at_least = {}) {
+    GetPlan plan;
+    plan.key = key;
+    plan.kind = kind;
+    plan.at_least = std::move(at_least);
+    GetOperation get(plan, counters);
+    get.Start(now, carrier);
+    return get;
+  }
+  GetOperation Environment(std::map<Bytes, Sequence> at_least = {}) {
+    return Started(f.Environment().key(), wire::v1::OBJECT_KIND_USER_ENVIRONMENT,
+                   std::move(at_least));
+  }
+  ObjectFixture f;
+  FakeCarrier carrier{9};
+  Counters counters;
+  Instant now;
+};
+
+TEST_F(GetOperationTest, FirstCopyOfAnImmutableKindIsTheAnswer) {
+  const Object raw = f.Raw("x");
+  GetOperation get = Started(raw.key(), wire::v1::OBJECT_KIND_RAW);
+  AnswerRouted(get, Reply({raw}));
+  ASSERT_TRUE(get.result().has_value());
+  EXPECT_TRUE(get.result()->status.ok());
+  EXPECT_EQ(get.result()->hops, 3);
+  EXPECT_EQ(get.result()->from->id(), carrier.nodes()[1].id());
+  EXPECT_TRUE(carrier.sent.empty());
+}
+
+TEST_F(GetOperationTest, NewestOfFourAnswersCountsAndTheOthersAreRepaired) {
+  GetOperation get = Environment();
+  AnswerRouted(get, Reply({f.Environment(3)}));
+  ASSERT_EQ(carrier.sent.size(), 7u);  // all others at once
+  EXPECT_EQ(carrier.sent[0].request.get().have_size(), 1);
+  AnswerNext(get, Reply({f.Environment(3)}, false));
+  AnswerNext(get, Reply({f.Environment(5)}, false));
+  EXPECT_FALSE(get.result().has_value());
+  AnswerNext(get, Reply({f.Environment(4)}, false));
+  ASSERT_TRUE(get.result().has_value());
+  ASSERT_EQ(get.result()->objects.size(), 1u);
+  EXPECT_EQ(get.result()->objects[0].sequence(), Sequence(5));
+  EXPECT_EQ(get.result()->answers, 4);
+  // Three answered with less than the newest.
+  int repairs = 0;
+  for (const auto& sent : carrier.sent) repairs += sent.request.has_replicate() ? 1 : 0;
+  EXPECT_EQ(repairs, 3);
+  EXPECT_EQ(counters.Get("store.read_repairs"), 3u);
+}
+
+TEST_F(GetOperationTest, OlderThanSeenIsNotAccepted) {
+  GetOperation get = Environment({{Bytes(), Sequence(6)}});
+  AnswerRouted(get, Reply({f.Environment(5)}));
+  for (int i = 0; i < 6; ++i) AnswerNext(get, Reply({f.Environment(5)}, false));
+  EXPECT_FALSE(get.result().has_value());
+  AnswerNext(get, Reply({f.Environment(6)}, false));
+  ASSERT_TRUE(get.result().has_value());
+  EXPECT_EQ(get.result()->objects.at(0).sequence(), Sequence(6));
+}
+
+TEST_F(GetOperationTest, OnlyOldOnesIsAFailureNotAnAnswer) {
+  GetOperation get = Environment({{Bytes(), Sequence(9)}});
+  AnswerRouted(get, Reply({f.Environment(5)}));
+  for (int i = 0; i < 7; ++i) AnswerNext(get, Reply({f.Environment(5)}, false));
+  now = now + absl::Seconds(4);
+  get.OnTimeout(now, carrier);
+  ASSERT_TRUE(get.result().has_value());
+  EXPECT_EQ(get.result()->status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_TRUE(get.result()->objects.empty());
+}
+
+TEST_F(GetOperationTest, DeadReplicasAreNotWaitedFor) {
+  GetOperation get = Environment();
+  AnswerRouted(get, Reply({f.Environment(3)}));
+  for (int i = 0; i < 6; ++i) FailNext(get);
+  EXPECT_FALSE(get.result().has_value());
+  AnswerNext(get, Reply({f.Environment(4)}, false));
+  ASSERT_TRUE(get.result().has_value());
+  EXPECT_EQ(get.result()->objects.at(0).sequence(), Sequence(4));
+}
+
+TEST_F(GetOperationTest, NotFoundNeedsAllThatLiveAndFourOfThem) {
+  GetOperation get = Started(Key(), wire::v1::OBJECT_KIND_RAW);
+  AnswerRouted(get, Reply({}));
+  for (int i = 0; i < 4; ++i) AnswerNext(get, Reply({}, false));
+  EXPECT_FALSE(get.result().has_value());
+  FailNext(get);
+  FailNext(get);
+  FailNext(get);
+  ASSERT_TRUE(get.result().has_value());
+  EXPECT_EQ(get.result()->status.code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(GetOperationTest, TooFewNotFoundsAreNoAnswer) {
+  GetOperation get = Started(Key(), wire::v1::OBJECT_KIND_RAW);
+  AnswerRouted(get, Reply({}));
+  AnswerNext(get, Reply({}, false));
+  for (int i = 0; i < 6; ++i) FailNext(get);
+  EXPECT_FALSE(get.result().has_value());  // routed again
+  now = *get.PollTimeout();
+  get.OnTimeout(now, carrier);
+  EXPECT_EQ(carrier.sent.size(), 1u);
+  now = now + absl::Seconds(4);
+  get.OnTimeout(now, carrier);
+  ASSERT_TRUE(get.result().has_value());
+  EXPECT_EQ(get.result()->status.code(), absl::StatusCode::kUnavailable);
+}
+
+TEST_F(GetOperationTest, SecondPlaceIsAskedAndTheFirstHealed) {
+  const Object authentication = f.Authentication();
+  GetOperation get = Started(authentication.key(), wire::v1::OBJECT_KIND_AUTHENTICATION);
+  AnswerRouted(get, Reply({}));
+  for (int i = 0; i < 7; ++i) AnswerNext(get, Reply({}, false));
+  ASSERT_EQ(carrier.sent.size(), 1u);
+  EXPECT_EQ(carrier.sent[0].place, SecondPlace(authentication.key()));
+  AnswerRouted(get, Reply({authentication}));
+  ASSERT_TRUE(get.result().has_value());
+  EXPECT_TRUE(get.result()->status.ok());
+  EXPECT_TRUE(get.result()->heal_first_place);
+}
+
+TEST_F(GetOperationTest, ForgedAndForeignObjectsAreDropped) {
+  const Object state = f.State(2);
+  Bytes forged = state.bytes();
+  forged[forged.size() - 3] ^= 1;
+  StoreReply reply = Reply({});
+  reply.mutable_get()->add_objects(ToText(forged));
+  reply.mutable_get()->add_objects(ToText(f.Raw("another key").bytes()));
+  GetOperation get = Started(state.key(), wire::v1::OBJECT_KIND_USER_STATE);
+  AnswerRouted(get, reply);
+  EXPECT_FALSE(get.result().has_value());
+  EXPECT_EQ(counters.Get("store.invalid_bad_signature"), 1u);
+  EXPECT_EQ(counters.Get("store.dropped_unasked_object"), 1u);
+}
+
+TEST_F(GetOperationTest, StatesOfRevokedDevicesAreNotReturned) {
+  const pki::DeviceKeys second = pki::DeviceKeys::Generate(f.ca.rng);
+  const Object stolen = f.State(1);
+  const Object good = f.State(second, 1);
+  const Object list = *MakeDeviceList(f.person.key, f.ListBody(1, {f.device.id}), f.now);
+  GetOperation get = Started(good.key(), wire::v1::OBJECT_KIND_USER_STATE);
+  AnswerRouted(get, Reply({stolen, good}));
+  AnswerNext(get, Reply({stolen, good}, false));
+  AnswerNext(get, Reply({good, list}, false));
+  AnswerNext(get, Reply({stolen, good}, false));
+  ASSERT_TRUE(get.result().has_value());
+  ASSERT_EQ(get.result()->objects.size(), 1u);
+  EXPECT_EQ(get.result()->objects[0].slot(), good.slot());
+  EXPECT_EQ(counters.Get("store.dropped_revoked_state"), 1u);
+}
+
+TEST_F(GetOperationTest, WhatDidNotFitIsFetched) {
+  const Object raw = f.Raw(std::string(20000, 'x'));
+  GetOperation get = Started(raw.key(), wire::v1::OBJECT_KIND_RAW);
+  StoreReply named = Reply({});
+  named.mutable_get()->set_status(wire::v1::STORE_STATUS_OK);
+  Name(raw, *named.mutable_get());
+  AnswerRouted(get, named);
+  ASSERT_FALSE(carrier.sent.empty());
+  EXPECT_EQ(carrier.sent[0].to->id(), carrier.nodes()[1].id());
+  AnswerNext(get, Reply({raw}));
+  ASSERT_TRUE(get.result().has_value());
+  EXPECT_TRUE(get.result()->status.ok());
+}
+
+// Who names rows that he never delivers does not stop the others from being heard.
+TEST_F(GetOperationTest, ALiarDelaysButDoesNotBlock) {
+  GetOperation get = Environment();
+  StoreReply lie = Reply({});
+  Name(f.Environment(99), *lie.mutable_get());
+  AnswerRouted(get, lie);
+  for (int i = 0; i < 40 && !carrier.sent.empty() && !get.result(); ++i) {
+    const bool liar = carrier.sent[0].to->id() == carrier.nodes()[1].id();
+    AnswerNext(get, liar ? lie : Reply({f.Environment(5)}, false));
+  }
+  ASSERT_TRUE(get.result().has_value());
+  EXPECT_EQ(get.result()->objects.at(0).sequence(), Sequence(5));
+}
+
+}  // namespace
+}  // namespace p2pd::store

@@ -1,0 +1,139 @@
+#include "libcore/store/put_operation.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/store/fake_carrier.h"
+#include "tests/unit/store/object_fixture.h"
+
+namespace p2pd::store {
+namespace {
+
+class PutOperationTest : public testing::Test {
+ protected:
+  StoreReply Reply(StoreStatus status, int holders, uint32_t replicas) {
+    StoreReply reply;
+    reply.mutable_put()->set_status(status);
+    for (int i = 0; i < holders; ++i) {
+      reply.mutable_put()->add_holders(std::string(20, static_cast<char>('a' + i)));
+    }
+    reply.mutable_put()->set_replicas(replicas);
+    return reply;
+  }
+  void Answer(PutOperation& put, const StoreReply& reply) {
+    put.OnReply(now, carrier, {carrier.Take().id, carrier.nodes()[1], 2, reply});
+  }
+  PutOperation Small() { return PutOperation({Key(), f.Raw("x"), 5}); }
+  ObjectFixture f;
+  FakeCarrier carrier{9};
+  Instant now;
+};
+
+TEST_F(PutOperationTest, FiveOfEightIsDone) {
+  PutOperation put = Small();
+  put.Start(now, carrier);
+  ASSERT_TRUE(carrier.sent[0].request.has_put());
+  EXPECT_FALSE(carrier.sent[0].to.has_value());
+  Answer(put, Reply(wire::v1::STORE_STATUS_OK, 5, 8));
+  ASSERT_TRUE(put.result().has_value());
+  EXPECT_TRUE(put.result()->status.ok());
+  EXPECT_EQ(put.result()->acks, 5);
+  EXPECT_EQ(put.result()->replicas, 8);
+  EXPECT_FALSE(put.PollTimeout().has_value());
+}
+
+TEST_F(PutOperationTest, FewerWhereTheRingHasFewer) {
+  PutOperation put = Small();
+  put.Start(now, carrier);
+  Answer(put, Reply(wire::v1::STORE_STATUS_OK, 2, 2));
+  EXPECT_TRUE(put.result()->status.ok());
+  EXPECT_EQ(put.result()->replicas, 2);
+}
+
+TEST_F(PutOperationTest, TheSameHolderTwiceCountsOnce) {
+  PutOperation put = Small();
+  put.Start(now, carrier);
+  StoreReply reply = Reply(wire::v1::STORE_STATUS_OK, 0, 8);
+  for (int i = 0; i < 5; ++i) reply.mutable_put()->add_holders(std::string(20, 'a'));
+  Answer(put, reply);
+  EXPECT_FALSE(put.result().has_value());
+}
+
+TEST_F(PutOperationTest, TooFewCopiesAreTriedAgainAndThenSaid) {
+  PutOperation put = Small();
+  put.Start(now, carrier);
+  for (int attempt = 1; attempt <= PutOperation::kAttempts; ++attempt) {
+    ASSERT_EQ(carrier.sent.size(), 1u) << attempt;
+    Answer(put, Reply(wire::v1::STORE_STATUS_OK, 3, 8));
+    if (attempt == PutOperation::kAttempts) break;
+    ASSERT_FALSE(put.result().has_value());
+    now = *put.PollTimeout();
+    put.OnTimeout(now, carrier);
+  }
+  ASSERT_TRUE(put.result().has_value());
+  EXPECT_EQ(put.result()->status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(put.result()->acks, 3);
+}
+
+TEST_F(PutOperationTest, RefusalsAreFinal) {
+  const std::pair<StoreStatus, absl::StatusCode> cases[] = {
+      {wire::v1::STORE_STATUS_STALE, absl::StatusCode::kFailedPrecondition},
+      {wire::v1::STORE_STATUS_CONFLICT, absl::StatusCode::kAborted},
+      {wire::v1::STORE_STATUS_REVOKED, absl::StatusCode::kPermissionDenied},
+      {wire::v1::STORE_STATUS_REMOVED, absl::StatusCode::kFailedPrecondition},
+      {wire::v1::STORE_STATUS_QUOTA, absl::StatusCode::kResourceExhausted},
+      {wire::v1::STORE_STATUS_INVALID, absl::StatusCode::kInvalidArgument},
+      {wire::v1::STORE_STATUS_NOT_FOUND, absl::StatusCode::kNotFound},
+  };
+  for (const auto& [status, code] : cases) {
+    PutOperation put = Small();
+    put.Start(now, carrier);
+    Answer(put, Reply(status, 0, 8));
+    ASSERT_TRUE(put.result().has_value());
+    EXPECT_EQ(put.result()->status.code(), code);
+    EXPECT_EQ(put.result()->refusal, status);
+  }
+}
+
+TEST_F(PutOperationTest, LargeObjectGoesToTheRootDirectly) {
+  PutOperation put({Key(), f.Raw(std::string(30000, 'x')), 5});
+  put.Start(now, carrier);
+  ASSERT_TRUE(carrier.sent[0].request.has_locate());
+  StoreReply located;
+  located.mutable_locate()->set_status(wire::v1::STORE_STATUS_OK);
+  Answer(put, located);
+  ASSERT_EQ(carrier.sent.size(), 1u);
+  ASSERT_TRUE(carrier.sent[0].to.has_value());
+  EXPECT_EQ(carrier.sent[0].to->id(), carrier.nodes()[1].id());
+  EXPECT_TRUE(carrier.sent[0].request.has_put());
+  Answer(put, Reply(wire::v1::STORE_STATUS_OK, 5, 8));
+  EXPECT_TRUE(put.result()->status.ok());
+}
+
+TEST_F(PutOperationTest, FailureAndForeignAnswersAreTriedAgain) {
+  PutOperation put = Small();
+  put.Start(now, carrier);
+  put.OnFailed(now, carrier, carrier.Take().id, absl::DeadlineExceededError("late"));
+  EXPECT_FALSE(put.result().has_value());
+  now = *put.PollTimeout();
+  put.OnTimeout(now, carrier);
+  StoreReply foreign;
+  foreign.mutable_notify();
+  Answer(put, foreign);
+  EXPECT_FALSE(put.result().has_value());
+  // An answer to a request that is no longer waited for changes nothing.
+  put.OnReply(now, carrier, {overlay::RequestId(1), carrier.nodes()[1], 1,
+                             Reply(wire::v1::STORE_STATUS_OK, 5, 8)});
+  EXPECT_FALSE(put.result().has_value());
+}
+
+TEST_F(PutOperationTest, EndsInTime) {
+  PutOperation put = Small();
+  put.Start(now, carrier);
+  now = now + PutOperation::kPutTimeout;
+  put.OnTimeout(now, carrier);
+  ASSERT_TRUE(put.result().has_value());
+  EXPECT_EQ(put.result()->status.code(), absl::StatusCode::kDeadlineExceeded);
+}
+
+}  // namespace
+}  // namespace p2pd::store
