@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "libcore/pki/chain.h"
 #include "libcore/pki/revocation.h"
 #include "libcore/store/object_judge.h"
 
@@ -46,7 +47,11 @@ ObjectFault JudgeRevocation(ObjectDraft& draft) {
   if (draft.verify) {
     if (!ca->is_ca()) return ObjectFault::kBadChain;
     if (!crl->SignedBy(*ca)) return ObjectFault::kBadSignature;
+    // The CRL proves the key; a root's certificate must prove the rest of itself.
+    if (ca->IsSelfIssued() && !pki::TrustStore().AddRoot(*ca).ok()) return ObjectFault::kBadChain;
   }
+  // The list under another certificate of the same key is the same list.
+  draft.contents = pki::Sha256(crl->der());
   draft.key = RevocationKey(ca->public_key().spki());
   draft.sequence = Sequence(crl->number());
   draft.bodies.body = std::move(body);

@@ -82,7 +82,7 @@ Judgement ObjectParser::Parse(ByteView encoded, absl::Time now, bool verify) {
   object.expires_ = draft.expires;
   object.bytes_ = ToBytes(encoded);
   object.digest_ = pki::Sha256(encoded);
-  object.body_digest_ = pki::Sha256(draft.body);
+  object.body_digest_ = draft.contents ? *draft.contents : pki::Sha256(draft.body);
   object.bodies_ = std::make_shared<const ObjectBodies>(std::move(draft.bodies));
   return Judgement{ObjectFault::kNone, std::move(object)};
 }

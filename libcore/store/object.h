@@ -56,7 +56,8 @@ class Object {
   // The encoded StoredObject, as it travels.
   const Bytes& bytes() const { return bytes_; }
   const pki::Sha256Digest& digest() const { return digest_; }
-  // SHA-256 of the body alone: equal for two signatures over the same contents.
+  // SHA-256 of the body alone (of the CRL alone for revocation): equal for two signatures over the
+  // same contents.
   const pki::Sha256Digest& body_digest() const { return body_digest_; }
 
   // The decoded bodies; each checks that kind() fits.

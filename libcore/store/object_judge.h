@@ -35,6 +35,8 @@ struct ObjectDraft {
   Sequence sequence;
   absl::Time expires;
   ObjectBodies bodies;
+  // What makes two objects of one sequence the same, when it is not the whole body.
+  std::optional<pki::Sha256Digest> contents;
 };
 
 // Makes an Object of bytes. The only door besides Validate() and the makers.

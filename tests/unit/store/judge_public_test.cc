@@ -42,6 +42,20 @@ TEST_F(JudgePublic, RevocationByAUser) {
   EXPECT_EQ(JudgeUnsigned(OBJECT_KIND_REVOCATION, body), ObjectFault::kBadChain);
 }
 
+// The CRL's signature covers the authority's key alone; the rest of a root proves itself.
+TEST_F(JudgePublic, RevocationUnderAChangedRoot) {
+  auto body = f.RevocationBody();
+  int found = 0;
+  for (size_t i = 40; i < f.ca.root.der().size(); i += 7) {
+    Bytes der = f.ca.root.der();
+    der[i] ^= 1;
+    body.set_ca_certificate(ToText(der));
+    EXPECT_NE(JudgeUnsigned(OBJECT_KIND_REVOCATION, body), ObjectFault::kNone) << i;
+    ++found;
+  }
+  EXPECT_GT(found, 20);
+}
+
 TEST_F(JudgePublic, RevocationExpired) {
   const auto body = f.RevocationBody();
   EXPECT_EQ(Validate(ObjectFixture::Unsigned(OBJECT_KIND_REVOCATION, body),
