@@ -190,10 +190,6 @@ void Resolver::AskCrls(Instant now, LookupId id, Lookup& lookup) {
     if (asked != crl_asked_.end() && now - asked->second < kCrlFresh) continue;
     store::GetOptions options;
     options.kind = wire::v1::OBJECT_KIND_REVOCATION;
-    const auto known = parts_.trust.crls().find(key);
-    if (known != parts_.trust.crls().end()) {
-      options.at_least[Bytes()] = store::Sequence(known->second.number());
-    }
     const store::OperationId operation =
         parts_.store.Get(now, store::RevocationKey(issuer.public_key().spki()), options);
     questions_[operation] = Question{id, Asked::kCrl, key};
