@@ -1,0 +1,116 @@
+#include "daemon/settings.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+namespace p2pd::daemon {
+namespace {
+
+using ::testing::HasSubstr;
+
+const Setting& Find(absl::string_view key) {
+  for (const Setting& setting : SettingTable()) {
+    if (setting.key == key) return setting;
+  }
+  ADD_FAILURE() << "no setting " << key;
+  return SettingTable().front();
+}
+
+TEST(Settings, KeysAndFlagsAreUnique) {
+  std::set<absl::string_view> keys;
+  std::set<absl::string_view> flags;
+  for (const Setting& setting : SettingTable()) {
+    EXPECT_TRUE(keys.insert(setting.key).second) << setting.key;
+    EXPECT_TRUE(flags.insert(setting.flag).second) << setting.flag;
+  }
+}
+
+TEST(Settings, WhatIsPrintedIsReadBackToTheSame) {
+  Config config;
+  config.data_dir = "/var/lib/p2pd";
+  config.listen = net::Endpoint::Parse("[::]:7464").value();
+  config.advertise = {net::Endpoint::Parse("192.0.2.1:7464").value()};
+  config.bootstrap = {"node.example.org:7464", "192.0.2.9:1"};
+  config.doors = {Door::Parse("unix:/run/p2pd/control.sock").value(),
+                  Door::Parse("127.0.0.1:7465").value()};
+  config.role = overlay::Role::kClient;
+  config.ring_contacts_only = true;
+  config.strict_revocation = true;
+  config.state_lifetime = absl::Seconds(90);
+  for (const Setting& setting : SettingTable()) {
+    Config again;
+    const auto printed = setting.print(config);
+    ASSERT_TRUE(setting.apply(again, printed).ok()) << setting.key;
+    EXPECT_EQ(setting.print(again), printed) << setting.key;
+  }
+}
+
+TEST(Settings, RefusesWhatIsNoValueAndSaysWhy) {
+  struct Row {
+    absl::string_view key;
+    std::vector<std::string> values;
+    absl::string_view why;
+  };
+  const Row kRows[] = {
+      {"data_dir", {""}, "names no folder"},
+      {"net.listen", {"7464"}, "is not ADDR:PORT"},
+      {"net.listen", {"localhost:7464"}, "is not ADDR:PORT"},
+      {"net.advertise", {"0.0.0.0:7464"}, "no address that others could send to"},
+      {"net.advertise", {"192.0.2.1:0"}, "no address that others could send to"},
+      {"net.advertise", {"1.1.1.1:1", "1.1.1.2:1", "1.1.1.3:1", "1.1.1.4:1", "1.1.1.5:1"}, "4"},
+      {"net.bootstrap", {"example.org"}, "is not HOST:PORT"},
+      {"net.role", {"server"}, "neither peer nor client"},
+      {"net.maintenance_bytes_per_second", {"99"}, "100 and 4000"},
+      {"net.maintenance_bytes_per_second", {"nan"}, "100 and 4000"},
+      {"control.doors", {}, "nobody could come in"},
+      {"control.doors", {"0.0.0.0:7465"}, "loopback"},
+      {"control.doors", {"unix:"}, "needs a path"},
+      {"control.doors", {"here"}, "neither unix:PATH nor ADDR:PORT"},
+      {"log.level", {"loud"}, "none of trace"},
+      {"store.max_bytes", {"1MiB"}, "less than 8MiB"},
+      {"store.max_bytes", {"many"}, "is no size"},
+      {"presence.state_lifetime", {"1s"}, "not within 30s and 10min"},
+      {"calls.ring_timeout", {"1h"}, "not within 5s and 10min"},
+      {"calls.ring_from", {"friends"}, "neither everybody nor contacts"},
+      {"trust.strict_revocation", {"yes"}, "neither true nor false"},
+  };
+  for (const Row& row : kRows) {
+    Config config;
+    const absl::Status status = Find(row.key).apply(config, row.values);
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << row.key;
+    EXPECT_THAT(std::string(status.message()), HasSubstr(std::string(row.why))) << row.key;
+  }
+}
+
+TEST(Spans, AreReadAndWritten) {
+  EXPECT_EQ(ParseSpan("500ms").value(), absl::Milliseconds(500));
+  EXPECT_EQ(ParseSpan("90s").value(), absl::Seconds(90));
+  EXPECT_EQ(ParseSpan("5min").value(), absl::Minutes(5));
+  EXPECT_EQ(ParseSpan("2h").value(), absl::Hours(2));
+  EXPECT_EQ(ParseSpan("7d").value(), absl::Hours(168));
+  EXPECT_EQ(PrintSpan(absl::Seconds(90)), "90s");
+  EXPECT_EQ(PrintSpan(absl::Minutes(5)), "5min");
+  EXPECT_EQ(PrintSpan(absl::Milliseconds(1500)), "1500ms");
+  for (const absl::string_view text :
+       {"", "5", "min", "-5s", "1.5h", "5 min", "999999999d", "5m"}) {
+    EXPECT_FALSE(ParseSpan(text).ok()) << text;
+  }
+}
+
+TEST(Sizes, AreReadAndWritten) {
+  EXPECT_EQ(ParseSize("4096").value(), 4096u);
+  EXPECT_EQ(ParseSize("64KiB").value(), 65536u);
+  EXPECT_EQ(ParseSize("2GiB").value(), size_t{2} << 30);
+  EXPECT_EQ(ParseSize("3MB").value(), 3'000'000u);
+  EXPECT_EQ(PrintSize(size_t{256} << 20), "256MiB");
+  EXPECT_EQ(PrintSize(1000), "1000");
+  for (const absl::string_view text :
+       {"", "MiB", "-1", "1.5GiB", "2TiB", "99999999999999999999", "1025GiB"}) {
+    EXPECT_FALSE(ParseSize(text).ok()) << text;
+  }
+}
+
+}  // namespace
+}  // namespace p2pd::daemon
