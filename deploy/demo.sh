@@ -105,7 +105,7 @@ start() { # NAME [BOOTSTRAP]
 }
 
 in_the_ring() { [[ $(field "$1" peerCount) -ge $2 ]]; }
-sees() { quiet "$1" --output json contact list | grep -q '"AVAILABLE"'; }
+sees() { quiet "$1" --output json contact list | grep -q '"AVAILABILITY_AVAILABLE"'; }
 
 # join_wav OUT IN...: recordings one after the other, half a second between them.
 join_wav() {
