@@ -15,9 +15,9 @@ namespace p2pd::clients {
 
 struct ConnectionOptions {
   // "unix:PATH" or "ADDR:PORT"; empty: the user's socket if it is there, else the system's.
-  std::string control;
-  std::string token_file;            // TCP: 0600 file with the bearer token
-  std::string tls_ca;                // TCP: PEM of the daemon's certificate
+  std::string control{};
+  std::string token_file{};          // TCP: 0600 file with the bearer token
+  std::string tls_ca{};              // TCP: PEM of the daemon's certificate
   std::chrono::seconds timeout{30};  // of one unary call
 };
 

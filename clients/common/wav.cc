@@ -42,17 +42,21 @@ std::variant<std::vector<int16_t>, WavProblem> ReadWav(const std::string& path) 
   interleaved.resize(static_cast<size_t>(std::max<sf_count_t>(got, 0)) * channels);
   std::vector<float> mono = ToMono(interleaved, channels);
   if (mono.empty()) return WavProblem{path + ": ends before its first sample"};
-  std::vector<float> resampled(
-      static_cast<size_t>(std::ceil(static_cast<double>(mono.size()) * ratio)) + 1);
-  SRC_DATA data{};
-  data.data_in = mono.data();
-  data.input_frames = static_cast<long>(mono.size());
-  data.data_out = resampled.data();
-  data.output_frames = static_cast<long>(resampled.size());
-  data.src_ratio = ratio;
-  const int failed = src_simple(&data, SRC_SINC_MEDIUM_QUALITY, 1);
-  if (failed != 0) return WavProblem{path + ": cannot be resampled: " + src_strerror(failed)};
-  resampled.resize(static_cast<size_t>(data.output_frames_gen));
+  std::vector<float> resampled = mono;
+  // A resampler of ratio 1 still filters: what has our rate already is taken as it is.
+  if (info.samplerate != kSampleRate) {
+    const double length = static_cast<double>(mono.size()) * ratio;
+    resampled.assign(static_cast<size_t>(std::ceil(length)) + 1, 0);
+    SRC_DATA data{};
+    data.data_in = mono.data();
+    data.input_frames = static_cast<long>(mono.size());
+    data.data_out = resampled.data();
+    data.output_frames = static_cast<long>(resampled.size());
+    data.src_ratio = ratio;
+    const int failed = src_simple(&data, SRC_SINC_MEDIUM_QUALITY, 1);
+    if (failed != 0) return WavProblem{path + ": cannot be resampled: " + src_strerror(failed)};
+    resampled.resize(static_cast<size_t>(data.output_frames_gen));
+  }
   std::vector<int16_t> samples(resampled.size());
   std::transform(resampled.begin(), resampled.end(), samples.begin(), ToInt16);
   return samples;

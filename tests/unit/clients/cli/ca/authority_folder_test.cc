@@ -1,11 +1,11 @@
+#include "clients/cli/ca/authority_folder.h"
+
 #include <sys/stat.h>
 
 #include <filesystem>
 #include <thread>
 
 #include "absl/strings/match.h"
-#include "clients/cli/ca/authority_folder.h"
-#include "clients/cli/ca/os_rng.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "libcore/base/file.h"
@@ -284,15 +284,6 @@ TEST_F(AuthorityFolderTest, TwoAtATimeLoseNothing) {
   issue(2);
   other.join();
   EXPECT_EQ(ListIssued(dir_)->size(), size_t{2 * kEach});
-}
-
-TEST(OsRng, FillsWithSomethingNewEachTime) {
-  OsRng rng;
-  Bytes a(64), b(64);
-  rng.Fill(absl::MakeSpan(a));
-  rng.Fill(absl::MakeSpan(b));
-  EXPECT_NE(a, b);
-  EXPECT_NE(a, Bytes(64));
 }
 
 }  // namespace
