@@ -30,8 +30,7 @@ GetOperation::GetOperation(GetPlan plan, Counters& counters)
 void GetOperation::Start(Instant now, Carrier& carrier) {
   deadline_ = now + plan_.timeout;
   // Where there is a second place, the first one gets the larger part of the time.
-  const bool two = plan_.kind && HasSecondPlace(*plan_.kind);
-  leg_deadline_ = two ? now + plan_.timeout * 0.6 : deadline_;
+  leg_deadline_ = TwoPlaces() ? now + plan_.timeout * 0.6 : deadline_;
   RouteOn(now, carrier);
 }
 
@@ -263,7 +262,8 @@ void GetOperation::Conclude(Instant now, Carrier& carrier) {
   const bool named = std::any_of(replicas_.begin(), replicas_.end(),
                                  [this](const auto& entry) { return !Complete(entry.second); });
   if (named) {
-    Inconclusive(now, carrier, absl::UnavailableError("it is kept, but its keepers did not deliver"));
+    Inconclusive(now, carrier,
+                 absl::UnavailableError("it is kept, but its keepers did not deliver"));
     return;
   }
   if (answered < std::min<size_t>(kWantedAnswers, known)) {
@@ -272,7 +272,7 @@ void GetOperation::Conclude(Instant now, Carrier& carrier) {
                                                      " replicas answered, none has it")));
     return;
   }
-  if (plan_.kind && HasSecondPlace(*plan_.kind) && !second_place_) {
+  if (TwoPlaces() && !second_place_) {
     first_place_empty_ = true;
     Inconclusive(now, carrier, absl::NotFoundError("nothing is kept under this key"));
     return;
@@ -300,7 +300,7 @@ void GetOperation::Inconclusive(Instant now, Carrier& carrier, const absl::Statu
     next_route_ = now + kPause;
     return;
   }
-  if (plan_.kind && HasSecondPlace(*plan_.kind) && !second_place_ && now < deadline_) {
+  if (TwoPlaces() && !second_place_ && now < deadline_) {
     second_place_ = true;
     leg_deadline_ = deadline_;
     Reset();

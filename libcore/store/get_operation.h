@@ -73,6 +73,8 @@ class GetOperation {
   using Slot = std::pair<ObjectKind, Bytes>;
 
   bool Immutable() const { return plan_.kind && IsImmutable(*plan_.kind); }
+  // Who asks for all kinds asks for those with a second place too.
+  bool TwoPlaces() const { return !plan_.kind || HasSecondPlace(*plan_.kind); }
   Key Place() const { return second_place_ ? SecondPlace(plan_.key) : plan_.key; }
   void RouteOn(Instant now, Carrier& carrier);
   void AskOne(Instant now, Carrier& carrier, Replica& replica);

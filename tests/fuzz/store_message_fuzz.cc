@@ -18,8 +18,7 @@ using namespace p2pd;         // NOLINT(google-build-using-namespace)
 using namespace p2pd::store;  // NOLINT(google-build-using-namespace)
 
 void CarryOut(const StoreRequest& request, absl::Time wall) {
-  static const Object raw =
-      *MakeRaw(Key(), AsBytes("kept"), {}, wall + absl::Hours(1), wall);
+  static const Object raw = *MakeRaw(Key(), AsBytes("kept"), {}, wall + absl::Hours(1), wall);
   static FakeCarrier carrier(9);
   carrier.sent.clear();
   carrier.answered.clear();
@@ -42,8 +41,7 @@ void CarryOut(const StoreRequest& request, absl::Time wall) {
 }
 
 void Hear(const StoreReply& reply, absl::Time wall) {
-  static const Object raw =
-      *MakeRaw(Key(), AsBytes("kept"), {}, wall + absl::Hours(1), wall);
+  static const Object raw = *MakeRaw(Key(), AsBytes("kept"), {}, wall + absl::Hours(1), wall);
   static FakeCarrier carrier(9);
   Counters counters;
   const auto answer = [&](auto&& hear) {
@@ -83,8 +81,7 @@ void Hear(const StoreReply& reply, absl::Time wall) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  static const absl::Time wall =
-      absl::FromCivil(absl::CivilDay(2026, 11, 21), absl::UTCTimeZone());
+  static const absl::Time wall = absl::FromCivil(absl::CivilDay(2026, 11, 21), absl::UTCTimeZone());
   const ByteView input(data, size);
   if (const auto request = ParseRequest(input)) CarryOut(*request, wall);
   if (const auto reply = ParseReply(input)) Hear(*reply, wall);

@@ -9,8 +9,7 @@
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using p2pd::store::ObjectFault;
   // The time at which the seeds were made (make_store_corpus.cc), so that they are valid.
-  static const absl::Time now =
-      absl::FromCivil(absl::CivilDay(2026, 11, 21), absl::UTCTimeZone());
+  static const absl::Time now = absl::FromCivil(absl::CivilDay(2026, 11, 21), absl::UTCTimeZone());
   const p2pd::ByteView input(data, size);
   const p2pd::store::Judgement judgement = p2pd::store::Validate(input, now);
   P2PD_CHECK((judgement.fault == ObjectFault::kNone) == judgement.object.has_value());

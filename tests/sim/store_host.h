@@ -35,8 +35,7 @@ class StoreHost final : public Host {
     options.addresses = {at_};
     options.epoch = static_cast<uint64_t>(absl::ToUnixMillis(world_.wall_now())) + starts_++;
     node_ = std::make_unique<overlay::Node>(options, keys_, rng_, counters_);
-    store_ =
-        std::make_unique<store::Store>(options_, *node_, table_, wall_, rng_, counters_);
+    store_ = std::make_unique<store::Store>(options_, *node_, table_, wall_, rng_, counters_);
     world_.Attach(at_, this);
     node_->Start(world_.now(), bootstrap, {});
     Kick();

@@ -72,8 +72,8 @@ TEST(StorePutGet, ManyLargeValuesUnderOneKeyAllArrive) {
   const store::Key key = ring.rng.Make<store::Key>();
   const absl::Time now = ring.world.wall_now();
   for (int i = 0; i < 4; ++i) {
-    const Object object = *store::MakeRaw(key, Bytes(40000, static_cast<uint8_t>(i)), {},
-                                          now + absl::Hours(1), now);
+    const Object object =
+        *store::MakeRaw(key, Bytes(40000, static_cast<uint8_t>(i)), {}, now + absl::Hours(1), now);
     ASSERT_TRUE(ring.RandomActive()->Put(object).status.ok());
   }
   GetOptions options;  // all kinds: all replicas are asked, and what does not fit is fetched
@@ -136,9 +136,7 @@ TEST(StorePutGet, ReadRepairsReplicasThatAreBehind) {
   // Only the root got the second version.
   const Object second = Environment(ring, key, 2);
   StoreHost* root = ring.Nearest(first.key(), 1)[0];
-  ASSERT_TRUE(root->table()
-                  .Insert({second, "N", ring.world.wall_now(), second.key()})
-                  .ok());
+  ASSERT_TRUE(root->table().Insert({second, "N", ring.world.wall_now(), second.key()}).ok());
   GetOptions options;
   options.kind = wire::v1::OBJECT_KIND_USER_ENVIRONMENT;
   options.at_least[first.slot()] = store::Sequence(2);
@@ -179,8 +177,7 @@ TEST(StorePutGet, RemovedValueStaysRemoved) {
   EXPECT_EQ(ring.RandomActive()->Get(object.key(), RawOnly()).status.code(),
             absl::StatusCode::kNotFound);
   // Nor can it be put again by who kept a copy.
-  EXPECT_EQ(ring.RandomActive()->Put(object).status.code(),
-            absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(ring.RandomActive()->Put(object).status.code(), absl::StatusCode::kFailedPrecondition);
 }
 
 TEST(StorePutGet, ExpiredObjectsAreGone) {
@@ -190,8 +187,7 @@ TEST(StorePutGet, ExpiredObjectsAreGone) {
   ASSERT_TRUE(ring.hosts[0]->Put(object).status.ok());
   ring.world.RunFor(absl::Minutes(3));
   EXPECT_EQ(ring.Copies(object.key(), wire::v1::OBJECT_KIND_RAW), 0);
-  EXPECT_EQ(ring.hosts[5]->Get(object.key(), RawOnly()).status.code(),
-            absl::StatusCode::kNotFound);
+  EXPECT_EQ(ring.hosts[5]->Get(object.key(), RawOnly()).status.code(), absl::StatusCode::kNotFound);
 }
 
 TEST(StorePutGet, WatchersAreToldOnce) {

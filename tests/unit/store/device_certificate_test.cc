@@ -29,21 +29,18 @@ TEST(DeviceCertificate, AnotherUserOrAChangeIsRefused) {
   for (size_t i = 0; i < certificate.body().size(); i += 3) {
     auto changed = certificate;
     (*changed.mutable_body())[i] = static_cast<char>(changed.body()[i] ^ 1);
-    EXPECT_FALSE(
-        VerifyDeviceCertificate(changed, f.person.key.public_key(), f.now).has_value());
+    EXPECT_FALSE(VerifyDeviceCertificate(changed, f.person.key.public_key(), f.now).has_value());
   }
   auto unsigned_one = certificate;
   unsigned_one.clear_signature();
-  EXPECT_FALSE(
-      VerifyDeviceCertificate(unsigned_one, f.person.key.public_key(), f.now).has_value());
+  EXPECT_FALSE(VerifyDeviceCertificate(unsigned_one, f.person.key.public_key(), f.now).has_value());
 }
 
 TEST(DeviceCertificate, LabelHasALimit) {
   ObjectFixture f;
-  EXPECT_EQ(MakeDeviceCertificate(f.person.key, f.device, std::string(65, 'x'), f.now)
-                .status()
-                .code(),
-            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(
+      MakeDeviceCertificate(f.person.key, f.device, std::string(65, 'x'), f.now).status().code(),
+      absl::StatusCode::kInvalidArgument);
 }
 
 }  // namespace

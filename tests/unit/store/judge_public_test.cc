@@ -58,8 +58,7 @@ TEST_F(JudgePublic, RevocationUnderAChangedRoot) {
 
 TEST_F(JudgePublic, RevocationExpired) {
   const auto body = f.RevocationBody();
-  EXPECT_EQ(Validate(ObjectFixture::Unsigned(OBJECT_KIND_REVOCATION, body),
-                     f.now + absl::Hours(25))
+  EXPECT_EQ(Validate(ObjectFixture::Unsigned(OBJECT_KIND_REVOCATION, body), f.now + absl::Hours(25))
                 .fault,
             ObjectFault::kExpired);
 }
@@ -135,8 +134,7 @@ TEST_F(JudgePublic, RawLimits) {
 }
 
 TEST_F(JudgePublic, RemovalFitsItsValue) {
-  const Object raw =
-      *Validate(ObjectFixture::Unsigned(OBJECT_KIND_RAW, f.RawBody()), f.now).object;
+  const Object raw = *Validate(ObjectFixture::Unsigned(OBJECT_KIND_RAW, f.RawBody()), f.now).object;
   const Object removal =
       *Validate(ObjectFixture::Unsigned(OBJECT_KIND_REMOVAL, f.RemovalBody()), f.now).object;
   EXPECT_EQ(raw.key(), removal.key());

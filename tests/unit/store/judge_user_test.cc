@@ -198,8 +198,7 @@ TEST_F(JudgeUser, StateMalformed) {
 TEST_F(JudgeUser, SignatureDoesNotCrossKinds) {
   const auto body = f.EnvironmentBody();
   const std::string text = body.SerializeAsString();
-  const auto signature =
-      f.environment.Sign(SignedBytes(OBJECT_KIND_USER_STATE, AsBytes(text)));
+  const auto signature = f.environment.Sign(SignedBytes(OBJECT_KIND_USER_STATE, AsBytes(text)));
   EXPECT_EQ(Judge(EncodeStored(OBJECT_KIND_USER_ENVIRONMENT, AsBytes(text), signature.view())),
             ObjectFault::kBadSignature);
 }

@@ -96,7 +96,7 @@ TEST_F(LocalStoreTest, RemovalTakesTheValueAndKeepsItAway) {
       *Validate(ObjectFixture::Unsigned(wire::v1::OBJECT_KIND_RAW, f.RawBody()), f.now).object;
   const Object removal =
       *Validate(ObjectFixture::Unsigned(wire::v1::OBJECT_KIND_REMOVAL, f.RemovalBody()), f.now)
-          .object;
+           .object;
   const LocalStore::KeepOptions owner{raw.key(), "N1", true};
   EXPECT_EQ(store->Keep(removal, owner, f.now), KeepResult::kNothingToRemove);
   EXPECT_EQ(Keep(raw), KeepResult::kKept);

@@ -17,17 +17,15 @@ TEST(ObjectMakers, WhatTheyMakeIsValidElsewhere) {
 
 TEST(ObjectMakers, LimitsAreMetByTheMaker) {
   ObjectFixture f;
-  EXPECT_EQ(MakeRaw(Key(), Bytes(kMaxObject, 0), {}, f.now + absl::Hours(1), f.now)
-                .status()
-                .code(),
+  EXPECT_EQ(MakeRaw(Key(), Bytes(kMaxObject, 0), {}, f.now + absl::Hours(1), f.now).status().code(),
             StatusCode::kInvalidArgument);
   EXPECT_EQ(MakeRaw(Key(), AsBytes("x"), {}, f.now + absl::Hours(24 * 8), f.now).status().code(),
             StatusCode::kInvalidArgument);
-  EXPECT_EQ(MakeAuthentication(f.person.key, f.chain, "bob@example.org", f.now + absl::Hours(1),
-                               f.now)
-                .status()
-                .code(),
-            StatusCode::kInvalidArgument);
+  EXPECT_EQ(
+      MakeAuthentication(f.person.key, f.chain, "bob@example.org", f.now + absl::Hours(1), f.now)
+          .status()
+          .code(),
+      StatusCode::kInvalidArgument);
   EXPECT_EQ(MakeRemoval(Key(), {}, {}, f.now + absl::Hours(1), f.now).status().code(),
             StatusCode::kInvalidArgument);
 }
@@ -40,8 +38,9 @@ TEST(ObjectMakers, OnlineStateLivesThirtySecondsAtLeast) {
   body.set_expires(absl::ToUnixSeconds(f.now + absl::Seconds(30)));
   EXPECT_TRUE(MakeUserState(f.device, body, f.now).ok());
   // A holder may put it again in its last seconds.
-  EXPECT_EQ(Validate(MakeUserState(f.device, body, f.now)->bytes(), f.now + absl::Seconds(25)).fault,
-            ObjectFault::kNone);
+  EXPECT_EQ(
+      Validate(MakeUserState(f.device, body, f.now)->bytes(), f.now + absl::Seconds(25)).fault,
+      ObjectFault::kNone);
 }
 
 }  // namespace

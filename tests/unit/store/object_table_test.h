@@ -127,14 +127,14 @@ TYPED_TEST_P(ObjectTableTest, ExpiredRowsGo) {
 
 TYPED_TEST_P(ObjectTableTest, NewestOfTheLargestAccountIsNamed) {
   EXPECT_FALSE(this->table->NewestOfLargestAccount().has_value());
-  ASSERT_TRUE(this->table
-                  ->Insert(this->Row(this->At(1), "big one", "big", absl::Hours(1),
-                                     absl::Minutes(1)))
-                  .ok());
-  ASSERT_TRUE(this->table
-                  ->Insert(this->Row(this->At(2), "big two", "big", absl::Hours(1),
-                                     absl::Minutes(9)))
-                  .ok());
+  ASSERT_TRUE(
+      this->table
+          ->Insert(this->Row(this->At(1), "big one", "big", absl::Hours(1), absl::Minutes(1)))
+          .ok());
+  ASSERT_TRUE(
+      this->table
+          ->Insert(this->Row(this->At(2), "big two", "big", absl::Hours(1), absl::Minutes(9)))
+          .ok());
   ASSERT_TRUE(this->table->Insert(this->Row(this->At(3), "small", "small")).ok());
   const auto row = this->table->NewestOfLargestAccount();
   ASSERT_TRUE(row.has_value());

@@ -58,8 +58,9 @@ TEST(Object, UnknownKind) {
   ObjectFixture f;
   EXPECT_EQ(Validate(EncodeStored(static_cast<ObjectKind>(99), AsBytes("x"), {}), f.now).fault,
             ObjectFault::kUnknownKind);
-  EXPECT_EQ(Validate(EncodeStored(wire::v1::OBJECT_KIND_UNSPECIFIED, AsBytes("x"), {}), f.now).fault,
-            ObjectFault::kUnknownKind);
+  EXPECT_EQ(
+      Validate(EncodeStored(wire::v1::OBJECT_KIND_UNSPECIFIED, AsBytes("x"), {}), f.now).fault,
+      ObjectFault::kUnknownKind);
 }
 
 TEST(Object, GarbageIsMalformed) {

@@ -121,8 +121,9 @@ TEST_F(PutOperationTest, FailureAndForeignAnswersAreTriedAgain) {
   Answer(put, foreign);
   EXPECT_FALSE(put.result().has_value());
   // An answer to a request that is no longer waited for changes nothing.
-  put.OnReply(now, carrier, {overlay::RequestId(1), carrier.nodes()[1], 1,
-                             Reply(wire::v1::STORE_STATUS_OK, 5, 8)});
+  put.OnReply(
+      now, carrier,
+      {overlay::RequestId(1), carrier.nodes()[1], 1, Reply(wire::v1::STORE_STATUS_OK, 5, 8)});
   EXPECT_FALSE(put.result().has_value());
 }
 

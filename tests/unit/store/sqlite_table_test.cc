@@ -63,7 +63,7 @@ TEST_F(SqliteTableTest, FileIsForTheOwnerOnly) {
   const auto table = *SqliteTable::Open(folder.File());
   ASSERT_TRUE(table->Insert(Row("one")).ok());
   for (const char* suffix : {"", "-wal"}) {
-    struct stat info {};
+    struct stat info{};
     ASSERT_EQ(stat((folder.File() + suffix).c_str(), &info), 0) << suffix;
     EXPECT_EQ(info.st_mode & 0777, 0600u) << suffix;
   }
@@ -162,8 +162,9 @@ TEST_F(SqliteTableTest, ADamagedFileIsSaidToBeSo) {
 }
 
 TEST_F(SqliteTableTest, AForeignFileIsNotTouched) {
-  ASSERT_TRUE(WriteFileAtomically(folder.File(), AsBytes("these are no objects of ours, but text"
-                                                         " of somebody else's, long enough"),
+  ASSERT_TRUE(WriteFileAtomically(folder.File(),
+                                  AsBytes("these are no objects of ours, but text"
+                                          " of somebody else's, long enough"),
                                   FileMode::kSecret)
                   .ok());
   EXPECT_EQ(SqliteTable::Open(folder.File()).status().code(), StatusCode::kFailedPrecondition);
@@ -171,7 +172,9 @@ TEST_F(SqliteTableTest, AForeignFileIsNotTouched) {
 }
 
 TEST_F(SqliteTableTest, ANewerVersionIsLeftAlone) {
-  { const auto table = *SqliteTable::Open(folder.File()); }
+  {
+    const auto table = *SqliteTable::Open(folder.File());
+  }
   Bytes content = *ReadFile(folder.File(), 1 << 20);
   content[63] = 9;  // user_version of the SQLite file format, big-endian at offset 60
   ASSERT_TRUE(WriteFileAtomically(folder.File(), content, FileMode::kSecret).ok());
