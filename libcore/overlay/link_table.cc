@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "libcore/base/check.h"
 #include "libcore/base/codec.h"
 
 namespace p2pd::overlay {
@@ -86,11 +85,7 @@ void LinkTable::OnDatagram(Instant now, const net::Endpoint& from, DatagramType 
     case DatagramType::kPacket:
       OnPacket(now, from, datagram);
       return;
-    case DatagramType::kSealedRequest:
-    case DatagramType::kSealedAnswer:
-      break;
   }
-  P2PD_CHECK(false);  // the node keeps these to itself
 }
 
 void LinkTable::OnKnock(Instant now, const net::Endpoint& from, ByteView datagram) {

@@ -89,9 +89,9 @@ void Membership::StartRound(Instant now) {
   if (rounds_ > 1 && state_ == JoinState::kJoining) {
     counters_.Add("overlay.join_retries");
     // Of several that start at once the one with the smallest id founds the ring.
-    const bool founder =
-        !busy_.empty() && std::all_of(busy_.begin(), busy_.end(),
-                                      [this](const NodeId& id) { return self_->id() < id; });
+    const bool founder = rounds_ > kAloneAfterRounds && !busy_.empty() &&
+                         std::all_of(busy_.begin(), busy_.end(),
+                                     [this](const NodeId& id) { return self_->id() < id; });
     const std::vector<NodeId> peers = links_.Peers();
     const bool nobody = std::none_of(peers.begin(), peers.end(),
                                      [this](const NodeId& id) { return links_.Linked(id); });

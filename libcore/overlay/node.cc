@@ -3,7 +3,6 @@
 #include <deque>
 #include <utility>
 
-#include "libcore/base/check.h"
 #include "libcore/overlay/bootstrap_cache.h"
 #include "libcore/overlay/exchange.h"
 #include "libcore/overlay/link_table.h"
@@ -13,6 +12,7 @@
 #include "libcore/overlay/record_cache.h"
 #include "libcore/overlay/ring.h"
 #include "libcore/overlay/router.h"
+#include "libcore/overlay/tuning.h"
 #include "libcore/overlay/wire.h"
 #include "p2pd/wire/v1/overlay.pb.h"
 
@@ -40,6 +40,7 @@ class Node::Impl {
   Router router;
   Exchange exchange;
   Membership membership;
+  Tuning tuning;
   overlay::ObservedAddress observed;
   std::deque<Event> events;
 
@@ -64,7 +65,8 @@ Node::Impl::Impl(const NodeOptions& o, const NodeKeys& k, Rng& rng, Counters& c)
       liveness(links, ring, rng, c),
       router(keys, links, ring, records, c),
       exchange(links, router, ring, rng, c),
-      membership(o, links, ring, liveness, exchange, records, rng, c) {
+      membership(o, links, ring, liveness, exchange, records, rng, c),
+      tuning(o.maintenance_bytes_per_second, links, ring, membership, exchange, records, rng, c) {
   SetRecord(o.epoch, o.addresses);
 }
 
@@ -76,11 +78,12 @@ void Node::Impl::SetRecord(uint64_t epoch, const std::vector<net::Endpoint>& add
   router.SetSelf(self);
   exchange.SetSelf(self);
   membership.SetSelf(self);
+  tuning.SetSelf(self);
 }
 
 void Node::Impl::OnDatagram(Instant now, const net::Endpoint& from, ByteView datagram) {
   const std::optional<DatagramType> type = TypeOf(datagram);
-  if (!type || *type == DatagramType::kSealedRequest || *type == DatagramType::kSealedAnswer) {
+  if (!type) {
     counters.Add("overlay.dropped_malformed");
     return;
   }
@@ -95,13 +98,14 @@ void Node::Impl::OnTimeout(Instant now) {
   router.OnTimeout(now);
   exchange.OnTimeout(now);
   membership.OnTimeout(now);
+  tuning.OnTimeout(now);
   Pump(now);
 }
 
 std::optional<Instant> Node::Impl::PollTimeout() const {
   std::optional<Instant> out = Earliest(links.PollTimeout(), liveness.PollTimeout());
   out = Earliest(out, Earliest(router.PollTimeout(), exchange.PollTimeout()));
-  return Earliest(out, membership.PollTimeout());
+  return Earliest(out, Earliest(membership.PollTimeout(), tuning.PollTimeout()));
 }
 
 void Node::Impl::Pump(Instant now) {
@@ -167,8 +171,9 @@ void Node::Impl::OnMessage(Instant now, const MessageReceived& received) {
     case wire::v1::OverlayMessage::kRecordList:
       return membership.OnRecordList(now, from, message.record_list());
     case wire::v1::OverlayMessage::kRowQuery:
+      return tuning.OnRowQuery(now, from, message.row_query());
     case wire::v1::OverlayMessage::kRowList:
-      return;
+      return tuning.OnRowList(now, from, message.row_list());
     case wire::v1::OverlayMessage::kRoute:
       return router.OnRoute(now, from, std::move(*message.mutable_route()));
     case wire::v1::OverlayMessage::kRouteReply:
@@ -218,9 +223,11 @@ bool Node::Impl::TakeExchange(Instant now) {
     if (auto* request = std::get_if<IncomingRequest>(&*event)) {
       events.push_back(std::move(*request));
     } else if (auto* response = std::get_if<Response>(&*event)) {
-      if (!membership.OnResponse(now, *response)) events.push_back(std::move(*response));
+      if (membership.OnResponse(now, *response) || tuning.OnResponse(now, *response)) continue;
+      events.push_back(std::move(*response));
     } else if (auto* failed = std::get_if<RequestFailed>(&*event)) {
-      if (!membership.OnRequestFailed(now, *failed)) events.push_back(std::move(*failed));
+      if (membership.OnRequestFailed(now, *failed) || tuning.OnRequestFailed(*failed)) continue;
+      events.push_back(std::move(*failed));
     } else {
       membership.OnProbe(now, std::get<ProbeRequest>(*event));
     }
@@ -249,12 +256,14 @@ Node::~Node() = default;
 
 void Node::Start(Instant now, const std::vector<net::Endpoint>& bootstrap, ByteView cache) {
   impl_->liveness.Start(now);
+  impl_->tuning.Start(now);
   impl_->membership.Start(now, bootstrap, LoadBootstrapCache(cache));
   impl_->Pump(now);
 }
 
 void Node::Leave(Instant now) {
   impl_->membership.Leave(now);
+  impl_->tuning.Stop();
   impl_->Pump(now);
 }
 

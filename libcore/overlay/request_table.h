@@ -18,17 +18,11 @@
 
 namespace p2pd::overlay {
 
-// How an answer travels: a routed one as Router says, a direct one over the link, a sealed one to
-// where the request came from.
+// How an answer travels: a routed one as Router says, a direct one over the link.
 struct DirectPath {
   NodeId peer;
 };
-struct SealedPath {
-  NodeRecord peer;
-  net::Endpoint endpoint;
-  size_t room = 0;  // bytes of the request's datagram: the answer must not be larger
-};
-using ReturnPath = std::variant<Delivered, DirectPath, SealedPath>;
+using ReturnPath = std::variant<Delivered, DirectPath>;
 
 // What is sent back.
 struct AnswerContent {

@@ -48,6 +48,12 @@ bool Ring::Consider(Instant, const NodeId& id) {
   return change.added && !was_leaf;
 }
 
+void Ring::Refresh(const NodeId& id) {
+  const NodeRecord* record = links_.RecordOf(id);
+  const std::optional<absl::Duration> round_trip = links_.RoundTripTo(id);
+  if (record != nullptr && round_trip) table_.Update(*record, *links_.EndpointOf(id), *round_trip);
+}
+
 bool Ring::WantsForTable(const NodeId& id) const {
   return id != self_ && !table_.Contains(id) && table_.Hole(id);
 }

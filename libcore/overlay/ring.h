@@ -46,6 +46,8 @@ class Ring {
 
   // Takes a linked member into leaf set and table where it belongs. True when the leaf set changed.
   bool Consider(Instant now, const NodeId& id);
+  // Takes the current record, endpoint and round trip of a table entry from its link.
+  void Refresh(const NodeId& id);
   // Would a link to this node be of use? As a leaf, or for an empty slot.
   bool WantsLeaf(const NodeId& id) const { return leaves_.Wants(id); }
   bool WantsForTable(const NodeId& id) const;

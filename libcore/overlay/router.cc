@@ -100,7 +100,11 @@ bool Router::Step(Instant now, uint64_t id, Flight& flight) {
     switch (hop.kind) {
       case Ring::Hop::Kind::kDeliver:
         // Whose leaf set is not complete may be wrong about it; it waits for Reconsider().
-        if (!ring_.active()) return true;
+        // A probe straight from a node that wants to join through us is told that we are busy.
+        if (!ring_.active() &&
+            (flight.body.service() != 0 || flight.previous != flight.origin.id())) {
+          return true;
+        }
         Deliver(flight);
         return false;
       case Ring::Hop::Kind::kForward:

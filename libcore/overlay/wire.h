@@ -27,9 +27,7 @@ enum class DatagramType : uint8_t {
   kCookie = 1,
   kHello = 2,
   kWelcome = 3,
-  kPacket = 4,
-  kSealedRequest = 5,
-  kSealedAnswer = 6
+  kPacket = 4
 };
 
 // Type of a datagram of our version; nullopt otherwise.

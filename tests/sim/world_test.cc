@@ -1,0 +1,147 @@
+// The simulated network itself: what tests rely on.
+#include "tests/sim/world.h"
+
+#include <gtest/gtest.h>
+
+#include <deque>
+
+namespace p2pd::sim {
+namespace {
+
+// Sends what it is told, keeps what it gets, wakes when asked.
+class Probe final : public Host {
+ public:
+  void OnDatagram(Instant now, const net::Endpoint& from, ByteView datagram) override {
+    received.push_back({from, ToBytes(datagram)});
+    at.push_back(now);
+  }
+  void OnTimeout(Instant now) override {
+    woken.push_back(now);
+    wake.reset();
+  }
+  std::optional<net::Transmit> PollTransmit(Instant) override {
+    if (out.empty()) return std::nullopt;
+    net::Transmit next = out.front();
+    out.pop_front();
+    return next;
+  }
+  std::optional<Instant> PollTimeout() const override { return wake; }
+  bool DrainEvents(Instant) override { return false; }
+
+  std::deque<net::Transmit> out;
+  std::optional<Instant> wake;
+  std::vector<std::pair<net::Endpoint, Bytes>> received;
+  std::vector<Instant> at;
+  std::vector<Instant> woken;
+};
+
+class WorldTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    world_.Attach(a_at_, &a_);
+    world_.Attach(b_at_, &b_);
+  }
+  void Send(const Bytes& bytes) {
+    a_.out.push_back({b_at_, bytes});
+    world_.Kick(a_at_);
+  }
+  World world_{1};
+  net::Endpoint a_at_ = world_.NextEndpoint();
+  net::Endpoint b_at_ = world_.NextEndpoint();
+  Probe a_;
+  Probe b_;
+};
+
+TEST_F(WorldTest, DeliversWithinTheLatency) {
+  Send({1});
+  world_.RunFor(absl::Milliseconds(4));
+  EXPECT_TRUE(b_.received.empty());
+  world_.RunFor(absl::Milliseconds(60));
+  ASSERT_EQ(b_.received.size(), 1u);
+  EXPECT_EQ(b_.received[0], std::pair(a_at_, Bytes{1}));
+}
+
+TEST_F(WorldTest, TimeoutsComeInOrderAndTheClockJumps) {
+  a_.wake = world_.now() + absl::Hours(5);
+  b_.wake = world_.now() + absl::Hours(3);
+  world_.Kick(a_at_);
+  world_.Kick(b_at_);
+  world_.RunFor(absl::Hours(4));
+  EXPECT_EQ(b_.woken, std::vector{Instant() + absl::Hours(3)});
+  EXPECT_TRUE(a_.woken.empty());
+  EXPECT_EQ(world_.now(), Instant() + absl::Hours(4));
+}
+
+TEST_F(WorldTest, PartitionAndBrokenPairs) {
+  world_.SetPartition({a_at_});
+  Send({1});
+  world_.SetPartition({});
+  world_.BreakPair(b_at_, a_at_);
+  Send({2});
+  world_.HealPair(a_at_, b_at_);
+  Send({3});
+  world_.RunFor(absl::Seconds(1));
+  ASSERT_EQ(b_.received.size(), 1u);
+  EXPECT_EQ(b_.received[0].second, Bytes{3});
+  EXPECT_EQ(world_.traffic().lost, 2u);
+}
+
+TEST_F(WorldTest, LossDuplicationAndMtu) {
+  world_.options().loss = 0.5;
+  for (int i = 0; i < 1000; ++i) Send({1});
+  world_.RunFor(absl::Seconds(1));
+  EXPECT_NEAR(static_cast<double>(b_.received.size()), 500, 80);
+  b_.received.clear();
+  world_.options().loss = 0;
+  world_.options().duplication = 0.5;
+  for (int i = 0; i < 1000; ++i) Send({1});
+  world_.RunFor(absl::Seconds(1));
+  EXPECT_NEAR(static_cast<double>(b_.received.size()), 1500, 80);
+  b_.received.clear();
+  Send(Bytes(1473));
+  world_.RunFor(absl::Seconds(1));
+  EXPECT_TRUE(b_.received.empty());
+}
+
+TEST_F(WorldTest, ADetachedHostGetsNothing) {
+  Send({1});
+  world_.Detach(b_at_);
+  world_.RunFor(absl::Seconds(1));
+  EXPECT_TRUE(b_.received.empty());
+}
+
+TEST_F(WorldTest, TheTapSeesChangesAndDrops) {
+  world_.SetTap([](const net::Endpoint&, net::Transmit& transmit) {
+    transmit.datagram[0] ^= 1;
+    return transmit.datagram[0] != 3;
+  });
+  Send({2});
+  Send({4});
+  world_.RunFor(absl::Seconds(1));
+  ASSERT_EQ(b_.received.size(), 1u);
+  EXPECT_EQ(b_.received[0].second, Bytes{5});
+}
+
+TEST(World, SameSeedSameTrace) {
+  const auto trace = [](uint64_t seed) {
+    World world(seed);
+    Probe a;
+    Probe b;
+    const net::Endpoint from = world.NextEndpoint();
+    const net::Endpoint to = world.NextEndpoint();
+    world.Attach(from, &a);
+    world.Attach(to, &b);
+    world.options().loss = 0.3;
+    for (uint8_t i = 0; i < 100; ++i) {
+      a.out.push_back({to, {i}});
+      world.Kick(from);
+    }
+    world.RunFor(absl::Seconds(1));
+    return world.trace_hash();
+  };
+  EXPECT_EQ(trace(1), trace(1));
+  EXPECT_NE(trace(1), trace(2));
+}
+
+}  // namespace
+}  // namespace p2pd::sim

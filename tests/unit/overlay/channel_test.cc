@@ -1,0 +1,163 @@
+#include "libcore/overlay/channel.h"
+
+#include <gtest/gtest.h>
+
+#include "libcore/overlay/link.h"
+#include "tests/unit/overlay/overlay_fixture.h"
+
+namespace p2pd::overlay {
+namespace {
+
+constexpr absl::Duration kOneWay = absl::Milliseconds(20);
+
+// Two channels over a lossy wire with a clock of its own.
+class ChannelTest : public testing::Test {
+ protected:
+  struct Side {
+    explicit Side(Counters& counters) : channel(counters, budget) {}
+    ReassemblyBudget budget;
+    Channel channel;
+    ReplayWindow window;
+    uint64_t next = 0;
+    std::vector<Bytes> received;
+    std::vector<Channel::Report> reports;
+  };
+  void Run(absl::Duration span, double loss) {
+    const Instant end = now_ + span;
+    for (; now_ < end; now_ = now_ + absl::Milliseconds(1)) {
+      while (!wire_.empty() && wire_.begin()->first <= now_) {
+        auto [to, number, bytes] = wire_.begin()->second;
+        wire_.erase(wire_.begin());
+        if (to->window.Accept(number)) Take(*to, bytes);
+      }
+      for (Side* side : {&a_, &b_}) {
+        Side& other = side == &a_ ? b_ : a_;
+        side->channel.OnTimeout(now_);
+        while (side->channel.WantsToSend()) {
+          const auto ack = side->window.empty() ? std::nullopt : std::optional(side->window.Ack());
+          const Bytes bytes = side->channel.Fill(now_, 1, side->next, ack);
+          if (bytes.empty()) break;
+          EXPECT_LE(bytes.size(), kMaxPlaintext);
+          const uint64_t number = side->next++;
+          if (rng_.Unit() >= loss) wire_.emplace(now_ + kOneWay, std::tuple(&other, number, bytes));
+        }
+        while (const auto report = side->channel.PollReport()) side->reports.push_back(*report);
+      }
+    }
+  }
+  void Take(Side& side, const Bytes& bytes) {
+    const auto frames = ParseFrames(bytes);
+    ASSERT_TRUE(frames.has_value());
+    for (const Frame& frame : *frames) {
+      if (const auto* ack = std::get_if<AckFrame>(&frame)) side.channel.OnAck(now_, 1, *ack);
+      if (std::holds_alternative<PingFrame>(frame)) side.channel.AckDue();
+      if (const auto* part = std::get_if<FragmentFrame>(&frame)) {
+        side.channel.AckDue();
+        if (auto whole = side.channel.OnFragment(now_, *part)) side.received.push_back(*whole);
+      }
+    }
+  }
+  static size_t Count(const Side& side, Channel::Outcome outcome) {
+    return static_cast<size_t>(std::count_if(side.reports.begin(), side.reports.end(),
+                                             [&](const auto& r) { return r.outcome == outcome; }));
+  }
+
+  Counters counters_;
+  SeededRng rng_{3};
+  Instant now_ = At(absl::Seconds(1));
+  Side a_{counters_};
+  Side b_{counters_};
+  std::multimap<Instant, std::tuple<Side*, uint64_t, Bytes>> wire_;
+};
+
+TEST_F(ChannelTest, SmallMessageIsAcknowledgedInOneRoundTrip) {
+  a_.channel.Queue(1, {5});
+  Run(absl::Milliseconds(45), 0);
+  EXPECT_EQ(b_.received, std::vector<Bytes>{{5}});
+  EXPECT_EQ(Count(a_, Channel::Outcome::kAcked), 1u);
+  EXPECT_EQ(a_.channel.round_trip().Smoothed(), 2 * kOneWay);
+  EXPECT_TRUE(a_.channel.Idle());
+}
+
+TEST_F(ChannelTest, LargestMessageArrivesWholeOverALossyWire) {
+  Bytes big(kMaxMessage);
+  rng_.Fill(MutableByteView(big.data(), big.size()));
+  a_.channel.Queue(1, big);
+  Run(absl::Seconds(10), 0.1);
+  ASSERT_EQ(b_.received.size(), 1u);
+  EXPECT_EQ(b_.received[0], big);
+  EXPECT_EQ(Count(a_, Channel::Outcome::kAcked), 1u);
+  EXPECT_EQ(b_.budget.used, 0u);
+}
+
+TEST_F(ChannelTest, ASmallMessageOvertakesABigOne) {
+  a_.channel.Queue(1, Bytes(kMaxMessage, 1));
+  a_.channel.Queue(2, {2});
+  Run(absl::Seconds(2), 0);
+  ASSERT_EQ(b_.received.size(), 2u);
+  EXPECT_EQ(b_.received[0], Bytes{2});
+}
+
+TEST_F(ChannelTest, SilenceIsReportedOnceAndEndsInLoss) {
+  a_.channel.Queue(1, {5});
+  Run(absl::Milliseconds(450), 1);
+  EXPECT_EQ(Count(a_, Channel::Outcome::kSlow), 1u);
+  Run(absl::Seconds(30), 1);
+  EXPECT_EQ(Count(a_, Channel::Outcome::kSlow), 1u);
+  EXPECT_EQ(Count(a_, Channel::Outcome::kLost), 1u);
+  EXPECT_TRUE(a_.channel.Unfinished().empty());
+}
+
+TEST_F(ChannelTest, WindowGrowsAndFalls) {
+  a_.channel.Queue(1, Bytes(kMaxMessage, 1));
+  Run(absl::Seconds(1), 0);
+  const size_t grown = a_.channel.window();
+  EXPECT_GT(grown, Channel::kInitialWindow);
+  a_.channel.Queue(2, Bytes(kMaxMessage, 1));
+  Run(absl::Seconds(2), 1);
+  EXPECT_LT(a_.channel.window(), grown);
+  EXPECT_GE(a_.channel.window(), Channel::kMinWindow);
+}
+
+TEST_F(ChannelTest, CancelledMessagesAreNotSentAgain) {
+  a_.channel.Queue(1, {5});
+  Run(absl::Milliseconds(100), 1);
+  a_.channel.Cancel(1);
+  Run(absl::Seconds(2), 0);
+  EXPECT_TRUE(b_.received.empty());
+}
+
+TEST_F(ChannelTest, QueueIsBounded) {
+  size_t taken = 0;
+  for (uint64_t i = 1; i < 1000; ++i) taken += a_.channel.Queue(i, {1}) ? 1 : 0;
+  EXPECT_EQ(taken, Channel::kMaxMessages);
+  EXPECT_FALSE(b_.channel.Queue(1, Bytes(kMaxMessage + 1)));
+  EXPECT_GT(counters_.Get("overlay.refused_send_queue_full"), 0u);
+}
+
+TEST_F(ChannelTest, UnfinishedMessagesOfAFlooderAreBoundedAndExpire) {
+  const Bytes part(kMaxFragment);
+  for (uint64_t i = 0; i < 10000; ++i) {
+    a_.channel.OnFragment(now_, FragmentFrame{i, 0, 60, part});
+  }
+  EXPECT_LE(a_.budget.used, Channel::kMaxPartialBytes);
+  EXPECT_GT(counters_.Get("overlay.refused_fragments"), 0u);
+  a_.channel.OnTimeout(now_ + Channel::kPartialLifetime);
+  EXPECT_EQ(a_.budget.used, 0u);
+}
+
+TEST_F(ChannelTest, ACopyIsDeliveredOnce) {
+  const Bytes part = {1};
+  EXPECT_TRUE(a_.channel.OnFragment(now_, FragmentFrame{9, 0, 1, part}).has_value());
+  EXPECT_FALSE(a_.channel.OnFragment(now_, FragmentFrame{9, 0, 1, part}).has_value());
+}
+
+TEST_F(ChannelTest, AnAckOfWhatWasNeverSentDoesNothing) {
+  a_.channel.OnAck(now_, 1, AckFrame{1000, ~uint64_t{0}});
+  a_.channel.Queue(1, {5});
+  Run(absl::Milliseconds(100), 0);
+  EXPECT_EQ(b_.received.size(), 1u);
+}
+
+}  // namespace
+}  // namespace p2pd::overlay

@@ -1,0 +1,82 @@
+#include "libcore/overlay/leaf_set.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "tests/unit/overlay/overlay_fixture.h"
+
+namespace p2pd::overlay {
+namespace {
+
+std::vector<NodeRecord> Crowd(int count) {
+  std::vector<NodeRecord> out;
+  for (int i = 0; i < count; ++i) out.push_back(RecordAt(uint64_t(i) + 100, EndpointAt(1)));
+  return out;
+}
+
+TEST(LeafSet, IsTheNearestOnEachSideWhateverTheOrder) {
+  const NodeRecord self = RecordAt(1, EndpointAt(1));
+  std::vector<NodeRecord> crowd = Crowd(40);
+  LeafSet set(self.id(), 8);
+  for (const NodeRecord& record : crowd) set.Insert(record);
+  std::sort(crowd.begin(), crowd.end(), [&](const NodeRecord& a, const NodeRecord& b) {
+    return Clockwise(self.id(), a.id()) < Clockwise(self.id(), b.id());
+  });
+  ASSERT_EQ(set.size(), 16u);
+  for (size_t i = 0; i < 8; ++i) {
+    EXPECT_EQ(set.Side(true)[i], crowd[i].id());
+    EXPECT_EQ(set.Side(false)[i], crowd[39 - i].id());
+  }
+  EXPECT_FALSE(set.Whole());
+  EXPECT_TRUE(set.Covers(self.id()));
+  EXPECT_TRUE(set.Covers(crowd[7].id()));
+  EXPECT_FALSE(set.Covers(crowd[20].id()));
+  // Who is named again in another order makes the same hash.
+  LeafSet other(self.id(), 8);
+  for (size_t i = crowd.size(); i-- > 0;) other.Insert(crowd[i]);
+  EXPECT_EQ(set.Hash(), other.Hash());
+  other.Remove(crowd[0].id());
+  EXPECT_NE(set.Hash(), other.Hash());
+}
+
+TEST(LeafSet, ANewcomerPushesTheFarthestOut) {
+  const NodeRecord self = RecordAt(1, EndpointAt(1));
+  const std::vector<NodeRecord> crowd = Crowd(60);
+  LeafSet set(self.id(), 2);
+  size_t evicted = 0;
+  for (const NodeRecord& record : crowd) {
+    const bool wanted = set.Wants(record.id());
+    const LeafSet::Change change = set.Insert(record);
+    EXPECT_EQ(change.added, wanted);
+    evicted += change.evicted.size();
+    for (const NodeId& id : change.evicted) EXPECT_FALSE(set.Contains(id));
+    EXPECT_LE(set.size(), 4u);
+  }
+  EXPECT_GT(evicted, 0u);
+}
+
+TEST(LeafSet, SmallRingIsWhole) {
+  const NodeRecord self = RecordAt(1, EndpointAt(1));
+  LeafSet set(self.id(), 8);
+  EXPECT_TRUE(set.Whole());
+  EXPECT_TRUE(set.Covers(Key()));
+  for (const NodeRecord& record : Crowd(10)) set.Insert(record);
+  EXPECT_TRUE(set.Whole());
+  EXPECT_EQ(set.size(), 10u);
+  EXPECT_FALSE(set.Wants(self.id()));
+  EXPECT_FALSE(set.Insert(self).added);
+}
+
+TEST(LeafSet, TakesNewerRecordsOnly) {
+  LeafSet set(RecordAt(1, EndpointAt(1)).id(), 8);
+  set.Insert(RecordAt(2, EndpointAt(2), 5));
+  set.Insert(RecordAt(2, EndpointAt(3), 4));
+  EXPECT_EQ(set.members().begin()->second.epoch(), 5u);
+  set.Insert(RecordAt(2, EndpointAt(3), 6));
+  EXPECT_EQ(set.members().begin()->second.epoch(), 6u);
+}
+
+}  // namespace
+}  // namespace p2pd::overlay

@@ -1,0 +1,52 @@
+#include "libcore/overlay/liveness.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/sim/overlay_host.h"
+#include "tests/sim/world.h"
+
+namespace p2pd::overlay {
+namespace {
+
+TEST(Liveness, ACrashedNeighbourIsOutWithinTenSeconds) {
+  sim::World world(1);
+  sim::OverlayHost a(world, 1);
+  sim::OverlayHost b(world, 2);
+  a.Start({});
+  b.Start({a.at()});
+  world.RunFor(absl::Seconds(10));
+  b.Crash();
+  const Instant crash = world.now();
+  EXPECT_TRUE(world.RunUntil(absl::Seconds(10), [&] { return a.node().LeafSet().empty(); }));
+  EXPECT_GT(world.now() - crash, absl::Seconds(2)) << "not without three probes";
+  EXPECT_EQ(a.counters().Get("overlay.neighbours_dead"), 1u);
+}
+
+TEST(Liveness, TrafficToADeadNodeTellsSooner) {
+  sim::World world(1);
+  sim::OverlayHost a(world, 1);
+  sim::OverlayHost b(world, 2);
+  a.Start({});
+  b.Start({a.at()});
+  world.RunFor(absl::Seconds(10));
+  b.Crash();
+  a.Route(b.id(), Service::kApplication, {1});
+  EXPECT_TRUE(world.RunUntil(absl::Seconds(4), [&] { return a.node().LeafSet().empty(); }));
+}
+
+TEST(Liveness, ALossyNetworkKillsNobody) {
+  sim::LinkOptions links;
+  links.loss = 0.05;
+  sim::World world(2, links);
+  sim::OverlayHost a(world, 1);
+  sim::OverlayHost b(world, 2);
+  a.Start({});
+  b.Start({a.at()});
+  world.RunFor(absl::Minutes(10));
+  EXPECT_GT(a.counters().Get("overlay.suspicions"), 0u);
+  EXPECT_EQ(a.counters().Get("overlay.neighbours_dead"), 0u);
+  EXPECT_EQ(b.counters().Get("overlay.neighbours_dead"), 0u);
+}
+
+}  // namespace
+}  // namespace p2pd::overlay

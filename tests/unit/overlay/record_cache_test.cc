@@ -1,0 +1,35 @@
+#include "libcore/overlay/record_cache.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/overlay/overlay_fixture.h"
+
+namespace p2pd::overlay {
+namespace {
+
+TEST(RecordCache, KeepsTheNewest) {
+  Counters counters;
+  RecordCache cache(counters);
+  const NodeRecord old = RecordAt(1, EndpointAt(1), 1);
+  const NodeRecord fresh = RecordAt(1, EndpointAt(2), 2);
+  EXPECT_EQ(cache.Find(old.id()), nullptr);
+  EXPECT_TRUE(cache.Parse(fresh.bytes()).has_value());
+  EXPECT_TRUE(cache.Parse(old.bytes()).has_value());
+  ASSERT_NE(cache.Find(old.id()), nullptr);
+  EXPECT_EQ(*cache.Find(old.id()), fresh);
+}
+
+TEST(RecordCache, AForgedCopyOfAKnownRecordIsRefused) {
+  Counters counters;
+  RecordCache cache(counters);
+  const NodeRecord record = RecordAt(1, EndpointAt(1));
+  ASSERT_TRUE(cache.Parse(record.bytes()).has_value());
+  Bytes forged = record.bytes();
+  forged.back() ^= 1;
+  EXPECT_FALSE(cache.Parse(forged).has_value());
+  EXPECT_FALSE(cache.Parse({1, 2, 3}).has_value());
+  EXPECT_EQ(counters.Get("overlay.dropped_bad_record"), 2u);
+}
+
+}  // namespace
+}  // namespace p2pd::overlay

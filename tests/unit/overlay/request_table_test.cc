@@ -1,0 +1,69 @@
+#include "libcore/overlay/request_table.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/overlay/overlay_fixture.h"
+
+namespace p2pd::overlay {
+namespace {
+
+using Arrival = RequestTable::Arrival;
+
+class RequestTableTest : public testing::Test {
+ protected:
+  static MessageName Name(uint64_t n) { return MessageName{NodeId(), n}; }
+  Counters counters_;
+  RequestTable table_{counters_};
+  Instant now_ = At(absl::Seconds(1));
+};
+
+TEST_F(RequestTableTest, EachRequestIsShownOnceAndItsAnswerRepeated) {
+  const auto first = table_.Admit(now_, Name(1), DirectPath{});
+  ASSERT_EQ(first.arrival, Arrival::kNew);
+  EXPECT_EQ(table_.Admit(now_, Name(1), DirectPath{}).arrival, Arrival::kWaiting);
+  EXPECT_TRUE(table_.Answer(now_, first.token, AnswerContent{{7}}).has_value());
+  const auto again = table_.Admit(now_, Name(1), DirectPath{});
+  ASSERT_EQ(again.arrival, Arrival::kAnswered);
+  EXPECT_EQ(again.answer->payload, Bytes{7});
+  EXPECT_FALSE(table_.Answer(now_, first.token, AnswerContent{{8}}).has_value()) << "double";
+  EXPECT_EQ(counters_.Get("overlay.dropped_late_answers"), 1u);
+}
+
+TEST_F(RequestTableTest, TheLastCopysPathCounts) {
+  const auto first = table_.Admit(now_, Name(1), DirectPath{});
+  NodeId other;
+  other.mutable_view()[0] = 9;
+  table_.Admit(now_, Name(1), DirectPath{other});
+  const auto done = table_.Answer(now_, first.token, AnswerContent{});
+  EXPECT_EQ(std::get<DirectPath>(done->path).peer, other);
+}
+
+TEST_F(RequestTableTest, UnansweredRequestsAreForgotten) {
+  const auto first = table_.Admit(now_, Name(1), DirectPath{});
+  EXPECT_EQ(table_.PollTimeout(), now_ + RequestTable::kOpenLifetime);
+  table_.OnTimeout(now_ + RequestTable::kOpenLifetime);
+  EXPECT_FALSE(table_.Answer(now_, first.token, AnswerContent{}).has_value());
+  EXPECT_EQ(table_.Admit(now_, Name(1), DirectPath{}).arrival, Arrival::kNew);
+}
+
+TEST_F(RequestTableTest, Bounded) {
+  for (uint64_t i = 0; i < RequestTable::kMaxOpen; ++i) {
+    EXPECT_EQ(table_.Admit(now_, Name(i), DirectPath{}).arrival, Arrival::kNew);
+  }
+  EXPECT_EQ(table_.Admit(now_, Name(99999), DirectPath{}).arrival, Arrival::kRefused);
+  EXPECT_EQ(counters_.Get("overlay.refused_requests_full"), 1u);
+}
+
+TEST_F(RequestTableTest, AnswersAreBoundedInBytesAndTime) {
+  for (uint64_t i = 0; i < 300; ++i) {
+    const auto admitted = table_.Admit(now_, Name(i), DirectPath{});
+    table_.Answer(now_, admitted.token, AnswerContent{Bytes(64 * 1024)});
+  }
+  EXPECT_EQ(table_.Admit(now_, Name(0), DirectPath{}).arrival, Arrival::kNew);
+  EXPECT_EQ(table_.Admit(now_, Name(299), DirectPath{}).arrival, Arrival::kAnswered);
+  table_.OnTimeout(now_ + RequestTable::kAnswerLifetime);
+  EXPECT_EQ(table_.Admit(now_, Name(299), DirectPath{}).arrival, Arrival::kNew);
+}
+
+}  // namespace
+}  // namespace p2pd::overlay

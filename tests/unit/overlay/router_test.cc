@@ -1,0 +1,142 @@
+#include "libcore/overlay/router.h"
+
+#include <gtest/gtest.h>
+
+#include "libcore/overlay/wire.h"
+#include "tests/unit/overlay/overlay_fixture.h"
+
+namespace p2pd::overlay {
+namespace {
+
+// A node whose router gets messages by hand from a linked neighbour.
+class RouterTest : public testing::Test {
+ protected:
+  RouterTest()
+      : ring_(self_.record.id(), RingOptions{}, self_.links, self_.counters),
+        router_(self_.keys, self_.links, ring_, self_.records, self_.counters) {
+    ring_.SetSelf(self_.record);
+    ring_.SetActive(true);
+    router_.SetSelf(self_.record);
+    self_.links.Connect(now_, neighbour_.record);
+    Exchange2(now_, self_, neighbour_);
+  }
+  // As the origin would send it.
+  wire::v1::RouteMessage Request(const Party& origin, uint64_t message_id, const Key& key) {
+    wire::v1::RouteBody body;
+    body.set_key(key.ToString());
+    body.set_message_id(message_id);
+    body.set_origin(ToText(origin.record.bytes()));
+    body.set_service(4);
+    body.set_payload("hello");
+    wire::v1::RouteMessage out;
+    out.set_body(body.SerializeAsString());
+    out.set_signature(
+        origin.keys.signing_key.Sign(Signed(absl::string_view("p2pd route\0", 11), out.body()))
+            .ToString());
+    return out;
+  }
+  Party self_{1};
+  Party neighbour_{2};
+  Party origin_{3};
+  Ring ring_;
+  Router router_;
+  Instant now_ = At(absl::Seconds(1));
+};
+
+TEST_F(RouterTest, DeliversWhatEndsHere) {
+  router_.OnRoute(now_, neighbour_.record.id(), Request(origin_, 1, self_.record.id()));
+  const auto delivered = router_.PollDelivered();
+  ASSERT_TRUE(delivered.has_value());
+  EXPECT_EQ(delivered->origin, origin_.record);
+  EXPECT_EQ(delivered->body.payload(), "hello");
+  EXPECT_EQ(delivered->hops, 1);
+}
+
+TEST_F(RouterTest, ACopyOfAnAttemptIsDroppedARetryIsNot) {
+  wire::v1::RouteMessage request = Request(origin_, 1, self_.record.id());
+  router_.OnRoute(now_, neighbour_.record.id(), request);
+  router_.OnRoute(now_, neighbour_.record.id(), request);
+  EXPECT_TRUE(router_.PollDelivered().has_value());
+  EXPECT_FALSE(router_.PollDelivered().has_value());
+  EXPECT_EQ(self_.counters.Get("overlay.dropped_duplicate_routes"), 1u);
+  request.set_attempt(1);
+  router_.OnRoute(now_, neighbour_.record.id(), request);
+  EXPECT_TRUE(router_.PollDelivered().has_value());
+}
+
+TEST_F(RouterTest, AHopCannotSpeakForTheOrigin) {
+  // The neighbour signs a request in the origin's name, and changes one that the origin signed.
+  wire::v1::RouteMessage forged = Request(origin_, 1, self_.record.id());
+  forged.set_signature(Request(neighbour_, 1, self_.record.id()).signature());
+  router_.OnRoute(now_, neighbour_.record.id(), forged);
+  wire::v1::RouteMessage changed = Request(origin_, 2, self_.record.id());
+  wire::v1::RouteBody body;
+  ASSERT_TRUE(ParseProto(AsBytes(changed.body()), body));
+  body.set_payload("jello");
+  changed.set_body(body.SerializeAsString());
+  router_.OnRoute(now_, neighbour_.record.id(), changed);
+  EXPECT_FALSE(router_.PollDelivered().has_value());
+  EXPECT_EQ(self_.counters.Get("overlay.dropped_bad_route_signature"), 2u);
+}
+
+TEST_F(RouterTest, AnAnswerUnderAFalseNameIsRefused) {
+  wire::v1::RouteReplyBody body;
+  body.set_message_id(5);
+  body.set_origin_id(self_.record.id().ToString());
+  body.set_responder(ToText(origin_.record.bytes()));
+  wire::v1::RouteReply reply;
+  reply.set_body(body.SerializeAsString());
+  router_.OnReply(now_, neighbour_.record.id(), reply);
+  reply.set_signature(std::string(64, 'x'));
+  router_.OnReply(now_, neighbour_.record.id(), reply);
+  EXPECT_FALSE(router_.PollReply().has_value());
+  EXPECT_EQ(self_.counters.Get("overlay.dropped_bad_reply_signature"), 2u);
+  // Signed by the responder it may come through anybody.
+  reply.set_signature(
+      origin_.keys.signing_key.Sign(Signed(absl::string_view("p2pd reply\0", 11), reply.body()))
+          .ToString());
+  router_.OnReply(now_, neighbour_.record.id(), reply);
+  ASSERT_TRUE(router_.PollReply().has_value());
+}
+
+TEST_F(RouterTest, AnAnswerThatNobodyAskedForIsNotPassedOn) {
+  wire::v1::RouteReplyBody body;
+  body.set_message_id(5);
+  body.set_origin_id(origin_.record.id().ToString());
+  wire::v1::RouteReply reply;
+  reply.set_body(body.SerializeAsString());
+  reply.set_signature(std::string(64, 'x'));
+  router_.OnReply(now_, neighbour_.record.id(), reply);
+  EXPECT_EQ(self_.counters.Get("overlay.dropped_unasked_reply"), 1u);
+}
+
+TEST_F(RouterTest, AnEndlessRequestDies) {
+  ring_.Consider(now_, neighbour_.record.id());
+  wire::v1::RouteMessage request = Request(origin_, 1, neighbour_.record.id());
+  request.set_hops(Router::kMaxHops);
+  router_.OnRoute(now_, neighbour_.record.id(), request);
+  EXPECT_EQ(router_.flights(), 0u);
+}
+
+TEST_F(RouterTest, WaitsUntilWeAreActive) {
+  ring_.SetActive(false);
+  router_.OnRoute(now_, neighbour_.record.id(), Request(origin_, 1, self_.record.id()));
+  EXPECT_FALSE(router_.PollDelivered().has_value());
+  ring_.SetActive(true);
+  router_.Reconsider(now_);
+  EXPECT_TRUE(router_.PollDelivered().has_value());
+}
+
+TEST_F(RouterTest, FlightsAreBoundedAndExpire) {
+  ring_.SetActive(false);
+  for (uint64_t i = 1; i < Router::kMaxFlights + 100; ++i) {
+    router_.OnRoute(now_, neighbour_.record.id(), Request(origin_, i, self_.record.id()));
+  }
+  EXPECT_EQ(router_.flights(), Router::kMaxFlights);
+  EXPECT_EQ(self_.counters.Get("overlay.refused_flights_full"), 99u);
+  router_.OnTimeout(now_ + Router::kFlightLifetime);
+  EXPECT_EQ(router_.flights(), 0u);
+}
+
+}  // namespace
+}  // namespace p2pd::overlay
