@@ -30,6 +30,13 @@ Instant DelayEstimator::EarliestArrival(int64_t timestamp) const {
   return Instant::FromNanos(window_[first_].transit + TimestampNanos(timestamp));
 }
 
+bool DelayEstimator::IsJump(Instant now, int64_t timestamp) const {
+  if (size_ == 0) return false;
+  const int64_t lateness = now.nanos() - TimestampNanos(timestamp) - window_[first_].transit;
+  const int64_t most = absl::ToInt64Nanoseconds(kMaxJump);
+  return lateness > most || lateness < -most;
+}
+
 void DelayEstimator::OnPacket(Instant now, int64_t timestamp) {
   const int64_t transit = now.nanos() - TimestampNanos(timestamp);
   Remember(now.nanos(), transit);

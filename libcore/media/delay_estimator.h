@@ -26,6 +26,8 @@ inline constexpr absl::Duration kMaxLateness = absl::Milliseconds(500);
 inline constexpr absl::Duration kMinTarget = absl::Milliseconds(10);
 // More is no conversation any more; what comes later is concealed.
 inline constexpr absl::Duration kMaxTarget = absl::Milliseconds(300);
+// No network keeps a packet so long.
+inline constexpr absl::Duration kMaxJump = absl::Seconds(5);
 // Before anything is known.
 inline constexpr absl::Duration kFirstTarget = absl::Milliseconds(20);
 
@@ -35,6 +37,12 @@ class DelayEstimator {
 
   // A packet whose first sample has the unwrapped timestamp `timestamp` (48 kHz).
   void OnPacket(Instant now, int64_t timestamp);
+  // True when a packet cannot belong to the stream so far: its timestamp and its arrival disagree
+  // with those before by more than kMaxJump. A sender may begin anew like that (RFC 3550 §5.1 asks
+  // it not to).
+  bool IsJump(Instant now, int64_t timestamp) const;
+  // Forgets the transit times: the next packet is the first of a new stream.
+  void Restart() { size_ = 0; }
   // One way, without the jitter buffer: half the round trip.
   void SetNetworkDelay(absl::Duration delay) { network_delay_ = delay; }
 

@@ -54,6 +54,12 @@ void JitterBuffer::Insert(Instant now, uint32_t timestamp, ByteView payload) {
     return;
   }
   const int64_t extended = unwrap_(timestamp);
+  if (estimator_.IsJump(now, extended)) {
+    ++stats_.restarts;
+    stats_.packets_flushed += waiting_;
+    Pause();
+    estimator_.Restart();
+  }
   estimator_.OnPacket(now, extended);
   if (playing_ && extended < next_timestamp_) {
     ++stats_.packets_late;

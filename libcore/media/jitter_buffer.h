@@ -11,6 +11,9 @@
 //    stretches time, and the late packet is played, not dropped.
 //  - After kMaxConcealment of nothing, playing pauses in silence and starts afresh at the next
 //  packet.
+//  - A timestamp that jumps is a new stream: everything is dropped and playing starts afresh, since
+//  else
+//    one wrong packet would make all later ones look late for ever.
 //  - FEC is only of use when the next packet is there in time, so seen loss raises the target's
 //  floor to
 //    one packet time.
@@ -53,6 +56,7 @@ struct JitterBufferStats {
   uint64_t samples_removed = 0;  // by time scaling
   uint64_t samples_inserted = 0;
   uint64_t pauses = 0;
+  uint64_t restarts = 0;  // the sender's timestamps jumped
   size_t packets_waiting = 0;
 };
 

@@ -1,4 +1,5 @@
-// A radix-2 Fourier transform and the cross-correlation made of it, for judging sound. Not for speed.
+// A radix-2 Fourier transform and the cross-correlation made of it, for judging sound. Not for
+// speed.
 #pragma once
 
 #include <complex>
@@ -13,8 +14,8 @@ using Spectrum = std::vector<std::complex<double>>;
 void Transform(Spectrum& values);
 void InverseTransform(Spectrum& values);
 
-// sum over n of a[n] · b[n + lag] for each lag in [-(a.size()-1), b.size()-1]; the first element is that
-// of the least lag.
+// sum over n of a[n] · b[n + lag] for each lag in [-(a.size()-1), b.size()-1]; the first element is
+// that of the least lag.
 std::vector<double> CrossCorrelate(const std::vector<double>& a, const std::vector<double>& b);
 
 }  // namespace p2pd::tools

@@ -1,8 +1,8 @@
 // p2pd-speech-compare SAID.wav HEARD.wav [--min X] [--max X] [--min-coverage X]
 //
-// Prints one line of JSON: how intelligible SAID still is in HEARD (ESTOI, 0..1), the delay between the
-// recordings, and how much was judged. Exit codes: 0 all thresholds hold, 1 one does not or there is too
-// little speech in common to tell, 2 usage or an unreadable file.
+// Prints one line of JSON: how intelligible SAID still is in HEARD (ESTOI, 0..1), the delay between
+// the recordings, and how much was judged. Exit codes: 0 all thresholds hold, 1 one does not or
+// there is too little speech in common to tell, 2 usage or an unreadable file.
 #include <cstdio>
 #include <cstdlib>
 #include <optional>
@@ -69,10 +69,9 @@ int Main(int argc, char** argv) {
     sounds.push_back(*std::move(samples));
   }
   const SpeechComparison result = CompareSpeech(sounds[0], sounds[1]);
-  const bool passed =
-      result.judged && (!arguments->min || result.estoi >= *arguments->min) &&
-      (!arguments->max || result.estoi < *arguments->max) &&
-      (!arguments->min_coverage || result.coverage >= *arguments->min_coverage);
+  const bool passed = result.judged && (!arguments->min || result.estoi >= *arguments->min) &&
+                      (!arguments->max || result.estoi < *arguments->max) &&
+                      (!arguments->min_coverage || result.coverage >= *arguments->min_coverage);
   std::printf(
       "%s\n",
       absl::StrFormat(

@@ -13,8 +13,8 @@ namespace p2pd::tools {
 namespace {
 
 constexpr double kPerMs = kEstoiRate / 1000.0;
-// Samples of a window whose delay is looked for, and between two windows: 400 and 200 ms, a syllable or
-// two.
+// Samples of a window whose delay is looked for, and between two windows: 400 and 200 ms, a
+// syllable or two.
 constexpr size_t kWindow = 4'000;
 constexpr size_t kStep = 2'000;
 constexpr auto kWander = static_cast<int64_t>(kMaxWanderMs * kPerMs);
@@ -139,9 +139,9 @@ std::vector<int64_t> FollowDelay(const std::vector<double>& said, const std::vec
   std::vector<int64_t> delays(windows, centre);
   if (windows == 0) return delays;
   const auto better = [](const Candidate& a, const Candidate& b) { return a.total < b.total; };
-  size_t at = static_cast<size_t>(
-      std::max_element(lattice.back().begin(), lattice.back().end(), better) -
-      lattice.back().begin());
+  size_t at =
+      static_cast<size_t>(std::max_element(lattice.back().begin(), lattice.back().end(), better) -
+                          lattice.back().begin());
   for (size_t w = windows; w-- > 0;) {
     delays[w] = lattice[w][at].delay;
     at = lattice[w][at].before;

@@ -252,7 +252,37 @@ TEST_F(Buffer, TimestampsMayWrap) {
   EXPECT_EQ(buffer.stats().packets_late, 0u);
 }
 
-TEST_F(Buffer, AJumpOfTheTimestampIsSurvived) {
+TEST_F(Buffer, AJumpOfTheTimestampIsANewStream) {
+  for (const uint32_t jump : {0x4000'0000u, 0xc000'0000u, 48'000u * 6}) {
+    JitterBuffer buffer(decoder_);
+    Frame frame;
+    for (int i = 0; i < 200; ++i) {
+      const uint32_t base = i < 50 ? 7'000 : 7'000 + jump;
+      buffer.Insert(Ms(1'000 + 20 * i), base + static_cast<uint32_t>(i) * 960,
+                    Packet(static_cast<uint8_t>(i + 1)));
+      buffer.Get(Ms(1'001 + 20 * i), frame);
+    }
+    EXPECT_EQ(buffer.stats().restarts, 1u);
+    EXPECT_LE(buffer.delay(), absl::Milliseconds(60));
+    EXPECT_GE(frame[500], 196);  // one of the latest packets
+  }
+}
+
+TEST_F(Buffer, OneWrongTimestampDoesNotSilenceTheRest) {
+  for (const uint32_t wrong : {0x4000'0000u, 0xc000'0000u}) {
+    JitterBuffer buffer(decoder_);
+    Frame frame;
+    for (int i = 0; i < 150; ++i) {
+      const uint32_t timestamp = static_cast<uint32_t>(i) * 960 + (i == 50 ? wrong : 0);
+      buffer.Insert(Ms(1'000 + 20 * i), timestamp, Packet(static_cast<uint8_t>(i + 1)));
+      buffer.Get(Ms(1'001 + 20 * i), frame);
+    }
+    EXPECT_GE(frame[500], 146);
+    EXPECT_LE(buffer.stats().packets_late, 2u);
+  }
+}
+
+TEST_F(Buffer, RandomTimestampsAreSurvived) {
   SeededRng rng(4);
   for (int i = 0; i < 3'000; ++i) {
     const double now = 1'000.0 + 20.0 * i;

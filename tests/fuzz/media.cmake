@@ -1,0 +1,6 @@
+p2pd_fuzz(rtp LINK p2pd::media)
+p2pd_fuzz(rtcp LINK p2pd::media)
+p2pd_fuzz(srtp LINK p2pd::media)
+p2pd_fuzz(media_negotiation LINK p2pd::media)
+p2pd_fuzz(wav LINK p2pd::media)
+p2pd_fuzz(call_media LINK p2pd::media)
