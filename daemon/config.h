@@ -22,13 +22,13 @@ namespace p2pd::daemon {
 
 // What the defaults depend on; taken from the process by ProcessEnvironment().
 struct Environment {
-  bool root = false;              // effective uid 0
-  std::string home;               // HOME
-  std::string xdg_data_home;      // XDG_DATA_HOME
-  std::string xdg_config_home;    // XDG_CONFIG_HOME
-  std::string xdg_runtime_dir;    // XDG_RUNTIME_DIR
-  std::string state_directory;    // STATE_DIRECTORY, set by systemd
-  std::string runtime_directory;  // RUNTIME_DIRECTORY, set by systemd
+  bool root = false;                // effective uid 0
+  std::string home{};               // HOME
+  std::string xdg_data_home{};      // XDG_DATA_HOME
+  std::string xdg_config_home{};    // XDG_CONFIG_HOME
+  std::string xdg_runtime_dir{};    // XDG_RUNTIME_DIR
+  std::string state_directory{};    // STATE_DIRECTORY, set by systemd
+  std::string runtime_directory{};  // RUNTIME_DIRECTORY, set by systemd
 };
 Environment ProcessEnvironment();
 

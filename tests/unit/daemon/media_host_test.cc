@@ -4,8 +4,8 @@
 
 #include <deque>
 
-#include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
+#include "libcore/base/mutex.h"
 #include "libcore/media/audio_endpoints.h"
 #include "libcore/media/negotiation.h"
 #include "libcore/runtime/clock.h"
@@ -49,11 +49,11 @@ class MediaHostTest : public ::testing::Test {
     end.host = std::make_unique<MediaHost>(
         rng_,
         [this, &other](const net::Endpoint&, ByteView datagram) {
-          const absl::MutexLock lock(&mutex_);
+          const MutexLock lock(&mutex_);
           flying_.push_back({&other, ToBytes(datagram)});
         },
         [this, &end](node::MediaReport report) {
-          const absl::MutexLock lock(&mutex_);
+          const MutexLock lock(&mutex_);
           EXPECT_EQ(report.call, end.call);
           if (report.first_audio) ++first_audio_;
         });
@@ -78,7 +78,7 @@ class MediaHostTest : public ::testing::Test {
     while (true) {
       std::deque<Flying> now;
       {
-        const absl::MutexLock lock(&mutex_);
+        const MutexLock lock(&mutex_);
         const auto anything = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
           return !flying_.empty() || done();
         };
@@ -96,7 +96,7 @@ class MediaHostTest : public ::testing::Test {
   End caller_;
   End callee_;
   std::map<uint8_t, node::MediaStart> starts_;
-  absl::Mutex mutex_;
+  Mutex mutex_;
   std::deque<Flying> flying_;
   int first_audio_ = 0;
 };

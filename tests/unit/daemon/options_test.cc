@@ -40,26 +40,26 @@ class OptionsTest : public ::testing::Test {
     return path;
   }
   TempDir folder_;
-  Environment environment_{.home = "/home/u", .xdg_runtime_dir = "/run/user/7"};
+  Environment environment_{.home = "/h/u", .xdg_runtime_dir = "/run/user/7"};
 };
 
 TEST_F(OptionsTest, FlagsOverruleTheFileAndTheFileTheDefaults) {
-  const std::string file = Write("[net]\nlisten = \"127.0.0.1:1\"\n[log]\nlevel = \"warn\"\n");
-  const Invocation run = Good({"--config", file.c_str(), "--listen", "127.0.0.1:2", "--bootstrap",
+  const std::string file = Write("[net]\nlisten = \"192.0.2.1:1\"\n[log]\nlevel = \"warn\"\n");
+  const Invocation run = Good({"--config", file.c_str(), "--listen", "192.0.2.1:2", "--bootstrap",
                                "a.example:1", "--bootstrap", "b.example:2"});
   EXPECT_EQ(run.action, Invocation::Action::kRun);
-  EXPECT_EQ(run.config.listen.ToString(), "127.0.0.1:2");
+  EXPECT_EQ(run.config.listen.ToString(), "192.0.2.1:2");
   EXPECT_EQ(run.config.log_level, LogLevel::kWarn);
   EXPECT_THAT(run.config.bootstrap, ElementsAre("a.example:1", "b.example:2"));
-  EXPECT_EQ(run.config.data_dir, "/home/u/.local/share/p2pd");
+  EXPECT_EQ(run.config.data_dir, "/h/u/.local/share/p2pd");
   EXPECT_EQ(run.config.file, file);
 }
 
 TEST_F(OptionsTest, SeveralDoorsReplaceTheDefaultOne) {
-  const Invocation run = Good({"--control", "unix:/a", "--control", "127.0.0.1:7465"});
+  const Invocation run = Good({"--control", "unix:/a", "--control", "127.0.0.1:0"});
   ASSERT_EQ(run.config.doors.size(), 2u);
   EXPECT_EQ(run.config.doors[0].ToString(), "unix:/a");
-  EXPECT_EQ(run.config.doors[1].ToString(), "127.0.0.1:7465");
+  EXPECT_EQ(run.config.doors[1].ToString(), "127.0.0.1:0");
 }
 
 TEST_F(OptionsTest, TheActionsAreTold) {
@@ -81,7 +81,7 @@ TEST_F(OptionsTest, ErrorsAreOneLineWithCodeTwo) {
       {"stray"},
       {"--listen"},
       {"--listen", "here"},
-      {"--listen", "127.0.0.1:1", "--listen", "127.0.0.1:2"},
+      {"--listen", "192.0.2.1:1", "--listen", "192.0.2.1:2"},
       {"--config", "/nowhere/p2pd.toml"},
       {"--config", broken.c_str()},
   };
@@ -106,7 +106,7 @@ TEST_F(OptionsTest, FlagsOfPartsThatAreNotBuiltAreRefusedByName) {
 }
 
 TEST_F(OptionsTest, WhatNobodyNamesIsAskedFor) {
-  environment_ = {.home = "/home/u"};
+  environment_ = {.home = "/h/u"};
   EXPECT_THAT(Bad({}).output, HasSubstr("--control"));
   EXPECT_EQ(Good({"--control", "unix:/s"}).config.doors.size(), 1u);
   const std::string file = Write("[control]\ndoors = [\"unix:/from-file\"]\n");

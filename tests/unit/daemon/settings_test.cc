@@ -30,11 +30,11 @@ TEST(Settings, KeysAndFlagsAreUnique) {
 TEST(Settings, WhatIsPrintedIsReadBackToTheSame) {
   Config config;
   config.data_dir = "/var/lib/p2pd";
-  config.listen = net::Endpoint::Parse("[::]:7464").value();
+  config.listen = net::Endpoint::Parse("[2001:db8::1]:7464").value();
   config.advertise = {net::Endpoint::Parse("192.0.2.1:7464").value()};
   config.bootstrap = {"node.example.org:7464", "192.0.2.9:1"};
   config.doors = {Door::Parse("unix:/run/p2pd/control.sock").value(),
-                  Door::Parse("127.0.0.1:7465").value()};
+                  Door::Parse("127.0.0.1:0").value()};
   config.role = overlay::Role::kClient;
   config.ring_contacts_only = true;
   config.strict_revocation = true;
@@ -56,7 +56,7 @@ TEST(Settings, RefusesWhatIsNoValueAndSaysWhy) {
   const Row kRows[] = {
       {"data_dir", {""}, "names no folder"},
       {"net.listen", {"7464"}, "is not ADDR:PORT"},
-      {"net.listen", {"localhost:7464"}, "is not ADDR:PORT"},
+      {"net.listen", {"node.example:7464"}, "is not ADDR:PORT"},
       {"net.advertise", {"0.0.0.0:7464"}, "no address that others could send to"},
       {"net.advertise", {"192.0.2.1:0"}, "no address that others could send to"},
       {"net.advertise", {"1.1.1.1:1", "1.1.1.2:1", "1.1.1.3:1", "1.1.1.4:1", "1.1.1.5:1"}, "4"},
