@@ -177,8 +177,7 @@ void AddSteps(const node::CallView& call, Call& out) {
   CallStep* step = out.add_steps();
   step->set_kind(CallStep::ENDED);
   *step->mutable_elapsed() = ToProto(*call.ended - call.created);
-  step->set_detail(out.end_detail().empty() ? Call::EndReason_Name(out.end_reason())
-                                            : out.end_detail());
+  step->set_detail(out.end_detail());
 }
 
 }  // namespace

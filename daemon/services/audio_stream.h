@@ -16,9 +16,9 @@
 #include <string>
 
 #include "absl/base/thread_annotations.h"
-#include "libcore/base/mutex.h"
 #include "daemon/node_host.h"
 #include "grpcpp/grpcpp.h"
+#include "libcore/base/mutex.h"
 #include "libcore/media/pcm_stream.h"
 #include "libcore/runtime/loop.h"
 #include "libcore/runtime/thread.h"
