@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <string>
 
+#include "libcore/base/check.h"
 #include "libcore/base/file.h"
 #include "libcore/store/messages.h"
 #include "tests/unit/store/object_fixture.h"

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "libcore/base/check.h"
 #include "libcore/store/memory_table.h"
 #include "tests/unit/store/fake_carrier.h"
 #include "tests/unit/store/object_fixture.h"
