@@ -315,7 +315,8 @@ void Membership::OnConnectFailed(Instant now, const ConnectFailed& failed) {
 }
 
 void Membership::OnLinkDown(Instant now, const NodeId& id) {
-  candidates_.erase(id);
+  // A link that only our side still had, after a partition: whoever named the node is asked again.
+  if (candidates_.erase(id) != 0) leaf_hash_of_.clear();
   queries_.erase(id);
   confirmed_.erase(id);
   leaf_hash_of_.erase(id);

@@ -204,25 +204,33 @@ std::optional<std::vector<NodeRecord>> Ring::ReplicaSet(const Key& key) const {
     }
     if (below < per_side || above < per_side) return std::nullopt;
   }
-  std::sort(ids.begin(), ids.end(),
-            [&key](const NodeId& a, const NodeId& b) { return Nearer(key, a, b); });
+  std::sort(ids.begin(), ids.end(), [&key](const NodeId& a, const NodeId& b) {
+    return Clockwise(key, a) < Clockwise(key, b);
+  });
+  // A side is counted from the key on, node by node: where nodes lie unevenly the fourth may be
+  // beyond the opposite point of the ring. In a ring of 2·per_side or fewer everybody is taken.
   std::vector<NodeRecord> out;
-  size_t clockwise = 0;
-  size_t counter = 0;
   std::map<net::IpAddress, int> networks;
-  for (const NodeId& id : ids) {
-    size_t& side = Clockwise(key, id) <= Clockwise(id, key) ? clockwise : counter;
+  size_t above = 0;
+  size_t below = 0;
+  auto up = ids.begin();
+  auto down = ids.end();
+  while (up != down && (above < per_side || below < per_side)) {
+    const bool upwards =
+        below == per_side || (above < per_side && !Nearer(key, *std::prev(down), *up));
+    const NodeId& id = upwards ? *up++ : *--down;
     const NodeRecord& record = id == self_ ? *self_record_ : *RecordOf(id);
     const net::IpAddress& address = record.addresses().front().address;
-    // In a ring smaller than a replica set both sides are filled with whom there is.
-    if (side >= per_side && !(leaves_.Whole() && ids.size() <= 2 * per_side)) continue;
     if (!address.IsPrivate() && ++networks[net::WideNetworkOf(address)] > kMaxReplicasFromNetwork &&
         ids.size() > 2 * per_side) {
       continue;
     }
-    ++side;
+    ++(upwards ? above : below);
     out.push_back(record);
   }
+  std::sort(out.begin(), out.end(), [&key](const NodeRecord& a, const NodeRecord& b) {
+    return Nearer(key, a.id(), b.id());
+  });
   return out;
 }
 

@@ -137,10 +137,11 @@ TEST(OverlayPartition, HealsIntoOneRing) {
   // Two rings of 20 now.
   EXPECT_EQ(ring.WrongLeafSets().size(), 40u);
   ring.world().SetPartition({});
-  EXPECT_TRUE(ring.world().RunUntil(absl::Minutes(3), [&] {
-    return ring.world().now().nanos() % 7 == 0 && ring.WrongLeafSets().empty();
-  }));
-  ring.world().RunFor(absl::Seconds(30));
+  int seconds = 0;
+  for (; seconds < 180 && !ring.WrongLeafSets().empty(); ++seconds) {
+    ring.world().RunFor(absl::Seconds(1));
+  }
+  std::printf("one ring after %d s\n", seconds);
   EXPECT_THAT(ring.WrongLeafSets(), IsEmpty());
   for (int i = 0; i < 100; ++i) ring.LookUp();
   ring.world().RunFor(absl::Seconds(5));
