@@ -118,9 +118,8 @@ TEST(DecodeWav, RefusesEncodingsNobodyAskedFor) {
 }
 
 TEST(DecodeWav, AShortFileGivesWhatIsThere) {
-  Bytes file = Wav(1, 1, 48'000, 16, Bytes(2'000, 1));
-  file.resize(file.size() - 1'000);
-  const auto samples = DecodeWav(file);
+  const Bytes file = Wav(1, 1, 48'000, 16, Bytes(2'000, 1));
+  const auto samples = DecodeWav(ByteView(file).first(file.size() - 1'000));
   ASSERT_TRUE(samples.ok());
   EXPECT_EQ(samples->size(), 500u);
 }
