@@ -18,6 +18,10 @@ constexpr absl::Duration kFirstBackoff = absl::Seconds(30);
 constexpr absl::Duration kLongestBackoff = absl::Minutes(10);
 // A lookup that the overlay could not serve is tried again after this, doubling.
 constexpr absl::Duration kFirstLookBackoff = absl::Seconds(5);
+// A certificate that was announced and not found is looked for again: the put may still be on its
+// way to the other replicas.
+constexpr int kEagerLooks = 3;
+constexpr absl::Duration kEagerPause = absl::Seconds(2);
 // One contact that is not there is looked up so often, whoever's turn it is: the net under lost
 // notifications, at a cost that does not depend on how many there are.
 constexpr absl::Duration kSweep = absl::Seconds(60);
@@ -200,6 +204,10 @@ void Watch::TakeLookup(Instant now, const ContactKey& key, Contact& contact,
   }
   if (!done.resolved || contact.key_changed) {
     if (!failed) SubscribeEmail(now, key, contact);
+    if (!failed && contact.eager > 0) {
+      --contact.eager;
+      contact.look_at = now + kEagerPause;
+    }
   } else {
     TakeCertificate(now, key, contact, *done.resolved);
     if (!failed) TakeStates(now, key, contact, done.view);
@@ -417,6 +425,7 @@ void Watch::OnNotification(Instant now, const store::Notification& notification)
     Contact* contact = Find(key);
     P2PD_CHECK(contact != nullptr);
     if (notification.object.kind() == wire::v1::OBJECT_KIND_AUTHENTICATION) {
+      contact->eager = kEagerLooks;
       Look(key, *contact, false);
     } else if (notification.object.kind() == wire::v1::OBJECT_KIND_USER_STATE && contact->chain) {
       const absl::Time wall = parts_.wall.At(now);

@@ -100,6 +100,7 @@ class Watch {
     std::set<pki::DeviceId> revoked;
     bool queued = false;
     bool looking = false;
+    int eager = 0;  // lookups still to be tried soon, since a certificate was announced
     std::optional<Instant> look_at;
     absl::Duration backoff;
     Availability availability = Availability::kUnknown;

@@ -1,2 +1,4 @@
 # Tests of presence on the simulated network.
-p2pd_test(presence_login SOURCES presence_login_test.cc LINK p2pd::sim_world p2pd::presence LABELS sim)
+foreach(part login environment faults)
+  p2pd_test(presence_${part} SOURCES presence_${part}_test.cc LINK p2pd::sim_world p2pd::presence LABELS sim TIMEOUT 900)
+endforeach()

@@ -42,8 +42,7 @@ class PresenceHost final : public Host {
   void Start() {
     overlay::NodeOptions node_options;
     node_options.addresses = {at_};
-    node_options.epoch =
-        static_cast<uint64_t>(absl::ToUnixMillis(world_.wall_now())) + starts_++;
+    node_options.epoch = static_cast<uint64_t>(absl::ToUnixMillis(world_.wall_now())) + starts_++;
     trust_ = pki::TrustStore();
     node_ = std::make_unique<overlay::Node>(node_options, keys_, rng_, counters_);
     store_ = std::make_unique<store::Store>(store::StoreOptions(), *node_, table_, wall_, rng_,
@@ -52,9 +51,8 @@ class PresenceHost final : public Host {
                                                     wall_, rng_, counters_, world_.wall_now());
     sessions_->SetAddresses({at_});
     presence_ = std::make_unique<presence::Presence>(
-        options_,
-        presence::Presence::Parts{*node_, *store_, *sessions_, storage_, *crypto_, trust_, wall_,
-                                  rng_, counters_});
+        options_, presence::Presence::Parts{*node_, *store_, *sessions_, storage_, *crypto_, trust_,
+                                            wall_, rng_, counters_});
     loaded = presence_->Load(world_.now());
     world_.Attach(at_, this);
     node_->Start(world_.now(), bootstrap_, {});
@@ -261,8 +259,8 @@ class Neighbourhood {
 
   // A machine that trusts the authority, with nobody on it.
   PresenceHost& AddMachine(presence::PresenceOptions options = {}) {
-    machines.push_back(std::make_unique<PresenceHost>(world(), ++seed_, ring.Bootstrap(),
-                                                      std::move(options)));
+    machines.push_back(
+        std::make_unique<PresenceHost>(world(), ++seed_, ring.Bootstrap(), std::move(options)));
     PresenceHost& host = *machines.back();
     host.Start();
     const absl::Status trusted =
@@ -291,9 +289,7 @@ class Neighbourhood {
     const auto file = first.presence().Export(email, passphrase);
     P2PD_CHECK(file.ok());
     PresenceHost& second = AddMachine();
-    P2PD_CHECK(second.presence()
-                   .InstallCertificate(world().now(), file->view(), passphrase)
-                   .ok());
+    P2PD_CHECK(second.presence().InstallCertificate(world().now(), file->view(), passphrase).ok());
     return second;
   }
   // CSR in PEM in, certificate and root in PEM out.
@@ -301,9 +297,8 @@ class Neighbourhood {
     const auto contents = pki::ParseCsr(AsBytes(csr_pem));
     P2PD_CHECK(contents.ok());
     const absl::Time now = world().wall_now();
-    const auto certificate =
-        pki::IssueCertificate(authority.key(), authority.root(), *contents,
-                              {now - absl::Hours(1), now + validity});
+    const auto certificate = pki::IssueCertificate(authority.key(), authority.root(), *contents,
+                                                   {now - absl::Hours(1), now + validity});
     P2PD_CHECK(certificate.ok());
     return certificate->ToPem() + authority.root().ToPem();
   }

@@ -74,12 +74,12 @@ TEST(PresenceLogin, ALogoutShowsWithinSeconds) {
   Two two(4);
   ASSERT_TRUE(two.See());
   ASSERT_TRUE(two.bob.Logout().status.ok());
-  EXPECT_TRUE(two.Until(absl::Seconds(3),
-                        [&] { return two.alice.Sees(kBob) == Availability::kOffline; }));
+  EXPECT_TRUE(
+      two.Until(absl::Seconds(3), [&] { return two.alice.Sees(kBob) == Availability::kOffline; }));
   EXPECT_EQ(two.bob.Identity().state, IdentityState::kLoggedOut);
   ASSERT_TRUE(two.bob.Login().status.ok());
-  EXPECT_TRUE(two.Until(absl::Seconds(5),
-                        [&] { return two.alice.Sees(kBob) == Availability::kOnline; }));
+  EXPECT_TRUE(
+      two.Until(absl::Seconds(5), [&] { return two.alice.Sees(kBob) == Availability::kOnline; }));
 }
 
 TEST(PresenceLogin, AChangeShowsWithinSeconds) {
@@ -125,8 +125,8 @@ TEST(PresenceLogin, WhoeverComesBackAfterACrashIsSeenAndHasAHigherSequence) {
   })) << two.bob.Identity().problem;
   EXPECT_GT(two.bob.Identity().state_sequence, before);
   EXPECT_EQ(two.bob.Identity().device, device);
-  EXPECT_TRUE(two.Until(absl::Seconds(10),
-                        [&] { return two.alice.Sees(kBob) == Availability::kOnline; }));
+  EXPECT_TRUE(
+      two.Until(absl::Seconds(10), [&] { return two.alice.Sees(kBob) == Availability::kOnline; }));
   EXPECT_TRUE(two.bob.presence().IsContact("", kAlice));
 }
 
@@ -138,9 +138,11 @@ TEST(PresenceLogin, AContactWhoGetsACertificateLaterIsSeen) {
   EXPECT_EQ(alice.Sees(kBob), Availability::kUnknown);
   EXPECT_EQ(alice.Contact(kBob)->problem, "CERTIFICATE_NOT_FOUND");
   here.AddPerson(kBob);
-  EXPECT_TRUE(here.Until(absl::Seconds(10),
-                         [&] { return alice.Sees(kBob) == Availability::kOnline; }));
+  EXPECT_TRUE(
+      here.Until(absl::Seconds(10), [&] { return alice.Sees(kBob) == Availability::kOnline; }));
   EXPECT_EQ(alice.Contact(kBob)->problem, "");
+  for (auto& [n, v] : alice.counters().Snapshot())
+    if (n.find("presence") == 0 || n.find("store.") == 0) printf("%s %lu\n", n.c_str(), v);
 }
 
 TEST(PresenceLogin, SomebodyWhoIsNoContactOfTheirsIsSeenTooAndGetsNoLeases) {
@@ -148,14 +150,14 @@ TEST(PresenceLogin, SomebodyWhoIsNoContactOfTheirsIsSeenTooAndGetsNoLeases) {
   PresenceHost& alice = here.AddPerson(kAlice);
   PresenceHost& bob = here.AddPerson(kBob);
   ASSERT_TRUE(alice.AddContact(kBob).ok());
-  ASSERT_TRUE(here.Until(absl::Seconds(20),
-                         [&] { return alice.Sees(kBob) == Availability::kOnline; }));
+  ASSERT_TRUE(
+      here.Until(absl::Seconds(20), [&] { return alice.Sees(kBob) == Availability::kOnline; }));
   here.world().RunFor(absl::Minutes(5));
   EXPECT_EQ(alice.Sees(kBob), Availability::kOnline);
   EXPECT_EQ(bob.counters().Get("presence.lease_sent"), 0u);
   bob.Crash();
-  EXPECT_TRUE(here.Until(absl::Seconds(60),
-                         [&] { return alice.Sees(kBob) == Availability::kOffline; }));
+  EXPECT_TRUE(
+      here.Until(absl::Seconds(60), [&] { return alice.Sees(kBob) == Availability::kOffline; }));
 }
 
 TEST(PresenceLogin, WhoWantsContactsOnlyIsNotSeenByOthers) {
@@ -170,8 +172,8 @@ TEST(PresenceLogin, WhoWantsContactsOnlyIsNotSeenByOthers) {
   EXPECT_EQ(alice.Sees(kBob), Availability::kOffline);
   EXPECT_GT(bob.counters().Get("presence.hello_refused_by_policy"), 0u);
   ASSERT_TRUE(bob.AddContact(kAlice).ok());
-  EXPECT_TRUE(here.Until(absl::Seconds(20),
-                         [&] { return alice.Sees(kBob) == Availability::kOnline; }));
+  EXPECT_TRUE(
+      here.Until(absl::Seconds(20), [&] { return alice.Sees(kBob) == Availability::kOnline; }));
 }
 
 TEST(PresenceLogin, GetPresenceAsksTheMachineItself) {
@@ -196,13 +198,13 @@ TEST(PresenceLogin, AFarewellLogsOutAndIsTakenBackAtTheNextStart) {
   two.bob.presence().Farewell(two.world().now());
   two.bob.Kick();
   EXPECT_EQ(two.bob.presence().PendingFarewells(), 1u);
-  ASSERT_TRUE(two.Until(absl::Seconds(6),
-                        [&] { return two.bob.presence().PendingFarewells() == 0; }));
-  EXPECT_TRUE(two.Until(absl::Seconds(3),
-                        [&] { return two.alice.Sees(kBob) == Availability::kOffline; }));
+  ASSERT_TRUE(
+      two.Until(absl::Seconds(6), [&] { return two.bob.presence().PendingFarewells() == 0; }));
+  EXPECT_TRUE(
+      two.Until(absl::Seconds(3), [&] { return two.alice.Sees(kBob) == Availability::kOffline; }));
   two.bob.Restart();
-  EXPECT_TRUE(two.Until(absl::Seconds(30),
-                        [&] { return two.alice.Sees(kBob) == Availability::kOnline; }));
+  EXPECT_TRUE(
+      two.Until(absl::Seconds(30), [&] { return two.alice.Sees(kBob) == Availability::kOnline; }));
 }
 
 TEST(PresenceLogin, AMoveToAnotherAddressIsFollowed) {
