@@ -94,8 +94,8 @@ TEST(CallToProto, StepsStandInTheOrderInWhichTheyHappened) {
   using Kind = presence::JourneyStep::Kind;
   call.accepted = call.created + absl::Seconds(1);
   call.steps = {{Kind::kCertificateFound, absl::Milliseconds(1), "at node", 2, "1.2.3.4:5"},
-                {Kind::kKeysReady, absl::Milliseconds(5), ""},
-                {Kind::kFirstAudio, absl::Milliseconds(1020), ""}};
+                {Kind::kKeysReady, absl::Milliseconds(5), "", 0, ""},
+                {Kind::kFirstAudio, absl::Milliseconds(1020), "", 0, ""}};
   const Call out = ToProto(call, v1::AUDIO_SOURCE_STREAM);
   ASSERT_EQ(out.steps_size(), 5);
   EXPECT_EQ(out.steps(0).kind(), v1::CallStep::CERTIFICATE_FOUND);
