@@ -1,7 +1,11 @@
 # What strangers and files bring to pki.
-foreach(target certificate chain crl csr pem_key pkcs12 cms)
-  p2pd_fuzz(pki_${target} LINK p2pd::pki p2pd::base OpenSSL::Crypto)
-endforeach()
+p2pd_fuzz(pki_certificate LINK p2pd::pki p2pd::base)
+p2pd_fuzz(pki_chain LINK p2pd::pki p2pd::base OpenSSL::Crypto)
+p2pd_fuzz(pki_crl LINK p2pd::pki p2pd::base)
+p2pd_fuzz(pki_csr LINK p2pd::pki p2pd::base)
+p2pd_fuzz(pki_pem_key LINK p2pd::pki p2pd::base)
+p2pd_fuzz(pki_pkcs12 LINK p2pd::pki p2pd::base)
+p2pd_fuzz(pki_cms LINK p2pd::pki p2pd::base)
 
 # Makes their seeds; run by hand (make_pki_corpus.cc).
 add_executable(p2pd_make_pki_corpus EXCLUDE_FROM_ALL make_pki_corpus.cc)
