@@ -1,5 +1,10 @@
 #include "libcore/pki/aead.h"
 
+#include <openssl/crypto.h>
+
+#include <atomic>
+#include <cstdlib>
+
 #include "gtest/gtest.h"
 #include "libcore/base/hex.h"
 
@@ -33,6 +38,19 @@ constexpr Vector kVectors[] = {
      "522dc1f099567d07f47f37a32a84427d643a8cdcbfe5c0c97598a2bd2555d1aa8cb08e48590dbb3da7b08b105682"
      "8838c5f61e6393ba7a0abcc9f66276fc6ece0f4e1768cddf8853bb2d551b"},
 };
+
+// Counts what OpenSSL allocates; set before OpenSSL's first allocation, else it is refused.
+std::atomic<int> allocations{0};
+void* CountedMalloc(size_t size, const char*, int) {
+  ++allocations;
+  return std::malloc(size);
+}
+void* CountedRealloc(void* old, size_t size, const char*, int) {
+  ++allocations;
+  return std::realloc(old, size);
+}
+void CountedFree(void* old, const char*, int) { std::free(old); }
+const bool kCounting = CRYPTO_set_mem_functions(CountedMalloc, CountedRealloc, CountedFree) == 1;
 
 AeadNonce Nonce(const char* hex) { return *AeadNonce::FromView(*FromHex(hex)); }
 
@@ -84,6 +102,22 @@ TEST(Aead, WorksInPlace) {
   EXPECT_EQ(buffer, aead.Seal(AeadNonce(), {}, AsBytes("twenty milliseconds")));
   EXPECT_TRUE(aead.OpenInto(AeadNonce(), {}, buffer, absl::MakeSpan(buffer).first(size)));
   EXPECT_EQ(AsText(ByteView(buffer).first(size)), "twenty milliseconds");
+}
+
+TEST(Aead, SealIntoAndOpenIntoAllocateNothing) {
+  ASSERT_TRUE(kCounting);
+  const Aead aead(Bytes(16, 7));
+  Bytes packet(160 + Aead::kTagSize);
+  const auto round_trip = [&](uint64_t sequence) {
+    const MutableByteView all = absl::MakeSpan(packet);
+    aead.SealInto(NonceFor(AeadNonce(), sequence), AsBytes("header"), all.first(160), all);
+    return aead.OpenInto(NonceFor(AeadNonce(), sequence), AsBytes("header"), all, all.first(160));
+  };
+  EXPECT_TRUE(round_trip(0));
+  const int before = allocations;
+  EXPECT_GT(before, 0);
+  for (uint64_t i = 1; i < 100; ++i) EXPECT_TRUE(round_trip(i));
+  EXPECT_EQ(allocations, before);
 }
 
 TEST(Aead, MovesAndChecksItsKey) {
