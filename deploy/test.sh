@@ -113,7 +113,7 @@ run_ctest() {
 
 release_tree() {
   step "release: configure" cmake --preset release &&
-    step "release: build" cmake --build --preset release -j "$jobs" || return
+    step "release: build" cmake --build --preset release-all -j "$jobs" || return
   if [[ $mode == quick ]]; then
     run_ctest release -LE 'sim|integration'
   else
