@@ -41,11 +41,17 @@ TEST(Object, EveryFlippedBitIsRefusedOrAnotherObject) {
       bad[i] ^= 0x10;
       const Judgement judgement = Validate(bad, f.now);
       if (judgement.fault != ObjectFault::kNone) continue;
+      const Object& changed = *judgement.object;
+      if (good.kind() == wire::v1::OBJECT_KIND_REVOCATION) {
+        // Another wrapping of the same list (judge_public_test.cc).
+        EXPECT_EQ(changed.body_digest(), good.body_digest());
+        continue;
+      }
       // Only what nobody signed can change and be valid, and it then is another value.
       EXPECT_TRUE(good.kind() == wire::v1::OBJECT_KIND_RAW ||
                   good.kind() == wire::v1::OBJECT_KIND_REMOVAL)
           << ObjectKindName(good.kind()) << " byte " << i;
-      EXPECT_NE(judgement.object->body_digest(), good.body_digest());
+      EXPECT_NE(changed.body_digest(), good.body_digest());
     }
   }
 }

@@ -92,6 +92,7 @@ TEST_F(UpkeepTest, NothingLeavesWhileTheRingMoves) {
   const Object raw = f.Raw("x");
   ASSERT_EQ(local.Keep(raw, {raw.key(), "N1", false}, f.now), KeepResult::kKept);
   carrier.responsible = false;
+  RunTo(now + absl::Seconds(1));
   RunTo(now + absl::Minutes(5));
   ASSERT_TRUE(upkeep.PollJob().has_value());
   for (int i = 0; i < 5; ++i) {
