@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <set>
 
 #include "libcore/base/file.h"
 
@@ -19,10 +20,15 @@ TEST(Parse, KindsAreSortedAndFound) {
   EXPECT_EQ(FindKind(""), nullptr);
 }
 
+// Messages without a required field: no bytes at all are one of them.
+const std::set<absl::string_view> kEmptyIsValid = {"overlay_frames", "presence_answer",
+                                                   "presence_offer"};
+
 TEST(Parse, NoKindAcceptsGarbage) {
-  const Bytes garbage(300, 0xa5);
+  const Bytes garbage(300, 0xff);
   for (const Kind& kind : Kinds()) {
-    EXPECT_FALSE(kind.accepts(ByteView(), kSeedTime)) << kind.name;
+    EXPECT_EQ(kind.accepts(ByteView(), kSeedTime), kEmptyIsValid.count(kind.name) != 0)
+        << kind.name;
     EXPECT_FALSE(kind.accepts(garbage, kSeedTime)) << kind.name;
   }
 }
