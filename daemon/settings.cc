@@ -1,5 +1,6 @@
 #include "daemon/settings.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <utility>
 
@@ -238,6 +239,12 @@ constexpr Setting kSettings[] = {
      ApplyStrict, [](const Config& config) { return Values{Bool(config.strict_revocation)}; }},
 };
 
+// SimpleAtoi alone would take blanks and signs.
+bool AllDigits(absl::string_view text) {
+  return std::all_of(text.begin(), text.end(),
+                     [](char c) { return absl::ascii_isdigit(static_cast<unsigned char>(c)); });
+}
+
 struct Unit {
   absl::string_view name;
   int64_t nanos;
@@ -270,8 +277,7 @@ absl::StatusOr<absl::Duration> ParseSpan(absl::string_view text) {
     if (!absl::EndsWith(text, unit.name)) continue;
     const absl::string_view number = text.substr(0, text.size() - unit.name.size());
     uint32_t count = 0;
-    if (number.empty() || !absl::ascii_isdigit(static_cast<unsigned char>(number[0])) ||
-        !absl::SimpleAtoi(number, &count)) {
+    if (!AllDigits(number) || !absl::SimpleAtoi(number, &count)) {
       continue;
     }
     const absl::Duration span = absl::Nanoseconds(unit.nanos) * int64_t{count};
@@ -295,8 +301,7 @@ absl::StatusOr<size_t> ParseSize(absl::string_view text) {
     if (!absl::EndsWith(text, unit.name)) continue;
     const absl::string_view number = text.substr(0, text.size() - unit.name.size());
     uint64_t count = 0;
-    if (number.empty() || !absl::ascii_isdigit(static_cast<unsigned char>(number[0])) ||
-        !absl::SimpleAtoi(number, &count)) {
+    if (!AllDigits(number) || !absl::SimpleAtoi(number, &count)) {
       continue;
     }
     if (count > kMaxSize / unit.bytes) return Bad(text, "is more than 1 TiB");

@@ -337,6 +337,11 @@ grpc::ServerUnaryReactor* IdentityService::SetPresence(grpc::CallbackServerConte
       [availability = *availability, request, identity](NodeHost& host, Reply reply) {
         const FoundIdentity found = FindIdentity(host, request->name());
         if (!found.status.ok()) return reply.Finish(found.status);
+        if (found.info.state != presence::IdentityState::kLoggedIn &&
+            found.info.state != presence::IdentityState::kLoggingIn) {
+          return reply.Finish(Error(grpc::StatusCode::FAILED_PRECONDITION, "NOT_LOGGED_IN",
+                                    absl::StrCat(found.info.email, " is not logged in")));
+        }
         const absl::Status status =
             host.node().presence().SetAvailability(host.now(), found.info.email, availability);
         if (!status.ok()) {

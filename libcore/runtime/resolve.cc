@@ -34,8 +34,11 @@ std::optional<HostPort> Split(absl::string_view text) {
   const bool name = std::all_of(host.begin(), host.end(), [](char c) {
     return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '-' || c == '_';
   });
+  const absl::string_view digits = text.substr(colon + 1);
   int port = 0;
-  if (!name || !absl::SimpleAtoi(text.substr(colon + 1), &port) || port < 1 || port > 65'535) {
+  // SimpleAtoi alone would take blanks and signs.
+  if (!name || digits.empty() || !absl::ascii_isdigit(static_cast<unsigned char>(digits[0])) ||
+      !absl::SimpleAtoi(digits, &port) || port < 1 || port > 65'535) {
     return std::nullopt;
   }
   return HostPort{.host = std::string(host), .port = static_cast<uint16_t>(port)};

@@ -170,8 +170,6 @@ TEST(UnixDoor, IsClosedToOthersWhateverTheModesSay) {
 
 // The health service without its generated code: `service` (field 1) in, `status` (field 1) out.
 grpc::Status Health(Daemon& daemon, const std::string& service, int* serving) {
-  grpc::internal::RpcMethod method("/grpc.health.v1.Health/Check",
-                                   grpc::internal::RpcMethod::NORMAL_RPC);
   std::string request;
   if (!service.empty()) {
     request = absl::StrCat("\x0a", std::string(1, static_cast<char>(service.size())), service);
@@ -181,8 +179,15 @@ grpc::Status Health(Daemon& daemon, const std::string& service, int* serving) {
   grpc::ByteBuffer out;
   grpc::ClientContext context;
   Daemon::SetDeadline(context);
-  const grpc::Status status =
-      grpc::internal::BlockingUnaryCall(daemon.channel().get(), method, &context, in, &out);
+  grpc::CompletionQueue queue;
+  grpc::GenericStub stub(daemon.channel());
+  const auto call = stub.PrepareUnaryCall(&context, "/grpc.health.v1.Health/Check", in, &queue);
+  grpc::Status status;
+  call->StartCall();
+  call->Finish(&out, &status, nullptr);
+  void* tag = nullptr;
+  bool ok = false;
+  queue.Next(&tag, &ok);
   std::vector<grpc::Slice> slices;
   if (status.ok() && out.Dump(&slices).ok() && !slices.empty() && slices[0].size() >= 2) {
     *serving = slices[0].begin()[1];

@@ -29,8 +29,8 @@ TEST(Resolve, KnowsLocalhost) {
 
 TEST(Resolve, RefusesWhatIsNoHostAndPort) {
   for (const absl::string_view text :
-       {"", ":", "host", "host:", ":7464", "host:0", "host:65536", "host:-1", "host:12x", "a b:1",
-        "a/b:1", "[::1]", "::1:", "1.2.3.4:", "-", "host:7464:"}) {
+       {"", ":", "host", "host:", ":7464", "host:0", "host:65536", "host:-1", "host:12x",
+        "host: 12", "host:+1", "a b:1", "a/b:1", "[::1]", "::1:", "1.2.3.4:", "-", "host:7464:"}) {
     EXPECT_FALSE(ValidHostPort(text)) << text;
     EXPECT_EQ(Resolve(text).status().code(), absl::StatusCode::kInvalidArgument) << text;
   }

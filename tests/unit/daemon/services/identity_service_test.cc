@@ -95,7 +95,7 @@ TEST_F(IdentityServiceTest, BadRequestsHaveTheirReasons) {
             "IDENTITY_WITHOUT_CERTIFICATE");
   v1::SetPresenceRequest presence;
   presence.set_availability(v1::AVAILABILITY_AWAY);
-  EXPECT_FALSE(Identity(&Stub::SetPresence, presence, &identity).ok());
+  EXPECT_EQ(ReasonOfStatus(Identity(&Stub::SetPresence, presence, &identity)), "NOT_LOGGED_IN");
 
   v1::InstallCertificateRequest install;
   install.set_certificate("-----BEGIN nothing");
