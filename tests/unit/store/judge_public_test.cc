@@ -46,9 +46,9 @@ TEST_F(JudgePublic, RevocationByAUser) {
 // itself; under the certificate of another CA with the same key the list is still the same list, so
 // that nobody can put his own wrapping before the authority's.
 TEST_F(JudgePublic, RevocationUnderAChangedCertificateIsRefusedOrTheSameList) {
-  const Object good =
-      *Validate(ObjectFixture::Unsigned(OBJECT_KIND_REVOCATION, f.RevocationBody()), f.now).object;
   auto body = f.RevocationBody();
+  const Object good =
+      *Validate(ObjectFixture::Unsigned(OBJECT_KIND_REVOCATION, body), f.now).object;
   int refused = 0;
   for (size_t i = 0; i < f.ca.root.der().size(); i += 7) {
     Bytes der = f.ca.root.der();
