@@ -4,6 +4,7 @@
 
 #include "daemon/daemon.h"
 #include "daemon/options.h"
+#include "google/protobuf/stubs/logging.h"
 
 namespace {
 
@@ -21,6 +22,8 @@ int Say(const EarlyExit& exit) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // protobuf writes a line to standard error when a stranger's string is no UTF-8; we count it.
+  google::protobuf::SetLogHandler(nullptr);
   const p2pd::daemon::Environment environment = p2pd::daemon::ProcessEnvironment();
   const auto read = p2pd::daemon::ReadInvocation(argc, argv, environment);
   if (const auto* exit = std::get_if<EarlyExit>(&read)) return Say(*exit);

@@ -1,5 +1,6 @@
 #include "clients/cli/command_line.h"
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <string>
@@ -363,8 +364,15 @@ int RunCommandLine(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    const int code = app.exit(error);
-    return code == 0 ? 0 : static_cast<int>(ExitCode::kUsage);
+    if (error.get_exit_code() == 0) return app.exit(error);
+    // One line: what is wrong, and where help is. CLI11 names an unknown command only on request.
+    std::string what = error.what();
+    const std::vector<std::string> unknown = app.remaining(/*recurse=*/true);
+    if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr && !unknown.empty()) {
+      what = "there is no command " + unknown.back();
+    }
+    std::replace(what.begin(), what.end(), '\n', ' ');
+    return static_cast<int>(clients::ReportUsage(what + "; see p2pctl --help-all"));
   }
   flags.connection.timeout = std::chrono::seconds(flags.timeout_seconds);
   Session session(flags.connection,

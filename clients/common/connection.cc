@@ -83,6 +83,10 @@ std::variant<std::unique_ptr<Connection>, ConnectionProblem> Connection::Open(
     }
     connection->channel_ = grpc::CreateChannel(target, grpc::InsecureChannelCredentials());
   } else {
+    if (!absl::StrContains(target, ':')) {
+      return ConnectionProblem{
+          true, absl::StrCat("--control ", target, " is neither unix:PATH nor ADDR:PORT")};
+    }
     if (options.token_file.empty() || options.tls_ca.empty()) {
       return ConnectionProblem{
           true, absl::StrCat(

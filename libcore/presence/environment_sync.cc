@@ -131,7 +131,9 @@ void EnvironmentSync::Subscribe(Instant now) {
   subscribed_ = place;
 }
 
-void EnvironmentSync::Stop() {
+void EnvironmentSync::Stop(Instant now) {
+  // Whoever logs out right after an edit would find the older list on the next machine.
+  if (device_ && dirty_ && !put_) Put(now);
   device_.reset();
   put_at_.reset();
   check_at_.reset();

@@ -50,7 +50,9 @@ class EnvironmentSync {
   void Read(Instant now, std::vector<SecretBytes> keys);
   // From now on it is kept stored, as this device's work, until Stop. The place is subscribed to.
   void Keep(Instant now, const pki::DeviceId& device);
-  void Stop();
+  // What was edited and is not stored yet is put once more; storing() until that has ended.
+  void Stop(Instant now);
+  bool storing() const { return put_.has_value(); }
   // The environment was changed by the user.
   void Edited(Instant now);
 

@@ -51,7 +51,8 @@ void Publisher::Report(PublisherReport::Kind kind, absl::Status status, absl::st
   reports_.push_back(PublisherReport{kind, std::move(status), std::string(problem)});
 }
 
-void Publisher::Refuse(PublisherReport::Kind kind, absl::Status status, absl::string_view problem) {
+void Publisher::Refuse(Instant now, PublisherReport::Kind kind, absl::Status status,
+                       absl::string_view problem) {
   problem_ = std::string(status.message());
   phase_ = Phase::kOut;
   pass_pending_ = false;
@@ -59,7 +60,7 @@ void Publisher::Refuse(PublisherReport::Kind kind, absl::Status status, absl::st
   retry_at_.reset();
   refresh_at_.reset();
   joining_until_.reset();
-  sync_.Stop();
+  sync_.Stop(now);
   Unsubscribe();
   Report(kind, std::move(status), problem);
 }
@@ -71,11 +72,12 @@ void Publisher::Login(Instant now, bool by_person) {
   offline_put_.reset();
   leave_until_.reset();
   if (!identity_.chain()) {
-    return Refuse(Kind::kLoginRefused, absl::FailedPreconditionError("no certificate is installed"),
+    return Refuse(now, Kind::kLoginRefused,
+                  absl::FailedPreconditionError("no certificate is installed"),
                   "IDENTITY_WITHOUT_CERTIFICATE");
   }
   if (by_person && !identity_.key()) {
-    return Refuse(Kind::kLoginRefused,
+    return Refuse(now, Kind::kLoginRefused,
                   absl::FailedPreconditionError("the key is locked: unlock it first"),
                   "IDENTITY_LOCKED");
   }
@@ -83,7 +85,7 @@ void Publisher::Login(Instant now, bool by_person) {
   const pki::ChainVerdict verdict =
       pki::VerifySelfContained(*identity_.chain(), wall, identity_.email());
   if (!verdict.ok()) {
-    return Refuse(Kind::kLoginRefused, absl::FailedPreconditionError(verdict.explanation),
+    return Refuse(now, Kind::kLoginRefused, absl::FailedPreconditionError(verdict.explanation),
                   pki::ChainFaultName(verdict.fault));
   }
   absl::Status ready =
@@ -91,7 +93,7 @@ void Publisher::Login(Instant now, bool by_person) {
   if (ready.ok()) ready = identity_.SetLogin(parts_.storage, true, identity_.shown());
   if (!ready.ok()) {
     const bool locked = absl::IsFailedPrecondition(ready);
-    return Refuse(Kind::kLoginRefused, std::move(ready), locked ? "IDENTITY_LOCKED" : "");
+    return Refuse(now, Kind::kLoginRefused, std::move(ready), locked ? "IDENTITY_LOCKED" : "");
   }
   problem_.clear();
   told_delayed_ = false;
@@ -136,7 +138,7 @@ void Publisher::OnOwnPlace(Instant now, const store::GetDone& done) {
     if (!identity_.SetLogin(parts_.storage, false, identity_.shown()).ok()) {
       parts_.counters.Add("presence.login_not_saved");
     }
-    return Refuse(PublisherReport::Kind::kRevoked,
+    return Refuse(now, PublisherReport::Kind::kRevoked,
                   absl::PermissionDeniedError("this device was revoked by its owner"),
                   "DEVICE_REVOKED");
   }
@@ -331,7 +333,8 @@ bool Publisher::OnPut(Instant now, const store::PutDone& done) {
   }
   if (offline_put_ == done.id) {
     if (!done.status.ok()) parts_.counters.Add("presence.offline_put_failed");
-    Left();
+    offline_put_.reset();
+    if (!sync_.storing()) Left();
     return true;
   }
   auto other = other_puts_.extract(done.id);
@@ -364,7 +367,7 @@ void Publisher::Logout(Instant now, bool forget) {
   state_put_.reset();
   state_putting_.reset();
   state_dirty_ = false;
-  sync_.Stop();
+  sync_.Stop(now);
   Unsubscribe();
   parts_.sessions.RemoveIdentity(identity_.public_key().hash());
   if (was_out) return Report(PublisherReport::Kind::kLoggedOut);
@@ -443,6 +446,7 @@ bool Publisher::OnNotification(Instant now, const store::Notification& notificat
 
 bool Publisher::OnStoreEvent(Instant now, const store::Event& event) {
   bool ours = sync_.OnStoreEvent(now, event);
+  if (ours && phase_ == Phase::kLeaving && !offline_put_ && !sync_.storing()) Left();
   if (const auto* get = std::get_if<store::GetDone>(&event)) {
     if (own_get_ == get->id) {
       own_get_.reset();

@@ -114,7 +114,8 @@ class Publisher {
   void LookAtAnchor(const StateView& view, absl::Time wall);
   void RenewDeviceList(Instant now, const StateView& view);
   void PassFailed(Instant now, const absl::Status& status);
-  void Refuse(PublisherReport::Kind kind, absl::Status status, absl::string_view problem);
+  void Refuse(Instant now, PublisherReport::Kind kind, absl::Status status,
+              absl::string_view problem);
   void WriteAll(Instant now);
   void PutAuthentication(Instant now);
   void PutAnchor(Instant now);

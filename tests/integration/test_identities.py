@@ -103,6 +103,14 @@ class Identities(LabTest):
         self.assertIn('ENCRYPTED PRIVATE KEY', key)
         self.ann.kill9()
         self.ann.start()
+        # The passphrase locks the user's key, not the device's: the daemon logs in again with nobody there.
+        wait('Ann is logged in', lambda: self.state(self.ann) == 'LOGGED_IN')
+        told = self.ann.ctl('identity', 'export', self.lab.folder / 'x.p12', '--passphrase-stdin', given=PASSPHRASE,
+                            code=FAILED)
+        self.assertIn('locked', told.err)
+        self.assertFalse((self.lab.folder / 'x.p12').exists())
+        # A person who logs in has to give it.
+        self.ann.ctl('logout')
         self.assertEqual(self.state(self.ann), 'LOCKED')
         told = self.ann.ctl('login', code=FAILED)
         self.assertIn('unlock', told.err)
@@ -110,8 +118,8 @@ class Identities(LabTest):
         self.assertEqual(len(wrong.err.splitlines()), 1, wrong)
         self.assertEqual(self.state(self.ann), 'LOCKED')
         self.ann.ctl('identity', 'unlock', '--passphrase-stdin', given=PASSPHRASE)
-        # What was before the restart is so again.
-        wait('Ann is logged in', lambda: self.state(self.ann) == 'LOGGED_IN')
+        self.ann.ctl('login')
+        self.assertEqual(self.state(self.ann), 'LOGGED_IN')
 
     def test_pkcs12_there_and_back(self):
         self.lab.person(self.ann, ANN)
@@ -155,7 +163,14 @@ class Identities(LabTest):
         self.short_lived(self.bob, BOB)
         self.assertEqual(self.ann.json('presence', 'get', BOB)['availability'], 'AVAILABILITY_AVAILABLE')
         wait('the certificate expires', lambda: datetime.datetime.now(datetime.timezone.utc) > self.end)
-        self.refused_call('CERTIFICATE_EXPIRED')
+        # No node keeps it any longer than it is valid, so to others it is as if it had never been.
+        dialled = self.ann.ctl('call', 'dial', BOB, '--for', '2s', code=NOT_FOUND)
+        self.assertEqual(self.last_call(self.ann)['endReason'], 'NOT_FOUND', dialled)
+        # The one whose it is hears why, and calls nobody with it.
+        told = self.bob.ctl('call', 'dial', ANN, '--for', '2s', code=None)
+        self.say(f'Bob, whose certificate has expired, dials: {told!r}')
+        self.assertNotEqual(told.code, DONE)
+        self.assertIn('expired', told.out + told.err)
 
     def test_a_contact_with_another_key(self):
         self.lab.person(self.ann, ANN)

@@ -126,6 +126,29 @@ TEST_F(RingTest, SmallRingsKeepEverythingEverywhere) {
   EXPECT_EQ(ring_.Nearest(Key(), 3).size(), 3u);
 }
 
+// Fourteen nodes lie so unevenly that half the ring has fewer than four: still eight replicas, the
+// four next ones on either side, in whatever half they are (a copy was missing for ever in a ring
+// of twenty of which six had died).
+TEST_F(RingTest, UnevenRingsHaveEightReplicasToo) {
+  AddCrowd(13);
+  std::vector<NodeId> ring{self_.record.id()};
+  for (const auto& party : crowd_) ring.push_back(party->record.id());
+  for (int i = 0; i < 300; ++i) {
+    const auto key = rng_.Make<Key>();
+    std::sort(ring.begin(), ring.end(), [&](const NodeId& a, const NodeId& b) {
+      return Clockwise(key, a) < Clockwise(key, b);
+    });
+    std::set<NodeId> expected(ring.begin(), ring.begin() + 4);
+    expected.insert(ring.end() - 4, ring.end());
+    std::set<NodeId> seen;
+    const auto set = ring_.ReplicaSet(key);
+    ASSERT_TRUE(set.has_value());
+    for (const NodeRecord& record : *set) seen.insert(record.id());
+    EXPECT_EQ(seen, expected);
+    EXPECT_EQ(set->front().id(), TrueRoot(key));
+  }
+}
+
 TEST_F(RingTest, ANodeFarFromTheKeyIsNotBelievedToBeItsRoot) {
   AddCrowd(40);
   EXPECT_TRUE(ring_.PlausibleRoot(self_.record.id(), ring_.leaves().Side(true).front()));
