@@ -4,7 +4,6 @@
 
 #include <deque>
 
-#include "absl/synchronization/notification.h"
 #include "libcore/base/mutex.h"
 #include "libcore/media/audio_endpoints.h"
 #include "libcore/media/negotiation.h"

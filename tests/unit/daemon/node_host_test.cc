@@ -23,7 +23,7 @@ TEST_F(NodeHostTest, TakesAFreePortAndTellsIt) {
 }
 
 TEST_F(NodeHostTest, AnOperationIsAnsweredOnce) {
-  absl::Notification done;
+  Notification done;
   int answers = 0;
   OnCoreThread([&](NodeHost& host) {
     const overlay::Key key = overlay::Key();
@@ -39,7 +39,7 @@ TEST_F(NodeHostTest, AnOperationIsAnsweredOnce) {
 }
 
 TEST_F(NodeHostTest, PatienceEndsAnOperationThatNobodyAnswers) {
-  absl::Notification done;
+  Notification done;
   absl::Status status;
   OnCoreThread([&](NodeHost& host) {
     host.Await(node::OperationId(987'654'321), absl::ZeroDuration(),
@@ -63,7 +63,7 @@ TEST_F(NodeHostTest, BeyondTheMaximumOperationsAreRefused) {
     }
     EXPECT_EQ(refused, 1);
   });
-  absl::Notification drained;
+  Notification drained;
   host_->Drain(absl::Milliseconds(1), [&] { drained.Notify(); });
   drained.WaitForNotification();
 }
@@ -83,7 +83,7 @@ TEST_F(NodeHostTest, DrainFailsWhatWaitsAndEndsTheWatchers) {
     host.Await(node::OperationId(987'654'321), absl::Hours(1),
                [&](const node::Completed& completed) { status = completed.status; });
   });
-  absl::Notification drained;
+  Notification drained;
   host_->Drain(absl::Seconds(10), [&] { drained.Notify(); });
   drained.WaitForNotification();
   OnCoreThread([&](NodeHost& host) {

@@ -8,7 +8,6 @@
 #include <memory>
 #include <string>
 
-#include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
 #include "daemon/control_server.h"
 #include "daemon/node_host.h"
@@ -22,6 +21,7 @@
 #include "libcore/runtime/loop.h"
 #include "libcore/runtime/thread.h"
 #include "p2pd/v1/error.pb.h"
+#include "tests/unit/daemon/notification.h"
 #include "tests/unit/daemon/temp_dir.h"
 
 namespace p2pd::daemon {
@@ -95,7 +95,7 @@ class ServedNode : public ::testing::Test {
   // Runs `task` on the core thread and waits for it.
   template <class Task>
   void OnCoreThread(Task task) {
-    absl::Notification done;
+    Notification done;
     host_->PostAlways([&](NodeHost& host) {
       task(host);
       done.Notify();
@@ -115,7 +115,7 @@ class ServedNode : public ::testing::Test {
   TempDir folder_;
   Config config_;
   runtime::Loop doors_;
-  absl::Notification shutdown_asked_;
+  Notification shutdown_asked_;
   absl::Duration asked_grace_;
   std::unique_ptr<NodeHost> host_;
   std::unique_ptr<NodeService> node_service_;

@@ -88,7 +88,7 @@ TEST_F(WatchStreamTest, ADrainEndsTheStream) {
   const auto stream = stub->WatchEvents(&context, v1::WatchEventsRequest());
   v1::WatchEventsResponse message;
   ASSERT_TRUE(stream->Read(&message));
-  absl::Notification drained;
+  Notification drained;
   host_->Drain(absl::Seconds(10), [&] { drained.Notify(); });
   drained.WaitForNotification();
   while (stream->Read(&message)) {
