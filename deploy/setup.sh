@@ -14,7 +14,7 @@ EOF
 # The shared libraries that the installed programs load; held to the truth by deploy/check-bare.sh.
 runtime=(
   ca-certificates
-  libabsl20220623 libfmt9 libgrpc++1.51 libopus0 libprotobuf32 libsamplerate0 libsndfile1 libspdlog1.10 libspeexdsp1
+  libabsl20220623 libfmt9 libgrpc++1.51 libgrpc29 libopus0 libprotobuf32 libsamplerate0 libsndfile1 libspdlog1.10 libspeexdsp1
   libsqlite3-0 libssl3 libutf8proc2
 )
 

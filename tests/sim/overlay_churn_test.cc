@@ -121,8 +121,15 @@ TEST(OverlayLeave, IsKnownAtOnce) {
   OverlayRing ring(14);
   ring.Grow(20, absl::Milliseconds(300));
   ring.world().RunFor(absl::Seconds(20));
+  const overlay::NodeId gone = ring.hosts()[7]->id();
   ring.Leave(*ring.hosts()[7]);
-  ring.world().RunFor(absl::Seconds(1));
+  ring.world().RunFor(absl::Milliseconds(200));
+  for (const auto& host : ring.hosts()) {
+    if (!host->up()) continue;
+    for (const auto& record : host->node().LeafSet()) EXPECT_NE(record.id(), gone);
+  }
+  // Who takes its place has to be asked for, and to shake hands.
+  ring.world().RunFor(absl::Seconds(3));
   EXPECT_THAT(ring.WrongLeafSets(), IsEmpty());
 }
 
