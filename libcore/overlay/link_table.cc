@@ -57,6 +57,11 @@ void LinkTable::TakeReports(const NodeId& id, Peer& peer) {
         events_.push_back(MessageAcked{id, *report->message});
         break;
       case Channel::Outcome::kSlow:
+        // The other side may have closed the link that we use and kept another.
+        if (peer.links.size() > 1) {
+          const auto at = std::find(peer.links.begin(), peer.links.end(), peer.current);
+          peer.current = at + 1 < peer.links.end() ? *(at + 1) : peer.links.front();
+        }
         events_.push_back(MessageSlow{id, report->message});
         break;
       case Channel::Outcome::kLost:
@@ -498,11 +503,17 @@ void LinkTable::Sweep(Instant now) {
   for (const NodeId& id : Peers()) {
     Peer& peer = *Find(id);
     if (!peer.current) continue;
+    // One side only closes spare links, and says so: if both did, each might keep the one that the
+    // other closed. The other side does it much later, in case the word was lost.
+    const absl::Duration spare_patience = self_->id() < id ? kSpareLifetime : 6 * kSpareLifetime;
     const std::vector<uint32_t> links = peer.links;
     for (const uint32_t index : links) {
-      const OpenLink& link = links_.at(index);
-      const bool spare = index != *peer.current && link.heard + kSpareLifetime <= now;
-      if (spare) CloseLink(index);
+      OpenLink& link = links_.at(index);
+      if (index == *peer.current || link.heard + spare_patience > now) continue;
+      ByteWriter writer;
+      WriteFrame(CloseFrame{}, writer);
+      Emit(peer.endpoint, link.link.Seal(writer.bytes()));
+      CloseLink(index);
     }
     const OpenLink& current = links_.at(*peer.current);
     if (!peer.pinned && peer.heard + kIdleLifetime <= now && peer.channel->Idle()) {
