@@ -142,22 +142,21 @@ clang_tree() {
   run_ctest clang -L sim
 }
 
-# buf comes from npm; it reads the proto files as a second pair of eyes, and integration tests talk to the API with it.
-# Where npm or its registry is missing that is said, and tests/lint still reads the comments.
+# buf comes from npm, pinned by a lock file; it reads the proto files as a second pair of eyes, and integration_scripts
+# talks to the API with it.
 fetch_buf() {
-  local version=1.75.0
-  export PATH=$PWD/build/npm/node_modules/.bin:$PATH
-  command -v buf >/dev/null && return
-  if ! command -v npm >/dev/null; then
-    say "buf: skipped, npm is not here"
-  elif ! npm install --silent --no-save --prefix build/npm "@bufbuild/buf@$version" >"$logs/buf_install.log" 2>&1; then
-    say "buf: skipped, npm could not fetch it (build/test-logs/buf_install.log)"
+  local lock=tests/integration/npm home=build/npm
+  if ! cmp --silent "$lock/package-lock.json" "$home/node_modules/of.json"; then
+    mkdir -p "$home"
+    cp "$lock/package.json" "$lock/package-lock.json" "$home" &&
+      step "buf: fetch" npm ci --silent --no-audit --no-fund --prefix "$home" &&
+      cp "$lock/package-lock.json" "$home/node_modules/of.json"
   fi
+  buf=$(echo "$home"/node_modules/@bufbuild/*/bin/buf)
 }
 
 proto_lint() {
-  command -v buf >/dev/null || return
-  if step "buf: lint" buf lint proto; then passed=$((passed + 1)); fi
+  if step "buf: lint" "$buf" lint proto; then passed=$((passed + 1)); fi
 }
 
 if [[ $setup == yes ]]; then

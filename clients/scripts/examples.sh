@@ -41,7 +41,7 @@ case "${1:-}" in
     ;;
   remove-contact)
     need EMAIL "${2:-}"
-    api p2pd.v1.ContactService/DeleteContact "{\"name\": $(quote "identities/-/contacts/$2")}"
+    api p2pd.v1.ContactService/DeleteContact "{\"name\": $(quote "contacts/$2")}"
     ;;
   dial)
     need EMAIL "${2:-}"

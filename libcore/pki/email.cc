@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "libcore/base/status.h"
@@ -17,10 +18,10 @@ namespace {
 // Bytes: RFC 5321 §4.5.3.1.3 leaves 254 for an address between the angle brackets of a path.
 constexpr size_t kMinEmail = 3;
 constexpr size_t kMaxEmail = 254;
+// Bytes of what is no address that its error repeats, escaped.
+constexpr size_t kShown = 64;
 
-absl::Status Refuse(absl::string_view why) {
-  return absl::InvalidArgumentError(absl::StrCat("not an e-mail address: ", why));
-}
+absl::Status Refuse(absl::string_view why) { return absl::InvalidArgumentError(why); }
 
 // Characters that no address has unquoted (RFC 5322 §3.2.3), and whatever does not show or turns
 // the direction of writing, so that two addresses that look the same are the same.
@@ -79,9 +80,7 @@ absl::Status CheckForm(absl::string_view email) {
   return absl::OkStatus();
 }
 
-}  // namespace
-
-absl::StatusOr<std::string> NormaliseEmail(absl::string_view email) {
+absl::StatusOr<std::string> Normalise(absl::string_view email) {
   P2PD_RETURN_IF_ERROR(CheckForm(email));
   P2PD_RETURN_IF_ERROR(CheckCharacters(email));
   P2PD_ASSIGN_OR_RETURN(std::string folded, FoldAndCompose(email));
@@ -91,6 +90,16 @@ absl::StatusOr<std::string> NormaliseEmail(absl::string_view email) {
   P2PD_ASSIGN_OR_RETURN(const std::string again, FoldAndCompose(folded));
   if (again != folded) return Refuse("it has no normal form");
   return folded;
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> NormaliseEmail(absl::string_view email) {
+  absl::StatusOr<std::string> normal = Normalise(email);
+  if (normal.ok()) return normal;
+  return absl::InvalidArgumentError(
+      absl::StrCat("\"", absl::CHexEscape(email.substr(0, kShown)),
+                   "\" is not an e-mail address: ", normal.status().message()));
 }
 
 }  // namespace p2pd::pki

@@ -175,6 +175,7 @@ void EnvironmentSync::OnPut(Instant now, const store::PutDone& done) {
   put_.reset();
   const store::Object object = *std::move(putting_);
   putting_.reset();
+  if (done.status.ok()) parts_.store.KeepAlive(now, object);  // also after Stop
   if (!device_) return;
   if (!done.status.ok()) {
     parts_.counters.Add("presence.environment_put_failed");
@@ -187,7 +188,6 @@ void EnvironmentSync::OnPut(Instant now, const store::PutDone& done) {
   }
   backoff_ = kFirstBackoff;
   Complain(environment_.SetPublished(parts_.storage));
-  parts_.store.KeepAlive(now, object);
   parts_.counters.Add("presence.environment_stored");
   check_at_ = now + parts_.rng.Jitter(kReadBack);
   if (dirty_) PutSoon(now, kGather);

@@ -154,6 +154,7 @@ StateView JudgeStates(const std::vector<store::Object>& objects, const pki::User
       ++view.foreign;
     } else if (state.sequence < seen.OfDevice(user.hash(), state.device.id)) {
       ++view.outdated;
+      view.outdated_devices.insert(state.device.id);
     } else {
       const auto [it, fresh] = newest.try_emplace(state.device.id, state);
       if (!fresh && it->second.sequence < state.sequence) it->second = std::move(state);

@@ -54,7 +54,8 @@ struct StateView {
   std::set<pki::DeviceId> revoked;
   store::Sequence device_list;
   absl::Time device_list_expires = absl::InfinitePast();
-  int outdated = 0;                   // states older than one seen before
+  int outdated = 0;  // states and lists older than one seen before
+  std::set<pki::DeviceId> outdated_devices;
   int foreign = 0;                    // states of somebody else's key under this place
   Availability availability() const;  // over the devices that are not revoked
 };

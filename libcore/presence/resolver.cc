@@ -197,16 +197,26 @@ void Resolver::AskCrls(Instant now, LookupId id, Lookup& lookup) {
   }
 }
 
-void Resolver::AskStates(Instant now, LookupId id, Lookup& lookup, const pki::Certificate& leaf) {
+void Resolver::AskStates(Instant now, LookupId id, Lookup& lookup, const pki::Certificate& leaf,
+                         const std::set<pki::DeviceId>& newer_of) {
   const pki::UserPublicKey& user = leaf.public_key();
-  // No lower bound: a device whose last state ran out would never reach it. JudgeStates drops what
-  // is older than something seen.
+  // No lower bound at first: a device whose last state ran out would never reach it. JudgeStates
+  // drops what is older than something seen, and only then the store is told to look further.
+  store::GetOptions options;
+  for (const pki::DeviceId& device : newer_of) {
+    options.at_least.emplace(ToBytes(device.view()), parts_.seen.OfDevice(user.hash(), device));
+  }
   const store::OperationId operation =
-      parts_.store.Get(now, store::UserKeyPlace(user.spki()), store::GetOptions());
+      parts_.store.Get(now, store::UserKeyPlace(user.spki()), options);
   questions_[operation] = Question{id, Asked::kStates, {}};
   lookup.chosen = user.hash();
   lookup.states.reset();
   ++lookup.waiting;
+}
+
+StateView Resolver::JudgeAnswer(Instant now, const Lookup& lookup,
+                                const pki::UserPublicKey& user) const {
+  return JudgeStates(lookup.states->objects, user, parts_.seen, parts_.wall.At(now));
 }
 
 void Resolver::OnCrl(Instant now, const pki::KeyHash& issuer, const store::GetDone& done) {
@@ -251,6 +261,18 @@ void Resolver::Conclude(Instant now, LookupId id, Lookup& lookup) {
     AskStates(now, id, lookup, leaf);  // a CRL overturned the first choice
     return;
   }
+  if (!lookup.request.certificate_only) {
+    if (lookup.older && !lookup.states->status.ok()) {
+      lookup.states = std::move(lookup.older);  // nothing newer is to be had
+    } else if (!lookup.older) {
+      const StateView view = JudgeAnswer(now, lookup, leaf.public_key());
+      if (!view.outdated_devices.empty()) {
+        lookup.older = std::move(lookup.states);
+        AskStates(now, id, lookup, leaf, view.outdated_devices);
+        return;
+      }
+    }
+  }
   FinishResolved(now, id, lookup, choice);
 }
 
@@ -270,7 +292,7 @@ void Resolver::FinishResolved(Instant now, LookupId id, Lookup& lookup,
   if (!lookup.request.certificate_only) {
     const store::GetDone& states = *lookup.states;
     const absl::Time wall = parts_.wall.At(now);
-    done.view = JudgeStates(states.objects, leaf.public_key(), parts_.seen, wall);
+    done.view = JudgeAnswer(now, lookup, leaf.public_key());
     Remember(done.view, leaf.public_key().hash(), wall, parts_.seen);
     const int forged = states.invalid + done.view.foreign;
     const int old = states.outdated + done.view.outdated;

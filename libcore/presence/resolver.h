@@ -15,6 +15,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -91,6 +92,8 @@ class Resolver {
     std::optional<pki::KeyHash> chosen;  // whose states were asked for
     int waiting = 0;                     // answers outstanding
     std::optional<store::GetDone> states;
+    // The first answer, when it was older than something seen and a newer one was asked for.
+    std::optional<store::GetDone> older;
     JourneyStep found;
     absl::Duration states_after;
   };
@@ -98,7 +101,9 @@ class Resolver {
   void AskCertificates(Instant now, LookupId id, Lookup& lookup);
   void OnCertificates(Instant now, LookupId id, Lookup& lookup, const store::GetDone& done);
   void AskCrls(Instant now, LookupId id, Lookup& lookup);
-  void AskStates(Instant now, LookupId id, Lookup& lookup, const pki::Certificate& leaf);
+  void AskStates(Instant now, LookupId id, Lookup& lookup, const pki::Certificate& leaf,
+                 const std::set<pki::DeviceId>& newer_of = {});
+  StateView JudgeAnswer(Instant now, const Lookup& lookup, const pki::UserPublicKey& user) const;
   void OnCrl(Instant now, const pki::KeyHash& issuer, const store::GetDone& done);
   void Conclude(Instant now, LookupId id, Lookup& lookup);
   void FinishResolved(Instant now, LookupId id, Lookup& lookup, const CertificateChoice& choice);

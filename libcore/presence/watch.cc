@@ -24,7 +24,7 @@ constexpr int kEagerLooks = 3;
 constexpr absl::Duration kEagerPause = absl::Seconds(2);
 // One contact that is not there is looked up so often, whoever's turn it is: the net under lost
 // notifications, at a cost that does not depend on how many there are.
-constexpr absl::Duration kSweep = absl::Seconds(60);
+constexpr absl::Duration kSweep = absl::Minutes(5);
 
 // The other side said clearly that nobody is there for us: another try would hear the same.
 bool IsDefinite(EndReason reason) {

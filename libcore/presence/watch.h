@@ -4,7 +4,7 @@
 //   lookup ─► state says online ─► hello ─► answered: leases (links.h) ─► lease ran out ─► hello
 //     ▲              │                └── twice unanswered ──► offline ◄── unanswered ────────┘
 //     └── a put at the contact's place is notified by its replicas; nothing else is ever polled but
-//         one contact a minute, whoever's turn it is
+//         one contact every five minutes, whoever's turn it is
 //
 // Rules: a person is shown as there only on a proof: an ack, or a lease. A person is shown as
 // offline when the lease ran out and a new hello failed, or when the contact's newest word says so.

@@ -133,7 +133,7 @@ TEST(PresenceEnvironment, TwoFirstLogInsAtOnceBecomeOneEnvironment) {
 }
 
 TEST(PresenceEnvironment, SixtyDaysWithNobodyLoggedInLoseNothing) {
-  Neighbourhood here(50, 5);
+  Neighbourhood here(50, 3);
   PresenceHost& first = here.AddPerson(kAlice);
   ASSERT_TRUE(first.AddContact(kBob).ok());
   here.world().RunFor(absl::Seconds(10));

@@ -36,27 +36,26 @@ TEST(PresenceFaults, AnHourOfLossAndReorderingShowsNobodyOffline) {
   EXPECT_EQ(bob.Sees(kAlice), Availability::kOnline);
 }
 
-// Everything that every node keeps of a user's place.
+// Takes away what every node keeps of a user's states, at the first or at the second place.
 std::vector<store::StoredRow> TakeStates(Neighbourhood& here, const store::Key& place) {
   std::vector<store::StoredRow> rows;
-  // A state stands at two places: whoever forges only one is passed over, and the true one found.
   const auto take = [&](store::MemoryTable& table) {
-    for (const store::Key& at : {place, store::SecondPlace(place)}) {
-      for (const store::StoredRow& row : table.Find(at, wire::v1::OBJECT_KIND_USER_STATE)) {
-        if (at == place) rows.push_back(row);
-        P2PD_CHECK(table.Erase(at, row.object.kind(), row.object.slot()).ok());
-      }
+    for (const store::StoredRow& row : table.Find(place, wire::v1::OBJECT_KIND_USER_STATE)) {
+      rows.push_back(row);
+      P2PD_CHECK(table.Erase(place, row.object.kind(), row.object.slot()).ok());
     }
   };
   for (const auto& host : here.ring.hosts) take(host->table());
   for (const auto& host : here.machines) take(host->table());
   return rows;
 }
+
 void GiveStates(Neighbourhood& here, const std::vector<store::StoredRow>& rows) {
   for (const store::StoredRow& row : rows) {
     for (const auto& host : here.ring.hosts) P2PD_CHECK(host->table().Insert(row).ok());
   }
 }
+
 store::Key PlaceOf(PresenceHost& host) {
   return store::UserKeyPlace(host.Identity().chain->leaf().public_key().spki());
 }
@@ -82,7 +81,14 @@ TEST(PresenceFaults, AnOldStatePutBackIsRefusedByName) {
   bob.Crash();
   TakeStates(here, place);
   GiveStates(here, old);
-  const presence::OperationDone done = alice.Resolve(kBob);
+  // The newer one is found at the second place.
+  presence::OperationDone done = alice.Resolve(kBob);
+  ASSERT_TRUE(done.status.ok()) << done.status;
+  EXPECT_EQ(done.availability, Availability::kBusy);
+  TakeStates(here, place);
+  TakeStates(here, store::SecondPlace(place));
+  GiveStates(here, old);
+  done = alice.Resolve(kBob);
   EXPECT_TRUE(absl::IsUnavailable(done.status)) << done.status;
   EXPECT_EQ(done.problem, "STATE_OLD");
   EXPECT_TRUE(done.resolved->devices.empty());
@@ -94,6 +100,7 @@ TEST(PresenceFaults, AForgedStateIsRefusedByName) {
   PresenceHost& alice = here.AddPerson(kAlice);
   PresenceHost& bob = here.AddPerson(kBob);
   const store::Key place = PlaceOf(bob);
+  const net::Endpoint bob_at = bob.at();
   bob.Crash();
   const std::vector<store::StoredRow> rows = TakeStates(here, place);
   ASSERT_FALSE(rows.empty());
@@ -110,7 +117,14 @@ TEST(PresenceFaults, AForgedStateIsRefusedByName) {
   store::StoredRow row = rows[0];
   row.object = *forged;
   GiveStates(here, {row});
-  const presence::OperationDone done = alice.Resolve(kBob);
+  // The true one stands at the second place.
+  presence::OperationDone done = alice.Resolve(kBob);
+  ASSERT_TRUE(done.status.ok()) << done.status;
+  EXPECT_EQ(done.resolved->devices.at(0).addresses.at(0), bob_at);
+  TakeStates(here, place);
+  TakeStates(here, store::SecondPlace(place));
+  GiveStates(here, {row});
+  done = alice.Resolve(kBob);
   EXPECT_FALSE(done.status.ok());
   EXPECT_EQ(done.problem, "STATE_FORGED");
   EXPECT_GT(alice.counters().Get("presence.state_forged"), 0u);

@@ -76,6 +76,42 @@ TEST_F(LinkTableTest, SimultaneousOpeningWorksBothWays) {
   }
 }
 
+// What both send crosses on the way, until neither has anything to say.
+void Cross(Instant now, Party& a, Party& b) {
+  while (true) {
+    const std::vector<net::Transmit> from_a = a.Send(now);
+    const std::vector<net::Transmit> from_b = b.Send(now);
+    if (from_a.empty() && from_b.empty()) return;
+    for (const net::Transmit& t : from_a) b.Receive(now, a.at, t.datagram);
+    for (const net::Transmit& t : from_b) a.Receive(now, b.at, t.datagram);
+  }
+}
+
+TEST_F(LinkTableTest, OfTwoLinksBothSidesKeepTheSameOne) {
+  a_.links.Connect(now_, b_.record);
+  b_.links.Connect(now_, a_.record);
+  // Each speaks on the link on which it heard the other last: while all crosses, not the same one.
+  for (int i = 0; i < 2; ++i) {
+    a_.links.Send(now_, b_.record.id(), Bytes{1});
+    b_.links.Send(now_, a_.record.id(), Bytes{2});
+    Cross(now_, a_, b_);
+  }
+  // Long enough for spare links to go on either side, without a word between the two.
+  for (int i = 0; i < 32; ++i) {
+    now_ = now_ + absl::Seconds(5);
+    a_.links.OnTimeout(now_);
+    b_.links.OnTimeout(now_);
+    Cross(now_, a_, b_);
+  }
+  a_.Events();
+  b_.Events();
+  a_.links.Send(now_, b_.record.id(), Bytes{3});
+  b_.links.Send(now_, a_.record.id(), Bytes{4});
+  Cross(now_, a_, b_);
+  EXPECT_EQ(Of<MessageReceived>(a_.Events()).size(), 1u);
+  EXPECT_EQ(Of<MessageReceived>(b_.Events()).size(), 1u);
+}
+
 TEST_F(LinkTableTest, ASpoofedSourceCostsNoStateAndGetsLessThanItSent) {
   const net::Endpoint victim = EndpointAt(99);
   size_t in = 0;

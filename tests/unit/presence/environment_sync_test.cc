@@ -12,8 +12,8 @@ namespace {
 
 // One device's side of an environment on a store node.
 struct Side {
-  Side(sim::StoreRing& ring, size_t host, uint8_t id)
-      : ring(ring), host(*ring.hosts[host]), rng(id), subscriptions(this->host.store(), counters) {
+  Side(sim::StoreRing& in, size_t index, uint8_t id)
+      : ring(in), host(*in.hosts[index]), rng(id), subscriptions(host.store(), counters) {
     device.mutable_view()[0] = id;
     wall.Set(ring.world.now(), ring.world.wall_now());
   }

@@ -14,7 +14,7 @@ using session::Purpose;
 // Sessions with Links on top, as one machine of the World.
 class LinkHost final : public sim::Host {
  public:
-  LinkHost(sim::World& world, uint64_t seed, const sim::Person& person)
+  LinkHost(sim::World& world, uint64_t seed, const sim::Person& who)
       : world_(world),
         at_(world.NextEndpoint()),
         rng_(seed),
@@ -23,12 +23,12 @@ class LinkHost final : public sim::Host {
         sessions_(session::SessionOptions(), trust_, *crypto_, wall_, rng_, counters,
                   world.wall_now()),
         links(sessions_, rng_, counters, absl::Seconds(30)),
-        person(person) {
-    P2PD_CHECK(trust_.AddRoot(person.chain.root()).ok());
-    sessions_.AddIdentity(person.Identity());
-    shown_.device = person.device.id;
+        person(who) {
+    P2PD_CHECK(trust_.AddRoot(who.chain.root()).ok());
+    sessions_.AddIdentity(who.Identity());
+    shown_.device = who.device.id;
     shown_.epoch = seed;
-    links.Show(world.now(), person.user(), shown_);
+    links.Show(world.now(), who.user(), shown_);
     world.Attach(at_, this);
   }
   ~LinkHost() override { world_.Detach(at_); }

@@ -25,7 +25,7 @@ TEST(Watch, ALostNotificationIsMadeUpForByTheSweep) {
   here.world().RunFor(absl::Seconds(5));
   ASSERT_TRUE(bob.Login().status.ok());
   EXPECT_TRUE(
-      here.Until(absl::Minutes(3), [&] { return alice.Sees(kBob) == Availability::kOnline; }));
+      here.Until(absl::Minutes(16), [&] { return alice.Sees(kBob) == Availability::kOnline; }));
 }
 
 TEST(Watch, NothingIsKnownWhileLoggedOut) {
