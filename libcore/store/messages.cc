@@ -9,6 +9,10 @@ namespace {
 
 bool IsPlace(const std::string& bytes) { return bytes.size() == Key::kSize; }
 
+bool IsDigestOrNone(const std::string& bytes) {
+  return bytes.empty() || bytes.size() == pki::Sha256Digest::kSize;
+}
+
 template <class Names>
 bool RowNamesFit(const Names& names) {
   if (names.size() > kMaxRowNames) return false;
@@ -71,7 +75,7 @@ bool Fits(const StoreRequest& request) {
     case StoreRequest::kGet:
       return Fits(request.get());
     case StoreRequest::kLocate:
-      return IsPlace(request.locate().place());
+      return IsPlace(request.locate().place()) && IsDigestOrNone(request.locate().digest());
     case StoreRequest::kReplicate:
       return ReplicasFit(request.replicate().replicas());
     case StoreRequest::kCompare:

@@ -23,7 +23,7 @@ inline constexpr int kMaxRowTags = 1024;
 inline constexpr int kMaxChunks = 64;
 inline constexpr int kMaxReplicaRecords = 16;
 inline constexpr size_t kMaxSlot = 96;
-inline constexpr uint32_t kMaxLeaseSeconds = 600;
+inline constexpr uint32_t kMaxLeaseSeconds = 48 * 3600;
 // Bytes of objects in one message to a single node: one largest object fits the overlay's payload
 // with its frame.
 inline constexpr size_t kMaxObjectBytes = 66 * 1024;

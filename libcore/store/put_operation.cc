@@ -66,12 +66,13 @@ void PutOperation::Attempt(Instant now, Carrier& carrier) {
   next_attempt_.reset();
   overlay::RouteOptions options;
   options.timeout = std::min(kRouteTimeout, deadline_ - now);
-  if (plan_.object.bytes().size() <= kMaxRoutedBytes) {
+  if (!plan_.refresh && plan_.object.bytes().size() <= kMaxRoutedBytes) {
     pending_ = carrier.Route(now, plan_.place, Request(), options);
     return;
   }
   StoreRequest locate;
   locate.mutable_locate()->set_place(plan_.place.ToString());
+  if (plan_.refresh) locate.mutable_locate()->set_digest(ToText(plan_.object.digest().view()));
   pending_ = carrier.Route(now, plan_.place, locate, options);
 }
 
@@ -79,6 +80,9 @@ void PutOperation::OnReply(Instant now, Carrier& carrier, const ReplyFrom& reply
   if (result_ || reply.id != pending_) return;
   pending_.reset();
   if (reply.reply.has_locate()) {
+    if (plan_.refresh && reply.reply.locate().holds()) {
+      return Finish(absl::OkStatus(), wire::v1::STORE_STATUS_OK);
+    }
     const absl::Duration left = deadline_ - now;
     pending_ = carrier.Ask(now, reply.from, Request(), std::min(kAskTimeout, left));
   } else if (reply.reply.has_put()) {

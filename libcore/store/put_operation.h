@@ -1,6 +1,7 @@
 // PutOperation: one put, seen from who puts: to the root, again when too few copies stand.
 //
-// States: locating (a large object needs the root's record first) → putting → waiting (before the
+// States: locating (a large object needs the root's record first; a refresh asks whether the object
+// stands there and is done when it does) → putting → waiting (before the
 // next attempt) → done. Limits: kAttempts attempts, kPutTimeout in all. Threads: one owner.
 #pragma once
 
@@ -16,6 +17,9 @@ struct PutPlan {
   Key place;
   Object object;
   int wanted = 5;
+  // An owner's refresh: the replicas keep the object among themselves, and it is sent only if the
+  // root has lost it.
+  bool refresh = false;
 };
 
 struct PutResult {

@@ -109,6 +109,11 @@ void ReplicaServer::OnRequest(Instant now, absl::Time wall, Carrier& carrier, co
     case StoreRequest::kLocate: {
       StoreReply reply;
       reply.mutable_locate()->set_status(wire::v1::STORE_STATUS_OK);
+      const auto digest = pki::Sha256Digest::FromView(AsBytes(asked.request.locate().digest()));
+      if (digest) {
+        const Key place = PlaceOf(asked.request.locate().place());
+        reply.mutable_locate()->set_holds(local_.Holds(place, *digest));
+      }
       return carrier.Answer(now, asked.to, reply);
     }
     case StoreRequest::kReplicate:

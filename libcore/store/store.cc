@@ -375,10 +375,10 @@ void Store::Impl::Settle(Instant now) {
       const Key place = job->place;
       const Object object = job->object;
       const bool owner = !job->hand_off;
-      StartPut(now, {place, object, options_.wanted_acks}, PutPurpose::kUpkeep, next_operation_++,
-               std::move(job));
+      StartPut(now, {place, object, options_.wanted_acks, owner}, PutPurpose::kUpkeep,
+               next_operation_++, std::move(job));
       if (owner && HasSecondPlace(object.kind())) {
-        StartPut(now, {SecondPlace(place), object, options_.wanted_acks}, PutPurpose::kSilent,
+        StartPut(now, {SecondPlace(place), object, options_.wanted_acks, true}, PutPurpose::kSilent,
                  next_operation_++, {});
       }
     } else {

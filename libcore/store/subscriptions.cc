@@ -73,7 +73,7 @@ std::optional<Subscriptions::Stale> Subscriptions::OnReply(Instant now, const Re
     return std::nullopt;
   }
   subscription.failures = 0;
-  Schedule(name, subscription, now + rng_.Jitter(kLease / 2) * 0.9);
+  Schedule(name, subscription, now + rng_.Jitter(subscription.period) * 0.9);
   for (const wire::v1::RowName& row : answer.rows()) {
     const auto told = subscription.told.find(ToBytes(AsBytes(row.slot())));
     if (told == subscription.told.end() || told->second < Sequence(row.sequence())) {
@@ -96,16 +96,26 @@ void Subscriptions::OnFailed(Instant now, overlay::RequestId id) {
   Schedule(name, subscription, now + rng_.Jitter(std::min(pause, kLease / 2)));
 }
 
+// The replicas keep the address that we had.
+void Subscriptions::FollowSelf(Instant now, uint64_t epoch) {
+  if (epoch == epoch_) return;
+  epoch_ = epoch;
+  for (auto& [name, subscription] : all_) Schedule(name, subscription, now);
+}
+
 void Subscriptions::OnTimeout(Instant now, Carrier& carrier) {
+  if (order_.empty() || order_.begin()->first > now) return;
+  FollowSelf(now, carrier.self().epoch());
   while (!order_.empty() && order_.begin()->first <= now) {
     const Name name = order_.begin()->second;
     overlay::RouteOptions options;
     options.timeout = kTimeout;
-    const auto id =
-        carrier.Route(now, name.first, SubscribeFor(name.first, name.second, kLease), options);
-    pending_[id] = name;
+    Subscription& subscription = all_.at(name);
+    subscription.period = std::max(kLease / 2, static_cast<int64_t>(all_.size()) * kPace);
+    const StoreRequest request = SubscribeFor(name.first, name.second, 2 * subscription.period);
+    pending_[carrier.Route(now, name.first, request, options)] = name;
     // Until the answer or the failure says otherwise.
-    Schedule(name, all_.at(name), now + kTimeout * 2);
+    Schedule(name, subscription, now + kTimeout * 2);
   }
 }
 

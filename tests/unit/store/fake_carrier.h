@@ -44,6 +44,12 @@ class FakeCarrier final : public Carrier {
   void Answer(Instant, const ReplyTo& to, const StoreReply& reply) override {
     answered.push_back({to, reply});
   }
+  // This node's record is a newer one.
+  void Move() {
+    nodes_[0] =
+        overlay::NodeRecord::Make(overlay::NodeKeys::Generate(rng_), nodes_[0].epoch() + 1,
+                                  {*net::Endpoint::Parse("192.0.2.7:7464")}, overlay::Role::kPeer);
+  }
   const overlay::NodeRecord& self() const override { return nodes_[0]; }
   bool IsRoot(const Key&) const override { return is_root; }
   std::optional<std::vector<overlay::NodeRecord>> ReplicaSet(const Key&) const override {

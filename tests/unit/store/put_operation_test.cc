@@ -41,6 +41,45 @@ TEST_F(PutOperationTest, FiveOfEightIsDone) {
   EXPECT_FALSE(put.PollTimeout().has_value());
 }
 
+TEST_F(PutOperationTest, ARefreshOfWhatStandsSendsNoObject) {
+  PutPlan plan{Key(), f.Raw("x"), 5, true};
+  const std::string digest = ToText(plan.object.digest().view());
+  PutOperation put(std::move(plan));
+  put.Start(now, carrier);
+  ASSERT_TRUE(carrier.sent[0].request.has_locate());
+  EXPECT_EQ(carrier.sent[0].request.locate().digest(), digest);
+  StoreReply reply;
+  reply.mutable_locate()->set_status(wire::v1::STORE_STATUS_OK);
+  reply.mutable_locate()->set_holds(true);
+  Answer(put, reply);
+  ASSERT_TRUE(put.result().has_value());
+  EXPECT_TRUE(put.result()->status.ok());
+  EXPECT_TRUE(carrier.sent.empty());
+}
+
+TEST_F(PutOperationTest, ARefreshOfWhatIsLostSendsIt) {
+  PutOperation put({Key(), f.Raw("x"), 5, true});
+  put.Start(now, carrier);
+  StoreReply reply;
+  reply.mutable_locate()->set_status(wire::v1::STORE_STATUS_OK);
+  Answer(put, reply);
+  ASSERT_EQ(carrier.sent.size(), 1u);
+  ASSERT_TRUE(carrier.sent[0].request.has_put());
+  Answer(put, Reply(wire::v1::STORE_STATUS_OK, 5, 8));
+  EXPECT_TRUE(put.result()->status.ok());
+}
+
+TEST_F(PutOperationTest, OnlyAnAnswerToARefreshCanSayThatItStands) {
+  PutOperation put({Key(), f.Raw(std::string(5000, 'x')), 5});
+  put.Start(now, carrier);
+  StoreReply reply;
+  reply.mutable_locate()->set_status(wire::v1::STORE_STATUS_OK);
+  reply.mutable_locate()->set_holds(true);
+  Answer(put, reply);
+  EXPECT_FALSE(put.result().has_value());
+  EXPECT_TRUE(carrier.sent[0].request.has_put());
+}
+
 TEST_F(PutOperationTest, FewerWhereTheRingHasFewer) {
   PutOperation put = Small();
   put.Start(now, carrier);

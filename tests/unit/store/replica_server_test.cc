@@ -138,6 +138,26 @@ TEST_F(ReplicaServerTest, StrangersAreChargedThemselvesNeighboursSayWhom) {
   EXPECT_EQ(table.BytesOf("Pfree"), 0u);
 }
 
+TEST_F(ReplicaServerTest, ARefreshIsToldWhetherTheObjectStands) {
+  const Object raw = f.Raw("x");
+  const auto holds = [&](ByteView digest) {
+    StoreRequest request;
+    request.mutable_locate()->set_place(raw.key().ToString());
+    request.mutable_locate()->set_digest(ToText(digest));
+    Ask(request);
+    P2PD_CHECK(carrier.answered.size() == 1);
+    const bool out = carrier.answered[0].reply.locate().holds();
+    carrier.answered.clear();
+    return out;
+  };
+  EXPECT_FALSE(holds(raw.digest().view()));
+  Ask(Replicate(raw), carrier.nodes()[1]);
+  carrier.answered.clear();
+  EXPECT_TRUE(holds(raw.digest().view()));
+  EXPECT_FALSE(holds(f.Raw("y").digest().view()));
+  EXPECT_FALSE(holds({}));
+}
+
 TEST_F(ReplicaServerTest, ComparingIsForNeighbours) {
   StoreRequest compare;
   compare.mutable_compare()->set_from(std::string(20, '\0'));

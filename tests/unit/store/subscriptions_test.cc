@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "tests/unit/store/fake_carrier.h"
 #include "tests/unit/store/object_fixture.h"
 
@@ -96,6 +98,50 @@ TEST_F(SubscriptionsTest, FailuresAreTriedAgainSoonAndThenSlower) {
   // One refusal after a success: a ring in motion, so soon again.
   Answer(Reply(wire::v1::STORE_STATUS_NOT_HERE));
   EXPECT_LE(*subscriptions.PollTimeout() - now, absl::Seconds(8));
+}
+
+TEST_F(SubscriptionsTest, HoweverManyThereAreOneIsRenewedPerPace) {
+  constexpr size_t kMany = 300;
+  for (size_t i = 0; i < kMany; ++i) {
+    Key other = key;
+    other.mutable_view()[0] = static_cast<uint8_t>(i);
+    other.mutable_view()[1] = static_cast<uint8_t>(i >> 8);
+    ASSERT_TRUE(subscriptions.Add(now, other, kKind, kMany));
+  }
+  size_t renewals = 0;
+  std::map<Key, Instant> lease_ends;
+  const Instant end = now + absl::Hours(6);
+  while (now < end) {
+    subscriptions.OnTimeout(now, carrier);
+    while (!carrier.sent.empty()) {
+      const FakeCarrier::Sent sent = carrier.Take();
+      const auto lease = absl::Seconds(sent.request.subscribe().lease());
+      const auto [it, first] = lease_ends.try_emplace(sent.place, now + lease);
+      if (!first) {
+        ++renewals;
+        EXPECT_GT(it->second, now) << "the lease ran out";
+        it->second = now + lease;
+      }
+      StoreReply reply;
+      reply.mutable_subscribe()->set_status(wire::v1::STORE_STATUS_OK);
+      subscriptions.OnReply(now, {sent.id, carrier.nodes()[1], 1, reply});
+    }
+    now = *subscriptions.PollTimeout();
+  }
+  EXPECT_EQ(lease_ends.size(), kMany);
+  EXPECT_GT(renewals, 700u);
+  EXPECT_LT(renewals, 6u * 3600 / 20 * 5 / 4);  // renewed a tenth early
+}
+
+TEST_F(SubscriptionsTest, AMoveRenewsAll) {
+  ASSERT_TRUE(subscriptions.Add(now, key, kKind, 10));
+  ASSERT_TRUE(subscriptions.Add(now, Key(), kKind, 10));
+  subscriptions.OnTimeout(now, carrier);
+  for (int i = 0; i < 2; ++i) Answer(Reply(wire::v1::STORE_STATUS_OK));
+  carrier.Move();
+  now = *subscriptions.PollTimeout();
+  subscriptions.OnTimeout(now, carrier);
+  EXPECT_EQ(carrier.sent.size(), 2u);
 }
 
 TEST_F(SubscriptionsTest, RemoveEndsTheLease) {
