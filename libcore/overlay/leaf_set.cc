@@ -25,8 +25,8 @@ void LeafSet::Recompute() {
   }
   Bytes ids;
   for (const auto& [id, record] : members_) Append(ids, id.view());
-  ByteReader digest(pki::Sha256(ids).view());
-  hash_ = std::max<uint64_t>(digest.U64(), 1);
+  const pki::Sha256Digest digest = pki::Sha256(ids);
+  hash_ = std::max<uint64_t>(ByteReader(digest.view()).U64(), 1);
 }
 
 bool LeafSet::Wants(const NodeId& id) const {
