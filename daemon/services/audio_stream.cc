@@ -56,6 +56,9 @@ void AudioPump::OnTimer() {
 
 AudioStream* AudioStream::Start(NodeHost& host, AudioPump& pump) {
   auto* stream = new AudioStream(host, pump);
+  // Under the lock, as all that gRPC's threads do with the stream: whichever of them ends it has
+  // seen how it began.
+  const MutexLock lock(&stream->mutex_);
   stream->StartRead(&stream->request_);
   return stream;
 }
@@ -243,6 +246,9 @@ void AudioStream::OnCancel() {
 }
 
 void AudioStream::OnDone() {
+  {
+    const MutexLock lock(&mutex_);
+  }
   // First the pump forgets the stream, then the core thread, behind every task that names it.
   pump_.Remove(this, [this] {
     host_.PostAlways([this](NodeHost&) {

@@ -58,7 +58,7 @@ class AudioStream final
   void OnReadDone(bool ok) override ABSL_LOCKS_EXCLUDED(mutex_);
   void OnWriteDone(bool ok) override ABSL_LOCKS_EXCLUDED(mutex_);
   void OnCancel() override ABSL_LOCKS_EXCLUDED(mutex_);
-  void OnDone() override;
+  void OnDone() override ABSL_LOCKS_EXCLUDED(mutex_);
 
   // --- the pump's thread ---
   void OnPump() ABSL_LOCKS_EXCLUDED(mutex_);

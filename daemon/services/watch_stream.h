@@ -52,6 +52,9 @@ class WatchStream final : public grpc::ServerWriteReactor<Response>, public Watc
   static grpc::ServerWriteReactor<Response>* Start(NodeHost& host, WatchSource<Response> source,
                                                    std::string resume_token) {
     auto* stream = new WatchStream(host, std::move(source), std::move(resume_token));
+    // Under the lock, as all that gRPC's threads do with the stream: whichever of them ends it has
+    // seen how it began.
+    const MutexLock lock(&stream->mutex_);
     host.PostAlways([stream](NodeHost&) { stream->Begin(); });
     return stream;
   }
@@ -103,6 +106,9 @@ class WatchStream final : public grpc::ServerWriteReactor<Response>, public Watc
     MaybeFinish();
   }
   void OnDone() override {
+    {
+      const MutexLock lock(&mutex_);
+    }
     // Behind every task that names the stream, so that none finds it gone.
     host_.PostAlways([this](NodeHost& host) {
       host.RemoveWatcher(this);
