@@ -61,12 +61,12 @@ Node::Impl::Impl(const NodeOptions& o, const NodeKeys& k, Rng& rng, Counters& c)
       self(NodeRecord::Make(keys, o.epoch, o.addresses, o.role)),
       records(c),
       links(keys, records, rng, c),
-      ring(self.id(), RingOptions{o.role, o.leaves_per_side, o.replicas_per_side}, links, c),
+      ring(self.id(), RingOptions{o.role, o.leaves_per_side, o.replicas_per_side}, links),
       liveness(links, ring, rng, c),
       router(keys, links, ring, records, c),
       exchange(links, router, ring, rng, c),
       membership(o, links, ring, liveness, exchange, records, rng, c),
-      tuning(o.maintenance_bytes_per_second, links, ring, membership, exchange, records, rng, c) {
+      tuning(o.maintenance_bytes_per_second, links, ring, membership, exchange, rng, c) {
   SetRecord(o.epoch, o.addresses);
 }
 

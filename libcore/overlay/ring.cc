@@ -17,11 +17,10 @@ double Share(const RingId& distance) {
 
 }  // namespace
 
-Ring::Ring(const NodeId& self, const RingOptions& options, LinkTable& links, Counters& counters)
+Ring::Ring(const NodeId& self, const RingOptions& options, LinkTable& links)
     : self_(self),
       options_(options),
       links_(links),
-      counters_(counters),
       leaves_(self, options.leaves_per_side),
       table_(self) {}
 

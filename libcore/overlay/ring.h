@@ -12,7 +12,6 @@
 #include <set>
 #include <vector>
 
-#include "libcore/base/counters.h"
 #include "libcore/overlay/leaf_set.h"
 #include "libcore/overlay/link_table.h"
 #include "libcore/overlay/node.h"
@@ -37,7 +36,7 @@ class Ring {
   // leaves; among honest nodes the chance of a gap that wide is e^-20.
   static constexpr double kPlausibleGaps = 20;
 
-  Ring(const NodeId& self, const RingOptions& options, LinkTable& links, Counters& counters);
+  Ring(const NodeId& self, const RingOptions& options, LinkTable& links);
 
   void SetSelf(const NodeRecord& self) { self_record_ = self; }
   // False until the leaf set is complete: requests that would end here wait.
@@ -108,7 +107,6 @@ class Ring {
   NodeId self_;
   RingOptions options_;
   LinkTable& links_;
-  Counters& counters_;
   std::optional<NodeRecord> self_record_;
   bool active_ = false;
   LeafSet leaves_;

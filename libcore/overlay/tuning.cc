@@ -16,12 +16,11 @@ constexpr double kBurstSeconds = 30;
 }  // namespace
 
 Tuning::Tuning(double bytes_per_second, LinkTable& links, Ring& ring, Membership& membership,
-               Exchange& exchange, RecordCache& records, Rng& rng, Counters& counters)
+               Exchange& exchange, Rng& rng, Counters& counters)
     : links_(links),
       ring_(ring),
       membership_(membership),
       exchange_(exchange),
-      records_(records),
       rng_(rng),
       counters_(counters),
       budget_(std::clamp(bytes_per_second, kMinBudget, kMaxBudget),

@@ -16,7 +16,6 @@
 #include "libcore/overlay/exchange.h"
 #include "libcore/overlay/link_table.h"
 #include "libcore/overlay/membership.h"
-#include "libcore/overlay/record_cache.h"
 #include "libcore/overlay/ring.h"
 #include "p2pd/wire/v1/overlay.pb.h"
 
@@ -38,7 +37,7 @@ class Tuning {
 
   // `bytes_per_second` is clamped to 100..4,000 (design §3).
   Tuning(double bytes_per_second, LinkTable& links, Ring& ring, Membership& membership,
-         Exchange& exchange, RecordCache& records, Rng& rng, Counters& counters);
+         Exchange& exchange, Rng& rng, Counters& counters);
 
   void SetSelf(const NodeRecord& self) { self_ = self; }
   void Start(Instant now);
@@ -63,7 +62,6 @@ class Tuning {
   Ring& ring_;
   Membership& membership_;
   Exchange& exchange_;
-  RecordCache& records_;
   Rng& rng_;
   Counters& counters_;
   TokenBucket budget_;

@@ -18,7 +18,7 @@ Ring::HopQuery To(const Key& key) {
 // A node with links to a crowd.
 class RingTest : public testing::Test {
  protected:
-  RingTest() : ring_(self_.record.id(), RingOptions{}, self_.links, self_.counters) {
+  RingTest() : ring_(self_.record.id(), RingOptions{}, self_.links) {
     ring_.SetSelf(self_.record);
     ring_.SetActive(true);
   }

@@ -12,7 +12,7 @@ namespace {
 class RouterTest : public testing::Test {
  protected:
   RouterTest()
-      : ring_(self_.record.id(), RingOptions{}, self_.links, self_.counters),
+      : ring_(self_.record.id(), RingOptions{}, self_.links),
         router_(self_.keys, self_.links, ring_, self_.records, self_.counters) {
     ring_.SetSelf(self_.record);
     ring_.SetActive(true);
