@@ -553,18 +553,23 @@ void LinkTable::Drop(Instant now, const NodeId& id, bool tell) {
   Peer* peer = Find(id);
   if (peer == nullptr) return;
   if (tell && peer->current) {
-    // What is queued goes out first: a farewell, for one.
+    // What is queued goes out first: a farewell, for one. The word that closes the link rides with
+    // the last of it, since on its own it could overtake it.
+    ByteWriter writer;
+    WriteFrame(CloseFrame{}, writer);
+    const Bytes close = writer.bytes();
+    Link& link = links_.at(*peer->current).link;
+    bool closed = false;
     while (peer->channel->WantsToSend()) {
-      Link& link = links_.at(*peer->current).link;
-      const Bytes plaintext =
+      Bytes plaintext =
           peer->channel->Fill(now, *peer->current, link.next_number(),
                               link.HeardAnything() ? std::optional(link.Ack()) : std::nullopt);
       if (plaintext.empty()) break;
+      closed = !peer->channel->WantsToSend() && plaintext.size() + close.size() <= kMaxPlaintext;
+      if (closed) Append(plaintext, close);
       Emit(peer->endpoint, link.Seal(plaintext));
     }
-    ByteWriter writer;
-    WriteFrame(CloseFrame{}, writer);
-    Emit(peer->endpoint, links_.at(*peer->current).link.Seal(writer.bytes()));
+    if (!closed) Emit(peer->endpoint, link.Seal(close));
   }
   const bool was_up = peer->current.has_value();
   ErasePeer(id, was_up);

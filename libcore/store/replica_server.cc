@@ -125,7 +125,7 @@ void ReplicaServer::OnRequest(Instant now, absl::Time wall, Carrier& carrier, co
     case StoreRequest::kSubscribe:
       return OnSubscribe(now, wall, carrier, asked);
     case StoreRequest::kWatcher:
-      return OnWatcher(now, carrier, asked);
+      return OnWatcher(now, wall, carrier, asked);
     case StoreRequest::kNotify:
     case StoreRequest::REQUEST_NOT_SET:
       return;
@@ -163,20 +163,24 @@ ReplicaServer::Kept ReplicaServer::Keep(Instant now, absl::Time wall, Carrier& c
 }
 
 void ReplicaServer::TellWatchers(Instant now, Carrier& carrier, const Object& object) {
-  StoreRequest request;
   for (const auto& subscription : watchers_.Of(object.key(), object.kind(), now)) {
-    if (notices_.size() >= kMaxNotifications) {
-      counters_.Add("store.refused_notifications_full");
-      return;
-    }
-    if (!request.has_notify()) {
-      request.mutable_notify()->set_place(object.key().ToString());
-      request.mutable_notify()->set_object(ToText(object.bytes()));
-    }
-    counters_.Add("store.notifications_sent");
-    const auto id = carrier.Ask(now, subscription.watcher, request, kNotifyTimeout);
-    notices_.emplace(id, Notice{object.key(), object.kind()});
+    if (!Notify(now, carrier, subscription, object)) return;
   }
+}
+
+bool ReplicaServer::Notify(Instant now, Carrier& carrier,
+                           const Watchers::Subscription& subscription, const Object& object) {
+  if (notices_.size() >= kMaxNotifications) {
+    counters_.Add("store.refused_notifications_full");
+    return false;
+  }
+  StoreRequest request;
+  request.mutable_notify()->set_place(object.key().ToString());
+  request.mutable_notify()->set_object(ToText(object.bytes()));
+  counters_.Add("store.notifications_sent");
+  const auto id = carrier.Ask(now, subscription.watcher, request, kNotifyTimeout);
+  notices_.emplace(id, Notice{object.key(), object.kind()});
+  return true;
 }
 
 void ReplicaServer::Refuse(Instant now, Carrier& carrier, const Asked& asked, StoreStatus status) {
@@ -251,6 +255,7 @@ bool ReplicaServer::TryFinish(Instant now, Carrier& carrier, Gather& gather, boo
 
 void ReplicaServer::OnReply(Instant now, absl::Time wall, Carrier& carrier,
                             const ReplyFrom& reply) {
+  if (handover_.OnReply(now, reply)) return;
   const auto notice = notices_.find(reply.id);
   if (notice != notices_.end()) {
     if (reply.reply.has_notify() && !reply.reply.notify().wanted()) {
@@ -280,6 +285,7 @@ void ReplicaServer::OnReply(Instant now, absl::Time wall, Carrier& carrier,
 }
 
 void ReplicaServer::OnFailed(Instant now, Carrier& carrier, overlay::RequestId id) {
+  if (handover_.OnFailed(now, id)) return;
   notices_.erase(id);
   const auto number = gather_of_.find(id);
   if (number == gather_of_.end()) return;
@@ -439,18 +445,15 @@ void ReplicaServer::OnSubscribe(Instant now, absl::Time wall, Carrier& carrier,
     answer.set_status(wire::v1::STORE_STATUS_NOT_HERE);
     return carrier.Answer(now, asked.to, reply);
   }
-  StoreRequest pass_on;
-  wire::v1::WatcherRequest& watcher = *pass_on.mutable_watcher();
-  watcher.set_place(subscribe.place());
-  watcher.set_kind(subscribe.kind());
-  watcher.set_lease(subscribe.lease());
-  watcher.set_watcher(ToText(asked.from.bytes()));
-  const Instant ends = now + absl::Seconds(subscribe.lease());
+  const Watchers::Subscription subscription{place, subscribe.kind(), asked.from,
+                                            now + absl::Seconds(subscribe.lease())};
+  StoreRequest pass_on = WatcherRequestFor(now, subscription);
+  pass_on.mutable_watcher()->set_lease(subscribe.lease());  // 0 ends it
   bool stands = true;
   if (subscribe.lease() == 0) {
     watchers_.Remove(place, subscribe.kind(), asked.from.id());
   } else {
-    stands = watchers_.Add({place, subscribe.kind(), asked.from, ends});
+    stands = watchers_.Add(subscription);
     if (!stands) counters_.Add("store.refused_watchers_full");
   }
   if (stands) {
@@ -467,26 +470,43 @@ void ReplicaServer::OnSubscribe(Instant now, absl::Time wall, Carrier& carrier,
   carrier.Answer(now, asked.to, reply);
 }
 
-void ReplicaServer::OnWatcher(Instant now, Carrier& carrier, const Asked& asked) {
+void ReplicaServer::OnWatcher(Instant now, absl::Time wall, Carrier& carrier, const Asked& asked) {
   const wire::v1::WatcherRequest& request = asked.request.watcher();
   const auto record = overlay::NodeRecord::Parse(AsBytes(request.watcher()));
+  StoreReply reply;
   if (!record || !IsNeighbour(carrier, asked.from.id())) {
     counters_.Add("store.refused_stranger");
-    return;
+    // Who is new here has not met all its neighbours yet, and is told again.
+    reply.mutable_watcher()->set_status(wire::v1::STORE_STATUS_NOT_HERE);
+    return carrier.Answer(now, asked.to, reply);
   }
-  StoreReply reply;
   const Key place = PlaceOf(request.place());
   bool stands = true;
   if (request.lease() == 0) {
     watchers_.Remove(place, request.kind(), record->id());
   } else {
-    const Instant ends = now + absl::Seconds(request.lease());
-    stands = watchers_.Add({place, request.kind(), *record, ends});
+    const Watchers::Subscription subscription{place, request.kind(), *record,
+                                              now + absl::Seconds(request.lease())};
+    const bool known = watchers_.Has(place, request.kind(), record->id());
+    stands = watchers_.Add(subscription);
     if (!stands) counters_.Add("store.refused_watchers_full");
+    if (stands && !known) TellWhatCameFirst(now, wall, carrier, subscription);
   }
   reply.mutable_watcher()->set_status(stands ? wire::v1::STORE_STATUS_OK
                                              : wire::v1::STORE_STATUS_QUOTA);
   carrier.Answer(now, asked.to, reply);
+}
+
+// What was put here after this node became the root and before it heard of the watcher.
+void ReplicaServer::TellWhatCameFirst(Instant now, absl::Time wall, Carrier& carrier,
+                                      const Watchers::Subscription& subscription) {
+  if (!carrier.IsRoot(subscription.place)) return;
+  ReadOptions options;
+  options.kinds.push_back(subscription.kind);
+  for (const StoredRow& row : local_.Read(subscription.place, options, wall)) {
+    const bool ours = row.place == row.object.key() && row.stored_at + kHandoverTime > wall;
+    if (ours && !Notify(now, carrier, subscription, row.object)) return;
+  }
 }
 
 // A newcomer among the replicas of a place learns who watches it from the place's root.
@@ -514,15 +534,8 @@ void ReplicaServer::OnJoined(Instant now, Carrier& carrier,
       }
       if (speaker == nullptr || speaker->id() != carrier.self().id()) newcomers.clear();
     }
-    StoreRequest request;
-    wire::v1::WatcherRequest& watcher = *request.mutable_watcher();
-    watcher.set_place(subscription.place.ToString());
-    watcher.set_kind(subscription.kind);
-    watcher.set_lease(static_cast<uint32_t>(
-        std::clamp<int64_t>(absl::ToInt64Seconds(subscription.ends - now), 1, kMaxLeaseSeconds)));
-    watcher.set_watcher(ToText(subscription.watcher.bytes()));
     for (const overlay::NodeRecord& newcomer : newcomers) {
-      carrier.Ask(now, newcomer, request, kPushTimeout);
+      handover_.Give(now, carrier, subscription, newcomer);
     }
   }
 }
@@ -535,13 +548,15 @@ void ReplicaServer::OnTimeout(Instant now, Carrier& carrier) {
       ++it;
     }
   }
+  handover_.OnTimeout(now, carrier);
   watchers_.Expire(now);
 }
 
 std::optional<Instant> ReplicaServer::PollTimeout() const {
   // Gathers begin in order and wait equally long.
-  if (gathers_.empty()) return std::nullopt;
-  return gathers_.begin()->second.deadline;
+  std::optional<Instant> next = handover_.PollTimeout();
+  if (!gathers_.empty()) next = Earliest(next, gathers_.begin()->second.deadline);
+  return next;
 }
 
 }  // namespace p2pd::store

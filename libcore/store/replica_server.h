@@ -19,6 +19,7 @@
 #include "libcore/store/carrier.h"
 #include "libcore/store/local_store.h"
 #include "libcore/store/replica_range.h"
+#include "libcore/store/watcher_handover.h"
 #include "libcore/store/watchers.h"
 
 namespace p2pd::store {
@@ -41,8 +42,12 @@ class ReplicaServer {
   static constexpr size_t kMaxCompared = 16384;
   // Notifications on their way; a watcher that is not told finds out when it renews its lease.
   static constexpr size_t kMaxNotifications = 4096;
+  // A new root hears of all watchers within this time of having become it; what it was given to
+  // keep meanwhile it tells them late.
+  static constexpr absl::Duration kHandoverTime = absl::Seconds(30);
 
-  ReplicaServer(LocalStore& local, Counters& counters) : local_(local), counters_(counters) {}
+  ReplicaServer(LocalStore& local, Counters& counters)
+      : local_(local), counters_(counters), handover_(counters) {}
 
   // `wall` is civil time at `now`.
   void OnRequest(Instant now, absl::Time wall, Carrier& carrier, const Asked& asked);
@@ -95,19 +100,25 @@ class ReplicaServer {
   void OnCompare(Instant now, absl::Time wall, Carrier& carrier, const Asked& asked);
   void OnPull(Instant now, absl::Time wall, Carrier& carrier, const Asked& asked);
   void OnSubscribe(Instant now, absl::Time wall, Carrier& carrier, const Asked& asked);
-  void OnWatcher(Instant now, Carrier& carrier, const Asked& asked);
+  void OnWatcher(Instant now, absl::Time wall, Carrier& carrier, const Asked& asked);
+  void TellWhatCameFirst(Instant now, absl::Time wall, Carrier& carrier,
+                         const Watchers::Subscription& subscription);
   void StartGather(Instant now, Carrier& carrier, Gather gather,
                    const std::vector<overlay::NodeRecord>& others);
   // Answers when enough copies stand or nobody is left to wait for; true when it is over.
   bool TryFinish(Instant now, Carrier& carrier, Gather& gather, bool late);
   void Refuse(Instant now, Carrier& carrier, const Asked& asked, StoreStatus status);
   void TellWatchers(Instant now, Carrier& carrier, const Object& object);
+  // False when too many notifications are on their way.
+  bool Notify(Instant now, Carrier& carrier, const Watchers::Subscription& subscription,
+              const Object& object);
   std::string AccountOfReplica(const Carrier& carrier, const Asked& asked,
                                const std::string& claimed) const;
 
   LocalStore& local_;
   Counters& counters_;
   Watchers watchers_;
+  WatcherHandover handover_;
   std::map<uint64_t, Gather> gathers_;
   uint64_t next_gather_ = 0;
   std::map<overlay::RequestId, uint64_t> gather_of_;

@@ -357,7 +357,7 @@ void Store::Impl::Fail(Instant now, overlay::RequestId id, const absl::Status& s
 void Store::Impl::OnLeafSetChanged(Instant now, const overlay::LeafSetChanged& changed) {
   upkeep_.OnLeafSetChanged(now);
   anti_entropy_.OnLeafSetChanged(now, carrier_);
-  carrier_.Speak({Part::kNobody, 0});
+  carrier_.Speak({Part::kServer, 0});
   server_.OnJoined(now, carrier_, changed.joined);
   Settle(now);
 }

@@ -97,7 +97,8 @@ class Store {
                         ByteView secret);
 
   // Asks the replicas of `key` to tell us of new objects of this kind until `Unsubscribe`; kept up
-  // (leases of 10 min and more, renewed at half) whatever comes and goes. At most kMaxSubscriptions.
+  // (leases of 10 min and more, renewed at half) whatever comes and goes. At most
+  // kMaxSubscriptions.
   static constexpr size_t kMaxSubscriptions = 4096;
   absl::Status Subscribe(Instant now, const Key& key, ObjectKind kind);
   void Unsubscribe(const Key& key, ObjectKind kind);

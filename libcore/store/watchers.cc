@@ -34,6 +34,11 @@ void Watchers::Forget(const overlay::NodeId& watcher) {
   if (--found->second == 0) per_node_.erase(found);
 }
 
+bool Watchers::Has(const Key& place, ObjectKind kind, const overlay::NodeId& watcher) const {
+  const auto found = leases_.find(Place(place, kind));
+  return found != leases_.end() && found->second.count(watcher) != 0;
+}
+
 void Watchers::Remove(const Key& place, ObjectKind kind, const overlay::NodeId& watcher) {
   const auto found = leases_.find(Place(place, kind));
   if (found == leases_.end() || found->second.erase(watcher) == 0) return;

@@ -35,6 +35,7 @@ class Watchers {
 
   // False when a table is full. Renews what stands already.
   bool Add(const Subscription& subscription);
+  bool Has(const Key& place, ObjectKind kind, const overlay::NodeId& watcher) const;
   void Remove(const Key& place, ObjectKind kind, const overlay::NodeId& watcher);
   // In the order of their ids.
   std::vector<Subscription> Of(const Key& place, ObjectKind kind, Instant now) const;

@@ -141,8 +141,6 @@ TEST(PresenceLogin, AContactWhoGetsACertificateLaterIsSeen) {
   EXPECT_TRUE(
       here.Until(absl::Seconds(10), [&] { return alice.Sees(kBob) == Availability::kOnline; }));
   EXPECT_EQ(alice.Contact(kBob)->problem, "");
-  for (auto& [n, v] : alice.counters().Snapshot())
-    if (n.find("presence") == 0 || n.find("store.") == 0) printf("%s %lu\n", n.c_str(), v);
 }
 
 TEST(PresenceLogin, SomebodyWhoIsNoContactOfTheirsIsSeenTooAndGetsNoLeases) {

@@ -78,7 +78,9 @@ void World::Inject(const net::Endpoint& from, net::Transmit transmit) {
   }
   const int copies = options_.duplication > 0 && rng_.Unit() < options_.duplication ? 2 : 1;
   for (int i = 0; i < copies; ++i) {
-    const Instant at = now_ + PairLatency(from, transmit.to) + options_.jitter * rng_.Unit();
+    // One draw a statement: the order of two in one is the compiler's.
+    const absl::Duration latency = PairLatency(from, transmit.to);
+    const Instant at = now_ + latency + options_.jitter * rng_.Unit();
     deliveries_.emplace(std::pair(at, next_event_++),
                         Delivery{from, transmit.to, transmit.datagram});
   }

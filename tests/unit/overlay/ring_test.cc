@@ -158,7 +158,7 @@ TEST_F(RingTest, ANodeFarFromTheKeyIsNotBelievedToBeItsRoot) {
   NodeId dense = self_.record.id();
   EXPECT_TRUE(ring_.PlausibleRoot(self_.record.id(), dense));
   Party liar(500);
-  Ring small(self_.record.id(), RingOptions{}, self_.links, self_.counters);
+  Ring small(self_.record.id(), RingOptions{}, self_.links);
   small.SetSelf(self_.record);
   small.Consider(now_, crowd_[0]->record.id());
   // A ring that we know as a whole leaves nothing to guess: the nearest known node is the root.

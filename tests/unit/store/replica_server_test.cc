@@ -246,11 +246,29 @@ TEST_F(ReplicaServerTest, OnlyNeighboursSubscribeOthers) {
   watcher.mutable_watcher()->set_watcher(ToText(f.record.bytes()));
   Ask(watcher);
   EXPECT_EQ(server.watchers().size(), 0u);
+  EXPECT_EQ(carrier.answered.at(0).reply.watcher().status(), wire::v1::STORE_STATUS_NOT_HERE);
   Ask(watcher, carrier.nodes()[2]);
   EXPECT_EQ(server.watchers().size(), 1u);
   watcher.mutable_watcher()->set_watcher("no record");
   Ask(watcher, carrier.nodes()[2]);
   EXPECT_EQ(counters.Get("store.refused_stranger"), 2u);
+}
+
+TEST_F(ReplicaServerTest, AWatcherHeardOfLateIsToldWhatCameJustBefore) {
+  StoreRequest watcher;
+  watcher.mutable_watcher()->set_place(f.Environment().key().ToString());
+  watcher.mutable_watcher()->set_kind(wire::v1::OBJECT_KIND_USER_ENVIRONMENT);
+  watcher.mutable_watcher()->set_lease(600);
+  watcher.mutable_watcher()->set_watcher(ToText(f.record.bytes()));
+  Ask(Replicate(f.Environment(1)), carrier.nodes()[1]);
+  EXPECT_TRUE(carrier.sent.empty());
+  Ask(watcher, carrier.nodes()[2]);
+  ASSERT_EQ(carrier.sent.size(), 1u);
+  EXPECT_TRUE(carrier.sent[0].request.has_notify());
+  EXPECT_EQ(carrier.sent[0].to->id(), f.record.id());
+  // Once.
+  Ask(watcher, carrier.nodes()[3]);
+  EXPECT_EQ(carrier.sent.size(), 1u);
 }
 
 TEST_F(ReplicaServerTest, TooManyPutsAtOnceAreToldToComeAgain) {
