@@ -63,6 +63,8 @@ grpc::Status DialError(const absl::Status& status, const presence::IdentityInfo&
   if (identity.state == presence::IdentityState::kNoCertificate) {
     wrong = "IDENTITY_WITHOUT_CERTIFICATE";
   }
+  // Logged in is not enough for whoever calls with it.
+  if (identity.state == presence::IdentityState::kLoggedIn) wrong = "CERTIFICATE_EXPIRED";
   return ToGrpc(status, {{absl::StatusCode::kFailedPrecondition, wrong},
                          {absl::StatusCode::kResourceExhausted, "TOO_MANY_CALLS"},
                          {absl::StatusCode::kNotFound, "IDENTITY_UNKNOWN"},

@@ -93,6 +93,14 @@ absl::StatusOr<session::CallId> CallDesk::Dial(Instant now, absl::string_view as
     return absl::FailedPreconditionError(
         absl::StrCat(identity.email, " is not logged in: run p2pctl login first"));
   }
+  // Whom we call would drop such a hello without a word.
+  const absl::Time ends = identity.chain->leaf().not_after();
+  if (ends <= parts_.wall.At(now)) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the certificate of ", identity.email, " expired on ",
+                     absl::FormatTime("%Y-%m-%d %H:%M:%S UTC", ends, absl::UTCTimeZone()),
+                     ": ask for a new one and install it with p2pctl identity install"));
+  }
   const auto under_way = std::count_if(records_.begin(), records_.end(), [](const auto& entry) {
     return entry.second.view.info.state != CallState::kEnded;
   });

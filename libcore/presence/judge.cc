@@ -95,6 +95,7 @@ CertificateChoice ChooseCertificate(const std::vector<store::Object>& objects,
   CertificateChoice best;
   best.verdict.fault = pki::ChainFault::kMalformed;
   bool best_is_pinned = false;
+  absl::Time newest_other = absl::InfinitePast();
   for (const store::Object& object : objects) {
     if (object.kind() != wire::v1::OBJECT_KIND_AUTHENTICATION) continue;
     const pki::ChainVerdict verdict = trust.Verify(object.chain(), now, options);
@@ -104,6 +105,7 @@ CertificateChoice ChooseCertificate(const std::vector<store::Object>& objects,
     }
     const pki::Certificate& leaf = object.chain().leaf();
     const bool is_pinned = pinned && leaf.public_key().hash() == *pinned;
+    if (!is_pinned) newest_other = std::max(newest_other, leaf.not_before());
     const bool better = !best.object || (is_pinned && !best_is_pinned) ||
                         (is_pinned == best_is_pinned &&
                          leaf.not_before() > best.object->chain().leaf().not_before());
@@ -113,6 +115,7 @@ CertificateChoice ChooseCertificate(const std::vector<store::Object>& objects,
     best_is_pinned = is_pinned;
   }
   best.key_changed = best.object && pinned && !best_is_pinned;
+  best.newer_key = best_is_pinned && newest_other >= best.object->chain().leaf().not_before();
   return best;
 }
 

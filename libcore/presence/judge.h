@@ -24,6 +24,7 @@ struct CertificateChoice {
   std::optional<store::Object> object;  // the authentication object chosen; none when all fell
   pki::ChainVerdict verdict;            // of the chosen one, else why the best one fell
   bool key_changed = false;             // chosen, but not the pinned key
+  bool newer_key = false;  // the pinned key, and a certificate that is no older has another one
 };
 // `objects` of kind authentication, others are passed over.
 CertificateChoice ChooseCertificate(const std::vector<store::Object>& objects,

@@ -307,12 +307,14 @@ void Resolver::FinishResolved(Instant now, LookupId id, Lookup& lookup,
       resolved.availability = Availability::kUnknown;
     } else if (resolved.devices.empty()) {
       done.status = absl::UnavailableError(absl::StrCat(lookup.request.email, " is offline"));
+      // Whoever lost a key and began anew with another is never there under the old one.
+      resolved.key_changed = resolved.key_changed || choice.newer_key;
       if (done.view.devices.empty()) {
         done.problem = forged > 0 ? "STATE_FORGED" : old > 0 ? "STATE_OLD" : "STATE_NOT_FOUND";
       }
     }
   }
-  if (choice.key_changed) {
+  if (resolved.key_changed) {
     parts_.counters.Add("presence.key_changed");
     done.status = absl::PermissionDeniedError(
         absl::StrCat("the key of ", lookup.request.email, " is not the one known before"));

@@ -18,8 +18,8 @@ constexpr absl::Duration kFirstBackoff = absl::Seconds(30);
 constexpr absl::Duration kLongestBackoff = absl::Minutes(10);
 // A lookup that the overlay could not serve is tried again after this, doubling.
 constexpr absl::Duration kFirstLookBackoff = absl::Seconds(5);
-// A certificate that was announced and not found is looked for again: the put may still be on its
-// way to the other replicas.
+// A certificate that was announced is looked for again: the put may still be on its way to the other
+// replicas.
 constexpr int kEagerLooks = 3;
 constexpr absl::Duration kEagerPause = absl::Seconds(2);
 // One contact that is not there is looked up so often, whoever's turn it is: the net under lost
@@ -204,13 +204,13 @@ void Watch::TakeLookup(Instant now, const ContactKey& key, Contact& contact,
   }
   if (!done.resolved || contact.key_changed) {
     if (!failed) SubscribeEmail(now, key, contact);
-    if (!failed && contact.eager > 0) {
-      --contact.eager;
-      contact.look_at = now + kEagerPause;
-    }
   } else {
     TakeCertificate(now, key, contact, *done.resolved);
     if (!failed) TakeStates(now, key, contact, done.view);
+  }
+  if (!failed && contact.eager > 0) {
+    --contact.eager;
+    contact.look_at = now + kEagerPause;
   }
   // Who was in doubt and could not be found again is not there.
   for (auto& [id, device] : contact.devices) {
@@ -227,8 +227,9 @@ void Watch::TakeCertificate(Instant now, const ContactKey& key, Contact& contact
   if (contact.user && *contact.user != user) Unsubscribe(key, contact);
   contact.chain = resolved.chain;
   contact.user = user;
-  if (contact.email_place) Unsubscribe(key, contact);
   SubscribePlace(now, key, contact);
+  // Another certificate may follow, with another key.
+  SubscribeEmail(now, key, contact);
   parts_.links.SetContact(now, key.first, user, true);
   if (contact.entry.pinned_key().empty()) {
     reports_.push_back(WatchReport{WatchReport::Kind::kPin, key.first, key.second, user});
@@ -437,6 +438,8 @@ void Watch::OnNotification(Instant now, const store::Notification& notification)
         TakeState(now, key, *contact, state);
       }
       if (!view.devices.empty()) contact->problem.clear();
+      // The key that we know is at work again.
+      if (!view.devices.empty() && contact->key_changed) Look(key, *contact, false);
       Evaluate(key, *contact);
     }
   }

@@ -11,10 +11,10 @@ namespace {
 
 using Stub = v1::ContactService::Stub;
 
-// "identities/E/contacts/C"; the default identity is spelt "-" as AIP-159 has it.
+// "identities/E/contacts/C", or "contacts/C" of the default identity.
 std::string ContactName(const Session& session, const std::string& email) {
-  const std::string parent = session.Identity().empty() ? "identities/-" : session.Identity();
-  return absl::StrCat(parent, "/contacts/", email);
+  const std::string& parent = session.Identity();
+  return absl::StrCat(parent, parent.empty() ? "" : "/", "contacts/", email);
 }
 
 void PrintPresence(const v1::Presence& presence) {

@@ -53,6 +53,9 @@ TEST(ChooseCertificate, ThePinnedKeyCountsElseTheNewest) {
   const CertificateChoice pinned = court.Choose(both, old.user());
   EXPECT_EQ(pinned.object->chain().leaf().public_key().hash(), old.user());
   EXPECT_FALSE(pinned.key_changed);
+  EXPECT_TRUE(pinned.newer_key);
+  EXPECT_FALSE(court.Choose({both[0]}, old.user()).newer_key);
+  EXPECT_FALSE(court.Choose(both, fresh.user()).newer_key);
   const CertificateChoice changed = court.Choose({both[1]}, old.user());
   ASSERT_TRUE(changed.object);
   EXPECT_TRUE(changed.key_changed);

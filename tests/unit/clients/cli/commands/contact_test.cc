@@ -12,7 +12,7 @@ TEST_F(ContactCommands, AddAndRemoveUseTheDefaultIdentity) {
   EXPECT_EQ(contact_.CreateContact_.request.display_name(), "Bob");
 
   EXPECT_EQ(Run({"contact", "remove", "bob@example.org"}).code, 0);
-  EXPECT_EQ(contact_.DeleteContact_.request.name(), "identities/-/contacts/bob@example.org");
+  EXPECT_EQ(contact_.DeleteContact_.request.name(), "contacts/bob@example.org");
 }
 
 TEST_F(ContactCommands, ListShowsPresenceAndAChangedKey) {
