@@ -54,6 +54,7 @@ void World::Detach(const net::Endpoint& at) {
 void World::Kick(const net::Endpoint& at) { Drain(at); }
 
 absl::Duration World::PairLatency(const net::Endpoint& a, const net::Endpoint& b) {
+  if (latency_) return latency_(a, b);
   const auto [it, fresh] = latencies_.try_emplace(Pair(a, b));
   if (fresh) {
     it->second = options_.latency_min + (options_.latency_max - options_.latency_min) * rng_.Unit();
@@ -80,6 +81,10 @@ void World::Inject(const net::Endpoint& from, net::Transmit transmit) {
   for (int i = 0; i < copies; ++i) {
     // One draw a statement: the order of two in one is the compiler's.
     const absl::Duration latency = PairLatency(from, transmit.to);
+    if (latency == absl::InfiniteDuration()) {
+      ++traffic_.lost;
+      return;
+    }
     const Instant at = now_ + latency + options_.jitter * rng_.Unit();
     deliveries_.emplace(std::pair(at, next_event_++),
                         Delivery{from, transmit.to, transmit.datagram});

@@ -83,6 +83,10 @@ class World {
       std::set<net::Endpoint> island);  // hosts in the island reach only each other; empty heals
   void BreakPair(const net::Endpoint& a, const net::Endpoint& b);
   void HealPair(const net::Endpoint& a, const net::Endpoint& b);
+  // One way from one to the other, in place of the uniform choice of the options; infinite: nothing
+  // arrives.
+  using Latency = std::function<absl::Duration(const net::Endpoint&, const net::Endpoint&)>;
+  void SetLatency(Latency latency) { latency_ = std::move(latency); }
   // Sees every datagram before it is sent, may change it; false drops it. For attackers and for
   // counting.
   using Tap = std::function<bool(const net::Endpoint& from, net::Transmit& transmit)>;
@@ -120,6 +124,7 @@ class World {
   std::set<net::Endpoint> island_;
   std::set<std::pair<net::Endpoint, net::Endpoint>> broken_;
   Tap tap_;
+  Latency latency_;
   TrafficCounts traffic_;
   uint64_t trace_hash_ = 0xcbf29ce484222325;
 };

@@ -1,0 +1,316 @@
+#include "tests/sim/p2pd_sim/crowd.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "libcore/base/check.h"
+
+namespace p2pd::sim {
+namespace {
+
+constexpr uint64_t kHeaders = 28;  // IPv4 and UDP
+constexpr uint16_t kFirstPort = 7464;
+constexpr uint32_t kPorts = 50'000;
+
+bool Broken(uint32_t a, uint32_t b, uint64_t seed, double share) {
+  const uint64_t pair = (uint64_t{std::min(a, b)} << 32) | std::max(a, b);
+  return share > 0 && a != b && SeededRng(pair ^ (seed << 20)).Unit() < share;
+}
+
+}  // namespace
+
+Crowd::Crowd(const CrowdOptions& options, std::unique_ptr<LatencyModel> latency)
+    : options_(options),
+      latency_(std::move(latency)),
+      world_(options.seed, options.link),
+      rng_(options.seed * 7919 + 17),
+      lives_(static_cast<size_t>(options.nodes)) {
+  world_.SetLatency([this](const net::Endpoint& a, const net::Endpoint& b) {
+    const uint32_t from = MachineAt(a);
+    const uint32_t to = MachineAt(b);
+    if (Broken(from, to, options_.seed, options_.broken_pairs)) return absl::InfiniteDuration();
+    return latency_->OneWay(from, to);
+  });
+  world_.SetTap([this](const net::Endpoint&, net::Transmit& transmit) {
+    ++results_.datagrams;
+    results_.bytes += transmit.datagram.size() + kHeaders;
+    return true;
+  });
+}
+
+Crowd::~Crowd() = default;
+
+// Public addresses, each machine in a /16 of its own as far as they reach; a new port for each
+// life.
+net::Endpoint Crowd::EndpointOf(uint32_t machine, uint32_t life) const {
+  const auto octet = [](uint32_t value) { return static_cast<uint8_t>(value); };
+  const auto address = net::IpAddress::V4({octet(20 + machine % 80), octet(machine / 80 % 256),
+                                           octet(machine / 20'480), octet(1 + machine % 250)});
+  return net::Endpoint{address, static_cast<uint16_t>(kFirstPort + life % kPorts)};
+}
+
+uint32_t Crowd::MachineAt(const net::Endpoint& at) const {
+  const ByteView bytes = at.address.bytes();
+  return uint32_t{bytes[0]} - 20 + 80 * uint32_t{bytes[1]} + 20'480 * uint32_t{bytes[2]};
+}
+
+void Crowd::CountTime() {
+  const absl::Duration passed = world_.now() - counted_until_;
+  results_.node_seconds += absl::ToDoubleSeconds(passed) * static_cast<double>(up_);
+  counted_until_ = world_.now();
+}
+
+void Crowd::Reset() {
+  CountTime();
+  results_ = CrowdResults();
+}
+
+void Crowd::StartNode(size_t place) {
+  CountTime();
+  Node& node = nodes_[place];
+  node.machine = static_cast<uint32_t>(place);
+  std::vector<net::Endpoint> bootstrap;
+  for (int i = 0; i < options_.bootstrap && !ids_.empty(); ++i) {
+    const std::optional<size_t> any = options_.one_door ? std::optional<size_t>(0) : RandomActive();
+    if (any && *any != place) bootstrap.push_back(nodes_[*any].host->at());
+  }
+  overlay::NodeOptions options;
+  options.leaves_per_side = options_.leaves_per_side;
+  node.host = std::make_unique<OverlayHost>(world_, rng_.Next(), options,
+                                            EndpointOf(node.machine, lives_[place]++));
+  node.started = world_.now();
+  node.ends = median_ == absl::InfiniteDuration()
+                  ? Instant() + absl::InfiniteDuration()
+                  : world_.now() + DrawSession(options_.sessions, median_, rng_);
+  ++up_;
+  node.host->SetHandler(
+      [this, place](Instant now, overlay::Event& event) { return OnEvent(now, place, event); });
+  node.host->Start(bootstrap);
+  // A node without anybody to ask is a ring of its own at once.
+  if (node.host->active()) SetActive(node.host->id(), true);
+}
+
+// As soon as it has joined. What it causes goes out when its host is drained, which is under way.
+void Crowd::AskFirst(size_t place) {
+  if (lookups_per_second_ <= 0) return;
+  const auto key = rng_.Make<overlay::Key>();
+  const overlay::RequestId id =
+      nodes_[place].host->node().Route(world_.now(), key, overlay::Service::kApplication, {42}, {});
+  questions_[{place, id}] = Question{std::nullopt, world_.now()};
+}
+
+void Crowd::KillNode(size_t place, bool replace) {
+  CountTime();
+  Node& node = nodes_[place];
+  SetActive(node.host->id(), false);
+  // What it asked is nobody's question any more.
+  auto it = questions_.lower_bound({place, overlay::RequestId(0)});
+  while (it != questions_.end() && it->first.first == place) {
+    const std::optional<uint64_t> group = it->second.group;
+    it = questions_.erase(it);
+    if (group && --groups_.at(*group).open == 0) CloseGroup(*group);
+  }
+  node.host.reset();
+  node.ends = Instant() + absl::InfiniteDuration();
+  --up_;
+  ++results_.deaths;
+  if (replace) StartNode(place);
+}
+
+void Crowd::Grow() {
+  for (int i = 0; i < options_.nodes; ++i) {
+    nodes_.emplace_back();
+    StartNode(nodes_.size() - 1);
+    world_.RunFor(options_.join_gap);
+  }
+}
+
+void Crowd::SetChurn(absl::Duration median) {
+  median_ = median;
+  for (Node& node : nodes_) {
+    if (node.host) node.ends = world_.now() + DrawSession(options_.sessions, median_, rng_);
+  }
+}
+
+void Crowd::RunFor(absl::Duration span) {
+  const Instant until = world_.now() + span;
+  // Who dies when, soonest first; a node that was started meanwhile is put in.
+  using Death = std::pair<Instant, size_t>;
+  std::priority_queue<Death, std::vector<Death>, std::greater<>> deaths;
+  for (size_t i = 0; i < nodes_.size(); ++i) deaths.emplace(nodes_[i].ends, i);
+  const auto pause = [this] {
+    const double rate = lookups_per_second_ * options_.nodes / options_.askers;
+    return absl::Seconds(-std::log(1 - rng_.Unit()) / rate);
+  };
+  if (lookups_per_second_ > 0) next_ask_ = world_.now() + pause();
+  while (true) {
+    Instant next = until;
+    const bool death = !deaths.empty() && deaths.top().first < next;
+    if (death) next = deaths.top().first;
+    const bool ask = lookups_per_second_ > 0 && *next_ask_ < next;
+    if (ask) next = *next_ask_;
+    world_.RunFor(next - world_.now());
+    if (ask) {
+      AskGroup();
+      next_ask_ = world_.now() + pause();
+    } else if (death) {
+      const size_t place = deaths.top().second;
+      deaths.pop();
+      KillNode(place, true);
+      deaths.emplace(nodes_[place].ends, place);
+    } else {
+      break;
+    }
+  }
+  CountTime();
+}
+
+void Crowd::KillShare(double share) {
+  for (size_t i = 1; i < nodes_.size(); ++i) {
+    if (nodes_[i].host && rng_.Unit() < share) KillNode(i, false);
+  }
+}
+
+void Crowd::Split(bool apart) {
+  std::set<net::Endpoint> island;
+  for (size_t i = 0; apart && i < nodes_.size(); i += 2) {
+    if (nodes_[i].host) island.insert(nodes_[i].host->at());
+  }
+  world_.SetPartition(std::move(island));
+}
+
+// The oracle.
+
+void Crowd::SetActive(const overlay::NodeId& id, bool active) {
+  if (active ? !ids_.insert(id).second : ids_.erase(id) == 0) return;
+  for (auto& [number, group] : groups_) {
+    const bool nearer = active && overlay::Nearer(group.key, id, group.root);
+    const bool gone = !active && id == group.root && !ids_.empty();
+    if (nearer || gone) {
+      group.root = nearer ? id : RootOf(group.key);
+      group.roots.insert(group.root);
+    }
+  }
+}
+
+overlay::NodeId Crowd::RootOf(const overlay::Key& key) const {
+  auto after = ids_.lower_bound(key);
+  if (after == ids_.end()) after = ids_.begin();
+  auto before = after == ids_.begin() ? std::prev(ids_.end()) : std::prev(after);
+  return overlay::Nearer(key, *after, *before) ? *after : *before;
+}
+
+size_t Crowd::WrongNeighbours(size_t per_side) const {
+  size_t wrong = 0;
+  for (const Node& node : nodes_) {
+    if (!node.host || ids_.count(node.host->id()) == 0) continue;
+    std::set<overlay::NodeId> leaves;
+    for (const overlay::NodeRecord& record : node.host->node().LeafSet())
+      leaves.insert(record.id());
+    auto up = ids_.find(node.host->id());
+    auto down = up;
+    bool right = true;
+    for (size_t i = 0; i < std::min(per_side, (ids_.size() - 1) / 2); ++i) {
+      up = std::next(up) == ids_.end() ? ids_.begin() : std::next(up);
+      down = down == ids_.begin() ? std::prev(ids_.end()) : std::prev(down);
+      right = right && leaves.count(*up) != 0 && leaves.count(*down) != 0;
+    }
+    if (!right) ++wrong;
+  }
+  return wrong;
+}
+
+// Questions.
+
+std::optional<size_t> Crowd::RandomActive() {
+  if (ids_.empty()) return std::nullopt;
+  for (int tries = 0; tries < 10'000; ++tries) {
+    const size_t place = rng_.Below(nodes_.size());
+    const Node& node = nodes_[place];
+    if (node.host && ids_.count(node.host->id()) != 0) return place;
+  }
+  return std::nullopt;
+}
+
+void Crowd::Ask(size_t place, uint64_t group) {
+  OverlayHost& host = *nodes_[place].host;
+  const overlay::RequestId id = host.node().Route(world_.now(), groups_.at(group).key,
+                                                  overlay::Service::kApplication, {42}, {});
+  ++groups_.at(group).open;
+  questions_[{place, id}] = Question{group, world_.now()};
+  host.Kick();
+}
+
+void Crowd::AskGroup() {
+  if (ids_.empty()) return;
+  const uint64_t id = next_group_++;
+  Group& group = groups_[id];
+  group.key = rng_.Make<overlay::Key>();
+  group.root = RootOf(group.key);
+  group.roots.insert(group.root);
+  // Open until all have asked: a node that is the root answers at once.
+  ++group.open;
+  std::set<size_t> askers;
+  for (int i = 0; i < options_.askers; ++i) {
+    const std::optional<size_t> place = RandomActive();
+    if (place && askers.insert(*place).second) Ask(*place, id);
+  }
+  if (--group.open == 0) CloseGroup(id);
+}
+
+void Crowd::CloseGroup(uint64_t id) {
+  const Group& group = groups_.at(id);
+  int all = 0;
+  int most = 0;
+  for (const auto& [root, count] : group.answers) {
+    all += count;
+    most = std::max(most, count);
+  }
+  // Without a majority nobody was consistent.
+  for (int i = 0; i < all; ++i) results_.consistent.Add(2 * most > all && i < most);
+  groups_.erase(id);
+}
+
+void Crowd::EndQuestion(QuestionName name, const overlay::Response* response) {
+  const auto found = questions_.find(name);
+  if (found == questions_.end()) return;
+  const Question question = found->second;
+  questions_.erase(found);
+  if (!question.group) {
+    if (response == nullptr) return;
+    results_.join.Add(absl::ToDoubleMilliseconds(world_.now() - nodes_[name.first].started));
+    return;
+  }
+  Group& group = groups_.at(*question.group);
+  results_.completed.Add(response != nullptr);
+  if (response != nullptr) {
+    ++group.answers[response->from.id()];
+    results_.right.Add(group.roots.count(response->from.id()) != 0);
+    results_.hops.Add(response->hops);
+    const absl::Duration took = world_.now() - question.asked;
+    results_.latency.Add(absl::ToDoubleMilliseconds(took));
+    const uint32_t here = nodes_[name.first].machine;
+    const uint32_t there = MachineAt(response->from.addresses().at(0));
+    if (there != here)
+      results_.stretch.Add(absl::FDivDuration(took, 2 * latency_->OneWay(here, there)));
+  }
+  if (--group.open == 0) CloseGroup(*question.group);
+}
+
+bool Crowd::OnEvent(Instant now, size_t place, overlay::Event& event) {
+  OverlayHost& host = *nodes_[place].host;
+  if (const auto* changed = std::get_if<overlay::JoinStateChanged>(&event)) {
+    SetActive(host.id(), changed->state == overlay::JoinState::kActive ||
+                             changed->state == overlay::JoinState::kAlone);
+    if (changed->state == overlay::JoinState::kActive) AskFirst(place);
+  } else if (const auto* response = std::get_if<overlay::Response>(&event)) {
+    EndQuestion({place, response->id}, response);
+  } else if (const auto* failed = std::get_if<overlay::RequestFailed>(&event)) {
+    EndQuestion({place, failed->id}, nullptr);
+  } else if (const auto* request = std::get_if<overlay::IncomingRequest>(&event)) {
+    host.node().Answer(now, request->token, request->payload);
+  }
+  return true;
+}
+
+}  // namespace p2pd::sim

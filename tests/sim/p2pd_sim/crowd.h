@@ -1,0 +1,143 @@
+// Crowd: many overlay nodes in one World that come and go, the questions they ask, and an oracle
+// that knows at every moment who the root of a key is.
+//
+// Rules: a machine is a place in the latency model; when its node dies a fresh one, with a new
+// identity and port, starts there at once, so that the number of nodes is constant (Rhea et al.
+// 2004). A lookup is asked by several nodes at once; its answers are consistent when they agree
+// with the majority of them, and right when the node was the root at some moment between question
+// and answer. Threads: one.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <queue>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "tests/sim/overlay_host.h"
+#include "tests/sim/p2pd_sim/latency.h"
+#include "tests/sim/p2pd_sim/sessions.h"
+#include "tests/sim/p2pd_sim/statistics.h"
+
+namespace p2pd::sim {
+
+struct CrowdOptions {
+  uint64_t seed = 1;
+  int nodes = 1000;
+  // Nodes start so far apart.
+  absl::Duration join_gap = absl::Milliseconds(100);
+  // Through how many nodes that are up a new one starts; the first one when `one_door`.
+  int bootstrap = 3;
+  bool one_door = false;
+  // Infinite: nobody leaves.
+  absl::Duration median_session = absl::InfiniteDuration();
+  SessionKind sessions = SessionKind::kExponential;
+  // Lookups a node and second, and how many nodes ask for each key at once.
+  double lookups_per_second = 0.1;
+  int askers = 10;
+  // Share of the pairs of machines that cannot talk.
+  double broken_pairs = 0;
+  LinkOptions link;
+  int leaves_per_side = 8;
+};
+
+// What was seen since the last Reset.
+struct CrowdResults {
+  Proportion completed;   // lookups that were answered while the asker lived
+  Proportion right;       // answers by the key's root
+  Proportion consistent;  // answers that agree with the majority of those asked at once
+  Sample latency;         // ms from the question to the answer
+  Sample stretch;         // that, by the direct round trip to the node that answered
+  Sample hops;
+  Sample join;         // ms from a node's start to the answer to its first lookup
+  uint64_t bytes = 0;  // of all nodes, IP and UDP headers (28 bytes a datagram) included
+  uint64_t datagrams = 0;
+  double node_seconds = 0;  // nodes that were up, by time
+  uint64_t deaths = 0;
+};
+
+class Crowd {
+ public:
+  Crowd(const CrowdOptions& options, std::unique_ptr<LatencyModel> latency);
+  ~Crowd();
+
+  // Starts all nodes; returns when the last one has started.
+  void Grow();
+  // From now on sessions end and nodes ask; RunFor sees to both.
+  void SetChurn(absl::Duration median);
+  void SetLookups(double per_second) { lookups_per_second_ = per_second; }
+  void RunFor(absl::Duration span);
+
+  // The given share of all nodes dies at once and is not replaced.
+  void KillShare(double share);
+  // Every second machine is cut off from the others; false heals.
+  void Split(bool apart);
+
+  // Nodes whose neighbours on both sides, nearest first, are not the true ones.
+  size_t WrongNeighbours(size_t per_side) const;
+  size_t active() const { return ids_.size(); }
+
+  CrowdResults& results() { return results_; }
+  void Reset();
+  World& world() { return world_; }
+
+ private:
+  struct Node {
+    uint32_t machine = 0;
+    std::unique_ptr<OverlayHost> host;
+    Instant started;
+    Instant ends = Instant() + absl::InfiniteDuration();
+  };
+  // One key that several nodes ask for.
+  struct Group {
+    overlay::Key key;
+    int open = 0;
+    std::map<overlay::NodeId, int> answers;
+    std::set<overlay::NodeId> roots;  // since it was asked
+    overlay::NodeId root;
+  };
+  struct Question {
+    std::optional<uint64_t> group;  // nullopt: a new node's first one
+    Instant asked;
+  };
+  using QuestionName = std::pair<size_t, overlay::RequestId>;
+
+  net::Endpoint EndpointOf(uint32_t machine, uint32_t life) const;
+  uint32_t MachineAt(const net::Endpoint& at) const;
+  void StartNode(size_t place);
+  void KillNode(size_t place, bool replace);
+  void Ask(size_t place, uint64_t group);
+  void AskGroup();
+  void AskFirst(size_t place);
+  void CloseGroup(uint64_t id);
+  void EndQuestion(QuestionName name, const overlay::Response* response);
+  bool OnEvent(Instant now, size_t place, overlay::Event& event);
+  void SetActive(const overlay::NodeId& id, bool active);
+  overlay::NodeId RootOf(const overlay::Key& key) const;
+  std::optional<size_t> RandomActive();
+  void CountTime();
+
+  CrowdOptions options_;
+  std::unique_ptr<LatencyModel> latency_;
+  World world_;
+  SeededRng rng_;
+  double lookups_per_second_ = 0;
+  absl::Duration median_ = absl::InfiniteDuration();
+  std::vector<Node> nodes_;
+  std::vector<uint32_t> lives_;  // by machine
+  std::map<net::Endpoint, uint32_t> machines_;
+  // Nodes that joined and are up.
+  std::set<overlay::NodeId> ids_;
+  std::map<uint64_t, Group> groups_;
+  uint64_t next_group_ = 0;
+  std::map<QuestionName, Question> questions_;
+  std::optional<Instant> next_ask_;
+  Instant counted_until_;
+  size_t up_ = 0;
+  CrowdResults results_;
+};
+
+}  // namespace p2pd::sim

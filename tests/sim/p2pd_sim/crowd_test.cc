@@ -1,0 +1,77 @@
+// A crowd's oracle and its churn, on small rings.
+#include "tests/sim/p2pd_sim/crowd.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/sim/p2pd_sim/scenario.h"
+
+namespace p2pd::sim {
+namespace {
+
+CrowdOptions Small(uint64_t seed) {
+  CrowdOptions options;
+  options.seed = seed;
+  options.nodes = 30;
+  return options;
+}
+
+TEST(CrowdTest, WithoutChurnEveryAnswerIsRightAndAllAgree) {
+  Crowd crowd(Small(1), MakeSyntheticLatency(1));
+  crowd.Grow();
+  crowd.RunFor(absl::Minutes(1));
+  EXPECT_EQ(crowd.active(), 30u);
+  EXPECT_EQ(crowd.WrongNeighbours(8), 0u);
+  crowd.SetLookups(0.5);
+  crowd.Reset();
+  crowd.RunFor(absl::Minutes(2));
+  const CrowdResults& results = crowd.results();
+  EXPECT_GT(results.completed.total, 1000u);
+  EXPECT_EQ(results.completed.Rate(), 1);
+  EXPECT_EQ(results.right.Rate(), 1);
+  EXPECT_EQ(results.consistent.Rate(), 1);
+  EXPECT_NEAR(results.node_seconds, 30 * 120, 1);
+  EXPECT_EQ(results.deaths, 0u);
+}
+
+TEST(CrowdTest, ChurnKeepsTheNumberAndKillsAtItsRate) {
+  Crowd crowd(Small(2), MakeSyntheticLatency(2));
+  crowd.Grow();
+  crowd.SetChurn(absl::Minutes(5));
+  crowd.Reset();
+  crowd.RunFor(absl::Minutes(30));
+  // 30 nodes, 30 minutes, a mean session of 5 / ln 2 minutes: 125 deaths.
+  EXPECT_NEAR(static_cast<double>(crowd.results().deaths), 125, 35);
+  crowd.SetChurn(absl::InfiniteDuration());
+  crowd.RunFor(absl::Minutes(2));
+  EXPECT_EQ(crowd.active(), 30u);
+  EXPECT_EQ(crowd.WrongNeighbours(8), 0u);
+}
+
+TEST(CrowdTest, TheOracleSeesAWrongRing) {
+  Crowd crowd(Small(3), MakeSyntheticLatency(3));
+  crowd.Grow();
+  crowd.RunFor(absl::Minutes(1));
+  crowd.Split(true);
+  crowd.RunFor(absl::Minutes(3));
+  EXPECT_GT(crowd.WrongNeighbours(8), 20u);
+  crowd.Split(false);
+  crowd.RunFor(absl::Minutes(3));
+  EXPECT_EQ(crowd.WrongNeighbours(8), 0u);
+}
+
+TEST(ScenarioTest, OneSeedIsOneRunAndAnotherIsAnother) {
+  RunOptions options;
+  options.seed = 4;
+  const Scenario* faults = FindScenario("faults");
+  ASSERT_NE(faults, nullptr);
+  const auto first = faults->run(options);
+  const auto again = faults->run(options);
+  ASSERT_TRUE(first.ok() && again.ok());
+  EXPECT_EQ(first->trace_hash, again->trace_hash);
+  EXPECT_EQ(AsTable(*first), AsTable(*again));
+  options.seed = 5;
+  EXPECT_NE(faults->run(options)->trace_hash, first->trace_hash);
+}
+
+}  // namespace
+}  // namespace p2pd::sim

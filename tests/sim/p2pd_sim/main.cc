@@ -1,0 +1,185 @@
+// p2pd-sim: runs a scenario of many overlay nodes in one process and prints what was seen.
+//
+// Exit codes: 0 done, 1 a check failed or a file could not be written, 2 wrong usage.
+#include <cstdio>
+#include <fstream>
+#include <string>
+#include <utility>
+
+#include "CLI/CLI.hpp"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
+#include "tests/sim/p2pd_sim/scenario.h"
+
+namespace p2pd::sim {
+namespace {
+
+constexpr int kFailed = 1;
+constexpr int kUsage = 2;
+
+struct Arguments {
+  std::string scenario;
+  bool list = false;
+  bool trace_hash = false;
+  std::string protocol = "p2pd";
+  std::string seeds;
+  std::string csv;
+  std::string json;
+  std::string plot;
+  std::string median_session;
+  std::string duration;
+  std::string sessions = "exponential";
+  RunOptions run;
+};
+
+int Complain(const std::string& what) {
+  std::fprintf(stderr, "p2pd-sim: %s\n", what.c_str());
+  return kUsage;
+}
+
+// "47min", "1h", "90s", "1h30min".
+bool ReadDuration(const std::string& text, std::optional<absl::Duration>& out) {
+  absl::Duration value;
+  const std::string units = absl::StrReplaceAll(text, {{"min", "m"}});
+  if (!absl::ParseDuration(units, &value) || value <= absl::ZeroDuration()) return false;
+  out = value;
+  return true;
+}
+
+// "1..200".
+bool ReadSeeds(const std::string& text, uint64_t& first, uint64_t& last) {
+  const std::vector<std::string> ends = absl::StrSplit(text, "..");
+  return ends.size() == 2 && absl::SimpleAtoi(ends[0], &first) &&
+         absl::SimpleAtoi(ends[1], &last) && first <= last;
+}
+
+bool Write(const std::string& path, const std::string& text) {
+  std::ofstream file(path, std::ios::binary);
+  file << text;
+  file.close();
+  if (file) return true;
+  std::fprintf(stderr, "p2pd-sim: cannot write %s\n", path.c_str());
+  return false;
+}
+
+void Define(CLI::App& app, Arguments& arguments) {
+  app.add_option("SCENARIO", arguments.scenario, "what to run, see --list");
+  app.add_flag("--list", arguments.list, "names the scenarios");
+  app.add_option("--nodes", arguments.run.nodes, "how many nodes")->check(CLI::Range(2, 60'000));
+  app.add_option("--seed", arguments.run.seed, "the same seed gives the same run; default 1");
+  app.add_option("--seeds", arguments.seeds, "FIRST..LAST: one run each; prints what failed");
+  app.add_option("--median-session", arguments.median_session, "how long half of the nodes stay");
+  app.add_option("--sessions", arguments.sessions, "exponential, weibull or pareto");
+  app.add_option("--duration", arguments.duration, "simulated time of the measurement");
+  app.add_option("--latency", arguments.run.latency, "synthetic, or a matrix of round trips (TSV)");
+  app.add_option("--loss", arguments.run.loss, "share of datagrams lost")
+      ->check(CLI::Range(0., .5));
+  app.add_option("--broken-pairs", arguments.run.broken_pairs,
+                 "share of pairs of machines that cannot talk")
+      ->check(CLI::Range(0., .5));
+  app.add_option("--lookups", arguments.run.lookups_per_second, "lookups a node and second")
+      ->check(CLI::Range(0.0001, 100.));
+  app.add_option("--protocol", arguments.protocol, "p2pd");
+  app.add_option("--csv", arguments.csv, "writes the figures there");
+  app.add_option("--json", arguments.json, "writes the figures there");
+  app.add_option("--plot", arguments.plot, "draws lookup latency there, PNG (needs gnuplot)");
+  app.add_flag("--trace-hash", arguments.trace_hash,
+               "prints the hash of all that was delivered, and nothing else");
+}
+
+// Many seeds: says which failed, and how far it is.
+int RunSeeds(const Scenario& scenario, Arguments& arguments, uint64_t first, uint64_t last) {
+  uint64_t failed = 0;
+  for (uint64_t seed = first; seed <= last; ++seed) {
+    arguments.run.seed = seed;
+    const absl::StatusOr<Report> report = scenario.run(arguments.run);
+    if (!report.ok()) return Complain(std::string(report.status().message()));
+    if (!report->violations.empty()) {
+      ++failed;
+      std::printf("%s", AsTable(*report).c_str());
+    }
+    if ((seed - first + 1) % 100 == 0) {
+      std::fprintf(stderr, "%lu of %lu seeds\n", static_cast<unsigned long>(seed - first + 1),
+                   static_cast<unsigned long>(last - first + 1));
+    }
+  }
+  std::printf("%s: seeds %lu to %lu, %lu failed\n", arguments.scenario.c_str(),
+              static_cast<unsigned long>(first), static_cast<unsigned long>(last),
+              static_cast<unsigned long>(failed));
+  return failed == 0 ? 0 : kFailed;
+}
+
+int RunOne(const Scenario& scenario, const Arguments& arguments) {
+  const absl::StatusOr<Report> report = scenario.run(arguments.run);
+  if (!report.ok()) return Complain(std::string(report.status().message()));
+  if (arguments.trace_hash) {
+    std::printf("%016lx\n", static_cast<unsigned long>(report->trace_hash));
+  } else {
+    std::printf("%s", AsTable(*report).c_str());
+  }
+  bool written = arguments.csv.empty() || Write(arguments.csv, AsCsv(*report, true));
+  written = (arguments.json.empty() || Write(arguments.json, AsJson(*report))) && written;
+  if (!arguments.plot.empty()) {
+    const absl::Status drawn = Plot(*report, arguments.plot);
+    if (!drawn.ok()) {
+      std::fprintf(stderr, "p2pd-sim: %s\n", std::string(drawn.message()).c_str());
+      written = false;
+    }
+  }
+  return written && report->violations.empty() ? 0 : kFailed;
+}
+
+int Main(int argc, char** argv) {
+  Arguments arguments;
+  CLI::App app("Runs many nodes of the overlay in one process, on a clock that jumps.", "p2pd-sim");
+  Define(app, arguments);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);
+    return Complain(error.what());
+  }
+  if (arguments.list) {
+    for (const Scenario& scenario : Scenarios()) {
+      std::printf("%-14s%s\n", std::string(scenario.name).c_str(),
+                  std::string(scenario.about).c_str());
+    }
+    return 0;
+  }
+  const Scenario* scenario = FindScenario(arguments.scenario);
+  if (scenario == nullptr) {
+    return Complain(absl::StrCat("no scenario '", arguments.scenario, "': see p2pd-sim --list"));
+  }
+  if (arguments.protocol != "p2pd") {
+    return Complain(absl::StrCat("--protocol ", arguments.protocol, ": only p2pd is here"));
+  }
+  if (!arguments.median_session.empty() &&
+      !ReadDuration(arguments.median_session, arguments.run.median_session)) {
+    return Complain(absl::StrCat("--median-session ", arguments.median_session,
+                                 ": a time such as 47min or 1h"));
+  }
+  if (!arguments.duration.empty() && !ReadDuration(arguments.duration, arguments.run.duration)) {
+    return Complain(
+        absl::StrCat("--duration ", arguments.duration, ": a time such as 10min or 1h"));
+  }
+  const std::optional<SessionKind> sessions = ParseSessionKind(arguments.sessions);
+  if (!sessions) {
+    return Complain(
+        absl::StrCat("--sessions ", arguments.sessions, ": exponential, weibull or pareto"));
+  }
+  arguments.run.sessions = *sessions;
+  if (arguments.seeds.empty()) return RunOne(*scenario, arguments);
+  uint64_t first = 0;
+  uint64_t last = 0;
+  if (!ReadSeeds(arguments.seeds, first, last)) {
+    return Complain(absl::StrCat("--seeds ", arguments.seeds, ": FIRST..LAST, such as 1..200"));
+  }
+  return RunSeeds(*scenario, arguments, first, last);
+}
+
+}  // namespace
+}  // namespace p2pd::sim
+
+int main(int argc, char** argv) { return p2pd::sim::Main(argc, argv); }

@@ -1,0 +1,313 @@
+#include "tests/sim/p2pd_sim/scenario.h"
+
+#include <cmath>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "libcore/base/status.h"
+
+namespace p2pd::sim {
+namespace {
+
+// A ring has come to rest this long after its last node started.
+constexpr absl::Duration kSettle = absl::Minutes(2);
+// Churn goes on so long before anything is counted.
+constexpr absl::Duration kWarmUp = absl::Minutes(5);
+
+// One run: its options, its crowd and its report.
+struct Run {
+  Run(absl::string_view name, const RunOptions& options, const CrowdOptions& crowd_options,
+      std::unique_ptr<LatencyModel> latency)
+      : crowd(crowd_options, std::move(latency)) {
+    report.scenario = std::string(name.data(), name.size());
+    report.seed = options.seed;
+    report.nodes = crowd_options.nodes;
+  }
+  void Add(absl::string_view name, double value, absl::string_view unit) {
+    report.figures.push_back(Figure{std::string(name.data(), name.size()), value,
+                                    std::string(unit.data(), unit.size())});
+  }
+  void Require(bool holds, absl::string_view what) {
+    if (!holds) report.violations.emplace_back(what.data(), what.size());
+  }
+  Report Finish() {
+    report.trace_hash = crowd.world().trace_hash();
+    return std::move(report);
+  }
+  Crowd crowd;
+  Report report;
+};
+
+absl::StatusOr<std::unique_ptr<Run>> Begin(absl::string_view name, const RunOptions& options,
+                                           CrowdOptions crowd) {
+  crowd.seed = options.seed;
+  crowd.nodes = options.nodes.value_or(crowd.nodes);
+  crowd.sessions = options.sessions;
+  crowd.link.loss = options.loss.value_or(crowd.link.loss);
+  crowd.broken_pairs = options.broken_pairs.value_or(crowd.broken_pairs);
+  crowd.lookups_per_second = options.lookups_per_second.value_or(crowd.lookups_per_second);
+  std::unique_ptr<LatencyModel> latency;
+  if (options.latency == "synthetic") {
+    latency = MakeSyntheticLatency(options.seed);
+  } else {
+    P2PD_ASSIGN_OR_RETURN(latency, ReadLatencyMatrix(options.latency));
+  }
+  return std::make_unique<Run>(name, options, crowd, std::move(latency));
+}
+
+void AddLookups(Run& run) {
+  CrowdResults& results = run.crowd.results();
+  run.Add("lookups", static_cast<double>(results.completed.total), "");
+  run.Add("lookups completed", 100 * results.completed.Rate(), "%");
+  run.Add("lookups completed, at least (95 %)", 100 * results.completed.AtLeast(), "%");
+  run.Add("answers consistent", 100 * results.consistent.Rate(), "%");
+  run.Add("answers consistent, at least (95 %)", 100 * results.consistent.AtLeast(), "%");
+  run.Add("answers by the root", 100 * results.right.Rate(), "%");
+  run.Add("lookup latency, mean", results.latency.Mean(), "ms");
+  run.Add("lookup latency, median", results.latency.Quantile(0.5), "ms");
+  run.Add("lookup latency, p99", results.latency.Quantile(0.99), "ms");
+  run.Add("stretch, mean of ratios", results.stretch.Mean(), "");
+  run.Add("stretch, median", results.stretch.Quantile(0.5), "");
+  run.Add("hops, mean", results.hops.Mean(), "");
+  run.Add("hops, most", results.hops.Quantile(1), "");
+  run.report.latency = results.latency;
+}
+
+void AddTraffic(Run& run, absl::string_view what) {
+  const CrowdResults& results = run.crowd.results();
+  run.Add(absl::StrCat(what, ", bytes"), static_cast<double>(results.bytes) / results.node_seconds,
+          "B/s a node");
+  run.Add(absl::StrCat(what, ", datagrams"),
+          static_cast<double>(results.datagrams) / results.node_seconds, "/s a node");
+}
+
+// Churn at a constant number of nodes: first without lookups, for the cost of maintenance.
+absl::StatusOr<Report> RunChurn(absl::string_view name, const RunOptions& options,
+                                const CrowdOptions& defaults) {
+  P2PD_ASSIGN_OR_RETURN(const std::unique_ptr<Run> run, Begin(name, options, defaults));
+  Crowd& crowd = run->crowd;
+  const absl::Duration duration = options.duration.value_or(absl::Hours(1));
+  crowd.Grow();
+  crowd.RunFor(kSettle);
+  crowd.SetChurn(options.median_session.value_or(absl::Minutes(47)));
+  crowd.RunFor(kWarmUp);
+  crowd.Reset();
+  crowd.RunFor(duration / 4);
+  AddTraffic(*run, "maintenance");
+  crowd.SetLookups(options.lookups_per_second.value_or(defaults.lookups_per_second));
+  crowd.Reset();
+  crowd.RunFor(duration * 3 / 4);
+  AddLookups(*run);
+  AddTraffic(*run, "all");
+  run->Add("nodes died", static_cast<double>(crowd.results().deaths), "");
+  run->Add("join to first answer, median", crowd.results().join.Quantile(0.5), "ms");
+  run->Add("join to first answer, p99", crowd.results().join.Quantile(0.99), "ms");
+  return run->Finish();
+}
+
+// Nobody comes or goes.
+absl::StatusOr<Report> RunSteady(const RunOptions& options) {
+  CrowdOptions defaults;
+  P2PD_ASSIGN_OR_RETURN(const std::unique_ptr<Run> run, Begin("steady", options, defaults));
+  Crowd& crowd = run->crowd;
+  crowd.Grow();
+  crowd.RunFor(kSettle + kWarmUp);
+  run->Require(crowd.WrongNeighbours(8) == 0, "every leaf set is the true one");
+  crowd.SetLookups(options.lookups_per_second.value_or(defaults.lookups_per_second));
+  crowd.Reset();
+  crowd.RunFor(options.duration.value_or(absl::Minutes(10)));
+  AddLookups(*run);
+  const CrowdResults& results = crowd.results();
+  const double most = std::ceil(std::log2(run->report.nodes) / 4) + 1;
+  run->Add("hops allowed", most, "");
+  run->Require(results.hops.Quantile(1) <= most, "hops are at most ceil(log16 N) + 1");
+  run->Require(results.completed.Rate() == 1, "every lookup is answered");
+  run->Require(results.right.Rate() == 1, "every answer is the root's");
+  return run->Finish();
+}
+
+absl::StatusOr<Report> RunIdle(const RunOptions& options) {
+  CrowdOptions defaults;
+  defaults.nodes = 128;
+  P2PD_ASSIGN_OR_RETURN(const std::unique_ptr<Run> run, Begin("idle", options, defaults));
+  run->crowd.Grow();
+  run->crowd.RunFor(kSettle + kWarmUp);
+  run->crowd.Reset();
+  run->crowd.RunFor(options.duration.value_or(absl::Hours(1)));
+  AddTraffic(*run, "idle");
+  run->Require(run->crowd.WrongNeighbours(8) == 0, "every leaf set is the true one");
+  return run->Finish();
+}
+
+absl::StatusOr<Report> RunFlashCrowd(const RunOptions& options) {
+  CrowdOptions defaults;
+  defaults.one_door = true;
+  defaults.join_gap = absl::Seconds(10) / options.nodes.value_or(defaults.nodes);
+  P2PD_ASSIGN_OR_RETURN(const std::unique_ptr<Run> run, Begin("flash-crowd", options, defaults));
+  Crowd& crowd = run->crowd;
+  crowd.Grow();
+  int seconds = 0;
+  for (; seconds < 300; ++seconds) {
+    if (static_cast<int>(crowd.active()) == run->report.nodes && crowd.WrongNeighbours(4) == 0) {
+      break;
+    }
+    crowd.RunFor(absl::Seconds(1));
+  }
+  run->Add("one ring after the last start", seconds, "s");
+  run->Require(seconds <= 30, "one ring within 30 s");
+  crowd.SetLookups(options.lookups_per_second.value_or(defaults.lookups_per_second));
+  crowd.Reset();
+  crowd.RunFor(options.duration.value_or(absl::Minutes(2)));
+  AddLookups(*run);
+  return run->Finish();
+}
+
+absl::StatusOr<Report> RunMassDeath(const RunOptions& options) {
+  CrowdOptions defaults;
+  P2PD_ASSIGN_OR_RETURN(const std::unique_ptr<Run> run, Begin("mass-death", options, defaults));
+  Crowd& crowd = run->crowd;
+  crowd.Grow();
+  crowd.RunFor(kSettle);
+  crowd.KillShare(0.3);
+  crowd.SetLookups(options.lookups_per_second.value_or(defaults.lookups_per_second));
+  crowd.Reset();
+  crowd.RunFor(absl::Seconds(30));
+  run->Add("lookups completed, first 30 s", 100 * crowd.results().completed.Rate(), "%");
+  crowd.Reset();
+  crowd.RunFor(options.duration.value_or(absl::Minutes(5)));
+  AddLookups(*run);
+  run->Require(crowd.results().completed.Rate() >= 0.99, "99 % of lookups after 30 s");
+  run->Require(crowd.WrongNeighbours(4) == 0, "every node knows its neighbours again");
+  return run->Finish();
+}
+
+absl::StatusOr<Report> RunPartition(const RunOptions& options) {
+  CrowdOptions defaults;
+  defaults.nodes = 200;
+  P2PD_ASSIGN_OR_RETURN(const std::unique_ptr<Run> run, Begin("partition", options, defaults));
+  Crowd& crowd = run->crowd;
+  crowd.Grow();
+  crowd.RunFor(kSettle);
+  crowd.Split(true);
+  crowd.RunFor(options.duration.value_or(absl::Minutes(10)));
+  crowd.Split(false);
+  int seconds = 0;
+  while (seconds < 600 && crowd.WrongNeighbours(8) != 0) {
+    crowd.RunFor(absl::Seconds(1));
+    ++seconds;
+  }
+  run->Add("one ring after the heal", seconds, "s");
+  run->Require(seconds <= 120, "one ring within 120 s");
+  return run->Finish();
+}
+
+// Loss, duplicates, reordering, deaths and a split in a small ring; once it is left alone, all of
+// it has to be right.
+absl::StatusOr<Report> RunFaults(const RunOptions& options) {
+  SeededRng dice(options.seed * 31 + 5);
+  CrowdOptions defaults;
+  defaults.nodes = 8 + static_cast<int>(dice.Below(25));
+  defaults.join_gap = absl::Milliseconds(50 + static_cast<int64_t>(dice.Below(500)));
+  defaults.link.loss = 0.05 * dice.Unit();
+  defaults.link.duplication = 0.05 * dice.Unit();
+  defaults.link.jitter = absl::Milliseconds(40) * dice.Unit();
+  defaults.broken_pairs = dice.Below(2) == 0 ? 0 : 0.02;
+  P2PD_ASSIGN_OR_RETURN(const std::unique_ptr<Run> run, Begin("faults", options, defaults));
+  Crowd& crowd = run->crowd;
+  crowd.Grow();
+  crowd.SetChurn(absl::Minutes(1) + absl::Minutes(4) * dice.Unit());
+  crowd.SetLookups(defaults.lookups_per_second);
+  crowd.RunFor(absl::Minutes(2));
+  if (dice.Below(2) == 0) {
+    crowd.Split(true);
+    crowd.RunFor(absl::Minutes(2) * dice.Unit());
+    crowd.Split(false);
+    crowd.RunFor(absl::Minutes(1));
+  }
+  // Quiet: nobody dies, nothing is lost.
+  crowd.SetChurn(absl::InfiniteDuration());
+  crowd.world().options().loss = 0;
+  crowd.world().options().duplication = 0;
+  crowd.RunFor(absl::Minutes(5));
+  crowd.Reset();
+  crowd.RunFor(absl::Minutes(1));
+  if (defaults.broken_pairs == 0) {
+    run->Require(crowd.WrongNeighbours(8) == 0, "every leaf set is the true one");
+    run->Require(crowd.results().right.Rate() == 1, "every answer is the root's");
+    run->Require(crowd.results().consistent.Rate() == 1, "all answers agree");
+  }
+  run->Require(static_cast<int>(crowd.active()) == run->report.nodes, "every node has joined");
+  run->Require(crowd.results().completed.Rate() == 1, "every lookup is answered");
+  AddLookups(*run);
+  return run->Finish();
+}
+
+// Hops and bytes as the ring grows tenfold twice.
+absl::StatusOr<Report> RunGrowth(const RunOptions& options) {
+  Report out;
+  out.scenario = "growth";
+  out.seed = options.seed;
+  out.nodes = options.nodes.value_or(1000);
+  for (int nodes = 100; nodes <= out.nodes; nodes *= 10) {
+    CrowdOptions defaults;
+    RunOptions step = options;
+    step.nodes = nodes;
+    P2PD_ASSIGN_OR_RETURN(const std::unique_ptr<Run> run, Begin("growth", step, defaults));
+    run->crowd.Grow();
+    run->crowd.RunFor(kSettle + kWarmUp);
+    run->crowd.Reset();
+    run->crowd.RunFor(absl::Minutes(5));
+    const CrowdResults idle = run->crowd.results();
+    run->crowd.SetLookups(defaults.lookups_per_second);
+    run->crowd.RunFor(options.duration.value_or(absl::Minutes(5)));
+    out.figures.push_back(
+        {absl::StrCat("hops, mean, ", nodes, " nodes"), run->crowd.results().hops.Mean(), ""});
+    out.figures.push_back({absl::StrCat("maintenance, ", nodes, " nodes"),
+                           static_cast<double>(idle.bytes) / idle.node_seconds, "B/s a node"});
+    out.trace_hash ^= run->crowd.world().trace_hash();
+  }
+  return out;
+}
+
+}  // namespace
+
+const std::vector<Scenario>& Scenarios() {
+  static const auto* const all = new std::vector<Scenario>{
+      {"churn", "nodes die and are replaced; 1,000 nodes, median session 47 min, 1 h",
+       [](const RunOptions& options) { return RunChurn("churn", options, {}); }},
+      {"large", "the same with 10,000 nodes, 0.01 lookups/s a node, median session 3 h",
+       [](const RunOptions& options) {
+         CrowdOptions defaults;
+         defaults.nodes = 10'000;
+         defaults.join_gap = absl::Milliseconds(20);
+         defaults.lookups_per_second = 0.01;
+         RunOptions with = options;
+         if (!with.median_session) with.median_session = absl::Hours(3);
+         return RunChurn("large", with, defaults);
+       }},
+      {"broken-pairs", "churn where 2.3 % of the pairs of machines cannot talk",
+       [](const RunOptions& options) {
+         CrowdOptions defaults;
+         defaults.broken_pairs = 0.023;
+         return RunChurn("broken-pairs", options, defaults);
+       }},
+      {"steady", "nobody comes or goes: hops, and every answer right; 1,000 nodes", RunSteady},
+      {"idle", "what it costs to be there; 128 nodes, 1 h", RunIdle},
+      {"growth", "hops and bytes for 100, 1,000, ... nodes up to --nodes", RunGrowth},
+      {"flash-crowd", "1,000 nodes start within 10 s through one door", RunFlashCrowd},
+      {"mass-death", "30 % of 1,000 nodes die at once", RunMassDeath},
+      {"partition", "200 nodes in two halves for 10 min, then together", RunPartition},
+      {"faults", "loss, duplicates, reordering, deaths and splits; then all must be right",
+       RunFaults},
+  };
+  return *all;
+}
+
+const Scenario* FindScenario(absl::string_view name) {
+  for (const Scenario& scenario : Scenarios()) {
+    if (scenario.name == name) return &scenario;
+  }
+  return nullptr;
+}
+
+}  // namespace p2pd::sim
