@@ -35,6 +35,16 @@ def buf():
     return next(home.glob('node_modules/@bufbuild/*/bin'))
 
 
+def camel(value):
+    """JSON with keys as proto3 has them: grpcurl prints the names of the proto files."""
+    if isinstance(value, list):
+        return [camel(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    words = {key: key.split('_') for key in value if not key.startswith('_')}
+    return {words[key][0] + ''.join(word.title() for word in words[key][1:]): camel(value[key]) for key in words}
+
+
 class Scripts(LabTest):
     def setUp(self):
         super().setUp()
@@ -66,7 +76,7 @@ class Scripts(LabTest):
 
     def example(self, door, *words):
         answer = self.script('examples.sh', door, *words)
-        return json.loads(answer.out) if answer.out.strip() else {}
+        return camel(json.loads(answer.out)) if answer.out.strip() else {}
 
     def test_every_task_through_both_doors(self):
         for name, door in self.doors().items():
