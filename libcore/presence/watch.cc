@@ -18,8 +18,8 @@ constexpr absl::Duration kFirstBackoff = absl::Seconds(30);
 constexpr absl::Duration kLongestBackoff = absl::Minutes(10);
 // A lookup that the overlay could not serve is tried again after this, doubling.
 constexpr absl::Duration kFirstLookBackoff = absl::Seconds(5);
-// A certificate that was announced is looked for again: the put may still be on its way to the other
-// replicas.
+// A certificate that was announced is looked for again: the put may still be on its way to the
+// other replicas.
 constexpr int kEagerLooks = 3;
 constexpr absl::Duration kEagerPause = absl::Seconds(2);
 // One contact that is not there is looked up so often, whoever's turn it is: the net under lost
