@@ -306,7 +306,7 @@ void Bamboo2004::EndJoinPing(const overlay::NodeId& id) {
 
 // Routing.
 
-// Router.java says why the leaf set comes first: next to a border of digits the numerically nearest
+// The leaf set comes first, as in Router.java: next to a border of digits the numerically nearest
 // node may share fewer of them.
 std::optional<bamboo::Peer> Bamboo2004::NextHop(const overlay::Key& key,
                                                 const overlay::NodeId* except) const {

@@ -8,7 +8,8 @@
 // is never used again by another node. Threads: one.
 //
 // Sources: Rhea, Geels, Roscoe, Kubiatowicz, "Handling Churn in a DHT", USENIX 2004, and Bamboo's
-// own Router.java, LeafSet.java and UdpCC.java.
+// Router.java, LeafSet.java and UdpCC.java, both as the project's notes give them; the origins at
+// the constants are cited from there.
 #pragma once
 
 #include <array>
@@ -41,8 +42,8 @@ class Bamboo2004 final : public Participant, public Host {
  public:
   // Periods are means; each is drawn anew from 0.5 to 1.5 of it (Router.java, all timers).
   static constexpr absl::Duration kLeafSyncPeriod = absl::Seconds(4);    // Router.java
-  static constexpr absl::Duration kNearPeriod = absl::Seconds(10);       // Router.java, near_rt
-  static constexpr absl::Duration kFarPeriod = absl::Seconds(20);        // Router.java, far_rt
+  static constexpr absl::Duration kNearPeriod = absl::Seconds(10);       // Router.java
+  static constexpr absl::Duration kFarPeriod = absl::Seconds(20);        // Router.java
   static constexpr absl::Duration kPingPeriod = absl::Seconds(20);       // Router.java
   static constexpr absl::Duration kPartitionPeriod = absl::Seconds(60);  // Router.java
   static constexpr absl::Duration kMessageTimeout = absl::Seconds(5);    // Router.routeInit
