@@ -119,13 +119,16 @@ void Channel::Acknowledge(const SentPacket& packet) {
 // Only what fits an ack frame can be named, so the loops here are bounded by 64.
 void Channel::OnAck(Instant now, uint32_t link, const AckFrame& ack) {
   bool any = false;
-  for (uint64_t i = 0; i <= 64; ++i) {
-    const bool named = i == 0 || ((ack.mask >> (i - 1)) & 1) != 0;
-    if (!named || ack.largest < i) continue;
-    const auto found = order_of_.find({link, ack.largest - i});
-    if (found == order_of_.end()) continue;
-    const auto sent = in_flight_.find(found->second);
-    if (i == 0) round_trip_.OnSample(now - sent->second.at);
+  const uint64_t oldest = ack.largest < 64 ? 0 : ack.largest - 64;
+  auto it = order_of_.lower_bound({link, oldest});
+  while (it != order_of_.end() && it->first.first == link && it->first.second <= ack.largest) {
+    const uint64_t age = ack.largest - it->first.second;
+    if (age != 0 && ((ack.mask >> (age - 1)) & 1) == 0) {
+      ++it;
+      continue;
+    }
+    const auto sent = in_flight_.find(it->second);
+    if (age == 0) round_trip_.OnSample(now - sent->second.at);
     if (sent->first >= recovery_) {
       // RFC 9002 §7.3.1, §7.3.3
       if (window_ < threshold_) {
@@ -138,15 +141,15 @@ void Channel::OnAck(Instant now, uint32_t link, const AckFrame& ack) {
     }
     Acknowledge(sent->second);
     in_flight_.erase(sent);
-    order_of_.erase(found);
+    it = order_of_.erase(it);
     any = true;
   }
   if (!any) return;
   backoff_ = 0;
   if (ack.largest < kReordering) return;
   const uint64_t limit = ack.largest - kReordering;
-  for (auto it = order_of_.lower_bound({link, 0});
-       it != order_of_.end() && it->first.first == link && it->first.second <= limit;) {
+  it = order_of_.lower_bound({link, 0});
+  while (it != order_of_.end() && it->first.first == link && it->first.second <= limit) {
     const auto sent = in_flight_.find(it->second);
     Requeue(sent->second, false);
     ShrinkWindow(sent->first, window_ / 2);

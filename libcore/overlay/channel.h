@@ -91,6 +91,8 @@ class Channel {
   // Nothing waits to be sent or acknowledged.
   bool Idle() const { return outgoing_.empty() && in_flight_.empty(); }
 
+  // A round trip that was measured before the link was open.
+  void OnRoundTrip(absl::Duration sample) { round_trip_.OnSample(sample); }
   const RoundTrip& round_trip() const { return round_trip_; }
   size_t window() const { return window_; }
   size_t messages_waiting() const { return outgoing_.size(); }

@@ -68,7 +68,7 @@ void Exchange::Attempt(Instant now, Outgoing& out) {
   if (out.through) {
     wire::v1::OverlayMessage message;
     *message.mutable_route() = *out.route;
-    links_.Send(now, *out.through, SerializeProto(message));
+    links_.Send(now, *out.through, Purpose::kProbe, SerializeProto(message));
     return;
   }
   const std::optional<NodeId> hop = router_.Submit(now, *out.route, out.first_hops);
@@ -96,7 +96,8 @@ RequestId Exchange::Ask(Instant now, const NodeRecord& peer, Service service, By
   request->set_service(static_cast<uint32_t>(service));
   request->set_payload(ToText(payload));
   links_.Connect(now, peer);
-  const std::optional<uint64_t> handle = links_.Send(now, peer.id(), SerializeProto(message));
+  const std::optional<uint64_t> handle =
+      links_.Send(now, peer.id(), Purpose::kRequest, SerializeProto(message));
   if (!handle) {
     events_.push_back(RequestFailed{id, absl::ResourceExhaustedError("no room for a link")});
     return id;
@@ -259,7 +260,7 @@ void Exchange::SendBack(Instant now, const MessageName& name, const ReturnPath& 
     answer->set_message_id(name.id);
     answer->set_payload(ToText(content.payload));
     answer->set_error(content.error);
-    links_.Send(now, direct->peer, SerializeProto(message));
+    links_.Send(now, direct->peer, Purpose::kAnswer, SerializeProto(message));
   }
 }
 

@@ -1,5 +1,6 @@
 #include "libcore/overlay/link.h"
 
+#include <limits>
 #include <utility>
 
 #include "libcore/base/check.h"
@@ -50,9 +51,10 @@ Link::Link(const LinkSecrets& secrets)
 
 Bytes Link::Seal(ByteView plaintext) {
   P2PD_CHECK(plaintext.size() <= kMaxPlaintext);
+  P2PD_CHECK(next_number_ <= std::numeric_limits<uint32_t>::max());
   const uint64_t number = next_number_++;
   ByteWriter writer = StartDatagram(DatagramType::kPacket);
-  writer.U32(remote_index_).U64(number);
+  writer.U32(remote_index_).U32(static_cast<uint32_t>(number));
   Bytes out = std::move(writer).Take();
   out.resize(kPacketHeader + plaintext.size() + pki::Aead::kTagSize);
   send_.SealInto(pki::NonceFor(send_iv_, number), ByteView(out.data(), kPacketHeader), plaintext,
@@ -63,7 +65,7 @@ Bytes Link::Seal(ByteView plaintext) {
 std::optional<Link::Opened> Link::Open(ByteView datagram) {
   if (datagram.size() < kPacketHeader + pki::Aead::kTagSize) return std::nullopt;
   ByteReader reader(datagram.subspan(6));
-  const uint64_t number = reader.U64();
+  const uint64_t number = reader.U32();
   if (window_.Seen(number)) return std::nullopt;
   const ByteView sealed = datagram.subspan(kPacketHeader);
   Opened out;

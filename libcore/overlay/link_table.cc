@@ -151,11 +151,17 @@ void LinkTable::OnHello(Instant now, const net::Endpoint& from, ByteView datagra
 
 // Handshake, initiator.
 
-void LinkTable::Connect(Instant now, const NodeRecord& peer) {
-  if (peer.id() == self_->id() || attempt_to_.count(peer.id()) != 0) return;
+void LinkTable::Connect(Instant now, const NodeRecord& peer, absl::Duration useful_below) {
+  if (peer.id() == self_->id()) return;
+  const auto under_way = attempt_to_.find(peer.id());
+  if (under_way != attempt_to_.end()) {
+    Attempt& attempt = attempts_.at(under_way->second);
+    attempt.useful_below = std::max(attempt.useful_below, useful_below);
+    return;
+  }
   const Peer* known = Find(peer.id());
   if (known != nullptr && known->current) return;
-  StartAttempt(now, peer.id(), peer.addresses());
+  StartAttempt(now, peer.id(), peer.addresses(), useful_below);
   if (known == nullptr && attempt_to_.count(peer.id()) != 0 && MakeRoom(now)) {
     // Messages may be queued while the link is made.
     const auto [it, fresh] =
@@ -173,7 +179,7 @@ void LinkTable::ConnectEndpoint(Instant now, const net::Endpoint& endpoint) {
 }
 
 void LinkTable::StartAttempt(Instant now, std::optional<NodeId> peer,
-                             std::vector<net::Endpoint> addresses) {
+                             std::vector<net::Endpoint> addresses, absl::Duration useful_below) {
   if (!next_sweep_) next_sweep_ = now + kSweep;
   if (attempts_.size() >= kMaxAttempts) {
     counters_.Add("overlay.refused_attempts_full");
@@ -182,8 +188,15 @@ void LinkTable::StartAttempt(Instant now, std::optional<NodeId> peer,
   }
   const uint32_t index = FreshIndex();
   Attempt& attempt = attempts_
-                         .emplace(index, Attempt{Initiator(index, peer, rng_), peer,
-                                                 std::move(addresses), 0, 0, now})
+                         .emplace(index, Attempt{Initiator(index, peer, rng_),
+                                                 peer,
+                                                 std::move(addresses),
+                                                 0,
+                                                 0,
+                                                 now,
+                                                 now,
+                                                 {},
+                                                 useful_below})
                          .first->second;
   if (peer) attempt_to_[*peer] = index;
   SendAttempt(now, attempt);
@@ -191,6 +204,7 @@ void LinkTable::StartAttempt(Instant now, std::optional<NodeId> peer,
 
 void LinkTable::SendAttempt(Instant now, Attempt& attempt) {
   Emit(attempt.addresses[attempt.address], attempt.initiator.datagram());
+  attempt.sent = now;
   attempt.next = now + kHandshakeTimeout * (1 << attempt.sends);
   ++attempt.sends;
 }
@@ -233,7 +247,9 @@ void LinkTable::OnHandshakeAnswer(Instant now, const net::Endpoint& from, Datagr
     return;
   }
   Attempt& attempt = found->second;
+  if (attempt.sends == 1) attempt.round_trips.push_back(now - attempt.sent);
   if (type == DatagramType::kCookie) {
+    if (Declined(now, found)) return;
     if (!attempt.initiator.OnCookie(datagram, keys_, *self_, rng_)) {
       counters_.Add("overlay.dropped_bad_cookie_answer");
       return;
@@ -257,13 +273,29 @@ void LinkTable::OnHandshakeAnswer(Instant now, const net::Endpoint& from, Datagr
   }
   if (opened->responder.id() == self_->id()) return FailAttempt(found, true);
   if (attempt.peer) attempt_to_.erase(*attempt.peer);
+  const std::vector<absl::Duration> round_trips = std::move(attempt.round_trips);
   attempts_.erase(found);
   if (!Open(now, from, std::move(opened->secrets), opened->responder, true)) return;
   events_.push_back(AddressObserved{opened->responder.id(), opened->observed});
   // The first packet opens the link at the other side.
   Peer& peer = *Find(opened->responder.id());
+  for (const absl::Duration sample : round_trips) peer.channel->OnRoundTrip(sample);
   peer.channel->Ping();
   MarkReady(opened->responder.id(), peer);
+}
+
+bool LinkTable::Declined(Instant now, std::map<uint32_t, Attempt>::iterator it) {
+  const Attempt& attempt = it->second;
+  // Somebody may want to say something to the node meanwhile.
+  const Peer* peer = attempt.peer ? Find(*attempt.peer) : nullptr;
+  const bool near = now - attempt.sent < attempt.useful_below;
+  if (near || peer == nullptr || !peer->channel->Idle()) return false;
+  const NodeId id = *attempt.peer;
+  attempt_to_.erase(id);
+  attempts_.erase(it);
+  if (!peer->current) ErasePeer(id, false);
+  events_.push_back(ConnectDeclined{id});
+  return true;
 }
 
 bool LinkTable::MakeRoom(Instant now) {
@@ -351,6 +383,7 @@ void LinkTable::OnHalfOpenPacket(Instant now, const net::Endpoint& from, uint32_
   HalfOpen half = std::move(found->second);
   half_open_.erase(found);
   if (Adopt(now, half.endpoint, std::move(half.link), half.record, false)) {
+    Find(half.record.id())->channel->OnRoundTrip(now - half.since);
     OnFrames(now, from, index, *packet);
   }
 }
@@ -413,11 +446,13 @@ void LinkTable::OnFrames(Instant now, const net::Endpoint& from, uint32_t index,
 
 // Sending.
 
-std::optional<uint64_t> LinkTable::Send(Instant, const NodeId& id, Bytes message) {
+std::optional<uint64_t> LinkTable::Send(Instant, const NodeId& id, Purpose purpose, Bytes message) {
   Peer* peer = Find(id);
   if (peer == nullptr) return std::nullopt;
   const uint64_t handle = rng_.Next();
+  const size_t size = message.size();
   if (!peer->channel->Queue(handle, std::move(message))) return std::nullopt;
+  traffic_.messages.at(static_cast<size_t>(purpose)).Add(size);
   MarkReady(id, *peer);
   return handle;
 }
@@ -438,6 +473,8 @@ std::optional<net::Transmit> LinkTable::PollTransmit(Instant now) {
   if (!transmits_.empty()) {
     net::Transmit out = std::move(transmits_.front());
     transmits_.pop_front();
+    const bool packet = TypeOf(out.datagram) == DatagramType::kPacket;
+    (packet ? traffic_.packets : traffic_.handshakes).Add(out.datagram.size());
     return out;
   }
   while (!ready_.empty()) {
@@ -457,7 +494,9 @@ std::optional<net::Transmit> LinkTable::PollTransmit(Instant now) {
       Retime(id, *peer);
       continue;
     }
-    return net::Transmit{peer->endpoint, links_.at(*peer->current).link.Seal(plaintext)};
+    net::Transmit out{peer->endpoint, links_.at(*peer->current).link.Seal(plaintext)};
+    traffic_.packets.Add(out.datagram.size());
+    return out;
   }
   return std::nullopt;
 }

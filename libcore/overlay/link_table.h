@@ -26,6 +26,7 @@
 #include "libcore/overlay/handshake.h"
 #include "libcore/overlay/link.h"
 #include "libcore/overlay/record_cache.h"
+#include "libcore/overlay/traffic.h"
 
 namespace p2pd::overlay {
 
@@ -41,6 +42,10 @@ struct ConnectFailed {
   std::optional<NodeId> id;
   net::Endpoint endpoint;
   bool self = false;
+};
+// The node is there, but farther than was asked for.
+struct ConnectDeclined {
+  NodeId id;
 };
 // The other side closed the link, or it was idle, or the table was full.
 struct LinkDown {
@@ -70,8 +75,8 @@ struct AddressObserved {
   NodeId by;
   net::Endpoint ours;
 };
-using LinkEvent = std::variant<LinkUp, ConnectFailed, LinkDown, MessageReceived, MessageAcked,
-                               MessageSlow, MessageLost, AddressObserved>;
+using LinkEvent = std::variant<LinkUp, ConnectFailed, ConnectDeclined, LinkDown, MessageReceived,
+                               MessageAcked, MessageSlow, MessageLost, AddressObserved>;
 
 class LinkTable {
  public:
@@ -116,12 +121,15 @@ class LinkTable {
   std::optional<LinkEvent> PollEvent();
 
   // Opens a link unless there is one or an attempt under way. LinkUp or ConnectFailed follows in
-  // the latter two cases.
-  void Connect(Instant now, const NodeRecord& peer);
+  // the latter two cases. With `useful_below` the round trip of the first exchange is compared, and
+  // where it is not below, nothing more is sent and ConnectDeclined follows: a look costs 138 bytes
+  // on the wire, a link a thousand.
+  void Connect(Instant now, const NodeRecord& peer,
+               absl::Duration useful_below = absl::InfiniteDuration());
   void ConnectEndpoint(Instant now, const net::Endpoint& endpoint);
   // Queues a message; the link may still be in the making. nullopt when there is neither a link nor
   // an attempt, or no room. MessageAcked or MessageLost follows, MessageSlow may come between.
-  std::optional<uint64_t> Send(Instant now, const NodeId& peer, Bytes message);
+  std::optional<uint64_t> Send(Instant now, const NodeId& peer, Purpose purpose, Bytes message);
   void Cancel(const NodeId& peer, uint64_t message);
   void Ping(Instant now, const NodeId& peer);
   // The ring needs this link: it stays while idle and when the table is full.
@@ -139,6 +147,7 @@ class LinkTable {
   std::optional<absl::Duration> RoundTripTo(const NodeId& peer) const;
   absl::Duration TimeoutTo(const NodeId& peer) const;
   std::vector<NodeId> Peers() const;
+  const Traffic& traffic() const { return traffic_; }
   size_t half_open() const { return half_open_.size(); }
   size_t attempts() const { return attempts_.size(); }
 
@@ -165,6 +174,9 @@ class LinkTable {
     size_t address = 0;
     int sends = 0;
     Instant next;
+    Instant sent;                             // last
+    std::vector<absl::Duration> round_trips;  // of what was answered at the first sending
+    absl::Duration useful_below = absl::InfiniteDuration();
   };
   struct Challenge {
     net::Endpoint at;
@@ -202,7 +214,10 @@ class LinkTable {
              bool initiator);
   bool MakeRoom(Instant now);
   uint32_t FreshIndex();
-  void StartAttempt(Instant now, std::optional<NodeId> peer, std::vector<net::Endpoint> addresses);
+  void StartAttempt(Instant now, std::optional<NodeId> peer, std::vector<net::Endpoint> addresses,
+                    absl::Duration useful_below = absl::InfiniteDuration());
+  // True when it was too far, and is over.
+  bool Declined(Instant now, std::map<uint32_t, Attempt>::iterator it);
   void SendAttempt(Instant now, Attempt& attempt);
   void FailAttempt(std::map<uint32_t, Attempt>::iterator it, bool self);
   void StepAttempts(Instant now);
@@ -236,6 +251,7 @@ class LinkTable {
   std::set<std::pair<Instant, NodeId>> timers_;
   std::optional<Instant> next_sweep_;
   std::deque<LinkEvent> events_;
+  Traffic traffic_;
 };
 
 }  // namespace p2pd::overlay

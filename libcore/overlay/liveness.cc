@@ -5,22 +5,28 @@
 namespace p2pd::overlay {
 namespace {
 
-// Interval after each check of a neighbour: down by 30 % for a corpse, up by 0.7 % for a sign of
-// life, which balances where 2 % are corpses (0.7^0.02 · 1.0072^0.98 = 1).
+// Interval after each check of a first choice: down by 30 % for a corpse, up for a sign of life by
+// what balances it where kCorpses are corpses (0.7^0.04 · 1.015^0.96 = 1).
 constexpr double kOnDead = 0.7;
-constexpr double kOnAlive = 1.0073;
+constexpr double kOnAlive = 1.015;
 
 }  // namespace
 
-void Liveness::Suspect(Instant now, const NodeId& id) {
-  if (probes_.count(id) != 0 || !links_.Linked(id)) return;
+bool Liveness::StartProbing(Instant now, const NodeId& id) {
+  if (probes_.count(id) != 0 || !links_.Linked(id)) return false;
   counters_.Add("overlay.suspicions");
   ring_.SetSuspect(id, true);
   Probe& probe = probes_[id];
   probe.since = now;
   probe.next = now;
   StepProbe(now, id);
-  if (!ring_.leaves().Contains(id)) return;
+  return true;
+}
+
+void Liveness::OnReport(Instant now, const NodeId& id) { StartProbing(now, id); }
+
+void Liveness::Suspect(Instant now, const NodeId& id) {
+  if (!StartProbing(now, id) || !ring_.leaves().Contains(id)) return;
   if (asked_all_ && *asked_all_ + kFresh > now) return;
   asked_all_ = now;
   for (const auto& [leaf, record] : ring_.leaves().members()) {
@@ -43,7 +49,7 @@ void Liveness::StepProbe(Instant now, const NodeId& id) {
     return;
   }
   if (probe.sent >= kProbes || !heard) {
-    interval_ = std::max(interval_ * kOnDead, kMinInterval);
+    if (ring_.table().IsFirstChoice(id)) interval_ = std::max(interval_ * kOnDead, kMinInterval);
     counters_.Add("overlay.neighbours_dead");
     probes_.erase(id);
     dead_.push_back(id);
@@ -55,22 +61,55 @@ void Liveness::StepProbe(Instant now, const NodeId& id) {
   ++probe.sent;
 }
 
-void Liveness::PingSilent(Instant now) {
-  std::set<NodeId> beside;
+void Liveness::Start(Instant now) {
+  started_ = true;
+  Follow(now);
+}
+
+void Liveness::Schedule(const NodeId& id, Instant at) {
+  const auto [it, fresh] = checks_.try_emplace(id, at);
+  if (!fresh) {
+    check_order_.erase({it->second, id});
+    it->second = at;
+  }
+  check_order_.insert({at, id});
+}
+
+void Liveness::Follow(Instant now) {
+  ring_version_ = ring_.version();
+  const std::vector<NodeId> members = ring_.Members();
+  for (auto it = checks_.begin(); it != checks_.end();) {
+    if (std::binary_search(members.begin(), members.end(), it->first)) {
+      ++it;
+      continue;
+    }
+    check_order_.erase({it->second, it->first});
+    it = checks_.erase(it);
+  }
+  for (const NodeId& id : members) {
+    if (checks_.count(id) == 0) Schedule(id, now + rng_.Jitter(kNeighbourInterval));
+  }
+}
+
+absl::Duration Liveness::IntervalOf(const NodeId& id) const {
   for (const bool clockwise : {false, true}) {
     const std::vector<NodeId>& side = ring_.leaves().Side(clockwise);
-    if (!side.empty()) beside.insert(side.front());
+    if (!side.empty() && side.front() == id) return std::min(kNeighbourInterval, interval_);
   }
-  for (const NodeId& id : ring_.Members()) {
-    const std::optional<Instant> heard = links_.LastHeard(id);
-    if (!heard || probes_.count(id) != 0) continue;
-    const absl::Duration mean =
-        beside.count(id) != 0 ? std::min(kNeighbourInterval, interval_) : interval_;
-    // Jitter, or both sides would ping each other at the same moment for ever.
-    if (now - *heard < mean * (0.75 + rng_.Unit() / 2)) continue;
-    links_.Ping(now, id);
-    interval_ = std::min(interval_ * kOnAlive, kMaxInterval);
-  }
+  if (ring_.table().IsFirstChoice(id) && !ring_.leaves().Whole()) return interval_;
+  if (ring_.leaves().Contains(id)) return std::max(2 * interval_, kMinLeafInterval);
+  return std::min(4 * interval_, kMaxBackupInterval);
+}
+
+void Liveness::Check(Instant now, const NodeId& id) {
+  const std::optional<Instant> heard = links_.LastHeard(id);
+  // Jitter, or both sides would ping each other at the same moment for ever.
+  const absl::Duration interval = IntervalOf(id) * (0.75 + rng_.Unit() / 2);
+  if (!heard || probes_.count(id) != 0) return Schedule(id, now + interval);
+  if (now - *heard < interval) return Schedule(id, *heard + interval);
+  links_.Ping(now, id);
+  Schedule(id, now + interval);
+  if (ring_.table().IsFirstChoice(id)) interval_ = std::min(interval_ * kOnAlive, kMaxInterval);
 }
 
 void Liveness::OnTimeout(Instant now) {
@@ -81,14 +120,21 @@ void Liveness::OnTimeout(Instant now) {
     if (probe.next <= now || (heard && *heard > probe.since)) due.push_back(id);
   }
   for (const NodeId& id : due) StepProbe(now, id);
-  if (next_check_ && *next_check_ <= now) {
-    PingSilent(now);
-    next_check_ = now + rng_.Jitter(kCheck);
+  if (!started_) return;
+  if (ring_version_ != ring_.version()) Follow(now);
+  while (!check_order_.empty() && check_order_.begin()->first <= now) {
+    Check(now, NodeId(check_order_.begin()->second));
   }
 }
 
+size_t Liveness::TableWidth() const {
+  if (interval_ > kMaxInterval * 0.6) return 3;
+  return interval_ > kMaxInterval * 0.3 ? 2 : 1;
+}
+
 std::optional<Instant> Liveness::PollTimeout() const {
-  std::optional<Instant> out = next_check_;
+  std::optional<Instant> out;
+  if (!check_order_.empty()) out = check_order_.begin()->first;
   for (const auto& [id, probe] : probes_) out = Earliest(out, probe.next);
   return out;
 }

@@ -2,15 +2,19 @@
 // for an interval is pinged; who lets the first timeout pass is a suspect, and dead after three
 // probes.
 //
-// Rules: immediate leaf neighbours every 5 s, the others at an interval that adapts itself between
-// 5 and 60 s so that at most 2 % of checks find a corpse. A suspicion makes us ask all leaves that
-// were silent for a second, since machines fail together. Threads: one owner. Sources: Castro et
-// al. 2004 §3.2 (probing), design §3.
+// Rules: who stands beside us in the ring every 5 s, since both sides of a corpse tell all its
+// other leaves; the first choice of each table slot at an interval that adapts itself between 5 and
+// 60 s so that a first hop fails at most 2 % of the time; other leaves half as often, second
+// choices a quarter as often. A suspicion makes us ask all leaves that were silent for a second,
+// since machines fail together. Threads: one owner. Sources: Castro et al. 2004 §3.2 (probing),
+// design §3.
 #pragma once
 
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
+#include <utility>
 
 #include "libcore/base/counters.h"
 #include "libcore/base/rng.h"
@@ -25,8 +29,11 @@ class Liveness {
   static constexpr absl::Duration kMinInterval = absl::Seconds(5);
   static constexpr absl::Duration kMaxInterval = absl::Seconds(60);
   static constexpr absl::Duration kFirstInterval = absl::Seconds(20);
-  // How often the silent are looked for.
-  static constexpr absl::Duration kCheck = absl::Seconds(1);
+  // A corpse is used for half an interval in the mean, so 4 % of the checks may find one.
+  static constexpr double kCorpses = 0.04;
+  static constexpr absl::Duration kMinLeafInterval = absl::Seconds(20);
+  // Below what makes the other side close an idle link (LinkTable::kIdleLifetime).
+  static constexpr absl::Duration kMaxBackupInterval = absl::Minutes(2);
   // Probes wait this long or the timeout, whichever is more, then twice, then four times as long:
   // 2.1 s in all; a machine that swaps or compiles is not dead.
   static constexpr absl::Duration kFirstProbe = absl::Milliseconds(300);
@@ -37,12 +44,17 @@ class Liveness {
   Liveness(LinkTable& links, Ring& ring, Rng& rng, Counters& counters)
       : links_(links), ring_(ring), rng_(rng), counters_(counters) {}
 
-  void Start(Instant now) { next_check_ = now + kCheck; }
-  // A packet to this neighbour was not acknowledged in time, or somebody says that it is gone.
+  void Start(Instant now);
+  // A packet to this neighbour was not acknowledged in time.
   void Suspect(Instant now, const NodeId& id);
+  // Somebody says that it is gone.
+  void OnReport(Instant now, const NodeId& id);
   void Forget(const NodeId& id);
   void OnTimeout(Instant now);
   std::optional<Instant> PollTimeout() const;
+  // How many nodes a table slot is worth: three where neighbours stay, one where they die within
+  // minutes.
+  size_t TableWidth() const;
   // Neighbours found dead, in the order of finding.
   std::optional<NodeId> PollDead();
   // Suspects that turned out to live.
@@ -54,14 +66,23 @@ class Liveness {
     Instant next;
     int sent = 0;
   };
-  void PingSilent(Instant now);
+  // Takes up who is new in the ring and forgets who left it.
+  void Follow(Instant now);
+  absl::Duration IntervalOf(const NodeId& id) const;
+  void Check(Instant now, const NodeId& id);
+  void Schedule(const NodeId& id, Instant at);
+  // False when it is being probed already, or has no link.
+  bool StartProbing(Instant now, const NodeId& id);
   void StepProbe(Instant now, const NodeId& id);
 
   LinkTable& links_;
   Ring& ring_;
   Rng& rng_;
   Counters& counters_;
-  std::optional<Instant> next_check_;
+  bool started_ = false;
+  uint64_t ring_version_ = 0;
+  std::map<NodeId, Instant> checks_;  // when next
+  std::set<std::pair<Instant, NodeId>> check_order_;
   std::optional<Instant> asked_all_;
   absl::Duration interval_ = kFirstInterval;
   std::map<NodeId, Probe> probes_;

@@ -124,22 +124,22 @@ void Membership::ContactBootstrap(Instant now, size_t count) {
   if (record.id() == self_->id()) return;
   probe_through_.insert(record.id());
   if (links_.Linked(record.id())) {
-    ProbeThrough(now, record.id());
+    ProbeThrough(now, record.id(), state_ == JoinState::kJoining);
   } else {
     links_.Connect(now, record);
   }
 }
 
-void Membership::ProbeThrough(Instant now, const NodeId& peer) {
+void Membership::ProbeThrough(Instant now, const NodeId& peer, bool want_leaves) {
   wire::v1::OverlayProbe probe;
-  probe.set_want_leaves(true);
+  probe.set_want_leaves(want_leaves);
   Exchange::RouteCall call;
   call.key = self_->id();
   call.payload = SerializeProto(probe);
   call.options.timeout = kProbeTimeout;
   call.skip_origin = true;
   call.through = peer;
-  probes_[exchange_.Route(now, std::move(call))] = peer;
+  probes_[exchange_.Route(now, std::move(call))] = Probe{peer, want_leaves};
 }
 
 void Membership::OnProbe(Instant now, const ProbeRequest& request) {
@@ -148,7 +148,6 @@ void Membership::OnProbe(Instant now, const ProbeRequest& request) {
     return;
   }
   wire::v1::OverlayProbeAnswer answer;
-  answer.add_records(ToText(self_->bytes()));
   if (request.probe.want_leaves()) {
     for (const auto& [id, record] : ring_.leaves().members()) {
       if (id != request.from.id()) answer.add_records(ToText(record.bytes()));
@@ -160,13 +159,20 @@ void Membership::OnProbe(Instant now, const ProbeRequest& request) {
 bool Membership::OnResponse(Instant now, const Response& response) {
   const auto found = probes_.find(response.id);
   if (found == probes_.end()) return false;
+  const Probe probe = found->second;
   probes_.erase(found);
   wire::v1::OverlayProbeAnswer answer;
   if (!ParseProto(response.payload, answer) || answer.records_size() > kMaxHints) {
     counters_.Add("overlay.dropped_bad_probe_answer");
     return true;
   }
+  // A stranger where our neighbour should be: another ring, or one that moved apart from ours.
+  if (!probe.want_leaves && !ring_.leaves().Contains(response.from.id())) {
+    ProbeThrough(now, probe.through, true);
+    return true;
+  }
   answered_ = true;
+  Offer(now, response.from, false);
   for (const std::string& bytes : answer.records()) {
     const std::optional<NodeRecord> record = records_.Parse(AsBytes(bytes));
     if (record) Offer(now, *record, false);
@@ -178,7 +184,7 @@ bool Membership::OnResponse(Instant now, const Response& response) {
 bool Membership::OnRequestFailed(Instant, const RequestFailed& failed) {
   const auto found = probes_.find(failed.id);
   if (found == probes_.end()) return false;
-  if (absl::IsResourceExhausted(failed.status)) busy_.insert(found->second);
+  if (absl::IsResourceExhausted(failed.status)) busy_.insert(found->second.through);
   probes_.erase(found);
   return true;
 }
@@ -202,42 +208,51 @@ void Membership::Offer(Instant now, const NodeRecord& record, bool sample) {
     counters_.Add("overlay.refused_candidates");
     return;
   }
-  candidates_[id] = Candidate{now + kCandidatePatience, now + kCandidateLifetime};
+  Candidate& candidate = candidates_[id];
+  candidate.blocks = now + kCandidatePatience;
+  candidate.expires = now + kCandidateLifetime;
   if (links_.Linked(id)) {
     Announce(now, id);
+  } else if (ring_.WantsLeaf(id) && state_ == JoinState::kActive) {
+    candidate.connects = now + rng_.Jitter(self_->id() < id ? kPoliteness : 3 * kPoliteness);
+    candidate.expires = candidate.connects + kCandidateLifetime;
+    candidate.record = record;
   } else {
-    links_.Connect(now, record);
+    links_.Connect(now, record, ring_.UsefulBelow(id));
   }
 }
 
-void Membership::OfferHints(Instant now, const NodeId& from,
-                            const google::protobuf::RepeatedPtrField<wire::v1::MemberHint>& hints,
-                            bool sample_one) {
+const NodeRecord* Membership::RecordByHead(uint64_t head) const {
+  const NodeRecord* member = ring_.FindHead(head);
+  return member != nullptr ? member : records_.FindHead(head);
+}
+
+void Membership::OfferHeads(Instant now, const NodeId& from, const Heads& heads, bool sample_one) {
   wire::v1::RecordQuery query;
-  const int lucky =
-      sample_one && !hints.empty() ? static_cast<int>(rng_.Below(uint64_t(hints.size()))) : -1;
-  for (int i = 0; i < hints.size() && i < kMaxHints; ++i) {
-    const auto id = NodeId::FromView(AsBytes(hints[i].id()));
-    if (!id || *id == self_->id() || ring_.Contains(*id)) continue;
-    const bool useful = i == lucky || ring_.WantsLeaf(*id) || ring_.WantsForTable(*id);
-    if (!useful || candidates_.count(*id) != 0) continue;
-    if (RecentlyUnreachable(now, *id)) {
+  std::optional<uint64_t> sample;
+  if (sample_one && !heads.empty()) {
+    sample = heads[static_cast<int>(rng_.Below(static_cast<uint64_t>(heads.size())))];
+  }
+  for (int i = 0; i < heads.size() && i < kMaxHints; ++i) {
+    const NodeRecord* known = RecordByHead(heads[i]);
+    const NodeId id = known != nullptr ? known->id() : FromHead(heads[i]);
+    if (Head(self_->id()) == heads[i] || ring_.Contains(id)) continue;
+    const bool useful = heads[i] == sample || ring_.WantsLeaf(id) || ring_.WantsForTable(id);
+    if (!useful || candidates_.count(id) != 0) continue;
+    if (RecentlyUnreachable(now, id)) {
       // To be named again later.
       leaf_hash_of_.erase(from);
-      continue;
-    }
-    const NodeRecord* known = records_.Find(*id);
-    if (known != nullptr && known->epoch() >= hints[i].epoch()) {
-      Offer(now, NodeRecord(*known), i == lucky);
+    } else if (known != nullptr) {
+      Offer(now, NodeRecord(*known), heads[i] == sample);
     } else {
-      query.add_ids(id->ToString());
+      query.add_ids(heads[i]);
     }
   }
   if (query.ids_size() == 0) return;
-  queries_[from] = now + kQueryTimeout;
+  queries_[from] = Query{now + kQueryTimeout, sample};
   wire::v1::OverlayMessage message;
   *message.mutable_record_query() = std::move(query);
-  links_.Send(now, from, SerializeProto(message));
+  links_.Send(now, from, Purpose::kMembership, SerializeProto(message));
 }
 
 void Membership::OnRecordQuery(Instant now, const NodeId& from,
@@ -248,23 +263,25 @@ void Membership::OnRecordQuery(Instant now, const NodeId& from,
   }
   wire::v1::OverlayMessage message;
   wire::v1::RecordList* list = message.mutable_record_list();
-  for (const std::string& text : query.ids()) {
-    const auto id = NodeId::FromView(AsBytes(text));
-    const NodeRecord* record = id ? records_.Find(*id) : nullptr;
+  for (const uint64_t head : query.ids()) {
     // Only members: we vouch for nobody whom we did not meet.
-    if (record != nullptr && ring_.Contains(*id)) list->add_records(ToText(record->bytes()));
+    const NodeRecord* record = ring_.FindHead(head);
+    if (record != nullptr) list->add_records(ToText(record->bytes()));
   }
-  links_.Send(now, from, SerializeProto(message));
+  links_.Send(now, from, Purpose::kMembership, SerializeProto(message));
 }
 
 void Membership::OnRecordList(Instant now, const NodeId& from, const wire::v1::RecordList& list) {
-  if (queries_.erase(from) == 0 || list.records_size() > kMaxHints) {
+  const auto query = queries_.find(from);
+  if (query == queries_.end() || list.records_size() > kMaxHints) {
     counters_.Add("overlay.dropped_unasked_records");
     return;
   }
+  const std::optional<uint64_t> sample = query->second.sample;
+  queries_.erase(query);
   for (const std::string& bytes : list.records()) {
     const std::optional<NodeRecord> record = records_.Parse(AsBytes(bytes));
-    if (record) Offer(now, *record, true);
+    if (record) Offer(now, *record, Head(record->id()) == sample);
   }
   CheckJoined(now);
 }
@@ -287,8 +304,10 @@ void Membership::CheckJoined(Instant now) {
     if (confirmed_.count(id) != 0) continue;
     complete = false;
     // It came in by another way, from the table or by its own word; it has to know us too.
-    const Candidate fresh{now + kCandidatePatience, now + kCandidateLifetime};
-    if (candidates_.emplace(id, fresh).second) Announce(now, id);
+    if (candidates_.count(id) != 0) continue;
+    candidates_[id].blocks = now + kCandidatePatience;
+    candidates_[id].expires = now + kCandidateLifetime;
+    Announce(now, id);
   }
   if (complete) SetState(now, JoinState::kActive);
 }
@@ -298,8 +317,15 @@ void Membership::CheckJoined(Instant now) {
 void Membership::OnLinkUp(Instant now, const LinkUp& up) {
   unreachable_.erase(up.id);
   const bool wanted = contacting_.erase(up.endpoint) != 0;
-  if (probe_through_.erase(up.id) != 0 || wanted) ProbeThrough(now, up.id);
-  if (candidates_.count(up.id) != 0) Announce(now, up.id);
+  if (probe_through_.erase(up.id) != 0 || wanted) {
+    ProbeThrough(now, up.id, state_ == JoinState::kJoining);
+  }
+  const auto candidate = candidates_.find(up.id);
+  if (candidate == candidates_.end()) return;
+  // Who came to us before we went there announces itself.
+  const bool waited = candidate->second.connects != Instant::Max();
+  candidate->second.connects = Instant::Max();
+  if (!waited || up.initiator) Announce(now, up.id);
 }
 
 void Membership::OnConnectFailed(Instant now, const ConnectFailed& failed) {
@@ -314,6 +340,11 @@ void Membership::OnConnectFailed(Instant now, const ConnectFailed& failed) {
   CheckJoined(now);
 }
 
+void Membership::OnConnectDeclined(Instant now, const NodeId& id) {
+  candidates_.erase(id);
+  CheckJoined(now);
+}
+
 void Membership::OnLinkDown(Instant now, const NodeId& id) {
   // A link that only our side still had, after a partition: whoever named the node is asked again.
   if (candidates_.erase(id) != 0) leaf_hash_of_.clear();
@@ -321,7 +352,7 @@ void Membership::OnLinkDown(Instant now, const NodeId& id) {
   confirmed_.erase(id);
   leaf_hash_of_.erase(id);
   liveness_.Forget(id);
-  if (ring_.Contains(id) && ring_.Remove(now, id, true)) LeafLost(now);
+  if (ring_.Contains(id) && ring_.Remove(now, id, true)) LeafLost(now, id);
   CheckJoined(now);
 }
 
@@ -329,29 +360,33 @@ void Membership::OnDead(Instant now, const NodeId& id) {
   const bool leaf = ring_.Remove(now, id, true);
   links_.Drop(now, id, false);
   OnLinkDown(now, id);
+  const auto reported = reported_gone_.find(id);
+  const bool known = reported != reported_gone_.end() && reported->second > now;
+  if (reported != reported_gone_.end()) reported_gone_.erase(reported);
   if (!leaf) return;
-  LeafLost(now);
-  PushGone(now, id);
+  LeafLost(now, id);
+  // Whoever found it dead told those round it; who was told does not tell again.
+  if (!known) PushGone(now, id);
 }
 
 void Membership::OnFarewell(Instant now, const NodeId& id) {
   const bool leaf = ring_.Remove(now, id, false);
   links_.Drop(now, id, false);
   OnLinkDown(now, id);
-  if (leaf) LeafLost(now);
+  if (leaf) LeafLost(now, id);
 }
 
-// A place in the leaf set is free: the farthest leaves know who comes next.
-void Membership::LeafLost(Instant now) {
+// A place in the leaf set is free: the farthest leaf on that side knows who comes next.
+void Membership::LeafLost(Instant now, const NodeId& id) {
   LeavesChanged(now);
   // Hints that were of no use before may be of use now.
   leaf_hash_of_.clear();
   if (ring_.leaves().Whole() || !push_bucket_.TryTake(now, 1)) return;
-  for (const bool clockwise : {false, true}) {
-    wire::v1::LeafSync sync = MakeSync(ring_.leaves().Side(clockwise).back());
-    sync.set_want_reply(true);
-    SendSync(now, ring_.leaves().Side(clockwise).back(), std::move(sync));
-  }
+  const bool clockwise = Clockwise(self_->id(), id) < Clockwise(id, self_->id());
+  const NodeId farthest = ring_.leaves().Side(clockwise).back();
+  wire::v1::LeafSync sync = MakeSync(farthest);
+  sync.set_want_reply(true);
+  SendSync(now, farthest, std::move(sync));
 }
 
 void Membership::PushGone(Instant now, const NodeId& gone) {
@@ -382,22 +417,22 @@ wire::v1::LeafSync Membership::MakeSync(const NodeId& to) const {
 void Membership::AddMembers(wire::v1::LeafSync& sync) const {
   sync.set_complete(true);
   for (const auto& [id, record] : ring_.leaves().members()) {
-    wire::v1::MemberHint* hint = sync.add_members();
-    hint->set_id(id.ToString());
-    hint->set_epoch(record.epoch());
+    sync.add_members(Head(id));
   }
 }
 
 void Membership::SendSync(Instant now, const NodeId& to, wire::v1::LeafSync sync) {
   wire::v1::OverlayMessage message;
   *message.mutable_leaf_sync() = std::move(sync);
-  links_.Send(now, to, SerializeProto(message));
+  links_.Send(now, to, Purpose::kMembership, SerializeProto(message));
 }
 
 void Membership::Announce(Instant now, const NodeId& to) {
   wire::v1::LeafSync sync = MakeSync(to);
   sync.set_want_reply(true);
-  if (state_ != JoinState::kJoining) AddMembers(sync);
+  const bool leaf = ring_.leaves().Contains(to) || ring_.WantsLeaf(to);
+  if (leaf && state_ != JoinState::kJoining) AddMembers(sync);
+  sync.set_want_members(leaf && leaf_hash_of_.count(to) == 0);
   SendSync(now, to, std::move(sync));
 }
 
@@ -432,12 +467,14 @@ void Membership::OnLeafSync(Instant now, const NodeId& from, const net::Endpoint
   const auto theirs = leaf_hash_of_.find(from);
   const bool outdated = theirs == leaf_hash_of_.end() || theirs->second != sync.own_hash();
   if (sync.complete()) leaf_hash_of_[from] = sync.own_hash();
-  const bool they_lack = sync.your_hash() != ring_.leaves().Hash();
+  // Only leaves care for each other's leaves.
+  const bool leaf = ring_.leaves().Contains(from);
+  const bool they_lack = sync.want_members() || (leaf && sync.your_hash() != ring_.leaves().Hash());
   if (sync.want_reply()) {
     wire::v1::LeafSync reply = MakeSync(from);
     reply.set_observed(ToText(endpoint.ToBytes()));
     if (they_lack) AddMembers(reply);
-    reply.set_want_members(outdated && !sync.complete());
+    reply.set_want_members(leaf && outdated && !sync.complete());
     SendSync(now, from, std::move(reply));
   } else if (sync.want_members()) {
     wire::v1::LeafSync reply = MakeSync(from);
@@ -447,15 +484,19 @@ void Membership::OnLeafSync(Instant now, const NodeId& from, const net::Endpoint
     // Both hashes agree: less often from now on.
     sync_ = std::min(sync_ * 2, kMaxSync);
   }
-  OfferHints(now, from, sync.members(), false);
+  OfferHeads(now, from, sync.members(), false);
+  TakeReportedGone(now, sync);
+  CheckJoined(now);
+}
+
+void Membership::TakeReportedGone(Instant now, const wire::v1::LeafSync& sync) {
   for (const std::string& text : sync.gone()) {
     const auto id = NodeId::FromView(AsBytes(text));
     const std::optional<Instant> heard = id ? links_.LastHeard(*id) : std::nullopt;
-    if (heard && ring_.Contains(*id) && *heard + Liveness::kFresh <= now) {
-      liveness_.Suspect(now, *id);
-    }
+    if (!heard || !ring_.Contains(*id)) continue;
+    reported_gone_[*id] = now + kReportLifetime;
+    if (*heard + Liveness::kFresh <= now) liveness_.OnReport(now, *id);
   }
-  CheckJoined(now);
 }
 
 void Membership::SyncRandomLeaf(Instant now) {
@@ -474,17 +515,11 @@ void Membership::SyncRandomLeaf(Instant now) {
 void Membership::CheckPartition(Instant now) {
   next_partition_check_ = now + rng_.Jitter(kPartitionCheck);
   const std::vector<NodeRecord> dead = ring_.Dead(now);
-  if (!dead.empty()) {
-    const NodeRecord& record = dead[rng_.Below(dead.size())];
-    probe_through_.insert(record.id());
-    if (links_.Linked(record.id())) {
-      probe_through_.erase(record.id());
-      ProbeThrough(now, record.id());
-    } else {
-      links_.Connect(now, record);
-    }
-  }
-  ContactBootstrap(now, 1);
+  if (dead.empty() || rng_.Below(2) == 0) return ContactBootstrap(now, 1);
+  const NodeRecord& record = dead[rng_.Below(dead.size())];
+  if (links_.Linked(record.id())) return ProbeThrough(now, record.id(), false);
+  probe_through_.insert(record.id());
+  links_.Connect(now, record);
 }
 
 void Membership::Leave(Instant now) {
@@ -495,7 +530,7 @@ void Membership::Leave(Instant now) {
   const Bytes bytes = SerializeProto(message);
   for (const NodeId& id : links_.Peers()) {
     if (!links_.Linked(id)) continue;
-    links_.Send(now, id, bytes);
+    links_.Send(now, id, Purpose::kMembership, bytes);
     links_.Drop(now, id, true);
   }
   next_round_.reset();
@@ -510,7 +545,13 @@ void Membership::OnTimeout(Instant now) {
   const size_t expired =
       std::erase_if(candidates_, [now](const auto& entry) { return entry.second.expires <= now; });
   if (expired != 0) leaf_hash_of_.clear();
-  std::erase_if(queries_, [now](const auto& entry) { return entry.second <= now; });
+  std::erase_if(queries_, [now](const auto& entry) { return entry.second.expires <= now; });
+  std::erase_if(reported_gone_, [now](const auto& entry) { return entry.second <= now; });
+  for (auto& [id, candidate] : candidates_) {
+    if (candidate.connects > now) continue;
+    candidate.connects = Instant::Max();
+    links_.Connect(now, *candidate.record);
+  }
   CheckJoined(now);
   if (next_round_ && *next_round_ <= now) StartRound(now);
   if (next_sync_ && *next_sync_ <= now) SyncRandomLeaf(now);
@@ -523,8 +564,9 @@ std::optional<Instant> Membership::PollTimeout() const {
     out = Earliest(out, state_ == JoinState::kJoining && candidate.blocks > last_step_
                             ? candidate.blocks
                             : candidate.expires);
+    out = Earliest(out, candidate.connects);
   }
-  for (const auto& [id, at] : queries_) out = Earliest(out, at);
+  for (const auto& [id, query] : queries_) out = Earliest(out, query.expires);
   return out;
 }
 

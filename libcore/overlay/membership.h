@@ -56,6 +56,12 @@ class Membership {
   static constexpr int kMaxHints = 64;
   static constexpr int kMaxGone = 16;
   static constexpr absl::Duration kQueryTimeout = absl::Seconds(3);
+  // Two nodes that hear of each other as leaves would both make a link. The one with the smaller id
+  // waits this long for the other's, which may be joining and know whom it needs; the other one
+  // waits three times as long.
+  static constexpr absl::Duration kPoliteness = absl::Milliseconds(700);
+  // Who was reported dead within this time was announced by the reporter.
+  static constexpr absl::Duration kReportLifetime = absl::Seconds(10);
   // Announcements of first-hand deaths: per second, and at once.
   static constexpr double kPushRate = 2;
   static constexpr double kPushBurst = 8;
@@ -76,17 +82,18 @@ class Membership {
   std::optional<JoinState> TakeStateChange();
 
   // A node that somebody named: gets a link and an announcement if it would be of use. `sample`
-  // asks for a link even where its slot is taken, to compare round trips.
+  // lets it in where its slot is full, too, if it is nearer than who is there.
   void Offer(Instant now, const NodeRecord& record, bool sample);
-  // As Offer, for hints of `from`; unknown records are asked for.
-  void OfferHints(Instant now, const NodeId& from,
-                  const google::protobuf::RepeatedPtrField<wire::v1::MemberHint>& hints,
-                  bool sample_one);
-  // A probe through this neighbour to the root of our own id.
-  void ProbeThrough(Instant now, const NodeId& peer);
+  // As Offer, for nodes that `from` named by their heads; unknown records are asked for.
+  using Heads = google::protobuf::RepeatedField<uint64_t>;
+  void OfferHeads(Instant now, const NodeId& from, const Heads& heads, bool sample_one);
+  // A probe through this neighbour to the root of our own id. A member asks for its leaves only if
+  // the root turns out to be a stranger.
+  void ProbeThrough(Instant now, const NodeId& peer, bool want_leaves);
 
   void OnLinkUp(Instant now, const LinkUp& up);
   void OnConnectFailed(Instant now, const ConnectFailed& failed);
+  void OnConnectDeclined(Instant now, const NodeId& id);
   void OnLinkDown(Instant now, const NodeId& id);
   void OnDead(Instant now, const NodeId& id);
   void OnFarewell(Instant now, const NodeId& id);
@@ -112,7 +119,10 @@ class Membership {
   void CheckJoined(Instant now);
   void SetState(Instant now, JoinState state);
   void LeavesChanged(Instant now);
-  void LeafLost(Instant now);
+  // `id` was one; who comes next on its side is asked for.
+  void LeafLost(Instant now, const NodeId& id);
+  void TakeReportedGone(Instant now, const wire::v1::LeafSync& sync);
+  const NodeRecord* RecordByHead(uint64_t head) const;
   bool Blocked(Instant now) const;
   void SyncRandomLeaf(Instant now);
   void CheckPartition(Instant now);
@@ -144,18 +154,31 @@ class Membership {
   std::set<NodeId> busy_;               // bootstrap nodes that are joining themselves
   std::set<net::Endpoint> contacting_;  // endpoints through which we want to probe
   std::set<NodeId> probe_through_;      // nodes through which we want to probe
-  std::map<RequestId, NodeId> probes_;  // through whom
+  struct Probe {
+    NodeId through;
+    bool want_leaves = false;
+  };
+  std::map<RequestId, Probe> probes_;
 
   // Nodes that we are getting to know: link in the making, or announced and not answered yet.
   struct Candidate {
     Instant blocks;  // until then we are not complete without it
     Instant expires;
+    // We make the link then, unless the node itself does so before.
+    Instant connects = Instant::Max();
+    std::optional<NodeRecord> record;  // while we wait
+  };
+  struct Query {
+    Instant expires;
+    std::optional<uint64_t>
+        sample;  // the head of a node that is of interest although its slot is full
   };
   std::map<NodeId, Candidate> candidates_;
   std::map<NodeId, Instant> unreachable_;
-  std::map<NodeId, Instant> queries_;  // RecordQuery under way
-  std::set<NodeId> confirmed_;         // leaves that know us
+  std::map<NodeId, Query> queries_;  // RecordQuery under way
+  std::set<NodeId> confirmed_;       // leaves that know us
   std::map<NodeId, uint64_t> leaf_hash_of_;
+  std::map<NodeId, Instant> reported_gone_;  // members, until when
 
   Instant last_step_;
 

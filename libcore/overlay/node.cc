@@ -95,6 +95,7 @@ void Node::Impl::OnTimeout(Instant now) {
   links.OnTimeout(now);
   Pump(now);
   liveness.OnTimeout(now);
+  ring.SetTableWidth(liveness.TableWidth());
   router.OnTimeout(now);
   exchange.OnTimeout(now);
   membership.OnTimeout(now);
@@ -144,6 +145,8 @@ void Node::Impl::OnLinkEvent(Instant now, LinkEvent event) {
     membership.OnLinkUp(now, *up);
   } else if (const auto* failed = std::get_if<ConnectFailed>(&event)) {
     membership.OnConnectFailed(now, *failed);
+  } else if (const auto* declined = std::get_if<ConnectDeclined>(&event)) {
+    membership.OnConnectDeclined(now, declined->id);
   } else if (const auto* down = std::get_if<LinkDown>(&event)) {
     membership.OnLinkDown(now, down->id);
   } else {
@@ -352,6 +355,7 @@ std::vector<PeerInfo> Node::Peers(Instant now) const {
 std::vector<TraceHop> Node::TraceOf(RequestId id) const { return impl_->exchange.TraceOf(id); }
 std::optional<net::Endpoint> Node::ObservedAddress() const { return impl_->observed.Result(); }
 
+const Traffic& Node::traffic() const { return impl_->links.traffic(); }
 Bytes Node::SaveCache() const {
   std::vector<NodeRecord> records;
   for (const NodeId& id : impl_->ring.Members()) {

@@ -26,6 +26,7 @@
 #include "libcore/net/transmit.h"
 #include "libcore/overlay/node_record.h"
 #include "libcore/overlay/ring_id.h"
+#include "libcore/overlay/traffic.h"
 
 namespace p2pd::overlay {
 
@@ -175,6 +176,7 @@ class Node {
   std::vector<TraceHop> TraceOf(RequestId id) const;
   // Our address as others see it, when at least 2 of them agree.
   std::optional<net::Endpoint> ObservedAddress() const;
+  const Traffic& traffic() const;
   // Bootstrap cache for the next start, at most 16 KiB.
   Bytes SaveCache() const;
 

@@ -51,4 +51,9 @@ const NodeRecord* RecordCache::Find(const NodeId& id) const {
   return found == newest_.end() ? nullptr : &found->second;
 }
 
+const NodeRecord* RecordCache::FindHead(uint64_t head) const {
+  const auto found = newest_.lower_bound(FromHead(head));
+  return found == newest_.end() || Head(found->first) != head ? nullptr : &found->second;
+}
+
 }  // namespace p2pd::overlay

@@ -26,6 +26,8 @@ class RecordCache {
   std::optional<NodeRecord> Parse(ByteView bytes);
   // The record with the largest epoch that was parsed for this node and is still kept.
   const NodeRecord* Find(const NodeId& id) const;
+  // The same for the node whose id begins with `head`.
+  const NodeRecord* FindHead(uint64_t head) const;
 
  private:
   Counters& counters_;

@@ -38,6 +38,7 @@ bool Ring::Consider(Instant, const NodeId& id) {
   const absl::Duration round_trip = links_.RoundTripTo(id).value_or(RoundTrip::kInitial);
   const RoutingTable::Change slot =
       table_.Insert(record, links_.EndpointOf(id).value_or(record.addresses().front()), round_trip);
+  ++version_;
   Repin(id);
   if (slot.evicted) Repin(*slot.evicted);
   for (const NodeId& out : change.evicted) {
@@ -57,6 +58,16 @@ bool Ring::WantsForTable(const NodeId& id) const {
   return id != self_ && !table_.Contains(id) && table_.Hole(id);
 }
 
+absl::Duration Ring::UsefulBelow(const NodeId& id) const {
+  return leaves_.Wants(id) ? absl::InfiniteDuration() : table_.RoundTripToBeat(id);
+}
+
+const NodeRecord* Ring::FindHead(uint64_t head) const {
+  const auto leaf = leaves_.members().lower_bound(FromHead(head));
+  if (leaf != leaves_.members().end() && Head(leaf->first) == head) return &leaf->second;
+  return table_.FindHead(head);
+}
+
 bool Ring::Remove(Instant now, const NodeId& id, bool died) {
   const NodeRecord* record = RecordOf(id);
   if (record != nullptr && died) {
@@ -67,6 +78,7 @@ bool Ring::Remove(Instant now, const NodeId& id, bool died) {
       }));
     }
   }
+  ++version_;
   suspects_.erase(id);
   table_.Remove(id);
   const bool was_leaf = leaves_.Remove(id);
@@ -80,6 +92,12 @@ bool Ring::Remove(Instant now, const NodeId& id, bool died) {
   }
   Repin(id);
   return was_leaf;
+}
+
+void Ring::SetTableWidth(size_t width) {
+  if (width == table_.width()) return;
+  ++version_;
+  for (const NodeId& out : table_.SetWidth(width)) Repin(out);
 }
 
 void Ring::SetSuspect(const NodeId& id, bool suspect) {

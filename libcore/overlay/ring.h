@@ -50,9 +50,14 @@ class Ring {
   // Would a link to this node be of use? As a leaf, or for an empty slot.
   bool WantsLeaf(const NodeId& id) const { return leaves_.Wants(id); }
   bool WantsForTable(const NodeId& id) const;
+  // A node whose place in the table is full is of use if its round trip is below this; infinite
+  // when it is of use anyway.
+  absl::Duration UsefulBelow(const NodeId& id) const;
   // The node is gone. `died` puts it among the dead, where the partition check looks for it.
   bool Remove(Instant now, const NodeId& id, bool died);
 
+  // Entries a table slot: whose neighbours die soon keeps fewer, since each costs links and pings.
+  void SetTableWidth(size_t width);
   void SetSuspect(const NodeId& id, bool suspect);
   bool IsSuspect(const NodeId& id) const { return suspects_.count(id) != 0; }
 
@@ -81,8 +86,12 @@ class Ring {
   // densely our own neighbourhood is populated?
   bool PlausibleRoot(const Key& key, const NodeId& id) const;
 
+  // Grows when a member comes or goes.
+  uint64_t version() const { return version_; }
   const LeafSet& leaves() const { return leaves_; }
   const RoutingTable& table() const { return table_; }
+  // The member whose id begins with `head`; nullptr when there is none.
+  const NodeRecord* FindHead(uint64_t head) const;
   bool Contains(const NodeId& id) const { return leaves_.Contains(id) || table_.Contains(id); }
   std::vector<NodeId> Members() const;
   // Records of the dead that are not members again.
@@ -115,6 +124,7 @@ class Ring {
   std::map<NodeId, DeadNode> dead_;
   std::vector<NodeId> joined_;
   std::vector<NodeId> left_;
+  uint64_t version_ = 1;
 };
 
 }  // namespace p2pd::overlay

@@ -41,6 +41,20 @@ int SharedDigits(const RingId& a, const RingId& b) {
   return kDigits;
 }
 
+uint64_t Head(const RingId& id) {
+  uint64_t out = 0;
+  for (size_t i = 0; i < 8; ++i) out = (out << 8) | id[i];
+  return out;
+}
+
+RingId FromHead(uint64_t head) {
+  RingId out;
+  for (size_t i = 0; i < 8; ++i) {
+    out.mutable_view()[i] = static_cast<uint8_t>(head >> (56 - 8 * i));
+  }
+  return out;
+}
+
 std::string ToHex(const RingId& id) { return Hex(id.view()); }
 std::string Short(const RingId& id) { return Hex(id.view().subspan(0, 4)); }
 

@@ -32,6 +32,9 @@ bool Nearer(const Key& key, const NodeId& a, const NodeId& b);
 int Digit(const RingId& id, int index);
 // How many leading digits are equal, 0..40.
 int SharedDigits(const RingId& a, const RingId& b);
+// The first 64 bits, which name a node in lists on the wire, and the lowest id that begins so.
+uint64_t Head(const RingId& id);
+RingId FromHead(uint64_t head);
 // `Hex` of all 20 bytes, and the first 8 digits for people.
 std::string ToHex(const RingId& id);
 std::string Short(const RingId& id);

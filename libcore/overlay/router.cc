@@ -39,11 +39,11 @@ std::optional<NodeId> Router::Submit(Instant now, const wire::v1::RouteMessage& 
   std::optional<Flight> flight = Parse(now, self_->id(), message);
   if (!flight) return std::nullopt;
   flight->tried = avoid;
-  Note(now, MessageName{self_->id(), flight->body.message_id()}, self_->id(), message.attempt());
+  Note(now, *flight);
   return Launch(now, *std::move(flight));
 }
 
-void Router::Note(Instant now, const MessageName& name, const NodeId& previous, uint32_t attempt) {
+void Router::Note(Instant now, const Flight& flight) {
   while (!seen_order_.empty() &&
          (seen_order_.front().first <= now || seen_order_.size() >= kMaxSeen)) {
     const auto found = seen_.find(seen_order_.front().second);
@@ -54,7 +54,9 @@ void Router::Note(Instant now, const MessageName& name, const NodeId& previous, 
     seen_order_.pop_front();
   }
   const Instant expires = now + kSeenLifetime;
-  seen_.insert_or_assign(name, Seen{previous, attempt, expires});
+  const MessageName name{flight.origin.id(), flight.body.message_id()};
+  const Purpose answer = flight.body.service() == 0 ? Purpose::kProbe : Purpose::kAnswer;
+  seen_.insert_or_assign(name, Seen{flight.previous, flight.message.attempt(), answer, expires});
   seen_order_.emplace_back(expires, name);
 }
 
@@ -71,7 +73,7 @@ void Router::OnRoute(Instant now, const NodeId& from, wire::v1::RouteMessage mes
     counters_.Add("overlay.dropped_duplicate_routes");
     return;
   }
-  Note(now, name, from, flight->message.attempt());
+  Note(now, *flight);
   Launch(now, *std::move(flight));
 }
 
@@ -148,7 +150,8 @@ bool Router::SendTo(Instant now, uint64_t id, Flight& flight, const NodeId& to) 
   wire::v1::OverlayMessage message;
   *message.mutable_route() = flight.message;
   AddTrace(flight, to, *message.mutable_route());
-  const std::optional<uint64_t> handle = links_.Send(now, to, SerializeProto(message));
+  const Purpose purpose = flight.body.service() == 0 ? Purpose::kProbe : Purpose::kRequest;
+  const std::optional<uint64_t> handle = links_.Send(now, to, purpose, SerializeProto(message));
   if (!handle) return false;
   flight.out = {to, *handle};
   flight_of_[*handle] = id;
@@ -297,9 +300,9 @@ void Router::SendReply(Instant now, ReplyFlight flight) {
   std::vector<NodeId> ways;
   if (links_.Linked(flight.name.origin)) ways.push_back(flight.name.origin);
   const auto seen = seen_.find(flight.name);
-  if (seen != seen_.end() && seen->second.previous != self_->id()) {
-    ways.push_back(seen->second.previous);
-  }
+  const bool known = seen != seen_.end();
+  if (known && seen->second.previous != self_->id()) ways.push_back(seen->second.previous);
+  const Purpose purpose = known ? seen->second.answer : Purpose::kAnswer;
   for (const NodeId& way : ways) {
     if (!flight.tried.insert(way).second) continue;
     // Through somebody else's hands only under the responder's name.
@@ -309,7 +312,7 @@ void Router::SendReply(Instant now, ReplyFlight flight) {
     }
     wire::v1::OverlayMessage message;
     *message.mutable_route_reply() = flight.reply;
-    const std::optional<uint64_t> handle = links_.Send(now, way, SerializeProto(message));
+    const std::optional<uint64_t> handle = links_.Send(now, way, purpose, SerializeProto(message));
     if (!handle) continue;
     replies_.emplace(*handle, std::move(flight));
     return;

@@ -101,6 +101,7 @@ class Router {
   struct Seen {
     NodeId previous;
     uint32_t attempt = 0;
+    Purpose answer = Purpose::kAnswer;
     Instant expires;
   };
   struct ReplyFlight {
@@ -116,7 +117,7 @@ class Router {
   bool Step(Instant now, uint64_t id, Flight& flight);
   bool SendTo(Instant now, uint64_t id, Flight& flight, const NodeId& to);
   void Deliver(const Flight& flight);
-  void Note(Instant now, const MessageName& name, const NodeId& previous, uint32_t attempt);
+  void Note(Instant now, const Flight& flight);
   void SendReply(Instant now, ReplyFlight flight);
   void AcceptReply(const NodeId& from, const wire::v1::RouteReply& reply,
                    const wire::v1::RouteReplyBody& body);

@@ -33,6 +33,19 @@ bool RoutingTable::TooManyFrom(const net::Endpoint& endpoint, int row) const {
   return in_row >= kMaxPerRowFromNetwork || in_table >= kMaxFromNetwork;
 }
 
+std::vector<NodeId> RoutingTable::SetWidth(size_t width) {
+  width_ = std::clamp<size_t>(width, 1, kMaxPerSlot);
+  std::vector<NodeId> out;
+  for (auto& [slot, entries] : slots_) {
+    while (entries.size() > width_) {
+      out.push_back(entries.back().record.id());
+      places_.erase(out.back());
+      entries.pop_back();
+    }
+  }
+  return out;
+}
+
 RoutingTable::Change RoutingTable::Insert(const NodeRecord& record, const net::Endpoint& endpoint,
                                           absl::Duration round_trip) {
   Change out;
@@ -44,7 +57,7 @@ RoutingTable::Change RoutingTable::Insert(const NodeRecord& record, const net::E
   const Slot slot = SlotOf(record.id());
   if (TooManyFrom(endpoint, slot.first)) return out;
   std::vector<Entry>& entries = slots_[slot];
-  if (entries.size() >= kMaxPerSlot) {
+  if (entries.size() >= width_) {
     const Entry& farthest = entries.back();
     if (!(round_trip < farthest.round_trip * kHysteresis)) return out;
     out.evicted = farthest.record.id();
@@ -59,6 +72,26 @@ RoutingTable::Change RoutingTable::Insert(const NodeRecord& record, const net::E
   places_[record.id()] = slot;
   out.added = true;
   return out;
+}
+
+bool RoutingTable::IsFirstChoice(const NodeId& id) const {
+  const auto place = places_.find(id);
+  return place != places_.end() && slots_.at(place->second).front().record.id() == id;
+}
+
+absl::Duration RoutingTable::RoundTripToBeat(const NodeId& id) const {
+  const std::vector<Entry>& entries = SlotFor(id);
+  if (entries.size() < width_) return absl::InfiniteDuration();
+  return entries.back().round_trip * kHysteresis;
+}
+
+const NodeRecord* RoutingTable::FindHead(uint64_t head) const {
+  const auto place = places_.lower_bound(FromHead(head));
+  if (place == places_.end() || Head(place->first) != head) return nullptr;
+  for (const Entry& entry : slots_.at(place->second)) {
+    if (entry.record.id() == place->first) return &entry.record;
+  }
+  return nullptr;
 }
 
 bool RoutingTable::Remove(const NodeId& id) {

@@ -22,7 +22,7 @@ namespace p2pd::overlay {
 
 class RoutingTable {
  public:
-  static constexpr size_t kMaxPerSlot = 3;
+  static constexpr size_t kMaxPerSlot = 3;  // fewer by SetWidth
   // From one public network.
   static constexpr size_t kMaxPerRowFromNetwork = 2;
   static constexpr size_t kMaxFromNetwork = 3;
@@ -38,6 +38,10 @@ class RoutingTable {
 
   explicit RoutingTable(const NodeId& self) : self_(self) {}
 
+  // Entries a slot, 1..kMaxPerSlot. Returns who went out for it.
+  std::vector<NodeId> SetWidth(size_t width);
+  size_t width() const { return width_; }
+
   struct Change {
     bool added = false;
     std::optional<NodeId> evicted;
@@ -48,6 +52,12 @@ class RoutingTable {
   // New round trip, record or endpoint of a member; nothing for others.
   void Update(const NodeRecord& record, const net::Endpoint& endpoint, absl::Duration round_trip);
 
+  // Is it the one that its slot's keys go to?
+  bool IsFirstChoice(const NodeId& id) const;
+  // Below this round trip a new node would get in; infinite where there is room.
+  absl::Duration RoundTripToBeat(const NodeId& id) const;
+  // The entry whose id begins with `head`; nullptr when there is none.
+  const NodeRecord* FindHead(uint64_t head) const;
   bool Contains(const NodeId& id) const { return places_.count(id) != 0; }
   // Entries of the slot that `key` falls into, nearest first; empty when there is none.
   const std::vector<Entry>& SlotFor(const Key& key) const;
@@ -65,6 +75,7 @@ class RoutingTable {
   bool TooManyFrom(const net::Endpoint& endpoint, int row) const;
 
   NodeId self_;
+  size_t width_ = kMaxPerSlot;
   std::map<Slot, std::vector<Entry>> slots_;
   std::map<NodeId, Slot> places_;
 };

@@ -74,7 +74,7 @@ void Tuning::StepNear(Instant now) {
   asked_[to] = row;
   wire::v1::OverlayMessage message;
   message.mutable_row_query()->set_row(static_cast<uint32_t>(row));
-  links_.Send(now, to, SerializeProto(message));
+  links_.Send(now, to, Purpose::kTable, SerializeProto(message));
 }
 
 void Tuning::OnRowQuery(Instant now, const NodeId& from, const wire::v1::RowQuery& query) {
@@ -87,11 +87,9 @@ void Tuning::OnRowQuery(Instant now, const NodeId& from, const wire::v1::RowQuer
   list->set_row(query.row());
   for (const RoutingTable::Entry* entry : ring_.table().Row(static_cast<int>(query.row()))) {
     if (entry->record.id() == from || list->members_size() >= kMaxRow) continue;
-    wire::v1::MemberHint* hint = list->add_members();
-    hint->set_id(entry->record.id().ToString());
-    hint->set_epoch(entry->record.epoch());
+    list->add_members(Head(entry->record.id()));
   }
-  links_.Send(now, from, SerializeProto(message));
+  links_.Send(now, from, Purpose::kTable, SerializeProto(message));
 }
 
 void Tuning::OnRowList(Instant now, const NodeId& from, const wire::v1::RowList& list) {
@@ -99,7 +97,7 @@ void Tuning::OnRowList(Instant now, const NodeId& from, const wire::v1::RowList&
     counters_.Add("overlay.dropped_unasked_row");
     return;
   }
-  membership_.OfferHints(now, from, list.members(), true);
+  membership_.OfferHeads(now, from, list.members(), true);
 }
 
 void Tuning::StepFar(Instant now) {

@@ -13,7 +13,8 @@ enum class FrameType : uint8_t {
   kFragment = 3,
   kChallenge = 4,
   kChallengeReply = 5,
-  kClose = 6
+  kClose = 6,
+  kFullAck = 7
 };
 
 std::optional<FragmentFrame> ReadFragment(ByteReader& reader) {
@@ -37,9 +38,13 @@ std::optional<Frame> ReadFrame(ByteReader& reader) {
       return PingFrame{};
     case static_cast<uint8_t>(FrameType::kAck): {
       AckFrame frame;
-      frame.largest = reader.U64();
+      frame.largest = reader.U32();
       frame.mask = reader.U64();
       return frame;
+    }
+    case static_cast<uint8_t>(FrameType::kFullAck): {
+      const uint64_t largest = reader.U32();
+      return AckFrame{largest, AckFrame::FullMask(largest)};
     }
     case static_cast<uint8_t>(FrameType::kFragment): {
       const std::optional<FragmentFrame> frame = ReadFragment(reader);
@@ -62,8 +67,9 @@ struct FrameWriter {
   void Type(FrameType type) { writer.U8(static_cast<uint8_t>(type)); }
   void operator()(const PingFrame&) { Type(FrameType::kPing); }
   void operator()(const AckFrame& frame) {
-    Type(FrameType::kAck);
-    writer.U64(frame.largest).U64(frame.mask);
+    Type(frame.Full() ? FrameType::kFullAck : FrameType::kAck);
+    writer.U32(static_cast<uint32_t>(frame.largest));
+    if (!frame.Full()) writer.U64(frame.mask);
   }
   void operator()(const FragmentFrame& frame) {
     Type(FrameType::kFragment);
@@ -82,7 +88,7 @@ struct FrameWriter {
 
 struct FrameSizer {
   size_t operator()(const PingFrame&) { return 1; }
-  size_t operator()(const AckFrame&) { return kAckFrameSize; }
+  size_t operator()(const AckFrame& frame) { return frame.Full() ? 5 : kAckFrameSize; }
   size_t operator()(const FragmentFrame& frame) { return kFragmentHeader + frame.bytes.size(); }
   size_t operator()(const ChallengeFrame&) { return 9; }
   size_t operator()(const ChallengeReplyFrame&) { return 9; }

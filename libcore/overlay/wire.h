@@ -35,12 +35,13 @@ std::optional<DatagramType> TypeOf(ByteView datagram);
 // The two bytes with which a datagram of this type starts.
 ByteWriter StartDatagram(DatagramType type);
 
-// Header of a packet, authenticated and not encrypted: type, version, index (4), number (8).
-inline constexpr size_t kPacketHeader = 14;
+// Header of a packet, authenticated and not encrypted: type, version, index (4), number (4). A link
+// is replaced long before its numbers end (Link::kMaxPackets).
+inline constexpr size_t kPacketHeader = 10;
 inline constexpr size_t kPacketTag = 16;
 // Plaintext that fits a packet.
 inline constexpr size_t kMaxPlaintext = net::kMaxDatagram - kPacketHeader - kPacketTag;
-inline constexpr size_t kAckFrameSize = 17;
+inline constexpr size_t kAckFrameSize = 13;  // at most
 inline constexpr size_t kFragmentHeader = 15;
 // Message bytes in one fragment: what is left beside an ack frame.
 inline constexpr size_t kMaxFragment = kMaxPlaintext - kAckFrameSize - kFragmentHeader;
@@ -48,10 +49,17 @@ inline constexpr size_t kMaxFragment = kMaxPlaintext - kAckFrameSize - kFragment
 inline constexpr size_t kMaxMessage = 76 * 1024;
 inline constexpr size_t kMaxFragments = (kMaxMessage + kMaxFragment - 1) / kMaxFragment;
 
-// Packets up to `largest` that arrived: bit i of `mask` stands for largest - 1 - i.
+// Packets up to `largest` that arrived: bit i of `mask` stands for largest - 1 - i. On the wire the
+// mask is left out when nothing is missing.
 struct AckFrame {
-  uint64_t largest = 0;
+  uint64_t largest = 0;  // 32 bits on the wire
   uint64_t mask = 0;
+
+  // The mask when all before `largest` arrived.
+  static uint64_t FullMask(uint64_t largest) {
+    return largest >= 64 ? ~uint64_t{0} : (uint64_t{1} << largest) - 1;
+  }
+  bool Full() const { return mask == FullMask(largest); }
 };
 // Wants an ack, says nothing.
 struct PingFrame {};

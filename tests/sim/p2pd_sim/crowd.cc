@@ -8,7 +8,6 @@
 namespace p2pd::sim {
 namespace {
 
-constexpr uint64_t kHeaders = 28;  // IPv4 and UDP
 constexpr uint16_t kFirstPort = 7464;
 constexpr uint32_t kPorts = 50'000;
 
@@ -60,8 +59,17 @@ void Crowd::CountTime() {
   counted_until_ = world_.now();
 }
 
+void Crowd::CountTraffic(Node& node) {
+  const overlay::Traffic& all = node.host->node().traffic();
+  results_.traffic += all - node.counted;
+  node.counted = all;
+}
+
 void Crowd::Reset() {
   CountTime();
+  for (Node& node : nodes_) {
+    if (node.host) CountTraffic(node);
+  }
   results_ = CrowdResults();
 }
 
@@ -110,6 +118,8 @@ void Crowd::KillNode(size_t place, bool replace) {
     it = questions_.erase(it);
     if (group && --groups_.at(*group).open == 0) CloseGroup(*group);
   }
+  CountTraffic(node);
+  node.counted = {};
   node.host.reset();
   node.ends = Instant() + absl::InfiniteDuration();
   --up_;
@@ -163,6 +173,9 @@ void Crowd::RunFor(absl::Duration span) {
     }
   }
   CountTime();
+  for (Node& node : nodes_) {
+    if (node.host) CountTraffic(node);
+  }
 }
 
 void Crowd::KillShare(double share) {

@@ -24,6 +24,9 @@
 
 namespace p2pd::sim {
 
+// IPv4 and UDP, bytes a datagram.
+inline constexpr uint64_t kHeaders = 28;
+
 struct CrowdOptions {
   uint64_t seed = 1;
   int nodes = 1000;
@@ -55,7 +58,8 @@ struct CrowdResults {
   Sample join;         // ms from a node's start to the answer to its first lookup
   uint64_t bytes = 0;  // of all nodes, IP and UDP headers (28 bytes a datagram) included
   uint64_t datagrams = 0;
-  double node_seconds = 0;  // nodes that were up, by time
+  overlay::Traffic traffic;  // by purpose, of nodes that are up or died meanwhile
+  double node_seconds = 0;   // nodes that were up, by time
   uint64_t deaths = 0;
 };
 
@@ -81,6 +85,7 @@ class Crowd {
   size_t active() const { return ids_.size(); }
 
   CrowdResults& results() { return results_; }
+  // Forgets what was seen until now.
   void Reset();
   World& world() { return world_; }
 
@@ -89,6 +94,7 @@ class Crowd {
     uint32_t machine = 0;
     std::unique_ptr<OverlayHost> host;
     Instant started;
+    overlay::Traffic counted;  // of its traffic, what is in some results already
     Instant ends = Instant() + absl::InfiniteDuration();
   };
   // One key that several nodes ask for.
@@ -119,6 +125,7 @@ class Crowd {
   overlay::NodeId RootOf(const overlay::Key& key) const;
   std::optional<size_t> RandomActive();
   void CountTime();
+  void CountTraffic(Node& node);
 
   CrowdOptions options_;
   std::unique_ptr<LatencyModel> latency_;

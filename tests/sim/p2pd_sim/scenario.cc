@@ -1,5 +1,6 @@
 #include "tests/sim/p2pd_sim/scenario.h"
 
+#include <array>
 #include <cmath>
 #include <utility>
 
@@ -79,6 +80,20 @@ void AddTraffic(Run& run, absl::string_view what) {
           "B/s a node");
   run.Add(absl::StrCat(what, ", datagrams"),
           static_cast<double>(results.datagrams) / results.node_seconds, "/s a node");
+  const std::array<absl::string_view, overlay::kPurposes> purposes = {
+      "membership", "prefix table", "probes", "requests", "answers"};
+  double named = 0;
+  const auto add = [&](absl::string_view purpose, double bytes) {
+    named += bytes;
+    run.Add(absl::StrCat(what, ", ", purpose), bytes / results.node_seconds, "B/s a node");
+  };
+  for (size_t i = 0; i < purposes.size(); ++i) {
+    add(purposes[i], static_cast<double>(results.traffic.messages[i].bytes));
+  }
+  const overlay::Traffic::Sum& handshakes = results.traffic.handshakes;
+  add("handshakes", static_cast<double>(handshakes.bytes + handshakes.count * kHeaders));
+  add("packets round messages, acknowledgements, pings",
+      static_cast<double>(results.bytes) - named);
 }
 
 // Churn at a constant number of nodes: first without lookups, for the cost of maintenance.

@@ -24,7 +24,7 @@ class LinkTableTest : public testing::Test {
 
 TEST_F(LinkTableTest, ConnectsAndCarriesMessages) {
   a_.links.Connect(now_, b_.record);
-  const auto handle = a_.links.Send(now_, b_.record.id(), Bytes{1, 2});
+  const auto handle = a_.links.Send(now_, b_.record.id(), Purpose::kRequest, Bytes{1, 2});
   ASSERT_TRUE(handle.has_value());
   Exchange2(now_, a_, b_);
   const auto at_b = b_.Events();
@@ -59,8 +59,8 @@ TEST_F(LinkTableTest, OurOwnAddressIsRecognised) {
 TEST_F(LinkTableTest, SimultaneousOpeningWorksBothWays) {
   a_.links.Connect(now_, b_.record);
   b_.links.Connect(now_, a_.record);
-  a_.links.Send(now_, b_.record.id(), Bytes{1});
-  b_.links.Send(now_, a_.record.id(), Bytes{2});
+  a_.links.Send(now_, b_.record.id(), Purpose::kRequest, Bytes{1});
+  b_.links.Send(now_, a_.record.id(), Purpose::kRequest, Bytes{2});
   Exchange2(now_, a_, b_);
   EXPECT_EQ(Of<MessageReceived>(a_.Events()).size(), 1u);
   EXPECT_EQ(Of<MessageReceived>(b_.Events()).size(), 1u);
@@ -68,8 +68,8 @@ TEST_F(LinkTableTest, SimultaneousOpeningWorksBothWays) {
     now_ = now_ + absl::Seconds(10);
     a_.links.OnTimeout(now_);
     b_.links.OnTimeout(now_);
-    a_.links.Send(now_, b_.record.id(), Bytes{3});
-    b_.links.Send(now_, a_.record.id(), Bytes{4});
+    a_.links.Send(now_, b_.record.id(), Purpose::kRequest, Bytes{3});
+    b_.links.Send(now_, a_.record.id(), Purpose::kRequest, Bytes{4});
     Exchange2(now_, a_, b_);
     EXPECT_EQ(Of<MessageReceived>(a_.Events()).size(), 1u);
     EXPECT_EQ(Of<MessageReceived>(b_.Events()).size(), 1u);
@@ -92,8 +92,8 @@ TEST_F(LinkTableTest, OfTwoLinksBothSidesKeepTheSameOne) {
   b_.links.Connect(now_, a_.record);
   // Each speaks on the link on which it heard the other last: while all crosses, not the same one.
   for (int i = 0; i < 2; ++i) {
-    a_.links.Send(now_, b_.record.id(), Bytes{1});
-    b_.links.Send(now_, a_.record.id(), Bytes{2});
+    a_.links.Send(now_, b_.record.id(), Purpose::kRequest, Bytes{1});
+    b_.links.Send(now_, a_.record.id(), Purpose::kRequest, Bytes{2});
     Cross(now_, a_, b_);
   }
   // Long enough for spare links to go on either side, without a word between the two.
@@ -105,8 +105,8 @@ TEST_F(LinkTableTest, OfTwoLinksBothSidesKeepTheSameOne) {
   }
   a_.Events();
   b_.Events();
-  a_.links.Send(now_, b_.record.id(), Bytes{3});
-  b_.links.Send(now_, a_.record.id(), Bytes{4});
+  a_.links.Send(now_, b_.record.id(), Purpose::kRequest, Bytes{3});
+  b_.links.Send(now_, a_.record.id(), Purpose::kRequest, Bytes{4});
   Cross(now_, a_, b_);
   EXPECT_EQ(Of<MessageReceived>(a_.Events()).size(), 1u);
   EXPECT_EQ(Of<MessageReceived>(b_.Events()).size(), 1u);
@@ -155,7 +155,7 @@ TEST_F(LinkTableTest, AReplayedHelloReplacesNothing) {
   b_.Send(now_);
   EXPECT_TRUE(b_.Events().empty());
   EXPECT_LE(b_.links.half_open(), 1u);
-  a_.links.Send(now_, b_.record.id(), Bytes{5});
+  a_.links.Send(now_, b_.record.id(), Purpose::kRequest, Bytes{5});
   Exchange2(now_, a_, b_);
   EXPECT_EQ(Of<MessageReceived>(b_.Events()).size(), 1u) << "the real link still works";
   b_.links.OnTimeout(now_ + absl::Seconds(20));
@@ -192,13 +192,13 @@ TEST_F(LinkTableTest, FollowsANeighbourOnlyAfterAChallenge) {
   Connect();
   // A packet of a's turns up from elsewhere: somebody on the path sent it on.
   const net::Endpoint elsewhere = EndpointAt(77);
-  a_.links.Send(now_, b_.record.id(), Bytes{1});
+  a_.links.Send(now_, b_.record.id(), Purpose::kRequest, Bytes{1});
   for (const net::Transmit& t : a_.Send(now_)) b_.Receive(now_, elsewhere, t.datagram);
   EXPECT_EQ(b_.links.EndpointOf(a_.record.id()), a_.at);
   // a has really moved: the challenge is answered from there.
   now_ = now_ + absl::Seconds(2);
   a_.at = elsewhere;
-  a_.links.Send(now_, b_.record.id(), Bytes{2});
+  a_.links.Send(now_, b_.record.id(), Purpose::kRequest, Bytes{2});
   Exchange2(now_, a_, b_);
   EXPECT_EQ(b_.links.EndpointOf(a_.record.id()), elsewhere);
   EXPECT_EQ(b_.counters.Get("overlay.neighbours_moved"), 1u);
@@ -206,7 +206,7 @@ TEST_F(LinkTableTest, FollowsANeighbourOnlyAfterAChallenge) {
 
 TEST_F(LinkTableTest, ADeadAddressFailsAndItsMessagesAreLost) {
   a_.links.Connect(now_, b_.record);
-  const auto handle = a_.links.Send(now_, b_.record.id(), Bytes{1});
+  const auto handle = a_.links.Send(now_, b_.record.id(), Purpose::kRequest, Bytes{1});
   ASSERT_TRUE(handle.has_value());
   for (int i = 0; i < 100; ++i) {
     now_ = now_ + absl::Milliseconds(100);

@@ -1,0 +1,59 @@
+// Traffic: what a node has sent since it was made, by purpose. Bytes of UDP payload. Threads: that
+// of the node.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+namespace p2pd::overlay {
+
+// What a message between neighbours is for.
+enum class Purpose : uint8_t {
+  kMembership,  // who is there: announcements, leaf sync, farewells, records
+  kTable,       // rows of the prefix table
+  kProbe,       // the overlay's own requests and their answers: join, far tuning, partition check
+  kRequest,     // requests of the layers above
+  kAnswer       // answers to those
+};
+inline constexpr size_t kPurposes = 5;
+
+struct Traffic {
+  struct Sum {
+    uint64_t count = 0;
+    uint64_t bytes = 0;
+    void Add(size_t size) {
+      ++count;
+      bytes += size;
+    }
+    Sum& operator+=(const Sum& other) {
+      count += other.count;
+      bytes += other.bytes;
+      return *this;
+    }
+    Sum operator-(const Sum& other) const { return {count - other.count, bytes - other.bytes}; }
+  };
+  // Encoded messages, retransmissions not counted.
+  std::array<Sum, kPurposes> messages;
+  // Datagrams that make links.
+  Sum handshakes;
+  // Datagrams with frames: messages, acknowledgements, pings.
+  Sum packets;
+
+  Traffic& operator+=(const Traffic& other) {
+    for (size_t i = 0; i < kPurposes; ++i) messages[i] += other.messages[i];
+    handshakes += other.handshakes;
+    packets += other.packets;
+    return *this;
+  }
+  // Since an earlier moment of the same node.
+  Traffic operator-(const Traffic& earlier) const {
+    Traffic out;
+    for (size_t i = 0; i < kPurposes; ++i) out.messages[i] = messages[i] - earlier.messages[i];
+    out.handshakes = handshakes - earlier.handshakes;
+    out.packets = packets - earlier.packets;
+    return out;
+  }
+};
+
+}  // namespace p2pd::overlay
