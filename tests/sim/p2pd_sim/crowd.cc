@@ -4,6 +4,8 @@
 #include <cmath>
 
 #include "libcore/base/check.h"
+#include "tests/sim/p2pd_sim/bamboo_2004.h"
+#include "tests/sim/p2pd_sim/overlay_participant.h"
 
 namespace p2pd::sim {
 namespace {
@@ -17,6 +19,18 @@ bool Broken(uint32_t a, uint32_t b, uint64_t seed, double share) {
 }
 
 }  // namespace
+
+std::string NameOf(Protocol protocol) {
+  switch (protocol) {
+    case Protocol::kP2pd:
+      return "p2pd";
+    case Protocol::kBamboo2004:
+      return "bamboo-2004";
+    case Protocol::kBamboo2004FirstRto:
+      return "bamboo-2004-rto";
+  }
+  P2PD_CHECK(false);
+}
 
 Crowd::Crowd(const CrowdOptions& options, std::unique_ptr<LatencyModel> latency)
     : options_(options),
@@ -60,7 +74,7 @@ void Crowd::CountTime() {
 }
 
 void Crowd::CountTraffic(Node& node) {
-  const overlay::Traffic& all = node.host->node().traffic();
+  const overlay::Traffic& all = node.host->traffic();
   results_.traffic += all - node.counted;
   node.counted = all;
 }
@@ -82,29 +96,41 @@ void Crowd::StartNode(size_t place) {
     const std::optional<size_t> any = options_.one_door ? std::optional<size_t>(0) : RandomActive();
     if (any && *any != place) bootstrap.push_back(nodes_[*any].host->at());
   }
-  overlay::NodeOptions options;
-  options.leaves_per_side = options_.leaves_per_side;
-  node.host = std::make_unique<OverlayHost>(world_, rng_.Next(), options,
-                                            EndpointOf(node.machine, lives_[place]++));
+  node.host = MakeParticipant(place);
   node.started = world_.now();
   node.ends = median_ == absl::InfiniteDuration()
                   ? Instant() + absl::InfiniteDuration()
                   : world_.now() + DrawSession(options_.sessions, median_, rng_);
   ++up_;
-  node.host->SetHandler(
-      [this, place](Instant now, overlay::Event& event) { return OnEvent(now, place, event); });
   node.host->Start(bootstrap);
-  // A node without anybody to ask is a ring of its own at once.
-  if (node.host->active()) SetActive(node.host->id(), true);
+}
+
+std::unique_ptr<Participant> Crowd::MakeParticipant(size_t place) {
+  ParticipantSpec spec;
+  spec.world = &world_;
+  spec.listener = this;
+  spec.place = place;
+  spec.seed = rng_.Next();
+  spec.at = EndpointOf(static_cast<uint32_t>(place), lives_[place]++);
+  switch (options_.protocol) {
+    case Protocol::kP2pd: {
+      overlay::NodeOptions options;
+      options.leaves_per_side = options_.leaves_per_side;
+      return std::make_unique<OverlayParticipant>(spec, options);
+    }
+    case Protocol::kBamboo2004:
+      return std::make_unique<Bamboo2004>(spec, BambooOptions{false});
+    case Protocol::kBamboo2004FirstRto:
+      return std::make_unique<Bamboo2004>(spec, BambooOptions{true});
+  }
+  P2PD_CHECK(false);
 }
 
 // As soon as it has joined. What it causes goes out when its host is drained, which is under way.
 void Crowd::AskFirst(size_t place) {
   if (lookups_per_second_ <= 0) return;
   const auto key = rng_.Make<overlay::Key>();
-  const overlay::RequestId id =
-      nodes_[place].host->node().Route(world_.now(), key, overlay::Service::kApplication, {42}, {});
-  questions_[{place, id}] = Question{std::nullopt, world_.now()};
+  questions_[{place, nodes_[place].host->Lookup(key)}] = Question{std::nullopt, world_.now()};
 }
 
 void Crowd::KillNode(size_t place, bool replace) {
@@ -112,7 +138,7 @@ void Crowd::KillNode(size_t place, bool replace) {
   Node& node = nodes_[place];
   SetActive(node.host->id(), false);
   // What it asked is nobody's question any more.
-  auto it = questions_.lower_bound({place, overlay::RequestId(0)});
+  auto it = questions_.lower_bound({place, 0});
   while (it != questions_.end() && it->first.first == place) {
     const std::optional<uint64_t> group = it->second.group;
     it = questions_.erase(it);
@@ -217,9 +243,8 @@ size_t Crowd::WrongNeighbours(size_t per_side) const {
   size_t wrong = 0;
   for (const Node& node : nodes_) {
     if (!node.host || ids_.count(node.host->id()) == 0) continue;
-    std::set<overlay::NodeId> leaves;
-    for (const overlay::NodeRecord& record : node.host->node().LeafSet())
-      leaves.insert(record.id());
+    const std::vector<overlay::NodeId> known = node.host->Leaves();
+    const std::set<overlay::NodeId> leaves(known.begin(), known.end());
     auto up = ids_.find(node.host->id());
     auto down = up;
     bool right = true;
@@ -246,11 +271,10 @@ std::optional<size_t> Crowd::RandomActive() {
 }
 
 void Crowd::Ask(size_t place, uint64_t group) {
-  OverlayHost& host = *nodes_[place].host;
-  const overlay::RequestId id = host.node().Route(world_.now(), groups_.at(group).key,
-                                                  overlay::Service::kApplication, {42}, {});
+  Participant& host = *nodes_[place].host;
+  const uint64_t lookup = host.Lookup(groups_.at(group).key);
   ++groups_.at(group).open;
-  questions_[{place, id}] = Question{group, world_.now()};
+  questions_[{place, lookup}] = Question{group, world_.now()};
   host.Kick();
 }
 
@@ -284,46 +308,45 @@ void Crowd::CloseGroup(uint64_t id) {
   groups_.erase(id);
 }
 
-void Crowd::EndQuestion(QuestionName name, const overlay::Response* response) {
+void Crowd::EndQuestion(QuestionName name, const std::optional<Answer>& answer) {
   const auto found = questions_.find(name);
   if (found == questions_.end()) return;
   const Question question = found->second;
   questions_.erase(found);
   if (!question.group) {
-    if (response == nullptr) return;
+    if (!answer) return;
     results_.join.Add(absl::ToDoubleMilliseconds(world_.now() - nodes_[name.first].started));
     return;
   }
   Group& group = groups_.at(*question.group);
-  results_.completed.Add(response != nullptr);
-  if (response != nullptr) {
-    ++group.answers[response->from.id()];
-    results_.right.Add(group.roots.count(response->from.id()) != 0);
-    results_.hops.Add(response->hops);
+  results_.completed.Add(answer.has_value());
+  if (answer) {
+    ++group.answers[answer->root];
+    results_.right.Add(group.roots.count(answer->root) != 0);
+    results_.hops.Add(answer->hops);
     const absl::Duration took = world_.now() - question.asked;
     results_.latency.Add(absl::ToDoubleMilliseconds(took));
     const uint32_t here = nodes_[name.first].machine;
-    const uint32_t there = MachineAt(response->from.addresses().at(0));
-    if (there != here)
-      results_.stretch.Add(absl::FDivDuration(took, 2 * latency_->OneWay(here, there)));
+    const uint32_t there = MachineAt(answer->at);
+    const absl::Duration direct = 2 * latency_->OneWay(here, there);
+    if (there != here) {
+      results_.stretch.Add(absl::FDivDuration(took, direct));
+      results_.direct.Add(absl::ToDoubleMilliseconds(direct));
+    }
   }
   if (--group.open == 0) CloseGroup(*question.group);
 }
 
-bool Crowd::OnEvent(Instant now, size_t place, overlay::Event& event) {
-  OverlayHost& host = *nodes_[place].host;
-  if (const auto* changed = std::get_if<overlay::JoinStateChanged>(&event)) {
-    SetActive(host.id(), changed->state == overlay::JoinState::kActive ||
-                             changed->state == overlay::JoinState::kAlone);
-    if (changed->state == overlay::JoinState::kActive) AskFirst(place);
-  } else if (const auto* response = std::get_if<overlay::Response>(&event)) {
-    EndQuestion({place, response->id}, response);
-  } else if (const auto* failed = std::get_if<overlay::RequestFailed>(&event)) {
-    EndQuestion({place, failed->id}, nullptr);
-  } else if (const auto* request = std::get_if<overlay::IncomingRequest>(&event)) {
-    host.node().Answer(now, request->token, request->payload);
-  }
-  return true;
+void Crowd::OnActive(size_t place, bool active) {
+  SetActive(nodes_[place].host->id(), active);
+  if (active) AskFirst(place);
 }
+
+void Crowd::OnAnswer(size_t place, uint64_t lookup, const overlay::NodeId& root,
+                     const net::Endpoint& at, int hops) {
+  EndQuestion({place, lookup}, Answer{root, at, hops});
+}
+
+void Crowd::OnFailed(size_t place, uint64_t lookup) { EndQuestion({place, lookup}, std::nullopt); }
 
 }  // namespace p2pd::sim

@@ -14,11 +14,12 @@
 #include <optional>
 #include <queue>
 #include <set>
+#include <string>
 #include <utility>
 #include <vector>
 
-#include "tests/sim/overlay_host.h"
 #include "tests/sim/p2pd_sim/latency.h"
+#include "tests/sim/p2pd_sim/participant.h"
 #include "tests/sim/p2pd_sim/sessions.h"
 #include "tests/sim/p2pd_sim/statistics.h"
 
@@ -27,7 +28,18 @@ namespace p2pd::sim {
 // IPv4 and UDP, bytes a datagram.
 inline constexpr uint64_t kHeaders = 28;
 
+// What the nodes of a crowd speak.
+enum class Protocol {
+  kP2pd,
+  kBamboo2004,         // as published: a hop is given up after 5 s
+  kBamboo2004FirstRto  // the variant that takes another way at the first timeout
+};
+
+// "p2pd", "bamboo-2004", "bamboo-2004-rto".
+std::string NameOf(Protocol protocol);
+
 struct CrowdOptions {
+  Protocol protocol = Protocol::kP2pd;
   uint64_t seed = 1;
   int nodes = 1000;
   // Nodes start so far apart.
@@ -54,6 +66,7 @@ struct CrowdResults {
   Proportion consistent;  // answers that agree with the majority of those asked at once
   Sample latency;         // ms from the question to the answer
   Sample stretch;         // that, by the direct round trip to the node that answered
+  Sample direct;          // ms, those round trips
   Sample hops;
   Sample join;         // ms from a node's start to the answer to its first lookup
   uint64_t bytes = 0;  // of all nodes, IP and UDP headers (28 bytes a datagram) included
@@ -63,10 +76,10 @@ struct CrowdResults {
   uint64_t deaths = 0;
 };
 
-class Crowd {
+class Crowd final : private Participant::Listener {
  public:
   Crowd(const CrowdOptions& options, std::unique_ptr<LatencyModel> latency);
-  ~Crowd();
+  ~Crowd() override;
 
   // Starts all nodes; returns when the last one has started.
   void Grow();
@@ -92,7 +105,7 @@ class Crowd {
  private:
   struct Node {
     uint32_t machine = 0;
-    std::unique_ptr<OverlayHost> host;
+    std::unique_ptr<Participant> host;
     Instant started;
     overlay::Traffic counted;  // of its traffic, what is in some results already
     Instant ends = Instant() + absl::InfiniteDuration();
@@ -109,7 +122,7 @@ class Crowd {
     std::optional<uint64_t> group;  // nullopt: a new node's first one
     Instant asked;
   };
-  using QuestionName = std::pair<size_t, overlay::RequestId>;
+  using QuestionName = std::pair<size_t, uint64_t>;
 
   net::Endpoint EndpointOf(uint32_t machine, uint32_t life) const;
   uint32_t MachineAt(const net::Endpoint& at) const;
@@ -119,8 +132,17 @@ class Crowd {
   void AskGroup();
   void AskFirst(size_t place);
   void CloseGroup(uint64_t id);
-  void EndQuestion(QuestionName name, const overlay::Response* response);
-  bool OnEvent(Instant now, size_t place, overlay::Event& event);
+  struct Answer {
+    overlay::NodeId root;
+    net::Endpoint at;
+    int hops = 0;
+  };
+  void EndQuestion(QuestionName name, const std::optional<Answer>& answer);
+  void OnActive(size_t place, bool active) override;
+  void OnAnswer(size_t place, uint64_t lookup, const overlay::NodeId& root, const net::Endpoint& at,
+                int hops) override;
+  void OnFailed(size_t place, uint64_t lookup) override;
+  std::unique_ptr<Participant> MakeParticipant(size_t place);
   void SetActive(const overlay::NodeId& id, bool active);
   overlay::NodeId RootOf(const overlay::Key& key) const;
   std::optional<size_t> RandomActive();

@@ -3,8 +3,10 @@
 // Exit codes: 0 done, 1 a check failed or a file could not be written, 2 wrong usage.
 #include <cstdio>
 #include <fstream>
+#include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "CLI/CLI.hpp"
 #include "absl/strings/numbers.h"
@@ -55,6 +57,14 @@ bool ReadSeeds(const std::string& text, uint64_t& first, uint64_t& last) {
          absl::SimpleAtoi(ends[1], &last) && first <= last;
 }
 
+std::optional<Protocol> ParseProtocol(const std::string& name) {
+  for (const Protocol protocol :
+       {Protocol::kP2pd, Protocol::kBamboo2004, Protocol::kBamboo2004FirstRto}) {
+    if (NameOf(protocol) == name) return protocol;
+  }
+  return std::nullopt;
+}
+
 bool Write(const std::string& path, const std::string& text) {
   std::ofstream file(path, std::ios::binary);
   file << text;
@@ -64,12 +74,29 @@ bool Write(const std::string& path, const std::string& text) {
   return false;
 }
 
+bool WriteFiles(const std::vector<Report>& reports, const Arguments& arguments) {
+  std::string csv;
+  std::string json;
+  for (const Report& report : reports) {
+    csv += AsCsv(report, csv.empty());
+    json += AsJson(report);
+  }
+  bool written = arguments.csv.empty() || Write(arguments.csv, csv);
+  written = (arguments.json.empty() || Write(arguments.json, json)) && written;
+  if (arguments.plot.empty()) return written;
+  const absl::Status drawn = Plot(reports, arguments.plot);
+  if (drawn.ok()) return written;
+  std::fprintf(stderr, "p2pd-sim: %s\n", std::string(drawn.message()).c_str());
+  return false;
+}
+
 void Define(CLI::App& app, Arguments& arguments) {
   app.add_option("SCENARIO", arguments.scenario, "what to run, see --list");
   app.add_flag("--list", arguments.list, "names the scenarios");
   app.add_option("--nodes", arguments.run.nodes, "how many nodes")->check(CLI::Range(2, 60'000));
   app.add_option("--seed", arguments.run.seed, "the same seed gives the same run; default 1");
-  app.add_option("--seeds", arguments.seeds, "FIRST..LAST: one run each; prints what failed");
+  app.add_option("--seeds", arguments.seeds,
+                 "FIRST..LAST: one run each; mean, least and most, and what failed");
   app.add_option("--median-session", arguments.median_session, "how long half of the nodes stay");
   app.add_option("--sessions", arguments.sessions, "exponential, weibull or pareto");
   app.add_option("--duration", arguments.duration, "simulated time of the measurement");
@@ -81,54 +108,53 @@ void Define(CLI::App& app, Arguments& arguments) {
       ->check(CLI::Range(0., .5));
   app.add_option("--lookups", arguments.run.lookups_per_second, "lookups a node and second")
       ->check(CLI::Range(0.0001, 100.));
-  app.add_option("--protocol", arguments.protocol, "p2pd");
-  app.add_option("--csv", arguments.csv, "writes the figures there");
-  app.add_option("--json", arguments.json, "writes the figures there");
+  app.add_option(
+      "--protocol", arguments.protocol,
+      "one or several, commas between: p2pd; bamboo-2004, the baseline; bamboo-2004-rto, "
+      "its variant that gives a hop up at the first timeout");
+  app.add_option("--csv", arguments.csv, "writes the figures there, a line each");
+  app.add_option("--json", arguments.json, "writes the figures there, a line a run");
   app.add_option("--plot", arguments.plot, "draws lookup latency there, PNG (needs gnuplot)");
   app.add_flag("--trace-hash", arguments.trace_hash,
                "prints the hash of all that was delivered, and nothing else");
 }
 
-// Many seeds: says which failed, and how far it is.
-int RunSeeds(const Scenario& scenario, Arguments& arguments, uint64_t first, uint64_t last) {
+// Every protocol with every seed. With many seeds it says which failed as it finds them.
+int Run(const Scenario& scenario, Arguments& arguments, const std::vector<Protocol>& protocols,
+        uint64_t first, uint64_t last) {
+  std::vector<Report> reports;
   uint64_t failed = 0;
   for (uint64_t seed = first; seed <= last; ++seed) {
     arguments.run.seed = seed;
-    const absl::StatusOr<Report> report = scenario.run(arguments.run);
-    if (!report.ok()) return Complain(std::string(report.status().message()));
-    if (!report->violations.empty()) {
-      ++failed;
-      std::printf("%s", AsTable(*report).c_str());
+    for (const Protocol protocol : protocols) {
+      arguments.run.protocol = protocol;
+      absl::StatusOr<Report> report = scenario.run(arguments.run);
+      if (!report.ok()) return Complain(std::string(report.status().message()));
+      if (!report->violations.empty()) ++failed;
+      if (!report->violations.empty() && first != last) {
+        std::printf("%s", AsTable(*report).c_str());
+        std::fflush(stdout);
+      }
+      reports.push_back(*std::move(report));
     }
     if ((seed - first + 1) % 100 == 0) {
       std::fprintf(stderr, "%lu of %lu seeds\n", static_cast<unsigned long>(seed - first + 1),
                    static_cast<unsigned long>(last - first + 1));
     }
   }
-  std::printf("%s: seeds %lu to %lu, %lu failed\n", arguments.scenario.c_str(),
-              static_cast<unsigned long>(first), static_cast<unsigned long>(last),
-              static_cast<unsigned long>(failed));
-  return failed == 0 ? 0 : kFailed;
-}
-
-int RunOne(const Scenario& scenario, const Arguments& arguments) {
-  const absl::StatusOr<Report> report = scenario.run(arguments.run);
-  if (!report.ok()) return Complain(std::string(report.status().message()));
   if (arguments.trace_hash) {
-    std::printf("%016lx\n", static_cast<unsigned long>(report->trace_hash));
-  } else {
-    std::printf("%s", AsTable(*report).c_str());
-  }
-  bool written = arguments.csv.empty() || Write(arguments.csv, AsCsv(*report, true));
-  written = (arguments.json.empty() || Write(arguments.json, AsJson(*report))) && written;
-  if (!arguments.plot.empty()) {
-    const absl::Status drawn = Plot(*report, arguments.plot);
-    if (!drawn.ok()) {
-      std::fprintf(stderr, "p2pd-sim: %s\n", std::string(drawn.message()).c_str());
-      written = false;
+    for (const Report& report : reports) {
+      std::printf("%016lx\n", static_cast<unsigned long>(report.trace_hash));
     }
+  } else {
+    std::printf("%s", AsComparison(reports).c_str());
   }
-  return written && report->violations.empty() ? 0 : kFailed;
+  if (first != last) {
+    std::printf("%s: seeds %lu to %lu, %lu failed\n", arguments.scenario.c_str(),
+                static_cast<unsigned long>(first), static_cast<unsigned long>(last),
+                static_cast<unsigned long>(failed));
+  }
+  return WriteFiles(reports, arguments) && failed == 0 ? 0 : kFailed;
 }
 
 int Main(int argc, char** argv) {
@@ -152,8 +178,14 @@ int Main(int argc, char** argv) {
   if (scenario == nullptr) {
     return Complain(absl::StrCat("no scenario '", arguments.scenario, "': see p2pd-sim --list"));
   }
-  if (arguments.protocol != "p2pd") {
-    return Complain(absl::StrCat("--protocol ", arguments.protocol, ": only p2pd is here"));
+  std::vector<Protocol> protocols;
+  const std::vector<std::string> names = absl::StrSplit(arguments.protocol, ',');
+  for (const std::string& name : names) {
+    const std::optional<Protocol> protocol = ParseProtocol(name);
+    if (!protocol) {
+      return Complain(absl::StrCat("--protocol ", name, ": p2pd, bamboo-2004 or bamboo-2004-rto"));
+    }
+    protocols.push_back(*protocol);
   }
   if (!arguments.median_session.empty() &&
       !ReadDuration(arguments.median_session, arguments.run.median_session)) {
@@ -170,13 +202,12 @@ int Main(int argc, char** argv) {
         absl::StrCat("--sessions ", arguments.sessions, ": exponential, weibull or pareto"));
   }
   arguments.run.sessions = *sessions;
-  if (arguments.seeds.empty()) return RunOne(*scenario, arguments);
-  uint64_t first = 0;
-  uint64_t last = 0;
-  if (!ReadSeeds(arguments.seeds, first, last)) {
+  uint64_t first = arguments.run.seed;
+  uint64_t last = first;
+  if (!arguments.seeds.empty() && !ReadSeeds(arguments.seeds, first, last)) {
     return Complain(absl::StrCat("--seeds ", arguments.seeds, ": FIRST..LAST, such as 1..200"));
   }
-  return RunSeeds(*scenario, arguments, first, last);
+  return Run(*scenario, arguments, protocols, first, last);
 }
 
 }  // namespace

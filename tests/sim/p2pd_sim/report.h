@@ -1,4 +1,5 @@
-// Report: the figures of a run as a table, CSV, JSON and a picture.
+// Report: the figures of a run, or of several protocols and seeds beside each other, as a table,
+// CSV, JSON and a picture.
 #pragma once
 
 #include <cstdint>
@@ -18,6 +19,7 @@ struct Figure {
 
 struct Report {
   std::string scenario;
+  std::string protocol;
   uint64_t seed = 0;
   int nodes = 0;
   std::vector<Figure> figures;
@@ -32,7 +34,10 @@ std::string AsTable(const Report& report);
 // A header line when `with_header`; one line a figure.
 std::string AsCsv(const Report& report, bool with_header);
 std::string AsJson(const Report& report);
-// The distribution of lookup latency as PNG, by gnuplot. Unavailable without it.
-absl::Status Plot(const Report& report, const std::string& path);
+// One column a protocol: the mean over its seeds, and the least and most where there are several.
+std::string AsComparison(const std::vector<Report>& reports);
+// The distribution of lookup latency as PNG, one line a protocol, by gnuplot. Unavailable without
+// it; FailedPrecondition when there were no lookups.
+absl::Status Plot(const std::vector<Report>& reports, const std::string& path);
 
 }  // namespace p2pd::sim

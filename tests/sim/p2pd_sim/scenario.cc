@@ -21,6 +21,7 @@ struct Run {
       std::unique_ptr<LatencyModel> latency)
       : crowd(crowd_options, std::move(latency)) {
     report.scenario = std::string(name.data(), name.size());
+    report.protocol = NameOf(options.protocol);
     report.seed = options.seed;
     report.nodes = crowd_options.nodes;
   }
@@ -42,6 +43,7 @@ struct Run {
 absl::StatusOr<std::unique_ptr<Run>> Begin(absl::string_view name, const RunOptions& options,
                                            CrowdOptions crowd) {
   crowd.seed = options.seed;
+  crowd.protocol = options.protocol;
   crowd.nodes = options.nodes.value_or(crowd.nodes);
   crowd.sessions = options.sessions;
   crowd.link.loss = options.loss.value_or(crowd.link.loss);
@@ -67,6 +69,8 @@ void AddLookups(Run& run) {
   run.Add("lookup latency, mean", results.latency.Mean(), "ms");
   run.Add("lookup latency, median", results.latency.Quantile(0.5), "ms");
   run.Add("lookup latency, p99", results.latency.Quantile(0.99), "ms");
+  run.Add("direct round trip, mean", results.direct.Mean(), "ms");
+  run.Add("stretch of the means", results.latency.Mean() / results.direct.Mean(), "");
   run.Add("stretch, mean of ratios", results.stretch.Mean(), "");
   run.Add("stretch, median", results.stretch.Quantile(0.5), "");
   run.Add("hops, mean", results.hops.Mean(), "");
@@ -261,6 +265,7 @@ absl::StatusOr<Report> RunFaults(const RunOptions& options) {
 absl::StatusOr<Report> RunGrowth(const RunOptions& options) {
   Report out;
   out.scenario = "growth";
+  out.protocol = NameOf(options.protocol);
   out.seed = options.seed;
   out.nodes = options.nodes.value_or(1000);
   for (int nodes = 100; nodes <= out.nodes; nodes *= 10) {

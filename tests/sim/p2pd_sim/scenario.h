@@ -15,6 +15,7 @@ namespace p2pd::sim {
 
 // What the command line sets; what it leaves out is the scenario's.
 struct RunOptions {
+  Protocol protocol = Protocol::kP2pd;
   uint64_t seed = 1;
   std::optional<int> nodes;
   std::optional<absl::Duration> median_session;
