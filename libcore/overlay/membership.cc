@@ -386,6 +386,7 @@ void Membership::LeafLost(Instant now, const NodeId& id) {
   const NodeId farthest = ring_.leaves().Side(clockwise).back();
   wire::v1::LeafSync sync = MakeSync(farthest);
   sync.set_want_reply(true);
+  sync.set_want_members(true);
   SendSync(now, farthest, std::move(sync));
 }
 
@@ -474,7 +475,8 @@ void Membership::OnLeafSync(Instant now, const NodeId& from, const net::Endpoint
     wire::v1::LeafSync reply = MakeSync(from);
     reply.set_observed(ToText(endpoint.ToBytes()));
     if (they_lack) AddMembers(reply);
-    reply.set_want_members(leaf && outdated && !sync.complete());
+    // Who asks for ours has no news of its own: it lost a leaf, or it is new.
+    reply.set_want_members(leaf && outdated && !sync.complete() && !sync.want_members());
     SendSync(now, from, std::move(reply));
   } else if (sync.want_members()) {
     wire::v1::LeafSync reply = MakeSync(from);

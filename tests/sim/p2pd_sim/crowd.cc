@@ -119,9 +119,9 @@ std::unique_ptr<Participant> Crowd::MakeParticipant(size_t place) {
       return std::make_unique<OverlayParticipant>(spec, options);
     }
     case Protocol::kBamboo2004:
-      return std::make_unique<Bamboo2004>(spec, BambooOptions{false});
+      return MakeBamboo2004(spec, BambooOptions{false});
     case Protocol::kBamboo2004FirstRto:
-      return std::make_unique<Bamboo2004>(spec, BambooOptions{true});
+      return MakeBamboo2004(spec, BambooOptions{true});
   }
   P2PD_CHECK(false);
 }

@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# One seed is one run: each run below, twice by the first p2pd-sim and once by the second (the build of another compiler),
+# must give one and the same trace hash. Says which do not; exit code 1 then.
+set -euo pipefail
+if (($# != 2)); then
+  echo "usage: trace_hashes.sh P2PD_SIM OTHER_P2PD_SIM" >&2
+  exit 2
+fi
+
+different=0
+while read -r -a run; do
+  first=$("$1" "${run[@]}" --trace-hash)
+  again=$("$1" "${run[@]}" --trace-hash)
+  other=$("$2" "${run[@]}" --trace-hash)
+  printf '%s %s\n' "$first" "${run[*]}"
+  if [[ $first != "$again" ]]; then
+    echo "  the same program, again: $again"
+    different=1
+  fi
+  if [[ $first != "$other" ]]; then
+    echo "  the other compiler: $other"
+    different=1
+  fi
+done <<'RUNS'
+faults --seed 1
+faults --seed 2
+faults --seed 3
+churn --nodes 40 --median-session 3min --duration 4min --loss 0.01 --seed 4
+churn --nodes 40 --median-session 3min --duration 4min --sessions weibull --protocol bamboo-2004 --seed 5
+flash-crowd --nodes 60 --seed 6
+RUNS
+exit "$different"
