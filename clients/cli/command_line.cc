@@ -1,6 +1,9 @@
 #include "clients/cli/command_line.h"
 
 #include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <string>
@@ -126,9 +129,12 @@ class Commands {
     revoke->add_option("--email", flags_.email, "whose")->required();
     revoke->add_flag("--passphrase-stdin", flags_.passphrase_stdin,
                      "passphrase of the key from standard input");
-    CLI::App* publish = Leaf(ca, "publish", "put the signed CRL of DIR into the overlay",
-                             [this](Session& s) { return CaPublish(s, flags_.ca_dir); });
+    CLI::App* publish =
+        Leaf(ca, "publish", "put the signed CRL of DIR into the overlay",
+             [this](Session& s) { return CaPublish(s, flags_.ca_dir, flags_.passphrase_stdin); });
     publish->add_option("DIR", flags_.ca_dir, "the authority's folder")->required();
+    publish->add_flag("--passphrase-stdin", flags_.passphrase_stdin,
+                      "passphrase of the key from standard input, where the list is signed anew");
   }
 
   void AddIdentity() {
@@ -338,15 +344,52 @@ class Commands {
   Action action_;
 };
 
-}  // namespace
+// The command that was meant and is none, with its group: "call transfer". CLI11 keeps what it did
+// not understand in the order of the line.
+std::string UnknownCommand(const CLI::App& app) {
+  std::string name;
+  for (const CLI::App* group = &app; !group->get_subcommands().empty();) {
+    group = group->get_subcommands().front();
+    name += group->get_name() + " ";
+  }
+  for (const std::string& word : app.remaining(/*recurse=*/true)) {
+    if (!word.starts_with("-")) return name + word;
+  }
+  return "";
+}
 
-int RunCommandLine(int argc, char** argv) {
+// One line: what is wrong, and where help is. CLI11 names an unknown command only on request.
+std::string WhatIsWrong(const CLI::App& app, const CLI::ParseError& error) {
+  std::string what = error.what();
+  const std::string unknown = UnknownCommand(app);
+  if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr && !unknown.empty()) {
+    what = "there is no command " + unknown;
+  }
+  std::replace(what.begin(), what.end(), '\n', ' ');
+  return what + "; see p2pctl --help-all";
+}
+
+// What was printed has to have arrived: a script must not take half an answer for a whole one.
+ExitCode AfterPrinting(ExitCode code) {
+  errno = 0;
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
+  const std::string why = errno == 0 ? "" : std::string(": ") + std::strerror(errno);
+  std::clearerr(stdout);
+  clients::ReportFailure("cannot write the answer to standard output" + why);
+  return code == ExitCode::kDone ? ExitCode::kFailed : code;
+}
+
+ExitCode Run(int argc, char** argv) {
   Flags flags;
   CLI::App app("p2pctl: talk to a p2pd daemon", "p2pctl");
   app.set_version_flag("--version", P2PD_VERSION);
   app.set_help_all_flag("--help-all", "help of all commands");
   app.require_subcommand(1);
   app.fallthrough();
+  app.footer(
+      "Exit codes: 0 done, 1 failed, 2 wrong usage (a flag, a value, a file), 3 the daemon cannot "
+      "be "
+      "reached,\n4 not allowed, 5 not found, 6 timed out.");
   app.add_option("--control", flags.connection.control,
                  "unix:PATH or ADDR:PORT; default the user's socket, then the system's")
       ->envname("P2PD_CONTROL");
@@ -364,20 +407,20 @@ int RunCommandLine(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app.exit(error);
-    // One line: what is wrong, and where help is. CLI11 names an unknown command only on request.
-    std::string what = error.what();
-    const std::vector<std::string> unknown = app.remaining(/*recurse=*/true);
-    if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr && !unknown.empty()) {
-      what = "there is no command " + unknown.back();
-    }
-    std::replace(what.begin(), what.end(), '\n', ' ');
-    return static_cast<int>(clients::ReportUsage(what + "; see p2pctl --help-all"));
+    if (error.get_exit_code() != 0) return clients::ReportUsage(WhatIsWrong(app, error));
+    app.exit(error);  // prints the help or the version
+    return ExitCode::kDone;
   }
   flags.connection.timeout = std::chrono::seconds(flags.timeout_seconds);
   Session session(flags.connection,
                   flags.output == "json" ? OutputFormat::kJson : OutputFormat::kTable, flags.as);
-  return static_cast<int>(commands.action()(session));
+  return commands.action()(session);
+}
+
+}  // namespace
+
+int RunCommandLine(int argc, char** argv) {
+  return static_cast<int>(AfterPrinting(Run(argc, argv)));
 }
 
 }  // namespace p2pd::cli

@@ -1,13 +1,5 @@
 #include "clients/cli/format.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
-
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -90,58 +82,6 @@ std::optional<google::protobuf::Duration> ParseDuration(const std::string& text)
   out.set_nanos(
       static_cast<int32_t>(absl::ToInt64Nanoseconds(span - absl::Seconds(out.seconds()))));
   return out;
-}
-
-std::optional<std::string> ReadInput(const std::string& path, size_t max_bytes,
-                                     std::string* problem) {
-  const bool standard = path == "-";
-  const int fd = standard ? STDIN_FILENO : open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) {
-    *problem = absl::StrCat("cannot open ", path, ": ", std::strerror(errno));
-    return std::nullopt;
-  }
-  std::string content;
-  char buffer[65536];
-  ssize_t got = 0;
-  while ((got = read(fd, buffer, sizeof buffer)) > 0 && content.size() <= max_bytes) {
-    content.append(buffer, static_cast<size_t>(got));
-  }
-  const int error = errno;
-  if (!standard) close(fd);
-  if (got < 0) {
-    *problem = absl::StrCat("cannot read ", path, ": ", std::strerror(error));
-    return std::nullopt;
-  }
-  if (content.size() > max_bytes) {
-    *problem = absl::StrCat(path, " has more than the ", max_bytes, " bytes that are taken");
-    return std::nullopt;
-  }
-  return content;
-}
-
-bool WriteOutput(const std::string& path, const std::string& content, bool secret,
-                 std::string* problem) {
-  if (path == "-") {
-    return std::fwrite(content.data(), 1, content.size(), stdout) == content.size();
-  }
-  // Beside the target and renamed over it: a full disk leaves the old file whole.
-  const std::string beside = path + ".new";
-  const int fd =
-      open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, secret ? 0600 : 0644);
-  bool written = fd >= 0 && (!secret || fchmod(fd, 0600) == 0);
-  for (size_t done = 0; written && done < content.size();) {
-    const ssize_t part = write(fd, content.data() + done, content.size() - done);
-    written = part > 0;
-    if (written) done += static_cast<size_t>(part);
-  }
-  written = written && fsync(fd) == 0;
-  if (fd >= 0) written = close(fd) == 0 && written;
-  written = written && rename(beside.c_str(), path.c_str()) == 0;
-  if (!written) {
-    *problem = absl::StrCat("cannot write ", path, ": ", std::strerror(errno));
-    if (fd >= 0) unlink(beside.c_str());
-  }
-  return written;
 }
 
 }  // namespace p2pd::cli

@@ -1,5 +1,4 @@
-// How values of the API are shown to a person: times, durations, sizes, enum words, files in and
-// out.
+// How values of the API are shown to a person: times, durations, sizes, enum words.
 #pragma once
 
 #include <optional>
@@ -30,13 +29,5 @@ std::string LastWord(const std::string& name);
 
 // "10s", "250ms", "2min", "1h30m", "7d"; nullopt for anything else or beyond 400 days.
 std::optional<google::protobuf::Duration> ParseDuration(const std::string& text);
-
-// The whole file, or standard input for "-"; nullopt and a sentence in `problem` when it cannot be
-// read or is larger than `max_bytes`.
-std::optional<std::string> ReadInput(const std::string& path, size_t max_bytes,
-                                     std::string* problem);
-// To standard output for "-". `secret` makes the file 0600. False and a sentence in `problem`.
-bool WriteOutput(const std::string& path, const std::string& content, bool secret,
-                 std::string* problem);
 
 }  // namespace p2pd::cli

@@ -29,7 +29,7 @@ clients::Connection* Session::Connect() {
   auto opened = clients::Connection::Open(options_);
   if (auto* problem = std::get_if<clients::ConnectionProblem>(&opened)) {
     clients::ReportUsage(problem->text);
-    problem_ = problem->usage ? ExitCode::kUsage : ExitCode::kUnreachable;
+    problem_ = problem->code;
     return nullptr;
   }
   connection_ = std::move(std::get<0>(opened));

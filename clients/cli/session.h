@@ -49,33 +49,50 @@ class Session {
   // proto3 JSON on one line of standard output.
   static void PrintJson(const google::protobuf::Message& message);
 
-  // Calls one unary method. On failure says so on standard error and returns false; exit with
-  // problem().
+  // Calls one unary method and says nothing: pass the status to Answer. Where there is no
+  // connection that was said, the status is CANCELLED and problem() says more.
   template <class Service, class Request, class Response>
-  bool Call(grpc::Status (Service::Stub::*method)(grpc::ClientContext*, const Request&, Response*),
-            const Request& request, Response* response) {
+  grpc::Status Ask(grpc::Status (Service::Stub::*method)(grpc::ClientContext*, const Request&,
+                                                         Response*),
+                   const Request& request, Response* response) {
     clients::Connection* connection = Connect();
-    if (connection == nullptr) return false;
+    if (connection == nullptr) return grpc::Status::CANCELLED;
     typename Service::Stub stub(connection->channel());
     const auto context = connection->UnaryContext();
-    const grpc::Status status = (stub.*method)(context.get(), request, response);
-    problem_ = clients::Report(status);
-    return status.ok();
+    return (stub.*method)(context.get(), request, response);
   }
 
-  // Call, then print: JSON of the whole answer, or `table` of it.
-  template <class Service, class Request, class Response, class Printer>
-  ExitCode CallAndPrint(grpc::Status (Service::Stub::*method)(grpc::ClientContext*, const Request&,
-                                                              Response*),
-                        const Request& request, Printer table) {
-    Response response;
-    if (!Call<Service>(method, request, &response)) return problem_;
+  // Prints what Ask brought: JSON of the whole answer, or `table` of it; or why there is none.
+  template <class Response, class Printer>
+  ExitCode Answer(const grpc::Status& status, const Response& response, Printer table) {
+    if (connection_ == nullptr) return problem_;
+    if (!status.ok()) return clients::Report(status);
     if (json()) {
       PrintJson(response);
     } else {
       table(response);
     }
     return ExitCode::kDone;
+  }
+
+  // Ask. On failure says so on standard error and returns false; exit with problem().
+  template <class Service, class Request, class Response>
+  bool Call(grpc::Status (Service::Stub::*method)(grpc::ClientContext*, const Request&, Response*),
+            const Request& request, Response* response) {
+    const grpc::Status status = Ask<Service>(method, request, response);
+    if (connection_ == nullptr) return false;
+    problem_ = clients::Report(status);
+    return status.ok();
+  }
+
+  // Ask, then Answer.
+  template <class Service, class Request, class Response, class Printer>
+  ExitCode CallAndPrint(grpc::Status (Service::Stub::*method)(grpc::ClientContext*, const Request&,
+                                                              Response*),
+                        const Request& request, Printer table) {
+    Response response;
+    const grpc::Status status = Ask<Service>(method, request, &response);
+    return Answer(status, response, table);
   }
 
  private:

@@ -4,10 +4,12 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
+#include "clients/common/obstacle.h"
 #include "grpcpp/channel.h"
 #include "grpcpp/client_context.h"
 
@@ -21,18 +23,13 @@ struct ConnectionOptions {
   std::chrono::seconds timeout{30};  // of one unary call
 };
 
-// Why there is no connection: what is wrong and what to do, for a person.
-struct ConnectionProblem {
-  bool usage = false;  // a flag or a file is wrong, rather than the daemon away
-  std::string text;
-};
-
 // The sockets that are tried, in order: $XDG_RUNTIME_DIR/p2pd/control.sock, /run/p2pd/control.sock.
 std::vector<std::string> DefaultSockets();
 
 class Connection {
  public:
-  // Returns once the daemon has answered at the transport level, or says why not.
+  // Returns once the daemon has answered at the transport level, or says why not. gRPC's own log is
+  // silent from here on, unless GRPC_VERBOSITY or GRPC_TRACE asks for it.
   static std::variant<std::unique_ptr<Connection>, ConnectionProblem> Open(
       const ConnectionOptions& options);
 
@@ -44,6 +41,9 @@ class Connection {
 
  private:
   Connection() = default;
+  // What is wrong with the flags or their files; nullopt once there is a channel.
+  std::optional<ConnectionProblem> OpenTcp(const std::string& target,
+                                           const ConnectionOptions& options);
   std::shared_ptr<grpc::Channel> channel_;  // owners: this and gRPC's stubs
   std::string token_;
   std::chrono::seconds timeout_{30};

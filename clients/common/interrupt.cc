@@ -1,7 +1,6 @@
 #include "clients/common/interrupt.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include <utility>
@@ -16,29 +15,40 @@ constexpr char kSignal = 's';
 constexpr char kStop = 'q';
 
 void OnSignal(int number) {
-  // The next one is not caught: a user who insists is obeyed.
-  signal(number, SIG_DFL);
+  // The next Ctrl-C is not caught: a user who insists is obeyed. The others come in numbers.
+  signal(number, number == SIGHUP || number == SIGPIPE ? SIG_IGN : SIG_DFL);
   const ssize_t ignored = write(signal_pipe[1], &kSignal, 1);
   static_cast<void>(ignored);
 }
 
 }  // namespace
 
-Interrupt::Interrupt(std::function<void()> action) : action_(std::move(action)) {
+Interrupt::Interrupt(std::function<void()> action, BrokenPipe pipe) : action_(std::move(action)) {
+  for (size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], nullptr, &before_[i]);
   if (pipe2(signal_pipe, O_CLOEXEC) != 0) return;
   struct sigaction handler{};
   handler.sa_handler = OnSignal;
-  sigaction(SIGINT, &handler, nullptr);
-  sigaction(SIGTERM, &handler, nullptr);
+  // The reader below may be the thread that is interrupted.
+  handler.sa_flags = SA_RESTART;
+  for (size_t i = 0; i < kSignals.size(); ++i) {
+    const int number = kSignals[i];
+    const bool ignored = before_[i].sa_handler == SIG_IGN;
+    if (number == SIGHUP && ignored) continue;
+    if (number == SIGPIPE && (ignored || pipe == BrokenPipe::kEndsTheProcess)) continue;
+    sigaction(number, &handler, nullptr);
+  }
   thread_ = std::thread([this] {
     char what = kStop;
-    while (read(signal_pipe[0], &what, 1) == 1 && what == kSignal) action_();
+    bool ran = false;
+    while (read(signal_pipe[0], &what, 1) == 1 && what == kSignal) {
+      if (!ran) action_();
+      ran = true;
+    }
   });
 }
 
 Interrupt::~Interrupt() {
-  signal(SIGINT, SIG_DFL);
-  signal(SIGTERM, SIG_DFL);
+  for (size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &before_[i], nullptr);
   if (!thread_.joinable()) return;
   const ssize_t ignored = write(signal_pipe[1], &kStop, 1);
   static_cast<void>(ignored);

@@ -1,10 +1,16 @@
 #include "clients/common/wav.h"
 
+#include <fcntl.h>
 #include <samplerate.h>
 #include <sndfile.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
+#include <cstring>
+#include <utility>
 
 namespace p2pd::clients {
 namespace {
@@ -27,8 +33,14 @@ int16_t ToInt16(float sample) {
 
 std::variant<std::vector<int16_t>, WavProblem> ReadWav(const std::string& path) {
   SF_INFO info{};
+  struct stat kind{};
+  int error = stat(path.c_str(), &kind) == 0 ? 0 : errno;
+  if (error == 0 && S_ISDIR(kind.st_mode)) error = EISDIR;
+  if (error != 0) return WavProblem{"cannot open " + path + ": " + std::strerror(error)};
   SNDFILE* file = sf_open(path.c_str(), SFM_READ, &info);
-  if (file == nullptr) return WavProblem{path + ": " + sf_strerror(nullptr)};
+  if (file == nullptr) {
+    return WavProblem{path + " cannot be played: " + sf_strerror(nullptr) + " Give a WAV file."};
+  }
   const double ratio = static_cast<double>(kSampleRate) / info.samplerate;
   if (info.frames <= 0 || info.channels <= 0 || info.channels > 16 ||
       static_cast<double>(info.frames) * ratio > static_cast<double>(kMaxSamples)) {
@@ -62,24 +74,56 @@ std::variant<std::vector<int16_t>, WavProblem> ReadWav(const std::string& path) 
   return samples;
 }
 
+bool SameFile(const std::string& one, const std::string& other) {
+  struct stat first{};
+  struct stat second{};
+  return stat(one.c_str(), &first) == 0 && stat(other.c_str(), &second) == 0 &&
+         first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+}
+
 std::variant<std::unique_ptr<WavWriter>, WavProblem> WavWriter::Create(const std::string& path) {
-  SF_INFO info{};
-  info.samplerate = kSampleRate;
-  info.channels = 1;
-  info.format = SF_FORMAT_WAV | SF_FORMAT_PCM_16;
-  SNDFILE* file = sf_open(path.c_str(), SFM_WRITE, &info);
-  if (file == nullptr) return WavProblem{"cannot write " + path + ": " + sf_strerror(nullptr)};
-  sf_command(file, SFC_SET_UPDATE_HEADER_AUTO, nullptr, SF_TRUE);
   auto writer = std::unique_ptr<WavWriter>(new WavWriter());
   writer->path_ = path;
-  writer->file_ = file;
+  // A pipe that nobody reads must not hold the call up: ENXIO.
+  writer->fd_ = open(path.c_str(), O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+  if (writer->fd_ < 0 && errno == ENOENT) {
+    writer->fd_ = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    writer->made_ = writer->fd_ >= 0;
+  }
+  if (writer->fd_ < 0) {
+    return WavProblem{"cannot write " + path + ": " + std::strerror(errno) +
+                      ": name another file to record to"};
+  }
   return writer;
 }
 
 WavWriter::~WavWriter() { Close(); }
 
+bool WavWriter::Begin() {
+  if (file_ != nullptr) return true;
+  if (fd_ < 0) return false;
+  SF_INFO info{};
+  info.samplerate = kSampleRate;
+  info.channels = 1;
+  info.format = SF_FORMAT_WAV | SF_FORMAT_PCM_16;
+  // A device has no length to cut: EINVAL.
+  if (ftruncate(fd_, 0) != 0 && errno != EINVAL) {
+    problem_ = "cannot write " + path_ + ": " + std::strerror(errno);
+    return false;
+  }
+  fcntl(fd_, F_SETFL, 0);
+  SNDFILE* file = sf_open_fd(std::exchange(fd_, -1), SFM_WRITE, &info, SF_TRUE);
+  if (file == nullptr) {
+    problem_ = "cannot write " + path_ + ": " + sf_strerror(nullptr);
+    return false;
+  }
+  sf_command(file, SFC_SET_UPDATE_HEADER_AUTO, nullptr, SF_TRUE);
+  file_ = file;
+  return true;
+}
+
 bool WavWriter::Append(const std::vector<int16_t>& samples) {
-  if (file_ == nullptr) return false;
+  if (!Begin()) return false;
   const auto count = static_cast<sf_count_t>(samples.size());
   auto* file = static_cast<SNDFILE*>(file_);
   if (sf_write_short(file, samples.data(), count) != count) {
@@ -95,6 +139,14 @@ std::string WavWriter::Close() {
     problem_ = "cannot finish " + path_;
   }
   file_ = nullptr;
+  if (fd_ < 0) return problem_;
+  struct stat ours{};
+  struct stat named{};
+  if (made_ && fstat(fd_, &ours) == 0 && lstat(path_.c_str(), &named) == 0 && ours.st_size == 0 &&
+      ours.st_dev == named.st_dev && ours.st_ino == named.st_ino) {
+    unlink(path_.c_str());
+  }
+  close(std::exchange(fd_, -1));
   return problem_;
 }
 

@@ -22,12 +22,20 @@ struct WavProblem {
 // All samples of the file, mixed to mono and resampled.
 std::variant<std::vector<int16_t>, WavProblem> ReadWav(const std::string& path);
 
+// Both paths name the same file, however they are written and linked.
+bool SameFile(const std::string& one, const std::string& other);
+
 // Writes a file whose header is right after every Append, so that an interrupted recording can be
 // played.
+//
+// Rules: Create tries whether the file can be written and changes nothing in one that is there;
+// Begin empties it. A file that Create made and nobody began is gone at the end.
 class WavWriter {
  public:
   static std::variant<std::unique_ptr<WavWriter>, WavProblem> Create(const std::string& path);
   ~WavWriter();
+  // There is something to record, from here on if only silence. Append begins by itself.
+  bool Begin();
   // False when the disk is full or gone; says so once through problem().
   bool Append(const std::vector<int16_t>& samples);
   // Returns an empty text, or what went wrong.
@@ -37,6 +45,8 @@ class WavWriter {
  private:
   WavWriter() = default;
   std::string path_;
+  int fd_ = -1;           // until Begin, which hands it to file_
+  bool made_ = false;     // by Create
   void* file_ = nullptr;  // SNDFILE
   size_t samples_ = 0;
   std::string problem_;

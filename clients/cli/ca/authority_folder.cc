@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "clients/common/files.h"
 #include "libcore/base/file.h"
 #include "libcore/base/hex.h"
 #include "libcore/base/status.h"
@@ -27,6 +28,7 @@ constexpr size_t kMaxRecordFile = 32 << 20;
 // How far before now a certificate begins, so that a machine whose clock is behind accepts it.
 constexpr absl::Duration kBackdate = absl::Hours(1);
 constexpr char kRecordHeader[] = "p2pd-ca-1";
+constexpr char kNeedsPassphrase[] = "p2pd/needs-passphrase";  // a status' payload
 constexpr char kTimeFormat[] = "%Y-%m-%dT%H:%M:%SZ";
 
 // The lock of a folder, held for the length of a call.
@@ -148,8 +150,10 @@ class Folder {
     auto key = pki::UserKey::FromPem(crypto, pem.view(), SecretBytes(AsBytes(passphrase)));
     if (!key.ok()) {
       if (absl::IsInvalidArgument(key.status())) return Damaged(key_path(), key.status().message());
-      return absl::Status(key.status().code(),
+      absl::Status failed(key.status().code(),
                           absl::StrCat(key_path(), ": ", key.status().message()));
+      if (absl::IsFailedPrecondition(failed)) failed.SetPayload(kNeedsPassphrase, absl::Cord());
+      return failed;
     }
     if (!(key->public_key().hash() == ca.public_key().hash())) {
       return Damaged(key_path(), absl::StrCat("it does not belong to ", certificate_path()));
@@ -189,8 +193,8 @@ bool Exists(const std::string& path) {
 // A folder that somebody else is to have made, and its lock.
 absl::StatusOr<FolderLock> Enter(const std::string& dir) {
   if (!Exists(Folder(dir).certificate_path())) {
-    return absl::NotFoundError(
-        absl::StrCat("there is no certificate authority in ", dir, ": make one with ca init"));
+    return absl::InvalidArgumentError(absl::StrCat("there is no certificate authority in ", dir,
+                                                   ": make one with p2pctl ca init"));
   }
   return FolderLock::Take(dir);
 }
@@ -236,7 +240,18 @@ absl::Status CheckInit(const Folder& folder, const InitOptions& options) {
   return absl::OkStatus();
 }
 
+// A path that the caller named and that cannot be right, as against a disk that fails.
+absl::Status BadPath(const absl::Status& status) {
+  return absl::IsNotFound(status) || absl::IsFailedPrecondition(status)
+             ? absl::InvalidArgumentError(status.message())
+             : status;
+}
+
 }  // namespace
+
+bool NeedsPassphrase(const absl::Status& status) {
+  return status.GetPayload(kNeedsPassphrase).has_value();
+}
 
 absl::StatusOr<AuthorityInfo> InitAuthority(const std::string& dir, const InitOptions& options,
                                             const AuthorityAccess& access) {
@@ -255,7 +270,7 @@ absl::StatusOr<AuthorityInfo> InitAuthority(const std::string& dir, const InitOp
   P2PD_ASSIGN_OR_RETURN(const pki::Certificate certificate, pki::MakeRoot(key, root));
   P2PD_ASSIGN_OR_RETURN(const SecretBytes pem, key.ToPem(SecretBytes(AsBytes(access.passphrase))));
 
-  P2PD_RETURN_IF_ERROR(MakeFolder(dir));
+  P2PD_RETURN_IF_ERROR(BadPath(MakeFolder(dir)));
   P2PD_ASSIGN_OR_RETURN(const FolderLock lock, FolderLock::Take(dir));
   P2PD_RETURN_IF_ERROR(CheckInit(folder, options));  // somebody may have been faster
   P2PD_RETURN_IF_ERROR(WriteFileAtomically(folder.key_path(), pem.view(), FileMode::kSecret));
@@ -275,8 +290,11 @@ absl::StatusOr<IssuedCertificate> IssueFromCsr(const std::string& dir, const std
     return absl::InvalidArgumentError(
         absl::StrCat("a certificate lasts 1 to ", kMaxDays, " days, not ", days));
   }
-  P2PD_ASSIGN_OR_RETURN(const Bytes request, ReadFile(csr_file, kMaxSmallFile));
-  const auto csr = pki::ParseCsr(request);
+  P2PD_RETURN_IF_ERROR(clients::CheckOutput(out_file));
+  std::string problem;
+  const auto request = clients::ReadInput(csr_file, kMaxSmallFile, &problem);
+  if (!request) return absl::InvalidArgumentError(problem);
+  const auto csr = pki::ParseCsr(AsBytes(*request));
   if (!csr.ok()) {
     return absl::Status(csr.status().code(), absl::StrCat(csr_file, ": ", csr.status().message()));
   }
@@ -311,7 +329,7 @@ absl::StatusOr<IssuedCertificate> IssueFromCsr(const std::string& dir, const std
   P2PD_RETURN_IF_ERROR(folder.WriteRecord(record));
   std::string pem;
   for (const pki::Certificate& certificate : chain) pem += certificate.ToPem();
-  const absl::Status written = WriteFileAtomically(out_file, AsBytes(pem), FileMode::kPublic);
+  const absl::Status written = clients::WriteOutput(out_file, pem, /*secret=*/false);
   if (!written.ok()) {
     // Nobody has it: take it off the record, or leave it there if even that fails.
     record.issued.pop_back();

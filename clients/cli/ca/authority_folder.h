@@ -12,9 +12,9 @@
 // revocation list is never used twice. Dates come in, the clock is the caller's.
 //
 // Errors carry one sentence for a person: which file, what is wrong, what to do. Common to all:
-// NotFound, there is no CA in the folder; FailedPrecondition, the key is encrypted and no
-// passphrase was given, or others may read it; PermissionDenied, the passphrase is wrong or the
-// file system refuses; DataLoss, a file of the folder is damaged.
+// InvalidArgument, there is no CA in the folder; FailedPrecondition, the key is encrypted and no
+// passphrase was given (NeedsPassphrase), or others may read it; PermissionDenied, the passphrase
+// is wrong or the file system refuses; DataLoss, a file of the folder is damaged.
 //
 // Threads: any; processes: one at a time, the others wait.
 #pragma once
@@ -81,15 +81,20 @@ inline constexpr int kMaxDays = 3650;
 // How long a revocation list holds; it is made anew when half of it has passed.
 inline constexpr absl::Duration kCrlLife = absl::Hours(24 * 30);
 
+// Whether the same call with the passphrase of the key may succeed.
+bool NeedsPassphrase(const absl::Status& status);
+
 // Makes the folder where missing, a key, a self-signed certificate and an empty revocation list.
-// AlreadyExists when the folder holds any file of a CA; nothing is changed then.
+// AlreadyExists when the folder holds any file of a CA; nothing is changed then. InvalidArgument
+// when the folder cannot be one, or the name is none.
 absl::StatusOr<AuthorityInfo> InitAuthority(const std::string& dir, const InitOptions& options,
                                             const AuthorityAccess& access);
 
 // Issues a certificate for the PKCS#10 request in `csr_file` (PEM or DER) and writes it with the
-// chain up to the root, PEM, to `out_file`. InvalidArgument when the request is damaged or names
-// not exactly one address, or the days are out of range; PermissionDenied when the CA may not
-// certify that address.
+// chain up to the root, PEM, to `out_file` (clients/common/files.h; "-": standard output).
+// InvalidArgument when the request cannot be read, is damaged or names not exactly one address,
+// when `out_file` is no place for a file, or the days are out of range; PermissionDenied when the
+// CA may not certify that address.
 absl::StatusOr<IssuedCertificate> IssueFromCsr(const std::string& dir, const std::string& csr_file,
                                                const std::string& out_file, int days,
                                                const AuthorityAccess& access);

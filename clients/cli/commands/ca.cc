@@ -7,6 +7,7 @@
 #include "clients/cli/commands/commands.h"
 #include "clients/cli/format.h"
 #include "clients/cli/passphrase.h"
+#include "clients/common/files.h"
 #include "p2pd/v1/identity_service.grpc.pb.h"
 
 namespace p2pd::cli {
@@ -25,17 +26,14 @@ class KeyPassphrase {
   KeyPassphrase(const KeyPassphrase&) = delete;
   KeyPassphrase& operator=(const KeyPassphrase&) = delete;
 
-  // False after having said why there is none.
-  bool Ask(const std::string& prompt, const PassphraseOptions& options) {
+  // InvalidArgument when none is given.
+  absl::Status Ask(const std::string& prompt, const PassphraseOptions& options) {
     std::string problem;
     std::optional<std::string> asked = AskPassphrase(prompt, options, &problem);
-    if (!asked) {
-      clients::ReportUsage(problem);
-      return false;
-    }
+    if (!asked) return absl::InvalidArgumentError(problem);
     text_ = *asked;
     WipePassphrase(*asked);
-    return true;
+    return absl::OkStatus();
   }
   AuthorityAccess Access(Rng& rng) const {
     return {absl::Now(), &rng, text_};  // lint: allow(a certificate authority dates what it signs)
@@ -49,12 +47,18 @@ class KeyPassphrase {
 template <class Act>
 auto WithKey(bool passphrase_stdin, KeyPassphrase& passphrase, Act act) {
   OsRng rng;
-  if (passphrase_stdin && !passphrase.Ask("", {.from_stdin = true})) {
-    return decltype(act(passphrase.Access(rng)))(absl::InvalidArgumentError("no passphrase"));
+  using Result = decltype(act(passphrase.Access(rng)));
+  if (passphrase_stdin) {
+    const absl::Status asked = passphrase.Ask("", {.from_stdin = true});
+    if (!asked.ok()) return Result(asked);
   }
   auto result = act(passphrase.Access(rng));
-  if (!absl::IsFailedPrecondition(result.status()) || passphrase_stdin) return result;
-  if (!passphrase.Ask("Passphrase of the authority's key", {})) return result;
+  if (!NeedsPassphrase(result.status()) || passphrase_stdin) return result;
+  const absl::Status asked = passphrase.Ask("Passphrase of the authority's key", {});
+  if (!asked.ok()) {
+    return Result(
+        absl::InvalidArgumentError(absl::StrCat(result.status().message(), "; ", asked.message())));
+  }
   return act(passphrase.Access(rng));
 }
 
@@ -62,9 +66,10 @@ auto WithKey(bool passphrase_stdin, KeyPassphrase& passphrase, Act act) {
 
 ExitCode CaInit(const CaInitArgs& args) {
   KeyPassphrase passphrase;
-  if ((args.passphrase || args.passphrase_stdin) &&
-      !passphrase.Ask("New passphrase for the authority's key", {args.passphrase_stdin, true})) {
-    return ExitCode::kUsage;
+  if (args.passphrase || args.passphrase_stdin) {
+    const absl::Status asked =
+        passphrase.Ask("New passphrase for the authority's key", {args.passphrase_stdin, true});
+    if (!asked.ok()) return ReportAuthority(asked);
   }
   OsRng rng;
   InitOptions options;
@@ -84,6 +89,7 @@ ExitCode CaIssue(const CaIssueArgs& args) {
         return IssueFromCsr(args.dir, args.csr, args.out, args.days, access);
       });
   if (!issued.ok()) return ReportAuthority(issued.status());
+  if (clients::IsStandardOutput(args.out)) return ExitCode::kDone;
   std::printf("%s (%s): certificate in %s, serial %s, until %s\n", issued->email.c_str(),
               issued->name.c_str(), args.out.c_str(), issued->serial.c_str(),
               absl::FormatTime("%Y-%m-%d", issued->not_after, absl::UTCTimeZone()).c_str());
@@ -105,9 +111,9 @@ ExitCode CaRevoke(const std::string& dir, const std::string& email, bool passphr
   return ExitCode::kDone;
 }
 
-ExitCode CaPublish(Session& session, const std::string& dir) {
+ExitCode CaPublish(Session& session, const std::string& dir, bool passphrase_stdin) {
   KeyPassphrase passphrase;
-  const auto crl = WithKey(false, passphrase,
+  const auto crl = WithKey(passphrase_stdin, passphrase,
                            [&](const AuthorityAccess& access) { return CurrentCrl(dir, access); });
   if (!crl.ok()) return ReportAuthority(crl.status());
   v1::PublishCrlRequest request;

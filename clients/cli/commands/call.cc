@@ -1,7 +1,9 @@
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <cstdio>
 #include <mutex>
+#include <optional>
 #include <random>
 #include <set>
 #include <thread>
@@ -14,11 +16,13 @@
 #include "clients/cli/commands/voice.h"
 #include "clients/cli/format.h"
 #include "p2pd/v1/call_service.grpc.pb.h"
+#include "p2pd/v1/identity_service.grpc.pb.h"
 
 namespace p2pd::cli {
 namespace {
 
 using Stub = v1::CallService::Stub;
+using BrokenPipe = clients::Interrupt::BrokenPipe;
 
 std::string CallName(const std::string& call) {
   return absl::StartsWith(call, "calls/") ? call : "calls/" + call;
@@ -65,14 +69,16 @@ void PrintMedia(const v1::MediaStats& stats) {
     std::printf("quality      R %.0f, MOS %.1f (estimate)\n", stats.r_factor(), stats.mos());
 }
 
+std::string WhyItEnded(const v1::Call& call) {
+  return absl::StrCat(Show(call.end_reason()), call.end_detail().empty() ? "" : ": ",
+                      call.end_detail());
+}
+
 void PrintCall(const v1::Call& call) {
   std::printf("call         %s\n", LastWord(call.name()).c_str());
   std::printf("with         %s %s\n", call.peer_email().c_str(), call.peer_display_name().c_str());
   std::printf("state        %s", Show(call.state()).c_str());
-  if (call.state() == v1::Call::ENDED) {
-    std::printf(" (%s%s%s)", Show(call.end_reason()).c_str(), call.end_detail().empty() ? "" : ": ",
-                call.end_detail().c_str());
-  }
+  if (call.state() == v1::Call::ENDED) std::printf(" (%s)", WhyItEnded(call).c_str());
   std::printf("\n");
   if (!call.safety_phrase().empty()) std::printf("safety       %s\n", call.safety_phrase().c_str());
   if (!call.key_fingerprint().empty())
@@ -94,6 +100,11 @@ bool VoiceFlowedBothWays(const v1::Call& call) {
   const v1::MediaStats& stats = call.media_stats();
   return call.has_answer_time() && stats.sent_packet_count() > 0 &&
          stats.received_packet_count() > 0 && stats.has_round_trip_time();
+}
+
+bool WasHungUp(const v1::Call& call) {
+  return call.end_reason() == v1::Call::HANGUP_LOCAL ||
+         call.end_reason() == v1::Call::HANGUP_REMOTE;
 }
 
 bool HangUp(const clients::Connection& connection, const std::string& name) {
@@ -185,7 +196,9 @@ Followed Follow(Session& session, const clients::Connection& connection, const v
     if (response.call().state() == v1::Call::ENDED) context->TryCancel();
   }
   followed.status = reader->Finish();
-  if (followed.call.state() == v1::Call::ENDED) followed.status = voice.Finish();
+  if (followed.call.state() == v1::Call::ENDED) {
+    followed.status = voice.Finish(followed.call.has_answer_time());
+  }
   // A stream that had not been attached when the call ended says that the call is over; that is no
   // news.
   if (followed.status.error_code() == grpc::StatusCode::FAILED_PRECONDITION &&
@@ -198,11 +211,50 @@ Followed Follow(Session& session, const clients::Connection& connection, const v
 ExitCode Conclude(Session& session, const Followed& followed) {
   if (!followed.status.ok()) return clients::Report(followed.status);
   if (!session.json()) PrintCall(followed.call);
-  if (VoiceFlowedBothWays(followed.call)) return ExitCode::kDone;
+  if (VoiceFlowedBothWays(followed.call)) {
+    if (!WasHungUp(followed.call)) {
+      std::fprintf(
+          stderr,
+          "p2pctl: nobody hung up: %s; voice had flowed both ways before, so the exit code "
+          "is 0\n",
+          WhyItEnded(followed.call).c_str());
+    }
+    return ExitCode::kDone;
+  }
   if (followed.call.end_reason() == v1::Call::NOT_FOUND) return ExitCode::kNotFound;
   if (followed.call.end_reason() == v1::Call::NO_ANSWER) return ExitCode::kTimedOut;
   return ExitCode::kFailed;
 }
+
+// The user gives up, perhaps while the daemon is still being asked to dial: no call stays behind.
+class GivenUp {
+ public:
+  explicit GivenUp(const clients::Connection& connection) : connection_(connection) {}
+  void Now() {
+    std::string name;
+    {
+      const std::lock_guard lock(mutex_);
+      given_up_ = true;
+      name = name_;
+    }
+    if (!name.empty()) HangUp(connection_, name);
+  }
+  void Dialled(const std::string& name) {
+    bool at_once = false;
+    {
+      const std::lock_guard lock(mutex_);
+      name_ = name;
+      at_once = given_up_;
+    }
+    if (at_once) HangUp(connection_, name);
+  }
+
+ private:
+  const clients::Connection& connection_;
+  std::mutex mutex_;
+  std::string name_;
+  bool given_up_ = false;
+};
 
 }  // namespace
 
@@ -218,9 +270,11 @@ ExitCode CallDial(Session& session, const std::string& email, const VoiceArgs& v
   request.set_parent(session.Identity());
   request.set_peer_email(email);
   request.set_request_id(RequestId());
+  GivenUp given_up(*connection);
+  const clients::Interrupt interrupt([&] { given_up.Now(); }, BrokenPipe::kRunsTheAction);
   v1::Call call;
   if (!session.Call<v1::CallService>(&Stub::CreateCall, request, &call)) return session.problem();
-  const clients::Interrupt interrupt([&] { HangUp(*connection, call.name()); });
+  given_up.Dialled(call.name());
   return Conclude(session,
                   Follow(session, *connection, call, &files, std::get<Limit>(limit), true));
 }
@@ -273,31 +327,75 @@ ExitCode AnswerOne(Session& session, const clients::Connection& connection, cons
   return Conclude(session, Follow(session, connection, call, &files, limit, true));
 }
 
+// Looked at before anybody waits: a missing file must not show when the telephone rings.
+std::optional<std::string> VoiceProblem(const VoiceArgs& voice) {
+  const auto opened = OpenVoiceFiles(voice.play, voice.record);
+  if (const auto* problem = std::get_if<std::string>(&opened)) return *problem;
+  const auto limit = LimitOf(voice, std::get<VoiceFiles>(opened));
+  if (const auto* problem = std::get_if<std::string>(&limit)) return *problem;
+  return std::nullopt;
+}
+
+bool CanBeCalled(const v1::Identity& identity) {
+  return identity.state() == v1::Identity::LOGGED_IN ||
+         identity.state() == v1::Identity::LOGGING_IN;
+}
+
+// Whether anybody could be called here at all; says so where it is not so. One who is not logged in
+// may be in a moment, and is waited for.
+ExitCode CheckWhoIsCalled(Session& session) {
+  v1::ListIdentitiesResponse all;
+  const std::string wanted = session.Identity();
+  if (wanted.empty()) {
+    if (!session.Call<v1::IdentityService>(&v1::IdentityService::Stub::ListIdentities,
+                                           v1::ListIdentitiesRequest(), &all)) {
+      return session.problem();
+    }
+  } else {
+    v1::GetIdentityRequest request;
+    request.set_name(wanted);
+    if (!session.Call<v1::IdentityService>(&v1::IdentityService::Stub::GetIdentity, request,
+                                           all.add_identities())) {
+      return session.problem();
+    }
+  }
+  if (all.identities().empty()) {
+    return clients::Report({grpc::StatusCode::NOT_FOUND,
+                            "nobody can be called, since this daemon has no identity: make one "
+                            "with p2pctl identity create"});
+  }
+  if (std::none_of(all.identities().begin(), all.identities().end(), CanBeCalled)) {
+    std::fprintf(stderr, "not logged in: nobody can call before p2pctl login\n");
+  }
+  return ExitCode::kDone;
+}
+
 }  // namespace
 
 ExitCode CallAnswer(Session& session, const std::string& call, bool stay, const VoiceArgs& voice) {
-  // Looked at before anybody waits: a missing file must not show when the telephone rings.
-  const auto opened = OpenVoiceFiles(voice.play, "");
-  if (const auto* problem = std::get_if<std::string>(&opened))
-    return clients::ReportUsage(*problem);
+  if (const auto problem = VoiceProblem(voice)) return clients::ReportUsage(*problem);
   clients::Connection* connection = session.Connect();
   if (connection == nullptr) return session.problem();
   if (!call.empty()) {
     const std::string name = CallName(call);
-    const clients::Interrupt interrupt([&] { HangUp(*connection, name); });
+    const clients::Interrupt interrupt([&] { HangUp(*connection, name); },
+                                       BrokenPipe::kRunsTheAction);
     return AnswerOne(session, *connection, name, voice);
   }
+  if (const ExitCode code = CheckWhoIsCalled(session); code != ExitCode::kDone) return code;
   std::mutex mutex;
   std::set<std::string> under_way;
   const auto stub = v1::CallService::NewStub(connection->channel());
   const auto context = connection->StreamContext();
   std::atomic<bool> interrupted{false};
-  const clients::Interrupt interrupt([&] {
-    interrupted = true;
-    context->TryCancel();
-    const std::lock_guard lock(mutex);
-    for (const std::string& name : under_way) HangUp(*connection, name);
-  });
+  const clients::Interrupt interrupt(
+      [&] {
+        interrupted = true;
+        context->TryCancel();
+        const std::lock_guard lock(mutex);
+        for (const std::string& name : under_way) HangUp(*connection, name);
+      },
+      BrokenPipe::kRunsTheAction);
   v1::WatchCallsRequest request;
   request.set_parent(session.Identity());
   const auto reader = stub->WatchCalls(context.get(), request);

@@ -65,7 +65,7 @@ struct CaIssueArgs {
 };
 ExitCode CaIssue(const CaIssueArgs& args);
 ExitCode CaRevoke(const std::string& dir, const std::string& email, bool passphrase_stdin);
-ExitCode CaPublish(Session& session, const std::string& dir);
+ExitCode CaPublish(Session& session, const std::string& dir, bool passphrase_stdin);
 
 // contact.cc
 ExitCode ContactAdd(Session& session, const std::string& email, const std::string& name);

@@ -4,6 +4,7 @@
 #include "clients/cli/commands/commands.h"
 #include "clients/cli/format.h"
 #include "clients/cli/passphrase.h"
+#include "clients/common/files.h"
 #include "p2pd/v1/identity_service.grpc.pb.h"
 
 namespace p2pd::cli {
@@ -52,6 +53,9 @@ bool Ask(const std::string& prompt, bool from_stdin, bool confirm, std::string* 
 }  // namespace
 
 ExitCode IdentityCreate(Session& session, const CreateIdentityArgs& args) {
+  if (const absl::Status place = clients::CheckOutput(args.csr_out); !place.ok()) {
+    return clients::ReportUsage(std::string(place.message()));
+  }
   v1::CreateIdentityRequest request;
   request.set_email(args.email);
   request.set_display_name(args.name);
@@ -64,17 +68,19 @@ ExitCode IdentityCreate(Session& session, const CreateIdentityArgs& args) {
   const bool made = session.Call<v1::IdentityService>(&Stub::CreateIdentity, request, &identity);
   WipePassphrase(*request.mutable_passphrase());
   if (!made) return session.problem();
-  std::string problem;
-  if (!args.csr_out.empty() && !WriteOutput(args.csr_out, identity.csr_pem(), false, &problem)) {
-    return clients::ReportFailure(absl::StrCat(
-        problem, "; the identity exists: p2pctl identity show --output json has the CSR"));
+  const absl::Status written =
+      clients::WriteOutput(args.csr_out, identity.csr_pem(), /*secret=*/false);
+  if (!written.ok()) {
+    return clients::ReportFailure(
+        absl::StrCat(written.message(),
+                     "; the identity exists: p2pctl identity show --output json has the CSR"));
   }
   if (session.json()) {
     Session::PrintJson(identity);
   } else {
     std::printf(
         "%s: key made, CSR in %s; have it signed, then: p2pctl identity install CERTIFICATE\n",
-        identity.email().c_str(), args.csr_out.empty() ? "the answer" : args.csr_out.c_str());
+        identity.email().c_str(), args.csr_out.c_str());
   }
   return ExitCode::kDone;
 }
@@ -83,7 +89,7 @@ ExitCode IdentityInstall(Session& session, const IdentityFileArgs& args) {
   std::string problem;
   v1::InstallCertificateRequest request;
   request.set_name(session.IdentityOr(args.email));
-  const auto file = ReadInput(args.file, kMaxIdentityFile, &problem);
+  const auto file = clients::ReadInput(args.file, kMaxIdentityFile, &problem);
   if (!file) return clients::ReportUsage(problem);
   request.set_certificate(*file);
   return session.CallAndPrint<v1::IdentityService>(&Stub::InstallCertificate, request,
@@ -93,7 +99,7 @@ ExitCode IdentityInstall(Session& session, const IdentityFileArgs& args) {
 ExitCode IdentityImport(Session& session, const IdentityFileArgs& args) {
   std::string problem;
   v1::ImportIdentityRequest request;
-  const auto file = ReadInput(args.file, kMaxIdentityFile, &problem);
+  const auto file = clients::ReadInput(args.file, kMaxIdentityFile, &problem);
   if (!file) return clients::ReportUsage(problem);
   request.set_key_file(*file);
   request.set_email(args.email);
@@ -102,13 +108,21 @@ ExitCode IdentityImport(Session& session, const IdentityFileArgs& args) {
            request.mutable_passphrase())) {
     return ExitCode::kUsage;
   }
-  const ExitCode code =
-      session.CallAndPrint<v1::IdentityService>(&Stub::ImportIdentity, request, PrintIdentityLine);
+  v1::Identity identity;
+  const grpc::Status status =
+      session.Ask<v1::IdentityService>(&Stub::ImportIdentity, request, &identity);
   WipePassphrase(*request.mutable_passphrase());
-  return code;
+  if (args.email.empty() && clients::ReasonOf(status) == "EMAIL_INVALID") {
+    return clients::ReportUsage(absl::StrCat(
+        args.file, " holds a key without a certificate: say whose it is with --email ADDRESS"));
+  }
+  return session.Answer(status, identity, PrintIdentityLine);
 }
 
 ExitCode IdentityExport(Session& session, const IdentityFileArgs& args) {
+  if (const absl::Status place = clients::CheckOutput(args.file); !place.ok()) {
+    return clients::ReportUsage(std::string(place.message()));
+  }
   v1::ExportIdentityRequest request;
   request.set_name(session.IdentityOr(args.email));
   if (!Ask("New passphrase for the file", args.passphrase_stdin, true,
@@ -120,11 +134,11 @@ ExitCode IdentityExport(Session& session, const IdentityFileArgs& args) {
       session.Call<v1::IdentityService>(&Stub::ExportIdentity, request, &response);
   WipePassphrase(*request.mutable_passphrase());
   if (!exported) return session.problem();
-  std::string problem;
-  const bool written = WriteOutput(args.file, response.pkcs12(), true, &problem);
+  const absl::Status written = clients::WriteOutput(args.file, response.pkcs12(), /*secret=*/true);
   WipePassphrase(*response.mutable_pkcs12());
-  if (!written) return clients::ReportFailure(problem);
-  if (args.file != "-") std::printf("key and certificate are in %s\n", args.file.c_str());
+  if (!written.ok()) return clients::ReportFailure(std::string(written.message()));
+  if (!clients::IsStandardOutput(args.file))
+    std::printf("key and certificate are in %s\n", args.file.c_str());
   return ExitCode::kDone;
 }
 

@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "clients/cli/commands/commands.h"
 #include "clients/cli/format.h"
+#include "clients/common/files.h"
 #include "p2pd/v1/overlay_service.grpc.pb.h"
 
 namespace p2pd::cli {
@@ -47,7 +48,7 @@ ExitCode OverlayPut(Session& session, const OverlayPutArgs& args) {
   std::string problem;
   v1::PutRequest request;
   request.set_key(args.key);
-  const auto value = ReadInput(args.file, kMaxValueFile, &problem);
+  const auto value = clients::ReadInput(args.file, kMaxValueFile, &problem);
   if (!value) return clients::ReportUsage(problem);
   request.set_value(*value);
   if (!args.ttl.empty()) {
@@ -56,7 +57,7 @@ ExitCode OverlayPut(Session& session, const OverlayPutArgs& args) {
     *request.mutable_ttl() = *ttl;
   }
   if (!args.secret_file.empty()) {
-    const auto secret = ReadInput(args.secret_file, kMaxSecret, &problem);
+    const auto secret = clients::ReadInput(args.secret_file, kMaxSecret, &problem);
     if (!secret) return clients::ReportUsage(problem);
     request.set_remove_secret(*secret);
   }
@@ -69,6 +70,9 @@ ExitCode OverlayPut(Session& session, const OverlayPutArgs& args) {
 }
 
 ExitCode OverlayGet(Session& session, const std::string& key, const std::string& out) {
+  if (const absl::Status place = clients::CheckOutput(out); !out.empty() && !place.ok()) {
+    return clients::ReportUsage(std::string(place.message()));
+  }
   v1::GetRequest request;
   request.set_key(key);
   v1::GetResponse response;
@@ -78,10 +82,10 @@ ExitCode OverlayGet(Session& session, const std::string& key, const std::string&
       return clients::ReportFailure(absl::StrCat("the key holds ", response.values_size(),
                                                  " values; --out writes one: use --output json"));
     }
-    std::string problem;
-    if (!WriteOutput(out, response.values(0).value(), false, &problem))
-      return clients::ReportFailure(problem);
-    if (out == "-") return ExitCode::kDone;
+    const absl::Status written =
+        clients::WriteOutput(out, response.values(0).value(), /*secret=*/false);
+    if (!written.ok()) return clients::ReportFailure(std::string(written.message()));
+    if (clients::IsStandardOutput(out)) return ExitCode::kDone;
   }
   if (session.json()) {
     Session::PrintJson(response);
@@ -104,7 +108,7 @@ ExitCode OverlayRemove(Session& session, const std::string& key, const std::stri
   v1::RemoveValueRequest request;
   request.set_key(key);
   request.set_digest(digest);
-  const auto secret = ReadInput(secret_file, kMaxSecret, &problem);
+  const auto secret = clients::ReadInput(secret_file, kMaxSecret, &problem);
   if (!secret) return clients::ReportUsage(problem);
   request.set_remove_secret(*secret);
   return session.CallAndPrint<v1::OverlayService>(

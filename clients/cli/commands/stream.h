@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdio>
 #include <memory>
 
 #include "clients/cli/session.h"
@@ -11,7 +12,8 @@
 namespace p2pd::cli {
 
 // `open(stub, context)` starts the stream; `take(message)` returns false when it has enough. Ctrl-C
-// ends it with exit code 0: whoever watches decides how long.
+// ends it with exit code 0: whoever watches decides how long. What cannot be printed ends it too;
+// RunCommandLine tells.
 template <class Service, class Response, class Open, class Take>
 ExitCode ReadStream(Session& session, Open open, Take take) {
   clients::Connection* connection = session.Connect();
@@ -26,7 +28,7 @@ ExitCode ReadStream(Session& session, Open open, Take take) {
   const std::unique_ptr<grpc::ClientReader<Response>> reader = open(stub, context.get());
   Response response;
   while (reader->Read(&response)) {
-    if (!take(response)) {
+    if (!take(response) || std::ferror(stdout) != 0) {
       enough = true;
       context->TryCancel();
     }

@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "clients/cli/commands/commands.h"
 #include "clients/cli/format.h"
+#include "clients/common/files.h"
 #include "p2pd/v1/identity_service.grpc.pb.h"
 
 namespace p2pd::cli {
@@ -15,7 +16,7 @@ constexpr size_t kMaxCertificateFile = 65536;
 
 ExitCode TrustAdd(Session& session, const std::string& file) {
   std::string problem;
-  const auto content = ReadInput(file, kMaxCertificateFile, &problem);
+  const auto content = clients::ReadInput(file, kMaxCertificateFile, &problem);
   if (!content) return clients::ReportUsage(problem);
   v1::CreateTrustRootRequest request;
   request.set_certificate(*content);

@@ -4,6 +4,8 @@
 #include <cstring>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+
 namespace p2pd::cli {
 namespace {
 
@@ -42,6 +44,9 @@ std::variant<VoiceFiles, std::string> OpenVoiceFiles(const std::string& play,
     files.play = std::move(std::get<0>(samples));
   }
   if (!record.empty()) {
+    if (!play.empty() && clients::SameFile(play, record)) {
+      return absl::StrCat("--record ", record, " is the file that --play reads: name another");
+    }
     auto writer = clients::WavWriter::Create(record);
     if (auto* problem = std::get_if<clients::WavProblem>(&writer)) return problem->text;
     files.record = std::move(std::get<0>(writer));
@@ -90,11 +95,12 @@ void Voice::Receive() {
   }
 }
 
-grpc::Status Voice::Finish() {
+grpc::Status Voice::Finish(bool answered) {
   receiver_.join();
   sender_.join();
   grpc::Status status = stream_->Finish();
   if (files_->record) {
+    if (answered) files_->record->Begin();
     const std::string problem = files_->record->Close();
     if (!problem.empty()) return grpc::Status(grpc::StatusCode::DATA_LOSS, problem);
   }

@@ -17,7 +17,8 @@
 namespace p2pd::cli {
 
 // What is played and where the recording goes, opened before anybody is called: a file that is
-// missing or a disk that refuses must not ring somebody's telephone.
+// missing or a folder that refuses must not ring somebody's telephone. What the recording replaces
+// stays as it is until the call was answered.
 struct VoiceFiles {
   std::vector<int16_t> play;
   std::unique_ptr<clients::WavWriter> record;
@@ -37,8 +38,8 @@ class Voice {
   Voice& operator=(const Voice&) = delete;
 
   // The call has ended: returns the status of the stream and what went wrong with the recording, if
-  // anything did.
-  grpc::Status Finish();
+  // anything did. A call that was `answered` and silent leaves an empty recording, any other none.
+  grpc::Status Finish(bool answered);
 
  private:
   void Send();

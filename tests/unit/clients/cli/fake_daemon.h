@@ -113,7 +113,7 @@ struct FakeCalls final : v1::CallService::Service {
                           grpc::ServerWriter<v1::WatchCallsResponse>* writer) override {
     watch_request = *asked;
     for (const v1::WatchCallsResponse& change : changes) writer->Write(change);
-    return grpc::Status::OK;
+    return watch_status;
   }
   // Echoes all voice back, then ends.
   grpc::Status StreamAudio(
@@ -136,6 +136,7 @@ struct FakeCalls final : v1::CallService::Service {
   }
   v1::WatchCallsRequest watch_request;
   std::vector<v1::WatchCallsResponse> changes;
+  grpc::Status watch_status;
   std::mutex mutex;
   v1::AudioStart start;
   size_t voice_bytes = 0;

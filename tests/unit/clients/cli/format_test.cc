@@ -1,10 +1,5 @@
 #include "clients/cli/format.h"
 
-#include <sys/stat.h>
-
-#include <cstdio>
-#include <cstdlib>
-
 #include "gtest/gtest.h"
 
 namespace p2pd::cli {
@@ -42,41 +37,6 @@ TEST(Format, DurationsAreParsedOrRefused) {
   for (const char* text : {"", "10", "ten", "-5s", "401d", "5x", "inf"}) {
     EXPECT_FALSE(ParseDuration(text).has_value()) << text;
   }
-}
-
-class Files : public ::testing::Test {
- protected:
-  Files() {
-    char pattern[] = "/tmp/p2pctl-files-XXXXXX";
-    folder_ = mkdtemp(pattern);
-  }
-  ~Files() override {
-    const std::string command = "rm -rf '" + folder_ + "'";
-    EXPECT_EQ(std::system(command.c_str()), 0);
-  }
-  std::string folder_;
-  std::string problem_;
-};
-
-TEST_F(Files, ComeBackAsWritten) {
-  const std::string path = folder_ + "/x";
-
-  ASSERT_TRUE(WriteOutput(path, "content", /*secret=*/true, &problem_)) << problem_;
-
-  EXPECT_EQ(ReadInput(path, 100, &problem_), "content");
-  struct stat info{};
-  ASSERT_EQ(stat(path.c_str(), &info), 0);
-  EXPECT_EQ(info.st_mode & 0777, 0600u);
-}
-
-TEST_F(Files, ProblemsNameTheFile) {
-  EXPECT_FALSE(ReadInput(folder_ + "/none", 100, &problem_).has_value());
-  EXPECT_NE(problem_.find("/none"), std::string::npos);
-  ASSERT_TRUE(WriteOutput(folder_ + "/big", std::string(101, 'x'), false, &problem_));
-  EXPECT_FALSE(ReadInput(folder_ + "/big", 100, &problem_).has_value());
-  EXPECT_FALSE(ReadInput(folder_, 100, &problem_).has_value());
-  EXPECT_FALSE(WriteOutput(folder_ + "/no/such", "x", false, &problem_));
-  EXPECT_NE(problem_.find("/no/such"), std::string::npos);
 }
 
 }  // namespace

@@ -27,6 +27,45 @@ TEST(InterruptTest, WithoutASignalNothingHappens) {
   EXPECT_FALSE(ran);
 }
 
+TEST(InterruptTest, AClosingTerminalSendsSeveralSignalsAndTheActionRunsOnce) {
+  std::promise<void> ran;
+  std::future<void> when = ran.get_future();
+  int times = 0;
+  {
+    const Interrupt interrupt([&] {
+      ++times;
+      ran.set_value();
+    });
+    raise(SIGHUP);
+    when.get();
+    raise(SIGHUP);
+  }
+  EXPECT_EQ(times, 1);
+}
+
+TEST(InterruptTest, WhatNohupIgnoresStaysIgnored) {
+  signal(SIGHUP, SIG_IGN);
+  bool ran = false;
+  {
+    const Interrupt interrupt([&] { ran = true; });
+    raise(SIGHUP);
+  }
+  EXPECT_FALSE(ran);
+  EXPECT_EQ(signal(SIGHUP, SIG_DFL), SIG_IGN);
+}
+
+TEST(InterruptTest, ABrokenPipeCountsWhereItIsAskedFor) {
+  std::promise<void> ran;
+  std::future<void> when = ran.get_future();
+  {
+    const Interrupt interrupt([&] { ran.set_value(); }, Interrupt::BrokenPipe::kRunsTheAction);
+    raise(SIGPIPE);
+    when.get();
+    raise(SIGPIPE);
+  }
+  EXPECT_EQ(signal(SIGPIPE, SIG_DFL), SIG_DFL);
+}
+
 TEST(InterruptTest, OneAfterTheOther) {
   for (int i = 0; i < 3; ++i) {
     std::promise<void> ran;

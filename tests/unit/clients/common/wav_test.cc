@@ -1,9 +1,11 @@
 #include "clients/common/wav.h"
 
 #include <sndfile.h>
+#include <sys/stat.h>
 
 #include <cmath>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <numbers>
 
@@ -85,6 +87,56 @@ TEST_F(WavTest, WhatIsWrittenCanBeReadBeforeItIsClosed) {
   EXPECT_EQ(std::get<0>(read).size(), 4800u);
   EXPECT_EQ(writer.Close(), "");
   EXPECT_FALSE(writer.Append({1, 2, 3}));
+}
+
+TEST_F(WavTest, ARecordingThatNeverBeganChangesNothing) {
+  WriteSine(Path("old.wav"), 8000, 1);
+  const auto before = std::get<0>(ReadWav(Path("old.wav")));
+  std::filesystem::create_symlink("old.wav", Path("link.wav"));
+
+  for (const char* name : {"old.wav", "link.wav", "new.wav"}) {
+    auto made = WavWriter::Create(Path(name));
+    ASSERT_EQ(made.index(), 0u) << name;
+  }
+
+  EXPECT_EQ(std::get<0>(ReadWav(Path("old.wav"))), before);
+  EXPECT_FALSE(std::filesystem::exists(Path("new.wav")));
+}
+
+TEST_F(WavTest, ARecordingThatBeganReplacesWhatWasThere) {
+  WriteSine(Path("old.wav"), 8000, 1);
+  std::filesystem::create_symlink("old.wav", Path("link.wav"));
+  auto made = WavWriter::Create(Path("link.wav"));
+  ASSERT_EQ(made.index(), 0u);
+
+  ASSERT_TRUE(std::get<0>(made)->Begin());
+  EXPECT_EQ(std::get<0>(made)->Close(), "");
+
+  EXPECT_TRUE(std::filesystem::is_symlink(Path("link.wav")));
+  EXPECT_EQ(std::filesystem::file_size(Path("old.wav")), 44u);
+}
+
+TEST_F(WavTest, FoldersAndPipesWithoutReaderAreNoRecordings) {
+  ASSERT_EQ(mkfifo(Path("pipe").c_str(), 0600), 0);
+  for (const std::string& path : {folder_, Path("pipe"), Path("no/such.wav")}) {
+    auto made = WavWriter::Create(path);
+    const auto* problem = std::get_if<WavProblem>(&made);
+    ASSERT_NE(problem, nullptr) << path;
+    EXPECT_NE(problem->text.find(path), std::string::npos);
+  }
+}
+
+TEST_F(WavTest, OneFileHasManyNames) {
+  WriteSine(Path("x.wav"), 8000, 1);
+  WriteSine(Path("y.wav"), 8000, 1);
+  std::filesystem::create_symlink("x.wav", Path("link.wav"));
+  std::filesystem::create_hard_link(Path("x.wav"), Path("hard.wav"));
+
+  EXPECT_TRUE(SameFile(Path("x.wav"), folder_ + "/./x.wav"));
+  EXPECT_TRUE(SameFile(Path("x.wav"), Path("link.wav")));
+  EXPECT_TRUE(SameFile(Path("x.wav"), Path("hard.wav")));
+  EXPECT_FALSE(SameFile(Path("x.wav"), Path("y.wav")));
+  EXPECT_FALSE(SameFile(Path("none"), Path("none")));
 }
 
 TEST_F(WavTest, AFullDiskIsReported) {

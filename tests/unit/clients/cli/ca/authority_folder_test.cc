@@ -195,8 +195,10 @@ TEST_F(AuthorityFolderTest, ACertificateThatCannotBeWrittenIsNotOnRecord) {
   ASSERT_TRUE(Init().ok());
   const auto issued = IssueFromCsr(dir_, Request("alice@example.org"),
                                    tool_.PathOf("no/such/folder/out.pem"), 10, Access());
-  EXPECT_EQ(issued.status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(issued.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(issued.status().message(), HasSubstr("no/such/folder"));
+  const auto full = IssueFromCsr(dir_, Request("alice@example.org"), "/dev/full", 10, Access());
+  EXPECT_EQ(full.status().code(), absl::StatusCode::kResourceExhausted);
   EXPECT_TRUE(ListIssued(dir_)->empty());
 }
 
@@ -205,6 +207,7 @@ TEST_F(AuthorityFolderTest, TheKeyMayBeUnderAPassphrase) {
   EXPECT_TRUE(absl::StartsWith(AsText(*ReadFile(dir_ + "/ca.key", 10000)),
                                "-----BEGIN ENCRYPTED PRIVATE KEY-----"));
   EXPECT_EQ(Issue("a@b.c").status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_TRUE(NeedsPassphrase(Issue("a@b.c").status()));
   const std::string csr = Request("a@b.c");
   EXPECT_EQ(IssueFromCsr(dir_, csr, Out(), 10, Access("wrong")).status().code(),
             absl::StatusCode::kPermissionDenied);
@@ -212,12 +215,12 @@ TEST_F(AuthorityFolderTest, TheKeyMayBeUnderAPassphrase) {
 }
 
 TEST_F(AuthorityFolderTest, RefusesBadInputByName) {
-  EXPECT_EQ(Issue("a@b.c").status().code(), absl::StatusCode::kNotFound) << "no authority";
-  EXPECT_EQ(CurrentCrl(dir_, Access()).status().code(), absl::StatusCode::kNotFound);
-  EXPECT_EQ(ListIssued(dir_).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(Issue("a@b.c").status().code(), absl::StatusCode::kInvalidArgument) << "no authority";
+  EXPECT_EQ(CurrentCrl(dir_, Access()).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(ListIssued(dir_).status().code(), absl::StatusCode::kInvalidArgument);
   ASSERT_TRUE(Init().ok());
   EXPECT_EQ(IssueFromCsr(dir_, "/nonexistent", Out(), 10, Access()).status().code(),
-            absl::StatusCode::kNotFound);
+            absl::StatusCode::kInvalidArgument);
   tool_.Write("bad", AsBytes("no request"));
   const absl::Status bad = IssueFromCsr(dir_, tool_.PathOf("bad"), Out(), 10, Access()).status();
   EXPECT_EQ(bad.code(), absl::StatusCode::kInvalidArgument);
@@ -226,7 +229,9 @@ TEST_F(AuthorityFolderTest, RefusesBadInputByName) {
     EXPECT_EQ(Issue("a@b.c", days).status().code(), absl::StatusCode::kInvalidArgument);
   }
   chmod((dir_ + "/ca.key").c_str(), 0644);
-  EXPECT_EQ(Issue("a@b.c").status().code(), absl::StatusCode::kFailedPrecondition);
+  const absl::Status open_to_others = Issue("a@b.c").status();
+  EXPECT_EQ(open_to_others.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_FALSE(NeedsPassphrase(open_to_others));
   EXPECT_FALSE(std::filesystem::exists(Out()));
 }
 

@@ -1,6 +1,8 @@
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <sstream>
@@ -73,14 +75,50 @@ TEST_F(CaCommands, MistakesNameTheFileAndIssueNothing) {
   ASSERT_EQ(Init().code, 0);
   std::ofstream(Path("rubbish")) << "no request";
 
-  for (const std::string& csr : {Path("none"), Path("rubbish")}) {
+  for (const std::string& csr : {Path("none"), Path("rubbish"), folder_}) {
     const Outcome outcome = Run({"ca", "issue", Path("ca"), "--csr", csr, "--out", Path("x.pem")});
-    EXPECT_NE(outcome.code, 0);
+    EXPECT_EQ(outcome.code, 2);
+    EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
     EXPECT_NE(outcome.err.find(csr), std::string::npos) << outcome.err;
     EXPECT_FALSE(std::ifstream(Path("x.pem")).good());
   }
-  EXPECT_NE(Run({"ca", "issue", Path("no-ca"), "--csr", Path("csr"), "--out", Path("x.pem")}).code,
+  EXPECT_EQ(
+      Run({"ca", "issue", Path("no-ca"), "--csr", Path("rubbish"), "--out", Path("x.pem")}).code,
+      2);
+  EXPECT_EQ(Run({"ca", "init", Path("new"), "--name", ""}).code, 2);
+  EXPECT_FALSE(std::filesystem::exists(Path("new")));
+  EXPECT_EQ(Run({"ca", "init", Path("rubbish/below"), "--name", "X"}).code, 2);
+}
+
+TEST_F(CaCommands, BadPlacesForTheCertificateAreToldInOneLine) {
+  ASSERT_EQ(Init().code, 0);
+  MakeCsr("ann@example.org");
+  const std::vector<std::pair<std::string, int>> table = {
+      {folder_, 2}, {Path("no/such"), 2}, {"/dev/full", 1}};
+  for (const auto& [out, code] : table) {
+    const Outcome outcome = Run({"ca", "issue", Path("ca"), "--csr", Path("csr"), "--out", out});
+    EXPECT_EQ(outcome.code, code) << outcome.err;
+    EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+    EXPECT_NE(outcome.err.find(out), std::string::npos) << outcome.err;
+  }
+  EXPECT_TRUE(std::filesystem::is_character_file("/dev/full"));
+  EXPECT_EQ(Run({"ca", "revoke", Path("ca"), "--email", "ann@example.org"}).code, 5)
+      << "what nobody got is not on record";
+}
+
+TEST_F(CaCommands, TheCertificateGoesThroughALinkAndToStandardOutput) {
+  ASSERT_EQ(Init().code, 0);
+  MakeCsr("ann@example.org");
+  std::filesystem::create_symlink("real.pem", Path("link.pem"));
+
+  EXPECT_EQ(Run({"ca", "issue", Path("ca"), "--csr", Path("csr"), "--out", Path("link.pem")}).code,
             0);
+  const Outcome printed = Run({"ca", "issue", Path("ca"), "--csr", Path("csr"), "--out", "-"});
+
+  EXPECT_TRUE(std::filesystem::is_symlink(Path("link.pem")));
+  EXPECT_TRUE(std::filesystem::is_regular_file(Path("real.pem")));
+  EXPECT_EQ(printed.out.find("-----BEGIN CERTIFICATE-----"), 0u);
+  EXPECT_EQ(printed.out.find("serial"), std::string::npos);
 }
 
 TEST_F(CaCommands, AKeyUnderAPassphraseNeedsIt) {
@@ -94,10 +132,13 @@ TEST_F(CaCommands, AKeyUnderAPassphraseNeedsIt) {
   EXPECT_EQ(Run({"ca", "init", Path("ca"), "--name", "Test CA", "--passphrase-stdin"}).code, 0);
   const Outcome right = Run(issue);
   const Outcome wrong = Run(issue);
+  const Outcome ended = Run(issue);
   std::cin.rdbuf(before);
 
   EXPECT_EQ(right.code, 0) << right.err;
   EXPECT_EQ(wrong.code, 4) << wrong.err;
+  EXPECT_EQ(ended.code, 2) << ended.err;
+  EXPECT_EQ(std::count(ended.err.begin(), ended.err.end(), '\n'), 1) << ended.err;
 }
 
 }  // namespace

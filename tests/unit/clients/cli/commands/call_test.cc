@@ -1,13 +1,17 @@
-#include "tests/unit/clients/cli/fake_daemon.h"
+#include <filesystem>
 
 #include "clients/common/wav.h"
+#include "tests/unit/clients/cli/fake_daemon.h"
 
 namespace p2pd::cli {
 namespace {
 
 class CallCommands : public WithFakeDaemon {
  protected:
-  CallCommands() { calls_.CreateCall_.response = CallIn(v1::Call::DIALING); }
+  CallCommands() {
+    calls_.CreateCall_.response = CallIn(v1::Call::DIALING);
+    identity_.ListIdentities_.response.add_identities()->set_state(v1::Identity::LOGGED_IN);
+  }
 
   static v1::Call CallIn(v1::Call::State state) {
     v1::Call call;
@@ -103,7 +107,76 @@ TEST_F(CallCommands, BadVoiceFilesRingNobody) {
   EXPECT_EQ(Run({"call", "dial", "bob@example.org", "--record", "/no/such/folder/x.wav"}).code, 2);
   EXPECT_EQ(Run({"call", "dial", "bob@example.org", "--for", "ever"}).code, 2);
   EXPECT_EQ(Run({"call", "answer", "--play", Path("none.wav")}).code, 2);
+  EXPECT_EQ(Run({"call", "answer", "--record", "/no/such/folder/x.wav"}).code, 2);
+  EXPECT_EQ(Run({"call", "answer", "--for", "ever"}).code, 2);
   EXPECT_EQ(calls_.CreateCall_.calls, 0);
+}
+
+TEST_F(CallCommands, ACallThatWasNotAnsweredLeavesTheOldRecording) {
+  WriteTone(Path("old.wav"), 4800);
+  v1::Call ended = CallIn(v1::Call::ENDED);
+  ended.set_end_reason(v1::Call::BUSY);
+  Then(ended);
+
+  EXPECT_EQ(Run({"call", "dial", "bob@example.org", "--record", Path("old.wav")}).code, 1);
+  EXPECT_EQ(Run({"call", "dial", "bob@example.org", "--record", Path("new.wav")}).code, 1);
+  calls_.CreateCall_.status = {grpc::StatusCode::FAILED_PRECONDITION, "not logged in"};
+  EXPECT_EQ(Run({"call", "dial", "bob@example.org", "--record", Path("old.wav")}).code, 1);
+  EXPECT_EQ(RunTool({"--control", "unix:/nope", "call", "dial", "bob@example.org", "--record",
+                     Path("old.wav")})
+                .code,
+            3);
+
+  EXPECT_EQ(std::get<0>(clients::ReadWav(Path("old.wav"))).size(), 4800u);
+  EXPECT_FALSE(std::filesystem::exists(Path("new.wav")));
+}
+
+TEST_F(CallCommands, AnAnsweredSilentCallReplacesTheRecordingBySilence) {
+  WriteTone(Path("old.wav"), 4800);
+  Then(Spoken());
+
+  EXPECT_EQ(Run({"call", "dial", "bob@example.org", "--record", Path("old.wav")}).code, 0);
+
+  EXPECT_EQ(std::filesystem::file_size(Path("old.wav")), 44u);
+}
+
+TEST_F(CallCommands, ACallThatBrokeOffAfterVoiceSaysSo) {
+  v1::Call broken = Spoken();
+  broken.set_end_reason(v1::Call::MEDIA_TIMEOUT);
+  Then(broken);
+
+  const Outcome outcome = Run({"call", "dial", "bob@example.org"});
+
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_NE(outcome.err.find("nobody hung up: media timeout"), std::string::npos) << outcome.err;
+  EXPECT_NE(outcome.err.find("exit code is 0"), std::string::npos) << outcome.err;
+}
+
+TEST_F(CallCommands, NobodyIsWaitedForWhereNobodyCanBeCalled) {
+  identity_.ListIdentities_.response.Clear();
+  identity_.GetIdentity_.status = {grpc::StatusCode::NOT_FOUND, "no identity of cat@example.org"};
+
+  const Outcome none = Run({"call", "answer"});
+  const Outcome unknown = Run({"--as", "cat@example.org", "call", "answer", "--auto"});
+
+  EXPECT_EQ(none.code, 5);
+  EXPECT_NE(none.err.find("p2pctl identity create"), std::string::npos) << none.err;
+  EXPECT_EQ(unknown.code, 5);
+  EXPECT_NE(unknown.err.find("cat@example.org"), std::string::npos) << unknown.err;
+}
+
+TEST_F(CallCommands, WaitingWithoutLoginSaysSo) {
+  identity_.ListIdentities_.response.mutable_identities(0)->set_state(v1::Identity::LOGGED_OUT);
+
+  EXPECT_NE(Run({"call", "answer", "--auto"}).err.find("p2pctl login"), std::string::npos);
+}
+
+TEST_F(CallCommands, ADaemonThatGoesAwayWhileWaitingIsUnreachable) {
+  calls_.watch_status = {grpc::StatusCode::UNAVAILABLE, "Socket closed"};
+
+  EXPECT_EQ(Run({"call", "answer", "--auto"}).code, 3);
+  EXPECT_EQ(Run({"call", "answer"}).code, 3);
+  EXPECT_EQ(Run({"call", "watch"}).code, 3);
 }
 
 TEST_F(CallCommands, AnswerTakesTheCallThatRings) {

@@ -1,5 +1,6 @@
 #include <fstream>
 
+#include "p2pd/v1/error.pb.h"
 #include "tests/unit/clients/cli/fake_daemon.h"
 
 namespace p2pd::cli {
@@ -34,8 +35,16 @@ TEST_F(IdentityCommands, CreateSaysWhenTheRequestCannotBeWritten) {
   const Outcome outcome = Run(
       {"identity", "create", "--email", "a@b.org", "--name", "A", "--csr-out", "/no/such/a.csr"});
 
-  EXPECT_EQ(outcome.code, 1);
+  EXPECT_EQ(outcome.code, 2);
   EXPECT_NE(outcome.err.find("/no/such/a.csr"), std::string::npos);
+  EXPECT_EQ(identity_.CreateIdentity_.calls, 0) << "no key without a place for its request";
+
+  identity_.CreateIdentity_.response.set_csr_pem("CSR");
+  const Outcome full =
+      Run({"identity", "create", "--email", "a@b.org", "--name", "A", "--csr-out", "/dev/full"});
+
+  EXPECT_EQ(full.code, 1);
+  EXPECT_NE(full.err.find("the identity exists"), std::string::npos);
 }
 
 TEST_F(IdentityCommands, InstallSendsTheFile) {
@@ -66,6 +75,26 @@ TEST_F(IdentityCommands, ImportOfAKeyAloneNamesTheAddress) {
   EXPECT_EQ(Run({"identity", "import", Path("key.pem"), "--email", "a@b.org"}).code, 0);
   EXPECT_EQ(identity_.ImportIdentity_.request.key_file(), "KEY");
   EXPECT_EQ(identity_.ImportIdentity_.request.email(), "a@b.org");
+}
+
+TEST_F(IdentityCommands, AKeyAloneWithoutAnAddressSaysWhichFlagIsMissing) {
+  Put("key.pem", "KEY");
+  v1::ErrorDetail detail;
+  detail.set_reason("EMAIL_INVALID");
+  v1::ErrorStatus details;
+  details.add_details()->PackFrom(detail);
+  identity_.ImportIdentity_.status = {grpc::StatusCode::INVALID_ARGUMENT,
+                                      "\"\" is not an e-mail address", details.SerializeAsString()};
+
+  const Outcome without = Run({"identity", "import", Path("key.pem")});
+  const Outcome wrong = Run({"identity", "import", Path("key.pem"), "--email", "x"});
+
+  EXPECT_EQ(without.code, 2);
+  EXPECT_NE(without.err.find("--email"), std::string::npos) << without.err;
+  EXPECT_NE(without.err.find(Path("key.pem")), std::string::npos) << without.err;
+  EXPECT_EQ(without.err.find("\"\""), std::string::npos) << without.err;
+  EXPECT_EQ(wrong.code, 2);
+  EXPECT_NE(wrong.err.find("is not an e-mail address"), std::string::npos) << wrong.err;
 }
 
 TEST_F(IdentityCommands, DeleteWantsAYes) {

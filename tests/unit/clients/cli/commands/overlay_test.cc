@@ -1,3 +1,4 @@
+#include <filesystem>
 #include <fstream>
 
 #include "tests/unit/clients/cli/fake_daemon.h"
@@ -38,6 +39,31 @@ TEST_F(OverlayCommands, GetWritesTheOneValue) {
 
   overlay_.Get_.response.add_values()->set_value("second");
   EXPECT_EQ(Run({"overlay", "get", "name:x", "--out", Path("out2")}).code, 1);
+}
+
+TEST_F(OverlayCommands, GetLeavesADeviceADevice) {
+  overlay_.Get_.response.add_values()->set_value("value");
+
+  const Outcome full = Run({"overlay", "get", "name:x", "--out", "/dev/full"});
+
+  EXPECT_EQ(full.code, 1);
+  EXPECT_NE(full.err.find("/dev/full: No space left"), std::string::npos) << full.err;
+  EXPECT_EQ(Run({"overlay", "get", "name:x", "--out", "/dev/null"}).code, 0);
+  EXPECT_TRUE(std::filesystem::is_character_file("/dev/null"));
+  EXPECT_TRUE(std::filesystem::is_character_file("/dev/full"));
+}
+
+TEST_F(OverlayCommands, GetLooksAtThePlaceFirst) {
+  EXPECT_EQ(Run({"overlay", "get", "name:x", "--out", Path("no/such")}).code, 2);
+  EXPECT_EQ(Run({"overlay", "get", "name:x", "--out", folder_}).code, 2);
+  EXPECT_EQ(overlay_.Get_.calls, 0);
+}
+
+TEST_F(OverlayCommands, WhatTheDaemonFindsWrongIsUsageToo) {
+  overlay_.Put_.status = {grpc::StatusCode::INVALID_ARGUMENT, "'zz' is no key"};
+  std::ofstream(Path("value")) << "hello";
+
+  EXPECT_EQ(Run({"overlay", "put", "zz", Path("value")}).code, 2);
 }
 
 TEST_F(OverlayCommands, LookupTraceAndPeersShowNodes) {

@@ -1,5 +1,7 @@
 #include "clients/cli/commands/voice.h"
 
+#include <filesystem>
+
 #include "tests/unit/clients/cli/fake_daemon.h"
 
 namespace p2pd::cli {
@@ -30,7 +32,7 @@ TEST_F(VoiceTest, SendsAllAndRecordsWhatComesBackSampleForSample) {
 
   {
     Voice voice(*connection, "calls/00ff", &files);
-    EXPECT_TRUE(voice.Finish().ok());
+    EXPECT_TRUE(voice.Finish(/*answered=*/true).ok());
   }
 
   const auto heard = clients::ReadWav(Path("heard.wav"));
@@ -38,6 +40,21 @@ TEST_F(VoiceTest, SendsAllAndRecordsWhatComesBackSampleForSample) {
   ASSERT_EQ(std::get<0>(heard).size(), said.size());
   // The reader goes through floating point and a resampler of ratio 1: one step of rounding.
   for (size_t i = 0; i < said.size(); ++i) EXPECT_NEAR(std::get<0>(heard)[i], said[i], 1) << i;
+}
+
+TEST_F(VoiceTest, PlayingAndRecordingOneFileIsRefused) {
+  auto writer = clients::WavWriter::Create(Path("same.wav"));
+  ASSERT_TRUE(std::get<0>(writer)->Append(std::vector<int16_t>(4800, 1)));
+  ASSERT_EQ(std::get<0>(writer)->Close(), "");
+  std::filesystem::create_symlink("same.wav", Path("link.wav"));
+
+  for (const char* name : {"same.wav", "link.wav"}) {
+    const auto opened = OpenVoiceFiles(Path("same.wav"), Path(name));
+    const auto* problem = std::get_if<std::string>(&opened);
+    ASSERT_NE(problem, nullptr) << name;
+    EXPECT_NE(problem->find(Path(name)), std::string::npos) << *problem;
+  }
+  EXPECT_EQ(std::get<0>(clients::ReadWav(Path("same.wav"))).size(), 4800u);
 }
 
 TEST_F(VoiceTest, GoesAwayCleanlyWhenTheCallNeverEnds) {
