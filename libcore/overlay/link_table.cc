@@ -90,6 +90,9 @@ void LinkTable::OnDatagram(Instant now, const net::Endpoint& from, DatagramType 
     case DatagramType::kPacket:
       OnPacket(now, from, datagram);
       return;
+    case DatagramType::kLetter:
+    case DatagramType::kLetterAnswer:
+      return;  // LetterBox's
   }
 }
 
@@ -628,6 +631,11 @@ void LinkTable::SetPinned(const NodeId& id, bool pinned) {
 const NodeRecord* LinkTable::RecordOf(const NodeId& id) const {
   const Peer* peer = Find(id);
   return peer == nullptr || !peer->current ? nullptr : &peer->record;
+}
+const NodeRecord* LinkTable::RecordOfHead(uint64_t head) const {
+  const auto found = peers_.lower_bound(FromHead(head));
+  if (found == peers_.end() || Head(found->first) != head) return nullptr;
+  return found->second.current ? &found->second.record : nullptr;
 }
 void LinkTable::UpdateRecord(const NodeRecord& record) {
   Peer* peer = Find(record.id());

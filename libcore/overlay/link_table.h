@@ -141,6 +141,8 @@ class LinkTable {
   bool Connecting(const NodeId& peer) const;
   // Of a neighbour that is linked; nullptr otherwise.
   const NodeRecord* RecordOf(const NodeId& peer) const;
+  // The same for the neighbour whose id begins with `head`.
+  const NodeRecord* RecordOfHead(uint64_t head) const;
   void UpdateRecord(const NodeRecord& record);
   std::optional<net::Endpoint> EndpointOf(const NodeId& peer) const;
   std::optional<Instant> LastHeard(const NodeId& peer) const;

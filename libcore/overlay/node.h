@@ -109,6 +109,22 @@ struct RouteOptions {
   bool trace = false;
 };
 
+// Where a node is with which we have no link, as somebody said; it proves it by its answer.
+struct LetterTarget {
+  uint64_t head = 0;  // the first 64 bits of its id
+  net::Endpoint endpoint;
+  pki::X25519Public sealing_key;  // of its record
+};
+struct LetterOptions {
+  absl::Duration timeout = absl::Seconds(4);
+  // Bytes of the answer's payload. The letter is padded so that an answer of this size comes at
+  // once; a larger one costs another round trip, or a link.
+  size_t answer_bytes = 0;
+  // The round trip to be expected with its variation (30 ms to 1 s): after it the letter is sent a
+  // second time, and after two more it is given up.
+  absl::Duration repeat_after = absl::Milliseconds(400);
+};
+
 // What is known of a neighbour, for `overlay peers` and the API.
 struct PeerInfo {
   NodeRecord record;

@@ -27,7 +27,9 @@ enum class DatagramType : uint8_t {
   kCookie = 1,
   kHello = 2,
   kWelcome = 3,
-  kPacket = 4
+  kPacket = 4,
+  kLetter = 5,
+  kLetterAnswer = 6
 };
 
 // Type of a datagram of our version; nullopt otherwise.

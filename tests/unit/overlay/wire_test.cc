@@ -13,6 +13,7 @@ Bytes Encode(const std::vector<Frame>& frames) {
 
 TEST(Wire, TypeOfWantsKindVersionAndSize) {
   EXPECT_EQ(TypeOf(StartDatagram(DatagramType::kHello).bytes()), DatagramType::kHello);
+  EXPECT_EQ(TypeOf(Bytes{198, 1}), DatagramType::kLetterAnswer);
   EXPECT_FALSE(TypeOf(Bytes{192}).has_value());
   EXPECT_FALSE(TypeOf(Bytes{191, 1}).has_value());
   EXPECT_FALSE(TypeOf(Bytes{199, 1}).has_value());

@@ -1,0 +1,228 @@
+#include "libcore/overlay/letter_box.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace p2pd::overlay {
+namespace {
+
+// Targets are hearsay: nobody can be reached there, or many.
+bool Reachable(const net::Endpoint& endpoint) {
+  return endpoint.port != 0 && !endpoint.address.IsMulticast() && !endpoint.address.IsUnspecified();
+}
+
+}  // namespace
+
+// The cookies' secret is drawn when the first one is needed: most nodes of a simulation send no
+// letters, and their chance is to stay as it is.
+const CookieJar& LetterBox::Jar() {
+  if (!jar_) jar_.emplace(rng_);
+  return *jar_;
+}
+
+void LetterBox::Emit(const net::Endpoint& to, Bytes datagram) {
+  if (transmits_.size() >= kMaxTransmits) {
+    counters_.Add("overlay.dropped_letter_queue_full");
+    return;
+  }
+  transmits_.push_back(net::Transmit{to, std::move(datagram)});
+}
+
+// Ours.
+
+absl::Status LetterBox::Send(Instant now, Order order) {
+  if (!Reachable(order.target.endpoint)) {
+    return absl::InvalidArgumentError("nobody can be reached at this address");
+  }
+  if (pending_.size() >= kMaxPending || pending_bytes_ + order.payload.size() > kMaxPendingBytes) {
+    counters_.Add("overlay.refused_letters_full");
+    return absl::ResourceExhaustedError("too many letters under way");
+  }
+  Pending pending;
+  const NodeRecord* known = records_.FindHead(order.target.head);
+  if (known != nullptr && known->sealing_key() == order.target.sealing_key) pending.known = *known;
+  pending.order = std::move(order);
+  pending.order.repeat_after = std::clamp(pending.order.repeat_after, kMinRepeat, kMaxRepeat);
+  if (!Write(pending)) return absl::InvalidArgumentError("the node's sealing key is not a key");
+  const uint64_t message_id = pending.order.message_id;
+  const auto [it, fresh] = pending_.try_emplace(message_id, std::move(pending));
+  if (!fresh) return absl::InvalidArgumentError("a letter with this message id is under way");
+  pending_bytes_ += it->second.order.payload.size();
+  Post(now, message_id, it->second);
+  return absl::OkStatus();
+}
+
+bool LetterBox::Write(Pending& pending) {
+  const Order& order = pending.order;
+  LetterContent content;
+  content.message_id = order.message_id;
+  content.service = order.service;
+  content.answer_bytes = order.answer_bytes;
+  content.cookie = pending.cookie;
+  if (pending.known) content.known_epoch = pending.known->epoch();
+  if (order.payload.size() <= net::kMaxDatagram) content.payload = order.payload;
+  pending.link_wanted = content.payload.size() != order.payload.size() ||
+                        LetterSize(content, *self_) > net::kMaxDatagram;
+  if (pending.link_wanted) {
+    content.payload.clear();
+    content.link_wanted = true;
+  }
+  std::optional<SealedLetter> sealed = WriteLetter(order.target, content, keys_, *self_, rng_);
+  if (!sealed) return false;
+  pending.sealed = *std::move(sealed);
+  return true;
+}
+
+void LetterBox::Post(Instant now, uint64_t message_id, Pending& pending) {
+  by_name_[pending.sealed.seal.name()] = message_id;
+  pending.sends = 0;
+  SendNow(now, message_id, pending);
+}
+
+void LetterBox::SendNow(Instant now, uint64_t message_id, Pending& pending) {
+  ++pending.sends;
+  counters_.Add(pending.sends == 1 ? "overlay.letters_sent" : "overlay.letters_repeated");
+  // Twice as long after the second: it is given up only once.
+  pending.next = now + pending.order.repeat_after * pending.sends;
+  timers_.insert({pending.next, message_id});
+  Emit(pending.order.target.endpoint, pending.sealed.datagram);
+}
+
+void LetterBox::Withdraw(const Pending& pending) {
+  by_name_.erase(pending.sealed.seal.name());
+  timers_.erase({pending.next, pending.order.message_id});
+}
+
+void LetterBox::Forget(std::map<uint64_t, Pending>::iterator it) {
+  Withdraw(it->second);
+  pending_bytes_ -= it->second.order.payload.size();
+  pending_.erase(it);
+}
+
+void LetterBox::Cancel(uint64_t message_id) {
+  const auto found = pending_.find(message_id);
+  if (found != pending_.end()) Forget(found);
+}
+
+void LetterBox::OnAnswer(Instant now, ByteView datagram) {
+  const std::optional<uint64_t> name = LetterAnswerNameOf(datagram);
+  if (!name) {
+    counters_.Add("overlay.dropped_malformed");
+    return;
+  }
+  const auto named = by_name_.find(*name);
+  if (named == by_name_.end()) {
+    counters_.Add("overlay.dropped_unknown_letter_answer");
+    return;
+  }
+  const auto found = pending_.find(named->second);
+  const Pending& pending = found->second;
+  std::optional<LetterAnswer> answer = OpenLetterAnswer(
+      datagram, pending.sealed.seal, pending.order.target, pending.known, records_);
+  if (!answer) {
+    counters_.Add("overlay.dropped_bad_letter_answer");
+    return;
+  }
+  if (answer->cookie || pending.link_wanted) return OnRefusal(now, found->first, *answer);
+  events_.push_back(
+      LetterAnswered{found->first, answer->from, std::move(answer->payload), answer->error});
+  Forget(found);
+}
+
+void LetterBox::OnRefusal(Instant now, uint64_t message_id, const LetterAnswer& refusal) {
+  const auto found = pending_.find(message_id);
+  Pending& pending = found->second;
+  const bool fits = !pending.link_wanted && refusal.size <= net::kMaxDatagram;
+  // A second refusal would mean that we moved, or that they play with us.
+  if (fits && !pending.cookie) {
+    Withdraw(pending);
+    pending.cookie = refusal.cookie;
+    pending.known = refusal.from;
+    if (Write(pending) && !pending.link_wanted) return Post(now, message_id, pending);
+  }
+  events_.push_back(
+      LetterNeedsLink{message_id, refusal.from, pending.order.service, pending.order.payload});
+  Forget(found);
+}
+
+// Theirs.
+
+void LetterBox::OnLetter(Instant now, const net::Endpoint& from, ByteView datagram) {
+  if (datagram.size() < kMinLetter) {
+    counters_.Add("overlay.dropped_malformed");
+    return;
+  }
+  if (!bucket_.TryTake(now, 1)) {
+    counters_.Add("overlay.refused_letter_rate");
+    return;
+  }
+  std::optional<Letter> letter = OpenLetter(datagram, keys_, *self_, records_);
+  if (!letter || letter->origin.id() == self_->id()) {
+    counters_.Add("overlay.dropped_bad_letter");
+    return;
+  }
+  counters_.Add("overlay.letters_received");
+  LetterPath path{from, letter->seal, datagram.size(), letter->known_epoch};
+  if (letter->link_wanted) {
+    const Cookie cookie = Jar().Make(now, from);
+    return Emit(from, WriteLetterRefusal(path, *self_, cookie, std::nullopt, rng_));
+  }
+  // A cookie that is too old or of another address is as good as none.
+  if (letter->cookie && Jar().Check(now, from, *letter->cookie)) path.limit = net::kMaxDatagram;
+  events_.push_back(LetterReceived{*std::move(letter), std::move(path)});
+}
+
+void LetterBox::Answer(Instant now, const LetterPath& path, ByteView payload,
+                       wire::v1::AnswerError error) {
+  std::optional<Bytes> datagram = WriteLetterAnswer(path, *self_, payload, error, rng_);
+  if (!datagram) {
+    counters_.Add("overlay.letter_answers_too_large");
+    datagram = WriteLetterRefusal(path, *self_, Jar().Make(now, path.to), payload.size(), rng_);
+  }
+  Emit(path.to, *std::move(datagram));
+}
+
+void LetterBox::OnDatagram(Instant now, const net::Endpoint& from, DatagramType type,
+                           ByteView datagram) {
+  if (type == DatagramType::kLetter) return OnLetter(now, from, datagram);
+  if (type == DatagramType::kLetterAnswer) OnAnswer(now, datagram);
+}
+
+// Time.
+
+void LetterBox::OnTimeout(Instant now) {
+  while (!timers_.empty() && timers_.begin()->first <= now) {
+    const uint64_t message_id = timers_.begin()->second;
+    timers_.erase(timers_.begin());
+    const auto found = pending_.find(message_id);
+    if (found->second.sends < kMaxSends) {
+      SendNow(now, message_id, found->second);
+      continue;
+    }
+    counters_.Add("overlay.letters_unanswered");
+    events_.push_back(LetterLost{message_id});
+    Forget(found);
+  }
+}
+
+std::optional<net::Transmit> LetterBox::PollTransmit() {
+  if (transmits_.empty()) return std::nullopt;
+  net::Transmit out = std::move(transmits_.front());
+  transmits_.pop_front();
+  sent_.Add(out.datagram.size());
+  return out;
+}
+
+std::optional<Instant> LetterBox::PollTimeout() const {
+  if (timers_.empty()) return std::nullopt;
+  return timers_.begin()->first;
+}
+
+std::optional<LetterEvent> LetterBox::PollEvent() {
+  if (events_.empty()) return std::nullopt;
+  LetterEvent out = std::move(events_.front());
+  events_.pop_front();
+  return out;
+}
+
+}  // namespace p2pd::overlay

@@ -1,0 +1,147 @@
+// LetterBox: letters that this node sends and gets (letter.h). It repeats ours, hands theirs up,
+// and sends answers back without ever shooting at a bystander.
+//
+// Rules: an address that proved nothing gets no more bytes than came from it: where the answer is
+// larger, a refusal with a cookie goes instead, and the same letter with the cookie gets the answer
+// if one datagram holds it. A letter costs us one X25519 and one or two signature checks, so
+// letters are taken from a bucket before anything is computed. Copies are told apart by (origin,
+// message id) in RequestTable, as those of any request; a letter that somebody kept and sends again
+// after the minute for which answers are kept runs again, as a routed request would: services are
+// idempotent. Ours is sent twice, then given up: a node that does not answer is nobody's fault, and
+// the caller has other ways. Threads: one owner. Limits: below, each with a counter.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+#include <variant>
+
+#include "absl/status/status.h"
+#include "libcore/base/counters.h"
+#include "libcore/base/rng.h"
+#include "libcore/base/token_bucket.h"
+#include "libcore/net/transmit.h"
+#include "libcore/overlay/letter.h"
+#include "libcore/overlay/traffic.h"
+#include "libcore/overlay/wire.h"
+
+namespace p2pd::overlay {
+
+// Somebody asks.
+struct LetterReceived {
+  Letter letter;
+  LetterPath path;
+};
+// The end of a letter of ours, by its message id. Answered:
+struct LetterAnswered {
+  uint64_t message_id = 0;
+  NodeRecord from;
+  Bytes payload;
+  wire::v1::AnswerError error = wire::v1::ANSWER_ERROR_NONE;
+};
+// request or answer do not fit one datagram, but now we know the node's record;
+struct LetterNeedsLink {
+  uint64_t message_id = 0;
+  NodeRecord to;
+  Service service = Service::kOverlay;
+  Bytes payload;
+};
+// or nobody with the right key answered.
+struct LetterLost {
+  uint64_t message_id = 0;
+};
+using LetterEvent = std::variant<LetterReceived, LetterAnswered, LetterNeedsLink, LetterLost>;
+
+class LetterBox {
+ public:
+  // Letters that are opened: a second, and at once. At a quarter of a millisecond (with a record
+  // that is new) a flood takes a sixteenth of a processor core; what goes beyond is dropped unread.
+  static constexpr double kLetterRate = 250;
+  static constexpr double kLetterBurst = 500;
+  // Letters of ours under way, and their payloads in bytes; beyond it Send fails.
+  static constexpr size_t kMaxPending = 1024;
+  static constexpr size_t kMaxPendingBytes = 8 << 20;
+  // Datagrams that wait for PollTransmit; beyond it they are dropped.
+  static constexpr size_t kMaxTransmits = 1024;
+  static constexpr int kMaxSends = 2;
+  // LetterOptions::repeat_after is held within these, the bounds of a link's retransmission timer.
+  static constexpr absl::Duration kMinRepeat = absl::Milliseconds(30);
+  static constexpr absl::Duration kMaxRepeat = absl::Seconds(1);
+
+  // All outlive the box.
+  LetterBox(const NodeKeys& keys, RecordCache& records, Rng& rng, Counters& counters)
+      : keys_(keys), records_(records), rng_(rng), counters_(counters) {}
+
+  void SetSelf(const NodeRecord& self) { self_ = self; }
+
+  struct Order {
+    uint64_t message_id = 0;  // random
+    LetterTarget target;
+    Service service = Service::kOverlay;
+    Bytes payload;
+    size_t answer_bytes = 0;
+    absl::Duration repeat_after = absl::Milliseconds(400);
+  };
+  // LetterAnswered, LetterNeedsLink or LetterLost follows. A payload that fits no datagram ends in
+  // LetterNeedsLink. InvalidArgument when no letter can go to this target, ResourceExhausted when
+  // too many are under way.
+  absl::Status Send(Instant now, Order order);
+  // Nothing more comes of this letter.
+  void Cancel(uint64_t message_id);
+  // Answers a LetterReceived; more than once is harmless.
+  void Answer(Instant now, const LetterPath& path, ByteView payload, wire::v1::AnswerError error);
+
+  // kLetter and kLetterAnswer only.
+  void OnDatagram(Instant now, const net::Endpoint& from, DatagramType type, ByteView datagram);
+  void OnTimeout(Instant now);
+  std::optional<net::Transmit> PollTransmit();
+  std::optional<Instant> PollTimeout() const;
+  std::optional<LetterEvent> PollEvent();
+  size_t pending() const { return pending_.size(); }
+  // Datagrams of both kinds that were sent.
+  const Traffic::Sum& sent() const { return sent_; }
+
+ private:
+  struct Pending {
+    Order order;
+    std::optional<NodeRecord> known;
+    std::optional<Cookie> cookie;
+    bool link_wanted = false;
+    SealedLetter sealed;
+    int sends = 0;
+    Instant next;
+  };
+
+  void OnLetter(Instant now, const net::Endpoint& from, ByteView datagram);
+  void OnAnswer(Instant now, ByteView datagram);
+  void OnRefusal(Instant now, uint64_t message_id, const LetterAnswer& refusal);
+  // Seals `pending` anew; false when it cannot be.
+  bool Write(Pending& pending);
+  // Registers what was written, and sends it.
+  void Post(Instant now, uint64_t message_id, Pending& pending);
+  void SendNow(Instant now, uint64_t message_id, Pending& pending);
+  void Withdraw(const Pending& pending);
+  void Forget(std::map<uint64_t, Pending>::iterator it);
+  void Emit(const net::Endpoint& to, Bytes datagram);
+  const CookieJar& Jar();
+
+  const NodeKeys& keys_;
+  RecordCache& records_;
+  Rng& rng_;
+  Counters& counters_;
+  std::optional<NodeRecord> self_;
+  std::optional<CookieJar> jar_;
+  TokenBucket bucket_{kLetterRate, kLetterBurst};
+
+  std::map<uint64_t, Pending> pending_;            // by message id
+  std::map<uint64_t, uint64_t> by_name_;           // the answer's name -> message id
+  std::set<std::pair<Instant, uint64_t>> timers_;  // with the message id
+  size_t pending_bytes_ = 0;
+  std::deque<net::Transmit> transmits_;
+  std::deque<LetterEvent> events_;
+  Traffic::Sum sent_;
+};
+
+}  // namespace p2pd::overlay
