@@ -89,6 +89,16 @@ RequestId Exchange::Ask(Instant now, const NodeRecord& peer, Service service, By
   out.started = now;
   out.deadline = now + timeout;
   out.next = Instant::Max();
+  if (!SendDirect(now, out, peer, service, payload)) {
+    events_.push_back(RequestFailed{id, absl::ResourceExhaustedError("no room for a link")});
+    return id;
+  }
+  outgoing_.insert_or_assign(out.message_id, std::move(out));
+  return id;
+}
+
+bool Exchange::SendDirect(Instant now, Outgoing& out, const NodeRecord& peer, Service service,
+                          const Bytes& payload) {
   out.peer = peer;
   wire::v1::OverlayMessage message;
   wire::v1::DirectRequest* request = message.mutable_request();
@@ -98,11 +108,39 @@ RequestId Exchange::Ask(Instant now, const NodeRecord& peer, Service service, By
   links_.Connect(now, peer);
   const std::optional<uint64_t> handle =
       links_.Send(now, peer.id(), Purpose::kRequest, SerializeProto(message));
-  if (!handle) {
-    events_.push_back(RequestFailed{id, absl::ResourceExhaustedError("no room for a link")});
+  if (!handle) return false;
+  waiting_[*handle] = out.message_id;
+  return true;
+}
+
+RequestId Exchange::AskByLetter(Instant now, const LetterTarget& target, Service service,
+                                Bytes payload, const LetterOptions& options) {
+  const NodeRecord* linked = links_.RecordOfHead(target.head);
+  if (linked != nullptr) {
+    const NodeRecord peer = *linked;
+    return Ask(now, peer, service, std::move(payload), options.timeout);
+  }
+  if (const std::optional<RequestId> refused = Refuse(payload.size())) return *refused;
+  const RequestId id(next_id_++);
+  if (target.head == Head(self_->id())) {
+    events_.push_back(RequestFailed{id, absl::InvalidArgumentError("a node cannot ask itself")});
     return id;
   }
-  waiting_[*handle] = out.message_id;
+  Outgoing out;
+  out.id = id;
+  out.message_id = rng_.Next();
+  out.started = now;
+  out.deadline = now + options.timeout;
+  out.next = Instant::Max();
+  out.letter = true;
+  LetterBox::Order order{
+      out.message_id,      target, service, std::move(payload), options.answer_bytes,
+      options.repeat_after};
+  const absl::Status status = letters_.Send(now, std::move(order));
+  if (!status.ok()) {
+    events_.push_back(RequestFailed{id, status});
+    return id;
+  }
   outgoing_.insert_or_assign(out.message_id, std::move(out));
   return id;
 }
@@ -110,6 +148,7 @@ RequestId Exchange::Ask(Instant now, const NodeRecord& peer, Service service, By
 void Exchange::Fail(uint64_t message_id, absl::Status status) {
   const auto found = outgoing_.find(message_id);
   if (found == outgoing_.end()) return;
+  if (found->second.letter) letters_.Cancel(message_id);
   events_.push_back(RequestFailed{found->second.id, std::move(status)});
   outgoing_.erase(found);
 }
@@ -179,6 +218,25 @@ void Exchange::OnLost(Instant, uint64_t handle) {
   Fail(message_id, absl::UnavailableError("the node cannot be reached"));
 }
 
+void Exchange::OnLetterEvent(Instant now, LetterEvent event) {
+  if (auto* received = std::get_if<LetterReceived>(&event)) {
+    OnLetter(now, std::move(*received));
+  } else if (auto* answered = std::get_if<LetterAnswered>(&event)) {
+    Finish(now, answered->message_id, answered->from, 1, std::move(answered->payload),
+           answered->error);
+  } else if (const auto* large = std::get_if<LetterNeedsLink>(&event)) {
+    const auto found = outgoing_.find(large->message_id);
+    if (found == outgoing_.end()) return;
+    found->second.letter = false;
+    // With the same message id: what the node has done already it does not do again.
+    if (SendDirect(now, found->second, large->to, large->service, large->payload)) return;
+    Fail(large->message_id, absl::ResourceExhaustedError("no room for a link"));
+  } else {
+    Fail(std::get<LetterLost>(event).message_id,
+         absl::UnavailableError("the node does not answer"));
+  }
+}
+
 // Theirs.
 
 void Exchange::Arrive(Instant now, const MessageName& name, ReturnPath path,
@@ -238,6 +296,19 @@ void Exchange::OnDirectRequest(Instant now, const NodeId& from, const net::Endpo
   Arrive(now, MessageName{from, direct.message_id()}, DirectPath{from}, std::move(request));
 }
 
+void Exchange::OnLetter(Instant now, LetterReceived received) {
+  Letter& letter = received.letter;
+  IncomingRequest request{AnswerToken(),
+                          ToService(std::min<uint32_t>(letter.service, 255)),
+                          letter.origin,
+                          received.path.to,
+                          std::nullopt,
+                          1,
+                          std::move(letter.payload)};
+  Arrive(now, MessageName{letter.origin.id(), letter.message_id}, std::move(received.path),
+         std::move(request));
+}
+
 void Exchange::Answer(Instant now, AnswerToken token, AnswerContent content) {
   if (content.payload.size() > kMaxPayload) {
     counters_.Add("overlay.refused_answers_too_large");
@@ -261,6 +332,8 @@ void Exchange::SendBack(Instant now, const MessageName& name, const ReturnPath& 
     answer->set_payload(ToText(content.payload));
     answer->set_error(content.error);
     links_.Send(now, direct->peer, Purpose::kAnswer, SerializeProto(message));
+  } else {
+    letters_.Answer(now, std::get<LetterPath>(path), content.payload, content.error);
   }
 }
 
@@ -277,7 +350,8 @@ void Exchange::OnTimeout(Instant now) {
     }
   }
   for (const uint64_t message_id : late) {
-    const bool joined = ring_.active() || outgoing_.at(message_id).peer;
+    const Outgoing& out = outgoing_.at(message_id);
+    const bool joined = ring_.active() || out.peer || out.letter;
     Fail(message_id, joined ? absl::DeadlineExceededError("no answer in time")
                             : absl::UnavailableError("not joined to the overlay yet"));
   }

@@ -15,6 +15,7 @@
 
 #include "libcore/base/counters.h"
 #include "libcore/base/rng.h"
+#include "libcore/overlay/letter_box.h"
 #include "libcore/overlay/link_table.h"
 #include "libcore/overlay/node.h"
 #include "libcore/overlay/request_table.h"
@@ -41,8 +42,10 @@ class Exchange {
   static constexpr absl::Duration kMaxWait = absl::Milliseconds(900);
   static constexpr size_t kMaxTraces = 16;
 
-  Exchange(LinkTable& links, Router& router, Ring& ring, Rng& rng, Counters& counters)
+  Exchange(LinkTable& links, LetterBox& letters, Router& router, Ring& ring, Rng& rng,
+           Counters& counters)
       : links_(links),
+        letters_(letters),
         router_(router),
         ring_(ring),
         rng_(rng),
@@ -65,6 +68,9 @@ class Exchange {
   RequestId Route(Instant now, RouteCall call);
   RequestId Ask(Instant now, const NodeRecord& peer, Service service, Bytes payload,
                 absl::Duration timeout);
+  // As Node::AskUnlinked.
+  RequestId AskByLetter(Instant now, const LetterTarget& target, Service service, Bytes payload,
+                        const LetterOptions& options);
   void Answer(Instant now, AnswerToken token, AnswerContent content);
   std::vector<TraceHop> TraceOf(RequestId id) const;
 
@@ -73,6 +79,7 @@ class Exchange {
   void OnDirectRequest(Instant now, const NodeId& from, const net::Endpoint& endpoint,
                        const wire::v1::DirectRequest& request);
   void OnDirectAnswer(Instant now, const NodeId& from, const wire::v1::DirectAnswer& answer);
+  void OnLetterEvent(Instant now, LetterEvent event);
   void OnLost(Instant now, uint64_t handle);
   void OnAcked(uint64_t handle) { waiting_.erase(handle); }
 
@@ -96,10 +103,16 @@ class Exchange {
     Instant next;
     // Direct.
     std::optional<NodeRecord> peer;
+    // A letter of ours is under way.
+    bool letter = false;
   };
 
   std::optional<RequestId> Refuse(size_t payload);
   void Attempt(Instant now, Outgoing& out);
+  // Over the link, which is made if there is none. False when there is no room for it.
+  bool SendDirect(Instant now, Outgoing& out, const NodeRecord& peer, Service service,
+                  const Bytes& payload);
+  void OnLetter(Instant now, LetterReceived received);
   void Arrive(Instant now, const MessageName& name, ReturnPath path, IncomingRequest request);
   void SendBack(Instant now, const MessageName& name, const ReturnPath& path,
                 const AnswerContent& content);
@@ -109,6 +122,7 @@ class Exchange {
   void KeepTrace(RequestId id, const wire::v1::RouteReplyBody& body);
 
   LinkTable& links_;
+  LetterBox& letters_;
   Router& router_;
   Ring& ring_;
   Rng& rng_;

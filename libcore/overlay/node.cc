@@ -5,6 +5,7 @@
 
 #include "libcore/overlay/bootstrap_cache.h"
 #include "libcore/overlay/exchange.h"
+#include "libcore/overlay/letter_box.h"
 #include "libcore/overlay/link_table.h"
 #include "libcore/overlay/liveness.h"
 #include "libcore/overlay/membership.h"
@@ -35,6 +36,7 @@ class Node::Impl {
   NodeRecord self;
   RecordCache records;
   LinkTable links;
+  LetterBox letters;
   Ring ring;
   Liveness liveness;
   Router router;
@@ -46,6 +48,7 @@ class Node::Impl {
 
  private:
   bool TakeLinkEvents(Instant now);
+  bool TakeLetters(Instant now);
   bool TakeLiveness(Instant now);
   bool TakeRouter(Instant now);
   bool TakeExchange(Instant now);
@@ -61,10 +64,11 @@ Node::Impl::Impl(const NodeOptions& o, const NodeKeys& k, Rng& rng, Counters& c)
       self(NodeRecord::Make(keys, o.epoch, o.addresses, o.role)),
       records(c),
       links(keys, records, rng, c),
+      letters(keys, records, rng, c),
       ring(self.id(), RingOptions{o.role, o.leaves_per_side, o.replicas_per_side}, links),
       liveness(links, ring, rng, c),
       router(keys, links, ring, records, c),
-      exchange(links, router, ring, rng, c),
+      exchange(links, letters, router, ring, rng, c),
       membership(o, links, ring, liveness, exchange, records, rng, c),
       tuning(o.maintenance_bytes_per_second, links, ring, membership, exchange, rng, c) {
   SetRecord(o.epoch, o.addresses);
@@ -74,6 +78,7 @@ void Node::Impl::SetRecord(uint64_t epoch, const std::vector<net::Endpoint>& add
   self = NodeRecord::Make(keys, epoch, addresses, options.role);
   records.Parse(self.bytes());
   links.SetSelf(self);
+  letters.SetSelf(self);
   ring.SetSelf(self);
   router.SetSelf(self);
   exchange.SetSelf(self);
@@ -87,12 +92,17 @@ void Node::Impl::OnDatagram(Instant now, const net::Endpoint& from, ByteView dat
     counters.Add("overlay.dropped_malformed");
     return;
   }
-  links.OnDatagram(now, from, *type, datagram);
+  if (*type == DatagramType::kLetter || *type == DatagramType::kLetterAnswer) {
+    letters.OnDatagram(now, from, *type, datagram);
+  } else {
+    links.OnDatagram(now, from, *type, datagram);
+  }
   Pump(now);
 }
 
 void Node::Impl::OnTimeout(Instant now) {
   links.OnTimeout(now);
+  letters.OnTimeout(now);
   Pump(now);
   liveness.OnTimeout(now);
   ring.SetTableWidth(liveness.TableWidth());
@@ -105,6 +115,7 @@ void Node::Impl::OnTimeout(Instant now) {
 
 std::optional<Instant> Node::Impl::PollTimeout() const {
   std::optional<Instant> out = Earliest(links.PollTimeout(), liveness.PollTimeout());
+  out = Earliest(out, letters.PollTimeout());
   out = Earliest(out, Earliest(router.PollTimeout(), exchange.PollTimeout()));
   return Earliest(out, Earliest(membership.PollTimeout(), tuning.PollTimeout()));
 }
@@ -113,6 +124,7 @@ void Node::Impl::Pump(Instant now) {
   bool more = true;
   while (more) {
     more = TakeLinkEvents(now);
+    more = TakeLetters(now) || more;
     more = TakeLiveness(now) || more;
     more = TakeRouter(now) || more;
     more = TakeExchange(now) || more;
@@ -191,6 +203,15 @@ void Node::Impl::OnMessage(Instant now, const MessageReceived& received) {
       break;
   }
   counters.Add("overlay.dropped_unknown_message");
+}
+
+bool Node::Impl::TakeLetters(Instant now) {
+  bool any = false;
+  while (std::optional<LetterEvent> event = letters.PollEvent()) {
+    exchange.OnLetterEvent(now, *std::move(event));
+    any = true;
+  }
+  return any;
 }
 
 bool Node::Impl::TakeLiveness(Instant now) {
@@ -286,6 +307,7 @@ void Node::OnDatagram(Instant now, const net::Endpoint& from, ByteView datagram)
 }
 void Node::OnTimeout(Instant now) { impl_->OnTimeout(now); }
 std::optional<net::Transmit> Node::PollTransmit(Instant now) {
+  if (std::optional<net::Transmit> letter = impl_->letters.PollTransmit()) return letter;
   return impl_->links.PollTransmit(now);
 }
 std::optional<Instant> Node::PollTimeout() const { return impl_->PollTimeout(); }
@@ -312,6 +334,14 @@ RequestId Node::Route(Instant now, const Key& key, Service service, Bytes payloa
 RequestId Node::Ask(Instant now, const NodeRecord& peer, Service service, Bytes payload,
                     absl::Duration timeout) {
   const RequestId id = impl_->exchange.Ask(now, peer, service, std::move(payload), timeout);
+  impl_->Pump(now);
+  return id;
+}
+
+RequestId Node::AskUnlinked(Instant now, const LetterTarget& target, Service service, Bytes payload,
+                            const LetterOptions& options) {
+  const RequestId id =
+      impl_->exchange.AskByLetter(now, target, service, std::move(payload), options);
   impl_->Pump(now);
   return id;
 }
@@ -355,7 +385,11 @@ std::vector<PeerInfo> Node::Peers(Instant now) const {
 std::vector<TraceHop> Node::TraceOf(RequestId id) const { return impl_->exchange.TraceOf(id); }
 std::optional<net::Endpoint> Node::ObservedAddress() const { return impl_->observed.Result(); }
 
-const Traffic& Node::traffic() const { return impl_->links.traffic(); }
+Traffic Node::traffic() const {
+  Traffic out = impl_->links.traffic();
+  out.letters = impl_->letters.sent();
+  return out;
+}
 Bytes Node::SaveCache() const {
   std::vector<NodeRecord> records;
   for (const NodeId& id : impl_->ring.Members()) {

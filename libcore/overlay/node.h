@@ -169,6 +169,14 @@ class Node {
   // Asks one node directly (ourselves not allowed); a link is made if there is none.
   RequestId Ask(Instant now, const NodeRecord& peer, Service service, Bytes payload,
                 absl::Duration timeout);
+  // Asks a node with which we have no link, in one datagram each way; the link is used where there
+  // is one, and made where request or answer turn out not to fit. Response::from begins with the
+  // head asked for and holds the sealing key, so it is proved. A letter is repeated once;
+  // Unavailable then comes after three times repeat_after. Also: InvalidArgument for ourselves, an
+  // address that cannot be or a key that is none, ResourceExhausted, DeadlineExceeded,
+  // Unimplemented.
+  RequestId AskUnlinked(Instant now, const LetterTarget& target, Service service, Bytes payload,
+                        const LetterOptions& options = {});
   // Answers an IncomingRequest. Late or double answers are dropped and counted. Requests that are
   // never answered are forgotten after 10 s.
   void Answer(Instant now, AnswerToken token, Bytes payload);
@@ -192,7 +200,7 @@ class Node {
   std::vector<TraceHop> TraceOf(RequestId id) const;
   // Our address as others see it, when at least 2 of them agree.
   std::optional<net::Endpoint> ObservedAddress() const;
-  const Traffic& traffic() const;
+  Traffic traffic() const;
   // Bootstrap cache for the next start, at most 16 KiB.
   Bytes SaveCache() const;
 

@@ -12,17 +12,19 @@
 
 #include "libcore/base/counters.h"
 #include "libcore/base/time.h"
+#include "libcore/overlay/letter.h"
 #include "libcore/overlay/node.h"
 #include "libcore/overlay/router.h"
 #include "p2pd/wire/v1/overlay.pb.h"
 
 namespace p2pd::overlay {
 
-// How an answer travels: a routed one as Router says, a direct one over the link.
+// How an answer travels: a routed one as Router says, a direct one over the link, that to a letter
+// as LetterBox says.
 struct DirectPath {
   NodeId peer;
 };
-using ReturnPath = std::variant<Delivered, DirectPath>;
+using ReturnPath = std::variant<Delivered, DirectPath, LetterPath>;
 
 // What is sent back.
 struct AnswerContent {

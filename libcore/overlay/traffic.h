@@ -39,11 +39,14 @@ struct Traffic {
   Sum handshakes;
   // Datagrams with frames: messages, acknowledgements, pings.
   Sum packets;
+  // Letters and their answers.
+  Sum letters;
 
   Traffic& operator+=(const Traffic& other) {
     for (size_t i = 0; i < kPurposes; ++i) messages[i] += other.messages[i];
     handshakes += other.handshakes;
     packets += other.packets;
+    letters += other.letters;
     return *this;
   }
   // Since an earlier moment of the same node.
@@ -52,6 +55,7 @@ struct Traffic {
     for (size_t i = 0; i < kPurposes; ++i) out.messages[i] = messages[i] - earlier.messages[i];
     out.handshakes = handshakes - earlier.handshakes;
     out.packets = packets - earlier.packets;
+    out.letters = letters - earlier.letters;
     return out;
   }
 };

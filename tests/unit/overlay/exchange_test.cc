@@ -102,5 +102,153 @@ TEST_F(ExchangeTest, TraceNamesEveryStop) {
   EXPECT_GT(hops[1].since_start, hops[0].since_start);
 }
 
+// Two nodes, each its own ring.
+class UnlinkedTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    a_.Start({});
+    b_.Start({});
+  }
+  LetterTarget Target(const sim::OverlayHost& host) {
+    const NodeRecord& record = host.node().self();
+    return {Head(record.id()), host.at(), record.sealing_key()};
+  }
+  RequestId Ask(Service service, Bytes payload, const LetterOptions& options = {}) {
+    const RequestId id =
+        a_.node().AskUnlinked(world_.now(), Target(b_), service, std::move(payload), options);
+    a_.Kick();
+    return id;
+  }
+  // b answers requests to the store with `bytes`, and counts them.
+  void ServeStore(size_t bytes) {
+    b_.SetHandler([this, bytes](Instant now, Event& event) {
+      const auto* request = std::get_if<IncomingRequest>(&event);
+      if (request == nullptr || request->service != Service::kStore) return false;
+      ++served_;
+      b_.node().Answer(now, request->token, Bytes(bytes, 5));
+      return true;
+    });
+  }
+  const Response& ResponseTo(RequestId id) {
+    EXPECT_NE(a_.ResponseTo(id), nullptr);
+    return *a_.ResponseTo(id);
+  }
+  bool Linked() { return !a_.node().Peers(world_.now()).empty(); }
+  sim::World world_{1};
+  sim::OverlayHost a_{world_, 1};
+  sim::OverlayHost b_{world_, 2};
+  int served_ = 0;
+};
+
+TEST_F(UnlinkedTest, OneDatagramEachWay) {
+  const RequestId id = Ask(Service::kApplication, {1, 2, 3});
+  world_.RunFor(absl::Seconds(1));
+  EXPECT_EQ(ResponseTo(id).payload, (Bytes{1, 2, 3}));
+  EXPECT_EQ(ResponseTo(id).from, b_.node().self());
+  EXPECT_EQ(ResponseTo(id).hops, 1);
+  EXPECT_EQ(world_.traffic().datagrams, 2u);
+  EXPECT_FALSE(Linked());
+  EXPECT_EQ(a_.node().traffic().letters.count, 1u);
+  EXPECT_EQ(b_.node().traffic().letters.count, 1u);
+  const auto* request = std::get_if<IncomingRequest>(&b_.events.back());
+  ASSERT_NE(request, nullptr);
+  EXPECT_EQ(request->from, a_.node().self());
+  EXPECT_EQ(request->from_endpoint, a_.at());
+  EXPECT_FALSE(request->key.has_value());
+}
+
+TEST_F(UnlinkedTest, LossIsRetriedAndTheServiceRunsOnce) {
+  ServeStore(10);
+  int datagram = 0;
+  world_.SetTap([&](const net::Endpoint&, net::Transmit&) { return ++datagram != 1; });
+  const RequestId first = Ask(Service::kStore, {1});
+  world_.RunFor(absl::Seconds(1));
+  EXPECT_EQ(ResponseTo(first).payload.size(), 10u);
+  EXPECT_EQ(served_, 1) << "the letter was lost";
+  datagram = 0;
+  world_.SetTap([&](const net::Endpoint&, net::Transmit&) { return ++datagram != 2; });
+  const RequestId second = Ask(Service::kStore, {1});
+  world_.RunFor(absl::Seconds(1));
+  EXPECT_EQ(ResponseTo(second).payload.size(), 10u);
+  EXPECT_EQ(served_, 2) << "the answer was lost";
+  EXPECT_EQ(b_.counters().Get("overlay.answers_repeated"), 1u);
+}
+
+TEST_F(UnlinkedTest, AReplayIsAnsweredFromTheTable) {
+  ServeStore(10);
+  std::optional<net::Transmit> letter;
+  world_.SetTap([&](const net::Endpoint& from, net::Transmit& transmit) {
+    if (from == a_.at()) letter = transmit;
+    return true;
+  });
+  Ask(Service::kStore, {1});
+  world_.RunFor(absl::Seconds(1));
+  ASSERT_TRUE(letter.has_value());
+  const uint64_t before = b_.node().traffic().letters.bytes;
+  const net::Endpoint thief = *net::Endpoint::Parse("192.0.2.66:1");
+  for (int i = 0; i < 5; ++i) world_.Inject(thief, *letter);
+  world_.RunFor(absl::Seconds(1));
+  EXPECT_EQ(served_, 1);
+  EXPECT_EQ(b_.counters().Get("overlay.answers_repeated"), 5u);
+  EXPECT_LE(b_.node().traffic().letters.bytes - before, 5 * letter->datagram.size());
+}
+
+TEST_F(UnlinkedTest, ALargeAnswerComesForACookieAndALargerOneOverALink) {
+  ServeStore(1000);
+  const RequestId cookie = Ask(Service::kStore, {1});
+  world_.RunFor(absl::Seconds(1));
+  EXPECT_EQ(ResponseTo(cookie).payload.size(), 1000u);
+  EXPECT_EQ(served_, 1) << "the second letter was answered from the table";
+  EXPECT_FALSE(Linked());
+  LetterOptions options;
+  options.answer_bytes = 960;
+  ServeStore(960);
+  const uint64_t before = world_.traffic().datagrams;
+  const RequestId padded = Ask(Service::kStore, {1}, options);
+  world_.RunFor(absl::Seconds(1));
+  EXPECT_EQ(ResponseTo(padded).payload.size(), 960u);
+  EXPECT_EQ(world_.traffic().datagrams - before, 2u);
+  ServeStore(kMaxPayload);
+  const RequestId linked = Ask(Service::kStore, {1});
+  world_.RunFor(absl::Seconds(3));
+  EXPECT_EQ(ResponseTo(linked).payload.size(), kMaxPayload);
+  EXPECT_EQ(served_, 3) << "the request over the link was answered from the table";
+  EXPECT_TRUE(Linked());
+}
+
+TEST_F(UnlinkedTest, ALargeRequestMakesALinkAndALinkIsUsed) {
+  const RequestId large = Ask(Service::kApplication, Bytes(kMaxPayload, 7));
+  world_.RunFor(absl::Seconds(3));
+  EXPECT_EQ(ResponseTo(large).payload.size(), kMaxPayload);
+  ASSERT_TRUE(Linked());
+  const uint64_t letters = a_.node().traffic().letters.count;
+  const RequestId small = Ask(Service::kApplication, {1});
+  world_.RunFor(absl::Seconds(1));
+  EXPECT_EQ(ResponseTo(small).payload, Bytes{1});
+  EXPECT_EQ(a_.node().traffic().letters.count, letters);
+}
+
+TEST_F(UnlinkedTest, FailuresAreTold) {
+  const RequestId unknown = Ask(static_cast<Service>(77), {1});
+  const RequestId own = a_.node().AskUnlinked(world_.now(), Target(a_), Service::kApplication, {1});
+  const RequestId large = Ask(Service::kApplication, Bytes(kMaxPayload + 1));
+  b_.SetHandler([](Instant, Event&) { return true; });
+  LetterOptions options;
+  options.timeout = absl::Milliseconds(700);
+  const RequestId late = Ask(Service::kApplication, {1}, options);
+  world_.RunFor(absl::Seconds(1));
+  EXPECT_TRUE(absl::IsUnimplemented(a_.FailureOf(unknown)->status));
+  EXPECT_TRUE(absl::IsInvalidArgument(a_.FailureOf(own)->status));
+  EXPECT_TRUE(absl::IsInvalidArgument(a_.FailureOf(large)->status));
+  EXPECT_TRUE(absl::IsDeadlineExceeded(a_.FailureOf(late)->status));
+  b_.Crash();
+  const RequestId gone = Ask(Service::kApplication, {1});
+  world_.RunFor(absl::Milliseconds(1199));
+  EXPECT_FALSE(a_.Finished(gone));
+  world_.RunFor(absl::Milliseconds(2));
+  ASSERT_TRUE(a_.Finished(gone));
+  EXPECT_TRUE(absl::IsUnavailable(a_.FailureOf(gone)->status));
+}
+
 }  // namespace
 }  // namespace p2pd::overlay
