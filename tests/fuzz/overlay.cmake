@@ -2,6 +2,7 @@
 # what is sealed in a letter.
 p2pd_fuzz(overlay_datagram LINK p2pd::overlay)
 p2pd_fuzz(overlay_frames LINK p2pd::overlay)
+p2pd_fuzz(overlay_hints LINK p2pd::overlay)
 p2pd_fuzz(overlay_record LINK p2pd::overlay)
 p2pd_fuzz(overlay_letter LINK p2pd::overlay)
 

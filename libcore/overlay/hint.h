@@ -1,0 +1,63 @@
+// Hint: what is said of a node that we may never have met: where it is, how to seal something for
+// it, how far it probably is. HintEvent: it came, or it went.
+//
+// Rules: a hint is hearsay. It may choose whom to ask first and nothing else: no table of links, no
+// replica set is made of hints, and whoever is asked proves himself. The stamp orders what is said
+// of one head: serial numbers (RFC 1982), so that the later word wins whatever way it took.
+//
+//   event   kind 1 | head 8 | stamp 4                                        kind 2: gone
+//           kind 1 | head 8 | stamp 4 | endpoint 7 or 19 | key 32 | place 8 | age 1      kind 1:
+//           there
+//
+// Threads: any.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "libcore/base/bytes.h"
+#include "libcore/base/codec.h"
+#include "libcore/base/time.h"
+#include "libcore/net/endpoint.h"
+#include "libcore/overlay/coordinates.h"
+#include "libcore/pki/x25519.h"
+
+namespace p2pd::overlay {
+
+struct Hint {
+  uint64_t head = 0;  // the first 64 bits of its id
+  uint32_t stamp = 0;
+  net::Endpoint endpoint;
+  pki::X25519Public sealing_key;
+  uint64_t place = 0;  // Coordinate::Pack, 0 when unknown
+  Instant born;        // about when it joined; on the wire its age, to a power of two
+  Instant learnt;      // when we heard of it; not on the wire
+
+  std::optional<Coordinate> coordinate() const { return Coordinate::Unpack(place); }
+};
+
+struct HintEvent {
+  bool there = true;
+  Hint hint;  // of who is gone: head and stamp only
+};
+
+// True when `a` was said after `b` (RFC 1982, 32 bits).
+inline bool LaterStamp(uint32_t a, uint32_t b) { return static_cast<int32_t>(a - b) > 0; }
+// How far to walk upwards from a to b, and the shorter way round; modulo 2^64.
+inline uint64_t ClockwiseHeads(uint64_t a, uint64_t b) { return b - a; }
+inline uint64_t HeadDistance(uint64_t a, uint64_t b) { return a - b < b - a ? a - b : b - a; }
+// A number that belongs to a head and a salt, spread evenly.
+uint64_t MixHead(uint64_t head, uint64_t salt);
+
+// Bytes of the longest event, with an IPv6 address.
+inline constexpr size_t kMaxHintEvent = 73;
+size_t HintEventSize(const HintEvent& event);
+// The age is counted from `born` to `now`.
+void WriteHintEvent(Instant now, const HintEvent& event, ByteWriter& writer);
+// All of `bytes`, at most `most` events. nullopt when anything does not parse, or names an address
+// that nobody can have.
+std::optional<std::vector<HintEvent>> ParseHintEvents(Instant now, ByteView bytes, size_t most);
+
+}  // namespace p2pd::overlay

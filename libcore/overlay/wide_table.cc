@@ -1,0 +1,215 @@
+#include "libcore/overlay/wide_table.h"
+
+#include <algorithm>
+
+namespace p2pd::overlay {
+namespace {
+
+// Is `head` in [from, to), upwards? All are when from = to.
+bool Within(uint64_t from, uint64_t to, uint64_t head) {
+  return from == to || ClockwiseHeads(from, head) < ClockwiseHeads(from, to);
+}
+
+}  // namespace
+
+std::vector<Hint>::const_iterator WideTable::At(uint64_t head) const {
+  return std::lower_bound(hints_.begin(), hints_.end(), head,
+                          [](const Hint& hint, uint64_t value) { return hint.head < value; });
+}
+
+const Hint* WideTable::Find(uint64_t head) const {
+  const auto found = At(head);
+  return found != hints_.end() && found->head == head ? &*found : nullptr;
+}
+
+bool WideTable::Keeps(uint64_t head) const {
+  if (head == self_) return false;
+  const uint64_t distance = HeadDistance(self_, head);
+  if (distance <= radius_) return true;
+  // The same heads at every node that asks, whoever it is: no dice in a table.
+  const double ticket = static_cast<double>(MixHead(head, 0)) / 18446744073709551616.0;
+  return ticket < static_cast<double>(radius_) / static_cast<double>(distance);
+}
+
+void WideTable::Put(const Hint& hint) {
+  const auto at = At(hint.head);
+  const auto index = at - hints_.begin();
+  if (at != hints_.end() && at->head == hint.head) {
+    hints_[static_cast<size_t>(index)] = hint;
+  } else {
+    hints_.insert(at, hint);
+  }
+}
+
+void WideTable::Erase(uint64_t head) {
+  const auto found = At(head);
+  if (found != hints_.end() && found->head == head) hints_.erase(found);
+}
+
+std::optional<uint32_t> WideTable::StampOf(uint64_t head) const {
+  std::optional<uint32_t> out;
+  const Hint* hint = Find(head);
+  if (hint != nullptr) out = hint->stamp;
+  const auto news = news_.find(head);
+  if (news != news_.end() && (!out || LaterStamp(news->second.stamp, *out))) {
+    out = news->second.stamp;
+  }
+  return out;
+}
+
+std::optional<Instant> WideTable::LastNewsOf(uint64_t head) const {
+  const auto found = news_.find(head);
+  return found == news_.end() ? std::nullopt : std::optional(found->second.at);
+}
+
+void WideTable::Remember(Instant now, const HintEvent& event) {
+  while (news_order_.size() >= kMaxNews) {
+    const auto [at, head] = news_order_.front();
+    news_order_.pop_front();
+    const auto found = news_.find(head);
+    if (found != news_.end() && found->second.at == at) news_.erase(found);
+  }
+  news_[event.hint.head] = News{event.hint.stamp, event.there, now};
+  news_order_.emplace_back(now, event.hint.head);
+}
+
+bool WideTable::Take(Instant now, const HintEvent& event) {
+  const uint64_t head = event.hint.head;
+  const std::optional<uint32_t> known = StampOf(head);
+  if (known && !LaterStamp(event.hint.stamp, *known)) return false;
+  Remember(now, event);
+  const auto failed = failed_.find(head);
+  const bool again = failed != failed_.end() && failed->second.until > now &&
+                     !LaterStamp(event.hint.stamp, failed->second.stamp);
+  if (!again && failed != failed_.end()) failed_.erase(failed);
+  if (!event.there) {
+    Erase(head);
+  } else if (again) {
+    counters_.Add("overlay.refused_failed_hints");
+  } else if (Keeps(head)) {
+    Put(event.hint);
+    ShrinkToCapacity();
+  } else {
+    Erase(head);
+    counters_.Add("overlay.refused_far_hints");
+  }
+  return true;
+}
+
+void WideTable::Fail(Instant now, uint64_t head) {
+  const Hint* hint = Find(head);
+  if (hint == nullptr) return;
+  if (failed_.size() >= kMaxFailed && failed_.count(head) == 0) failed_.erase(failed_.begin());
+  failed_[head] = Failed{hint->stamp, now + kFailedFor};
+  Erase(head);
+  counters_.Add("overlay.hints_failed");
+}
+
+void WideTable::Sweep(Instant now) {
+  while (!news_order_.empty() && news_order_.front().first + kNewsLifetime <= now) {
+    const auto [at, head] = news_order_.front();
+    news_order_.pop_front();
+    const auto found = news_.find(head);
+    if (found != news_.end() && found->second.at == at) news_.erase(found);
+  }
+  std::erase_if(failed_, [now](const auto& entry) { return entry.second.until <= now; });
+  if (radius_ == kWhole) return;
+  std::erase_if(hints_, [this, now](const Hint& hint) {
+    return !Covers(hint.head) && hint.learnt + kFarLifetime <= now;
+  });
+}
+
+void WideTable::SetRadius(uint64_t radius) {
+  radius_ = std::clamp(radius, kMinRadius, kWhole);
+  std::erase_if(hints_, [this](const Hint& hint) { return !Keeps(hint.head); });
+}
+
+void WideTable::ShrinkToCapacity() {
+  while (hints_.size() > capacity_) {
+    if (radius_ == kMinRadius) {
+      // A crowd next to us: who is farthest goes.
+      const auto farthest =
+          std::max_element(hints_.begin(), hints_.end(), [this](const Hint& a, const Hint& b) {
+            return HeadDistance(self_, a.head) < HeadDistance(self_, b.head);
+          });
+      hints_.erase(farthest);
+      counters_.Add("overlay.refused_hints_full");
+      continue;
+    }
+    SetRadius(radius_ - radius_ / 8);
+    counters_.Add("overlay.hints_narrowed");
+  }
+}
+
+std::vector<Hint> WideTable::Around(uint64_t position, size_t per_side) const {
+  std::vector<Hint> out;
+  const size_t size = hints_.size();
+  const auto start = static_cast<size_t>(At(position) - hints_.begin());
+  // Together never more than there are.
+  const size_t above = std::min(per_side, size);
+  const size_t below = std::min(per_side, size - above);
+  for (size_t i = 0; i < above; ++i) out.push_back(hints_[(start + i) % size]);
+  for (size_t i = 1; i <= below; ++i) out.push_back(hints_[(start + size - i) % size]);
+  std::sort(out.begin(), out.end(), [position](const Hint& a, const Hint& b) {
+    const uint64_t to_a = HeadDistance(position, a.head);
+    const uint64_t to_b = HeadDistance(position, b.head);
+    return to_a != to_b ? to_a < to_b : a.head < b.head;
+  });
+  return out;
+}
+
+std::vector<Hint> WideTable::Nearest(uint64_t position, size_t count) const {
+  std::vector<Hint> out = Around(position, count);
+  if (out.size() > count) out.resize(count);
+  return out;
+}
+
+std::vector<Hint> WideTable::Range(uint64_t from, uint64_t to, size_t most) const {
+  std::vector<Hint> out;
+  const size_t size = hints_.size();
+  const auto start = static_cast<size_t>(At(from) - hints_.begin());
+  for (size_t i = 0; i < size && out.size() < most; ++i) {
+    const Hint& hint = hints_[(start + i) % size];
+    if (!Within(from, to, hint.head)) break;
+    out.push_back(hint);
+  }
+  return out;
+}
+
+size_t WideTable::RankOf(uint64_t head) const {
+  const auto after = [this](uint64_t value) {
+    const auto at =
+        std::upper_bound(hints_.begin(), hints_.end(), value,
+                         [](uint64_t position, const Hint& hint) { return position < hint.head; });
+    return static_cast<size_t>(at - hints_.begin());
+  };
+  const size_t ours = after(self_);
+  const size_t theirs = after(head);
+  return theirs >= ours && head >= self_ ? theirs - ours : theirs + hints_.size() - ours;
+}
+
+std::vector<HintEvent> WideTable::GoneIn(uint64_t from, uint64_t to) const {
+  std::vector<HintEvent> out;
+  for (const auto& [head, news] : news_) {
+    if (news.there || !Within(from, to, head)) continue;
+    HintEvent& event = out.emplace_back();
+    event.there = false;
+    event.hint.head = head;
+    event.hint.stamp = news.stamp;
+  }
+  return out;
+}
+
+std::vector<HintEvent> WideTable::FailedIn(uint64_t from, uint64_t to) const {
+  std::vector<HintEvent> out;
+  for (const auto& [head, failed] : failed_) {
+    if (!Within(from, to, head)) continue;
+    HintEvent& event = out.emplace_back();
+    event.there = false;
+    event.hint.head = head;
+    event.hint.stamp = failed.stamp;
+  }
+  return out;
+}
+
+}  // namespace p2pd::overlay

@@ -1,0 +1,108 @@
+// WideTable: the membership cache. Hints of as many nodes as the budget allows, in the order of the
+// ring, and what was said lately of who came and went.
+//
+// Rules: all of whom we heard within `radius` of us are kept; beyond it ever fewer, one in
+// distance / radius, and for ten minutes only, since nobody tells us when they go (Accordion keeps
+// the same density). A hint that failed is dropped at once and not taken back for two minutes. Who
+// went is remembered for ten minutes, so that a slower message does not bring it back. Diversity of
+// networks is not asked for: hints decide nothing about replicas. Threads: one owner. Limits:
+// below, each with a counter. Sources: Li et al., 'Bandwidth-efficient management of DHT routing
+// tables' (Accordion), NSDI 2005; design §3.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "libcore/base/counters.h"
+#include "libcore/overlay/hint.h"
+
+namespace p2pd::overlay {
+
+class WideTable {
+ public:
+  // Hints kept, of some 90 bytes; beyond it the radius shrinks.
+  static constexpr size_t kMaxHints = 4096;
+  // Heads whose last event is remembered beside the hints; beyond it the oldest is forgotten.
+  static constexpr size_t kMaxNews = 4096;
+  static constexpr absl::Duration kNewsLifetime = absl::Minutes(10);
+  static constexpr absl::Duration kFarLifetime = absl::Minutes(10);
+  // Hints that failed: until when they are not believed again; beyond so many the first goes.
+  static constexpr absl::Duration kFailedFor = absl::Minutes(2);
+  static constexpr size_t kMaxFailed = 512;
+  // Radius, as a distance: half the ring is all of it; and the least that it shrinks to.
+  static constexpr uint64_t kWhole = uint64_t{1} << 63;
+  static constexpr uint64_t kMinRadius = kWhole >> 5;
+
+  // `self` is our own head, which is never kept.
+  WideTable(uint64_t self, Counters& counters, size_t capacity = kMaxHints)
+      : self_(self), capacity_(capacity), counters_(counters) {}
+
+  // What somebody says. True when it is news: later than what we knew of this head. Only news is
+  // worth passing on.
+  bool Take(Instant now, const HintEvent& event);
+  // It did not answer.
+  void Fail(Instant now, uint64_t head);
+  // Forgets what is too old.
+  void Sweep(Instant now);
+
+  void SetRadius(uint64_t radius);
+  uint64_t radius() const { return radius_; }
+  // True where all nodes are to be expected in the table.
+  bool Covers(uint64_t position) const { return HeadDistance(self_, position) <= radius_; }
+
+  // Valid until the next change.
+  const Hint* Find(uint64_t head) const;
+  // The nearest to `position`, nearest first.
+  std::vector<Hint> Nearest(uint64_t position, size_t count) const;
+  // Up to `per_side` on each side of `position`, nearest first; one that stands on it counts among
+  // those above. The replica set of a key as the hints see it.
+  std::vector<Hint> Around(uint64_t position, size_t per_side) const;
+  // Those in [from, to) upwards, in their order, at most `most`. from = to is the whole ring.
+  std::vector<Hint> Range(uint64_t from, uint64_t to, size_t most) const;
+  // How many hints stand in (self, head], upwards.
+  size_t RankOf(uint64_t head) const;
+  // In the order of heads.
+  const std::vector<Hint>& hints() const { return hints_; }
+  size_t size() const { return hints_.size(); }
+
+  // The last stamp known for this head.
+  std::optional<uint32_t> StampOf(uint64_t head) const;
+  // When we last heard somebody say that it came or went; nullopt when long ago.
+  std::optional<Instant> LastNewsOf(uint64_t head) const;
+  // Who went lately, in [from, to) upwards: what to say to somebody who still has them.
+  std::vector<HintEvent> GoneIn(uint64_t from, uint64_t to) const;
+  // Heads and stamps of those that failed us there.
+  std::vector<HintEvent> FailedIn(uint64_t from, uint64_t to) const;
+
+ private:
+  struct News {
+    uint32_t stamp = 0;
+    bool there = false;
+    Instant at;
+  };
+  struct Failed {
+    uint32_t stamp = 0;
+    Instant until;
+  };
+  std::vector<Hint>::const_iterator At(uint64_t head) const;
+  bool Keeps(uint64_t head) const;
+  void Remember(Instant now, const HintEvent& event);
+  void Erase(uint64_t head);
+  void Put(const Hint& hint);
+  void ShrinkToCapacity();
+
+  uint64_t self_;
+  size_t capacity_;
+  Counters& counters_;
+  uint64_t radius_ = kWhole;
+  std::vector<Hint> hints_;
+  std::map<uint64_t, News> news_;
+  std::deque<std::pair<Instant, uint64_t>> news_order_;
+  std::map<uint64_t, Failed> failed_;
+};
+
+}  // namespace p2pd::overlay
