@@ -82,6 +82,8 @@ echo "check-bare: $(git -C "$repository" rev-parse --short HEAD) in $root: ${com
 unshare --mount --pid --fork --kill-child bash -euc '
   root=$1
   shift
+  # A mount point, as / is one everywhere: tests make namespaces inside.
+  mount --bind "$root" "$root"
   mount -t proc proc "$root/proc"
   mount -t tmpfs tmpfs "$root/dev/shm"
   mount --bind /dev/null "$root/dev/null"

@@ -80,6 +80,11 @@ absl::StatusOr<std::vector<net::Endpoint>> Resolve(absl::string_view host_port) 
   hints.ai_socktype = SOCK_DGRAM;
   addrinfo* list = nullptr;
   const int error = getaddrinfo(parts->host.c_str(), nullptr, &hints, &list);
+  if (error != 0 && absl::AsciiStrToLower(parts->host) == "localhost") {
+    // RFC 6761 §6.3: whatever the machine's files and servers say, or do not say.
+    const auto loopback = net::IpAddress::V4({127, 0, 0, 1});
+    return std::vector<net::Endpoint>{{.address = loopback, .port = parts->port}};
+  }
   if (error != 0) {
     return absl::UnavailableError(
         absl::StrCat("cannot resolve '", parts->host, "': ", gai_strerror(error)));

@@ -17,7 +17,7 @@ TEST(Resolve, ALiteralAddressNeedsNoResolver) {
 }
 
 TEST(Resolve, KnowsLocalhost) {
-  // In /etc/hosts of every machine; on which families is the machine's choice.
+  // On which families is the machine's choice; a bare one without /etc/hosts knows it too.
   const auto found = Resolve("localhost:7464");
   ASSERT_TRUE(found.ok()) << found.status();
   ASSERT_FALSE(found->empty());
