@@ -12,6 +12,7 @@
 #include "libcore/base/hex.h"
 #include "libcore/pki/authority.h"
 #include "libcore/pki/chain.h"
+#include "tests/unit/clients/device.h"
 #include "tests/unit/pki/openssl_tool.h"
 
 namespace p2pd::cli {
@@ -197,7 +198,8 @@ TEST_F(AuthorityFolderTest, ACertificateThatCannotBeWrittenIsNotOnRecord) {
                                    tool_.PathOf("no/such/folder/out.pem"), 10, Access());
   EXPECT_EQ(issued.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(issued.status().message(), HasSubstr("no/such/folder"));
-  const auto full = IssueFromCsr(dir_, Request("alice@example.org"), "/dev/full", 10, Access());
+  const std::string device = clients::MakeDevice(tool_.PathOf("."), clients::kFullDevice);
+  const auto full = IssueFromCsr(dir_, Request("alice@example.org"), device, 10, Access());
   EXPECT_EQ(full.status().code(), absl::StatusCode::kResourceExhausted);
   EXPECT_TRUE(ListIssued(dir_)->empty());
 }

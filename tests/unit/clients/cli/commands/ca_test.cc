@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "tests/unit/clients/cli/fake_daemon.h"
+#include "tests/unit/clients/device.h"
 
 namespace p2pd::cli {
 namespace {
@@ -93,15 +94,16 @@ TEST_F(CaCommands, MistakesNameTheFileAndIssueNothing) {
 TEST_F(CaCommands, BadPlacesForTheCertificateAreToldInOneLine) {
   ASSERT_EQ(Init().code, 0);
   MakeCsr("ann@example.org");
+  const std::string full = clients::MakeDevice(folder_, clients::kFullDevice);
   const std::vector<std::pair<std::string, int>> table = {
-      {folder_, 2}, {Path("no/such"), 2}, {"/dev/full", 1}};
+      {folder_, 2}, {Path("no/such"), 2}, {full, 1}};
   for (const auto& [out, code] : table) {
     const Outcome outcome = Run({"ca", "issue", Path("ca"), "--csr", Path("csr"), "--out", out});
     EXPECT_EQ(outcome.code, code) << outcome.err;
     EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
     EXPECT_NE(outcome.err.find(out), std::string::npos) << outcome.err;
   }
-  EXPECT_TRUE(std::filesystem::is_character_file("/dev/full"));
+  EXPECT_TRUE(std::filesystem::is_character_file(full));
   EXPECT_EQ(Run({"ca", "revoke", Path("ca"), "--email", "ann@example.org"}).code, 5)
       << "what nobody got is not on record";
 }

@@ -2,6 +2,7 @@
 
 #include "p2pd/v1/error.pb.h"
 #include "tests/unit/clients/cli/fake_daemon.h"
+#include "tests/unit/clients/device.h"
 
 namespace p2pd::cli {
 namespace {
@@ -40,8 +41,8 @@ TEST_F(IdentityCommands, CreateSaysWhenTheRequestCannotBeWritten) {
   EXPECT_EQ(identity_.CreateIdentity_.calls, 0) << "no key without a place for its request";
 
   identity_.CreateIdentity_.response.set_csr_pem("CSR");
-  const Outcome full =
-      Run({"identity", "create", "--email", "a@b.org", "--name", "A", "--csr-out", "/dev/full"});
+  const Outcome full = Run({"identity", "create", "--email", "a@b.org", "--name", "A", "--csr-out",
+                            clients::MakeDevice(folder_, clients::kFullDevice)});
 
   EXPECT_EQ(full.code, 1);
   EXPECT_NE(full.err.find("the identity exists"), std::string::npos);

@@ -2,6 +2,7 @@
 #include <fstream>
 
 #include "tests/unit/clients/cli/fake_daemon.h"
+#include "tests/unit/clients/device.h"
 
 namespace p2pd::cli {
 namespace {
@@ -44,13 +45,16 @@ TEST_F(OverlayCommands, GetWritesTheOneValue) {
 TEST_F(OverlayCommands, GetLeavesADeviceADevice) {
   overlay_.Get_.response.add_values()->set_value("value");
 
-  const Outcome full = Run({"overlay", "get", "name:x", "--out", "/dev/full"});
+  const std::string device = clients::MakeDevice(folder_, clients::kFullDevice);
+  const std::string null = clients::MakeDevice(folder_, clients::kNullDevice);
+
+  const Outcome full = Run({"overlay", "get", "name:x", "--out", device});
 
   EXPECT_EQ(full.code, 1);
-  EXPECT_NE(full.err.find("/dev/full: No space left"), std::string::npos) << full.err;
-  EXPECT_EQ(Run({"overlay", "get", "name:x", "--out", "/dev/null"}).code, 0);
-  EXPECT_TRUE(std::filesystem::is_character_file("/dev/null"));
-  EXPECT_TRUE(std::filesystem::is_character_file("/dev/full"));
+  EXPECT_NE(full.err.find(device + ": No space left"), std::string::npos) << full.err;
+  EXPECT_EQ(Run({"overlay", "get", "name:x", "--out", null}).code, 0);
+  EXPECT_TRUE(std::filesystem::is_character_file(device));
+  EXPECT_TRUE(std::filesystem::is_character_file(null));
 }
 
 TEST_F(OverlayCommands, GetLooksAtThePlaceFirst) {
