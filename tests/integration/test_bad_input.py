@@ -5,10 +5,13 @@ is full, a daemon that is not there.
 """
 
 import os
+import signal
 import socket
+import stat
 import wave
 
-from lab import BIN, DONE, FAILED, NOT_FOUND, UNREACHABLE, USAGE, LabTest, main, need_root, run, wait
+from lab import (BIN, DONE, FAILED, NOT_ALLOWED, NOT_FOUND, TIMED_OUT, UNREACHABLE, USAGE, LabTest, main, need_root, run,
+                 wait)
 
 # An account that owns nothing.
 NOBODY = 65534
@@ -38,12 +41,15 @@ class BadInput(LabTest):
         self.rows([
             ([], USAGE, '--help'),
             (['nonsense'], USAGE, 'nonsense', '--help'),
+            (['message', 'list'], USAGE, 'no command message;'),
+            (['call', 'transfer', 'X', 'y@example.org'], USAGE, 'no command call transfer;'),
             (['--nonsense', 'status'], USAGE, '--nonsense'),
             (['call', 'dial'], USAGE, 'EMAIL'),
             (['--output', 'xml', 'status'], USAGE, '--output'),
             (['--timeout', 'soon', 'status'], USAGE, '--timeout'),
             (['--control', f'unix:{self.none}', 'status'], UNREACHABLE, self.none, 'start p2pd'),
             (['--control', 'rubbish', 'status'], USAGE, 'rubbish', 'unix:PATH'),
+            (['--control', f'unix:{"x" * 108}', 'status'], USAGE, 'xxx', '107'),
             (['--control', '127.0.0.1:1', 'status'], USAGE, '--tls-ca', '--token-file'),
             (['--control', '127.0.0.1:1', '--tls-ca', self.rubbish, '--token-file', self.none, 'status'], USAGE,
              self.none),
@@ -61,6 +67,11 @@ class BadInput(LabTest):
             (['call', 'dial', 'a@example.org', '--record', self.none / 'x.wav'], USAGE, self.none),
             (['call', 'dial', 'a@example.org', '--for', '10parsecs'], USAGE, '--for', '10parsecs'),
             (['call', 'answer', '--play', self.none], USAGE, self.none),
+            (['call', 'answer', '--record', self.none / 'x.wav'], USAGE, self.none),
+            (['call', 'answer', '--for', '10parsecs'], USAGE, '10parsecs'),
+            (['identity', 'create', '--email', 'a@example.org', '--name', 'A', '--csr-out', self.folder], USAGE,
+             self.folder),
+            (['overlay', 'get', 'name:x', '--out', self.none / 'x'], USAGE, self.none),
             (['trust', 'add', self.none], USAGE, self.none),
             (['identity', 'install', self.folder], USAGE, self.folder),
             (['identity', 'import', self.none, '--email', 'a@example.org'], USAGE, self.none),
@@ -72,35 +83,134 @@ class BadInput(LabTest):
         ca = self.lab.ca()
         before = (ca / 'ca.key').read_bytes()
         out = self.folder / 'out.pem'
+        csr = self.folder / 'csr'
+        self.request(self.folder / 'key', csr)
         self.rows([
             (['init', ca, '--name', 'Again'], FAILED, ca),
-            (['init', '/proc/none', '--name', 'X'], None, '/proc/none'),
-            (['issue', ca, '--csr', self.none, '--out', out], NOT_FOUND, self.none),
-            (['issue', ca, '--csr', self.rubbish, '--out', out], FAILED, self.rubbish),
+            (['init', '/proc/none', '--name', 'X'], USAGE, '/proc/none'),
+            (['init', self.none, '--name', ''], USAGE, 'name'),
+            (['issue', ca, '--csr', self.none, '--out', out], USAGE, self.none),
+            (['issue', ca, '--csr', self.rubbish, '--out', out], USAGE, self.rubbish),
+            (['issue', ca, '--csr', self.folder, '--out', out], USAGE, self.folder, 'directory'),
+            (['issue', ca, '--csr', self.rubbish, '--out', self.folder], USAGE, self.folder, 'directory'),
             (['issue', ca, '--csr', self.rubbish, '--out', out, '--days', '0'], USAGE, '--days'),
-            (['issue', self.none, '--csr', self.rubbish, '--out', out], None),
+            (['issue', self.none, '--csr', csr, '--out', out], USAGE, self.none, 'ca init'),
+            (['publish', self.none], USAGE, self.none, 'ca init'),
             (['revoke', ca, '--email', 'nobody@example.org'], NOT_FOUND, 'nobody@example.org'),
         ], 'p2pctl', 'ca')
         self.assertFalse(out.exists())
         self.assertEqual((ca / 'ca.key').read_bytes(), before)
 
+    def test_a_key_under_a_passphrase_is_asked_for_in_one_line(self):
+        ca, key, csr = self.folder / 'ca', self.folder / 'key', self.folder / 'csr'
+        run([BIN / 'p2pctl', 'ca', 'init', ca, '--name', 'X', '--passphrase-stdin'], given='sesame\n')
+        self.request(key, csr)
+        issue = ['issue', ca, '--csr', csr, '--out', self.folder / 'out.pem']
+        self.rows([
+            (issue, USAGE, ca / 'ca.key', '--passphrase-stdin'),
+            ([*issue[:-1], self.folder], USAGE, self.folder, 'directory'),
+        ], 'p2pctl', 'ca')
+        (ca / 'ca.key').chmod(0o644)
+        self.rows([(issue, FAILED, 'chmod 600')], 'p2pctl', 'ca')
+
+    @staticmethod
+    def request(key, csr):
+        run(['openssl', 'req', '-new', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', key,
+             '-subj', '/CN=Ann', '-addext', 'subjectAltName=email:ann@example.org', '-out', csr])
+
+    def test_what_is_no_file_stays_what_it_is(self):
+        need_root(self, 'a device of its own')
+        daemon = self.lab.daemon('d')
+        full, link, real = (self.folder / name for name in ('full', 'link', 'real'))
+        # 1:7 is /dev/full.
+        os.mknod(full, 0o666 | stat.S_IFCHR, os.makedev(1, 7))
+        link.symlink_to('real')
+        csr = self.folder / 'csr'
+        self.request(self.folder / 'key', csr)
+        daemon.ctl('overlay', 'put', 'name:x', self.rubbish)
+        for words in (['overlay', 'get', 'name:x', '--out'], ['ca', 'issue', self.lab.ca(), '--csr', csr, '--out']):
+            with self.subTest(command=' '.join(str(w) for w in words)):
+                self.one_line(daemon.ctl(*words, full, code=FAILED), full, 'No space left')
+                self.assertTrue(full.is_char_device())
+                daemon.ctl(*words, link)
+                self.assertTrue(link.is_symlink() and real.is_file())
+                real.unlink()
+        self.assertNotIn('file', daemon.ctl('overlay', 'get', 'name:x', '--out', '/dev/stdout').out)
+
+    def test_what_cannot_be_printed_is_a_failure(self):
+        daemon = self.lab.daemon('d')
+        for words in (['status'], ['--output', 'json', 'status'], ['--help'], ['--output', 'json', 'events']):
+            with self.subTest(command=' '.join(words)):
+                told = run(['sh', '-c', '"$0" "$@" >/dev/full', BIN / 'p2pctl', '--control', f'unix:{daemon.socket}',
+                            *words], FAILED)
+                self.one_line(told, 'standard output')
+
+    def test_doors_that_stay_shut(self):
+        need_root(self, 'another account')
+        self.folder.chmod(0o755)
+        daemon = self.lab.daemon('d')
+        daemon.folder.chmod(0o755)
+        status = [BIN / 'p2pctl', '--control', f'unix:{daemon.socket}', 'status']
+        nobody = ['setpriv', f'--reuid={NOBODY}', f'--regid={NOBODY}', '--clear-groups', '--']
+        # The file system refuses, the door itself, the folder.
+        for mode, what in ((0o660, daemon.socket), (0o666, daemon.socket), (0o666, daemon.folder)):
+            with self.subTest(mode=oct(mode), what=what):
+                daemon.socket.chmod(mode)
+                if what == daemon.folder:
+                    what.chmod(0o700)
+                self.one_line(run([*nobody, *status], NOT_ALLOWED), daemon.socket, 'group')
+        daemon.process.signal(signal.SIGSTOP)
+        self.one_line(run(status, TIMED_OUT), daemon.socket, 'said nothing')
+        daemon.process.signal(signal.SIGCONT)
+        daemon.status()
+        daemon.kill9()
+        self.one_line(run(status, UNREACHABLE), daemon.socket, 'start p2pd')
+
+    def test_a_door_with_a_certificate(self):
+        daemon = self.lab.daemon('d', flags=['--control', '127.0.0.1:0'])
+        place = next(e for e in daemon.status()['controlEndpoints'] if not e.startswith('unix:'))
+        pem, token = daemon.data / 'control/tls.pem', daemon.data / 'control/token'
+        wrong = self.lab.ca() / 'ca.pem'
+        short = self.folder / 'short.pem'
+        short.write_text(''.join(pem.read_text().splitlines(True)[:3]) + '-----END CERTIFICATE-----\n')
+        guess = self.folder / 'guess'
+        guess.write_text('0' * 64)
+
+        def row(ca, with_token, code, *said):
+            return ['--tls-ca', ca, '--token-file', with_token, 'status'], code, *said
+        self.rows([
+            row(wrong, token, UNREACHABLE, place, wrong, 'tls.pem'),
+            row(self.rubbish, token, USAGE, '--tls-ca', self.rubbish),
+            row(os.devnull, token, USAGE, '--tls-ca', os.devnull),
+            row(short, token, USAGE, '--tls-ca', short),
+            row(self.folder, token, USAGE, '--tls-ca', self.folder),
+            row(pem, self.rubbish, USAGE, '--token-file', self.rubbish),
+            row(pem, guess, NOT_ALLOWED, 'token'),
+        ], 'p2pctl', '--control', place)
+        run([BIN / 'p2pctl', '--control', place, *row(pem, token, DONE)[0]])
+
     def test_what_a_daemon_is_told(self):
         daemon = self.lab.daemon('d')
+        key = self.folder / 'key.pem'
+        self.request(key, self.folder / 'csr')
         daemon.ctl('trust', 'add', self.lab.ca() / 'ca.pem')
         for words, code, *said in [
-                (['trust', 'add', self.rubbish], FAILED, 'certificate'),
+                (['trust', 'add', self.rubbish], USAGE, 'certificate'),
                 (['trust', 'remove', 'ab'], None),
-                (['identity', 'create', '--email', 'no address', '--name', 'X', '--csr-out', self.none], FAILED,
+                (['identity', 'create', '--email', 'no address', '--name', 'X', '--csr-out', self.none], USAGE,
                  'no address'),
                 (['identity', 'install', self.rubbish], None),
-                (['identity', 'import', self.rubbish, '--email', 'a@example.org'], FAILED),
+                (['identity', 'import', self.rubbish, '--email', 'a@example.org'], USAGE),
+                (['identity', 'import', key], USAGE, key, '--email'),
                 (['identity', 'show', 'nobody@example.org'], NOT_FOUND, 'nobody@example.org'),
                 (['login'], None, 'identity'),
                 (['contact', 'add', 'bob@example.org'], None, 'identity'),
                 (['call', 'hangup', '00'], None),
-                (['overlay', 'put', 'nokey', self.rubbish], FAILED, 'nokey'),
-                (['overlay', 'put', 'name:x', self.rubbish, '--ttl', '8d'], FAILED, '7'),
-                (['overlay', 'get', 'zz' * 20], FAILED, 'zz'),
+                (['call', 'answer'], NOT_FOUND, 'identity create'),
+                (['--as', 'a@example.org', 'call', 'answer', '--auto'], NOT_FOUND, 'a@example.org'),
+                (['overlay', 'put', 'nokey', self.rubbish], USAGE, 'nokey'),
+                (['overlay', 'put', 'name:x', self.rubbish, '--ttl', '8d'], USAGE, '7'),
+                (['overlay', 'get', 'zz' * 20], USAGE, 'zz'),
                 (['overlay', 'get', 'name:nothing is here'], NOT_FOUND),
         ]:
             with self.subTest(command=' '.join(str(w) for w in words)):
@@ -205,6 +315,55 @@ class BadInput(LabTest):
         self.fill(filler)
         self.one_line(run([BIN / 'p2pd', '--data-dir', disk / 'new', '--listen', '127.0.0.1:0', '--control',
                            f'unix:{self.folder}/s'], FAILED), 'No space left')
+
+    def test_calls_that_end_badly(self):
+        ann, bob = self.lab.ring(['ann', 'bob'])
+        self.lab.person(ann, 'ann@example.org')
+        self.lab.person(bob, 'bob@example.org')
+        old, new = self.folder / 'old.wav', self.folder / 'new.wav'
+        said = self.lab.speech('ann').read_bytes()
+        old.write_bytes(said)
+
+        # A call that nobody answers leaves the recording, and one file is not played and recorded at once.
+        dial = ['call', 'dial', 'bob@example.org', '--record']
+        ann.ctl('logout')
+        for record in (old, new):
+            self.one_line(ann.ctl(*dial, record, code=FAILED), 'login')
+        ann.ctl('login')
+        link = self.folder / 'link.wav'
+        link.symlink_to('old.wav')
+        self.one_line(ann.ctl(*dial, link, '--play', old, code=USAGE), link, '--play')
+        self.assertEqual(old.read_bytes(), said)
+        self.assertFalse(new.exists())
+
+        # The terminal closes: the call ends as with Ctrl-C, and the recording is whole.
+        answering = bob.background('answer.log', 'call', 'answer', '--auto', '--play', self.lab.speech('bob'))
+        wait('somebody sits by the telephone', lambda: 'waiting for calls' in answering.text())
+        # Three calls altogether: kRingsPerMinute.
+        for number in (signal.SIGHUP, signal.SIGPIPE):
+            dialling = ann.background(f'dial-{number}.log', *dial, old)
+            wait('voice flows', lambda: self.speaking(ann))
+            dialling.signal(number)
+            self.assertEqual(dialling.ended(), DONE, dialling.text())
+            wait('the call is over', lambda: bob.status().get('activeCallCount', 0) == 0)
+            with wave.open(str(old)) as recorded:
+                self.assertGreater(recorded.getnframes(), 24000)
+            old.write_bytes(said)
+
+        # The machine of the other side is gone: the caller hears of it after a while, the waiting p2pctl at once.
+        dialling = ann.background('dial-gone.log', *dial[:-1])
+        wait('voice flows', lambda: self.speaking(ann))
+        bob.kill9()
+        self.assertEqual(answering.ended(), UNREACHABLE, answering.text())
+        self.assertIn('connection to the daemon broke', answering.text())
+        self.assertEqual(dialling.ended(), DONE, dialling.text())
+        self.assertIn('nobody hung up: media timeout', dialling.text())
+
+    @staticmethod
+    def speaking(daemon):
+        """A call there has voice both ways, as both sides know."""
+        stats = [c.get('mediaStats', {}) for c in daemon.json('call', 'list').get('calls', []) if c['state'] == 'ACTIVE']
+        return any(int(s.get('receivedPacketCount', 0)) > 100 and 'roundTripTime' in s for s in stats)
 
     def fill(self, file):
         """Writes until not one byte more has room."""
