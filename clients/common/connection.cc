@@ -93,7 +93,7 @@ bool HoldsCertificate(const std::string& pem) {
   if (!absl::Base64Unescape(pem.substr(from, end - from), &der) || der.size() < 4) return false;
   const auto at = [&der](size_t i) { return static_cast<uint8_t>(der[i]); };
   // 30 82 HH LL: no certificate is below 256 bytes or above 65,535.
-  return at(0) == 0x30 && at(1) == 0x82 && der.size() == size_t{4} + (at(2) << 8 | at(3));
+  return at(0) == 0x30 && at(1) == 0x82 && der.size() == size_t{4} + (size_t{at(2)} << 8 | at(3));
 }
 
 // A token goes into a header of HTTP: visible ASCII.
