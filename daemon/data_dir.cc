@@ -26,16 +26,29 @@ std::string HolderOf(int fd) {
                       ")");
 }
 
+// A full disk has its own advice already.
+absl::Status WithAdvice(const absl::Status& status) {
+  if (absl::IsResourceExhausted(status)) return status;
+  return absl::Status(status.code(),
+                      absl::StrCat(status.message(),
+                                   "; let this account write there, or choose another folder with "
+                                   "--data-dir"));
+}
+
+absl::Status CannotWrite(int error, const std::string& folder) {
+  return WithAdvice(FileError(error, "write in the data folder", folder));
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<DataDir>> DataDir::Open(const std::string& path) {
-  P2PD_RETURN_IF_ERROR(MakeFolder(path));
+  if (const absl::Status made = MakeFolder(path); !made.ok()) return WithAdvice(made);
   const std::string lock = path + "/lock";
   const int fd = open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (fd < 0) return FileError(errno, "cannot write in the data folder: open", lock);
+  if (fd < 0) return CannotWrite(errno, path);
   std::unique_ptr<DataDir> folder(new DataDir(path, fd));
   if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK) return FileError(errno, "cannot lock", lock);
+    if (errno != EWOULDBLOCK) return FileError(errno, "lock", lock);
     return absl::FailedPreconditionError(
         absl::StrCat("another p2pd", HolderOf(fd), " uses the data folder ", path,
                      ": stop it, or choose another with --data-dir"));
@@ -44,7 +57,7 @@ absl::StatusOr<std::unique_ptr<DataDir>> DataDir::Open(const std::string& path) 
   // An empty or read-only disk shows here, before anything else is touched.
   if (ftruncate(fd, 0) != 0 ||
       pwrite(fd, pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size())) {
-    return FileError(errno, "cannot write in the data folder:", lock);
+    return CannotWrite(errno, path);
   }
   return folder;
 }

@@ -47,6 +47,9 @@ absl::Status WriteAll(int fd, ByteView content, const std::string& path) {
   return absl::OkStatus();
 }
 
+// A disk that takes nothing more: what to do is about the disk, not about the name.
+bool IsAboutTheDisk(int error) { return error == ENOSPC || error == EDQUOT || error == EROFS; }
+
 absl::Status SyncFolder(const std::string& folder) {
   const Descriptor fd(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (fd.get() < 0) return FileError(errno, "open folder", folder);
@@ -57,7 +60,12 @@ absl::Status SyncFolder(const std::string& folder) {
 }  // namespace
 
 absl::Status FileError(int error, const std::string& action, const std::string& path) {
-  return absl::ErrnoToStatus(error, absl::StrCat("cannot ", action, " ", path));
+  const absl::Status status =
+      absl::ErrnoToStatus(error, absl::StrCat("cannot ", action, " ", path));
+  absl::string_view advice;
+  if (error == ENOSPC || error == EDQUOT) advice = "; disk full: make room there and try again";
+  if (error == EROFS) advice = "; make that disk writable, or choose another place";
+  return absl::Status(status.code(), absl::StrCat(status.message(), advice));
 }
 
 absl::StatusOr<Bytes> ReadFile(const std::string& path, size_t max_bytes, FileMode mode) {
@@ -99,9 +107,13 @@ absl::Status WriteFileAtomically(const std::string& path, ByteView content, File
   {
     const Descriptor fd(
         open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, bits));
-    if (fd.get() < 0) return FileError(errno, "create", beside);
+    if (fd.get() < 0) {
+      // A person knows the file that is meant, not the one beside it.
+      return IsAboutTheDisk(errno) ? FileError(errno, "write", path)
+                                   : FileError(errno, "create", beside);
+    }
     absl::Status written = fchmod(fd.get(), bits) == 0
-                               ? WriteAll(fd.get(), content, beside)
+                               ? WriteAll(fd.get(), content, path)
                                : FileError(errno, "set the mode of", beside);
     if (!written.ok()) {
       unlink(beside.c_str());

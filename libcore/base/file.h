@@ -27,7 +27,8 @@ absl::Status WriteFileAtomically(const std::string& path, ByteView content, File
 // else has the name.
 absl::Status MakeFolder(const std::string& path);
 
-// ErrnoToStatus with the path and the action in front: "cannot open /x: No such file or directory".
+// ErrnoToStatus with the path and the action in front: "cannot open /x: No such file or directory";
+// behind it, where the disk is full or read-only, what to do. `action` is a verb: "open".
 absl::Status FileError(int error, const std::string& action, const std::string& path);
 
 }  // namespace p2pd

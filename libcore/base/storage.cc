@@ -69,7 +69,17 @@ absl::Status FolderStorage::Write(absl::string_view name, ByteView content, File
 absl::Status FolderStorage::Remove(absl::string_view name) {
   P2PD_RETURN_IF_ERROR(CheckName(name));
   const std::string path = PathOf(name);
-  if (unlink(path.c_str()) != 0 && errno != ENOENT) return FileError(errno, "remove", path);
+  for (const std::string& file : {path, absl::StrCat(path, kHalfWritten)}) {
+    if (unlink(file.c_str()) != 0 && errno != ENOENT) {
+      return FileError(errno, "remove", file);
+    }
+  }
+  // The names above it, from the innermost; the first that is not empty stays, with those above.
+  absl::string_view above = name;
+  for (size_t slash = above.rfind('/'); slash != above.npos; slash = above.rfind('/')) {
+    above = above.substr(0, slash);
+    if (rmdir(PathOf(above).c_str()) != 0 && errno != ENOENT) break;
+  }
   return absl::OkStatus();
 }
 

@@ -29,10 +29,13 @@ class Storage {
   // NotFound when there is no such blob.
   virtual absl::StatusOr<Bytes> Read(absl::string_view name) const = 0;
   virtual absl::Status Write(absl::string_view name, ByteView content, FileMode mode) = 0;
-  // OK when there was none.
+  // OK when there was none. Nothing of it is left: a half-written one goes with it, and so do the
+  // folders above it that are empty now.
   virtual absl::Status Remove(absl::string_view name) = 0;
   // Names that start with `prefix`, sorted.
   virtual std::vector<std::string> List(absl::string_view prefix) const = 0;
+  // What a person calls the blob: the path of its file, where there is one.
+  virtual std::string TitleOf(absl::string_view name) const { return std::string(name); }
 
   static bool ValidName(absl::string_view name);
 };
@@ -45,6 +48,7 @@ class FolderStorage final : public Storage {
   absl::Status Write(absl::string_view name, ByteView content, FileMode mode) override;
   absl::Status Remove(absl::string_view name) override;
   std::vector<std::string> List(absl::string_view prefix) const override;
+  std::string TitleOf(absl::string_view name) const override { return PathOf(name); }
 
  private:
   std::string PathOf(absl::string_view name) const;

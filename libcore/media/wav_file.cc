@@ -187,7 +187,7 @@ Bytes EncodeWav(absl::Span<const int16_t> samples) {
 
 absl::StatusOr<std::unique_ptr<WavWriter>> WavWriter::Create(const std::string& path) {
   const int descriptor = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (descriptor < 0) return FileError(errno, "cannot record to", path);
+  if (descriptor < 0) return FileError(errno, "record to", path);
   std::unique_ptr<WavWriter> writer(new WavWriter(descriptor, path));
   if (!writer->WriteAt(WavHeader(0), 0)) return writer->status();
   return writer;
@@ -200,7 +200,7 @@ bool WavWriter::WriteAt(ByteView bytes, int64_t offset) {
     const ssize_t written = pwrite(descriptor_, bytes.data(), bytes.size(), offset);
     if (written < 0 && errno == EINTR) continue;
     if (written <= 0) {
-      status_ = FileError(written < 0 ? errno : EIO, "cannot record to", path_);
+      status_ = FileError(written < 0 ? errno : EIO, "record to", path_);
       return false;
     }
     bytes.remove_prefix(static_cast<size_t>(written));
@@ -229,7 +229,7 @@ void WavWriter::Finish() {
   if (descriptor_ < 0) return;
   if (header_bytes_ != data_bytes_) UpdateHeader();
   if (close(descriptor_) != 0 && status_.ok()) {
-    status_ = FileError(errno, "cannot finish", path_);
+    status_ = FileError(errno, "finish", path_);
   }
   descriptor_ = -1;
 }

@@ -24,8 +24,8 @@ constexpr absl::string_view kKeyBlob = "key.pem";
 constexpr absl::string_view kDeviceBlob = "device";
 constexpr absl::string_view kLoginBlob = "state";
 // Everything that may lie in an identity's folder, the one that makes it exist first.
-constexpr absl::string_view kAllBlobs[] = {kIdentityBlob, kKeyBlob, kDeviceBlob, kLoginBlob,
-                                           "environment"};
+constexpr absl::string_view kAllBlobs[] = {kIdentityBlob, kKeyBlob,      kDeviceBlob,
+                                           kLoginBlob,    "environment", "environment.damaged"};
 constexpr absl::string_view kHashedPrefix = "x-";
 constexpr uint32_t kVersion = 1;
 // An address that is its own folder's name is at most so long.

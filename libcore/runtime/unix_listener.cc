@@ -24,6 +24,8 @@ constexpr mode_t kFolderMode = 0750;
 constexpr int kBacklog = 64;
 constexpr absl::Duration kRetryAfterExhaustion = absl::Milliseconds(100);
 
+static_assert(UnixListener::kMaxPath == sizeof(sockaddr_un::sun_path) - 1);
+
 std::optional<sockaddr_un> Address(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -51,14 +53,14 @@ absl::Status MakeRoom(const std::string& path, const sockaddr_un& address) {
     if (stat(folder.c_str(), &info) != 0) {
       P2PD_RETURN_IF_ERROR(MakeFolder(folder));
       if (chmod(folder.c_str(), kFolderMode) != 0) {
-        return FileError(errno, "cannot set the mode of", folder);
+        return FileError(errno, "set the mode of", folder);
       }
     }
   }
   struct stat info{};
   if (lstat(path.c_str(), &info) != 0) {
     if (errno == ENOENT) return absl::OkStatus();
-    return FileError(errno, "cannot look at", path);
+    return FileError(errno, "look at", path);
   }
   if (!S_ISSOCK(info.st_mode)) {
     return absl::FailedPreconditionError(
@@ -68,7 +70,7 @@ absl::Status MakeRoom(const std::string& path, const sockaddr_un& address) {
     return absl::FailedPreconditionError(absl::StrCat(
         path, " is served by another process: stop it or choose another with --control"));
   }
-  if (unlink(path.c_str()) != 0) return FileError(errno, "cannot replace", path);
+  if (unlink(path.c_str()) != 0) return FileError(errno, "replace", path);
   return absl::OkStatus();
 }
 
@@ -101,28 +103,27 @@ absl::StatusOr<std::unique_ptr<UnixListener>> UnixListener::Open(Loop& loop,
   const auto address = Address(path);
   if (!address) {
     return absl::InvalidArgumentError(absl::StrCat(
-        "'", path, "' is too long for a Unix socket: ", sizeof(sockaddr_un::sun_path) - 1,
-        " bytes at most"));
+        "'", path, "' is too long for a Unix socket: ", UnixListener::kMaxPath, " bytes at most"));
   }
   P2PD_RETURN_IF_ERROR(MakeRoom(path, *address));
   const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return FileError(errno, "cannot make a socket for", path);
+  if (fd < 0) return FileError(errno, "make a socket for", path);
   std::unique_ptr<UnixListener> listener(
       new UnixListener(loop, fd, path, std::move(on_connection)));
   // The mode of the file is that of the socket at bind, less the umask; so it is never wider than
   // wanted, not even for a moment.
   fchmod(fd, kSocketMode);
   if (bind(fd, reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)) != 0) {
-    return FileError(errno, "cannot make the socket", path);
+    return FileError(errno, "make the socket", path);
   }
   struct stat info{};
   if (chmod(path.c_str(), kSocketMode) != 0 || lstat(path.c_str(), &info) != 0) {
-    return FileError(errno, "cannot set the mode of", path);
+    return FileError(errno, "set the mode of", path);
   }
   listener->device_ = info.st_dev;
   listener->inode_ = info.st_ino;
   listener->group_ = info.st_gid;
-  if (listen(fd, kBacklog) != 0) return FileError(errno, "cannot listen on", path);
+  if (listen(fd, kBacklog) != 0) return FileError(errno, "listen on", path);
   listener->Watch();
   return listener;
 }

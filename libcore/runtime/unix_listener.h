@@ -36,6 +36,9 @@ OwnCredentials Self();
 
 class UnixListener {
  public:
+  // Bytes of a path, unix(7): the kernel takes no longer one.
+  static constexpr size_t kMaxPath = 107;
+
   // The callback owns `fd`.
   using OnConnection = absl::AnyInvocable<void(int fd, const PeerCredentials&)>;
 

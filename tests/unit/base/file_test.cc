@@ -136,6 +136,16 @@ TEST(File, AFullDiskIsResourceExhausted) {
               HasSubstr("cannot write /x: No space left"));
 }
 
+TEST(File, WhatIsWrongWithTheDiskComesWithAdvice) {
+  for (const int error : {ENOSPC, EDQUOT}) {
+    EXPECT_THAT(std::string(FileError(error, "write", "/x").message()),
+                HasSubstr("; disk full: make room there"));
+  }
+  EXPECT_THAT(std::string(FileError(EROFS, "write", "/x").message()), HasSubstr("writable"));
+  EXPECT_THAT(std::string(FileError(ENOENT, "open", "/x").message()),
+              ::testing::EndsWith("No such file or directory"));
+}
+
 TEST(MakeFolder, MakesParentsForTheirOwnerAloneAndMayBeRepeated) {
   const TempFolder folder;
 

@@ -111,6 +111,30 @@ TEST(FolderStorage, IsStillThereForTheNextProcess) {
   EXPECT_EQ(info.st_mode & 07777, 0600u);
 }
 
+TEST(FolderStorage, WhatIsRemovedLeavesNoFolderAndNoHalfWrittenFile) {
+  const TempFolder folder;
+  FolderStorage storage(folder / "state");
+  for (const absl::string_view name : {"a/b/one", "a/b/two", "c"}) {
+    ASSERT_TRUE(storage.Write(name, AsBytes("x"), FileMode::kSecret).ok());
+  }
+  const std::string torn = folder / "state/a/b/one.new";
+  ASSERT_TRUE(WriteFileAtomically(torn, AsBytes("half a key"), FileMode::kSecret).ok());
+
+  ASSERT_TRUE(storage.Remove("a/b/one").ok());
+  EXPECT_FALSE(std::filesystem::exists(torn));
+  EXPECT_TRUE(std::filesystem::exists(folder / "state/a/b/two"));
+  ASSERT_TRUE(storage.Remove("a/b/two").ok());
+  EXPECT_FALSE(std::filesystem::exists(folder / "state/a"));
+  ASSERT_TRUE(storage.Remove("c").ok());
+  EXPECT_TRUE(std::filesystem::exists(folder / "state")) << "the folder itself is the owner's";
+  EXPECT_TRUE(storage.Write("a/b/one", AsBytes("x"), FileMode::kSecret).ok());
+}
+
+TEST(FolderStorage, TellsAPersonTheFileBehindAName) {
+  EXPECT_EQ(FolderStorage("/data").TitleOf("node/keys"), "/data/node/keys");
+  EXPECT_EQ(MemoryStorage().TitleOf("node/keys"), "node/keys");
+}
+
 TEST(FolderStorage, HalfWrittenFilesAreNotListed) {
   const TempFolder folder;
   FolderStorage storage(folder.path());

@@ -50,5 +50,14 @@ TEST(DataDir, AFileInItsPlaceIsOneLine) {
   EXPECT_THAT(std::string(opened.status().message()), HasSubstr(folder.path() + "/file"));
 }
 
+TEST(DataDir, AFolderThatCannotBeMadeComesWithAdvice) {
+  const auto opened = DataDir::Open("/proc/none/data");
+  ASSERT_FALSE(opened.ok());
+  const std::string message(opened.status().message());
+  EXPECT_THAT(message, HasSubstr("/proc/none"));
+  EXPECT_THAT(message, HasSubstr("--data-dir"));
+  EXPECT_THAT(message, ::testing::Not(HasSubstr("cannot cannot")));
+}
+
 }  // namespace
 }  // namespace p2pd::daemon

@@ -187,6 +187,10 @@ TEST(OwnIdentity, ExportAndRemoval) {
   EXPECT_TRUE(absl::IsFailedPrecondition((*made)->Export(passphrase).status()));
   ASSERT_TRUE((*made)->Install(desk.storage, desk.Certify(**made), desk.authority.now()).ok());
   EXPECT_TRUE((*made)->Export(passphrase).ok());
+  // Set aside at a start, and as secret as what replaced it.
+  ASSERT_TRUE(
+      desk.storage.Write((*made)->BlobName("environment.damaged"), AsBytes("x"), FileMode::kSecret)
+          .ok());
   ASSERT_TRUE((*made)->Remove(desk.storage).ok());
   EXPECT_TRUE(desk.storage.List("").empty());
 }
