@@ -12,7 +12,10 @@ constexpr size_t kMaxLabel = 64;  // objects.proto
 // "p2pd device\0" ‖ body: what the user's key signs.
 Bytes SignedDeviceBytes(ByteView body) {
   static constexpr absl::string_view kPrefix("p2pd device\0", 12);
-  Bytes out = ToBytes(kPrefix);
+  Bytes out;
+  // Also what keeps g++ 12 from seeing an overflow in the growth of a vector of known size.
+  out.reserve(kPrefix.size() + body.size());
+  Append(out, AsBytes(kPrefix));
   Append(out, body);
   return out;
 }

@@ -97,10 +97,12 @@ KeepResult LocalStore::Decide(const Object& object, const KeepOptions& options, 
   const KeepResult table = MakeRoomInTable(object, options, replaced_bytes);
   if (table != KeepResult::kKept) return table;
   const absl::Status status = table_.Insert(StoredRow{object, options.account, now, options.place});
-  if (!status.ok()) {
-    P2PD_LOG(store, kWarn, "object not kept: ", status.message());
-    return KeepResult::kFailed;
+  // Once, not for each object that strangers bring while the disk is full.
+  if (!status.ok() && write_error_.ok()) {
+    P2PD_LOG(store, kWarn, "objects are not kept: ", status.message());
   }
+  write_error_ = status;
+  if (!status.ok()) return KeepResult::kFailed;
   ApplyConsequences(object, here);
   return KeepResult::kKept;
 }

@@ -86,6 +86,8 @@ class LocalStore {
   void SetTrustedRoots(TrustedRoots roots) { roots_ = std::move(roots); }
   const TrustedRoots& trusted_roots() const { return roots_; }
   const ObjectTable& table() const { return table_; }
+  // Why the table did not take the object that it was given last; OK when it did.
+  const absl::Status& write_error() const { return write_error_; }
 
  private:
   KeepResult Decide(const Object& object, const KeepOptions& options, absl::Time now);
@@ -101,6 +103,7 @@ class LocalStore {
   ObjectTable& table_;
   Counters& counters_;
   TrustedRoots roots_;
+  absl::Status write_error_;
 };
 
 }  // namespace p2pd::store

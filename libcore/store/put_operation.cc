@@ -46,6 +46,15 @@ std::optional<absl::Status> Refusal(StoreStatus status) {
   return std::nullopt;
 }
 
+// Of an answer that is worth another attempt: what a person reads when there was none left.
+absl::string_view WhyNot(StoreStatus status) {
+  if (status == wire::v1::STORE_STATUS_FAILED) {
+    return "the disk of the node that is to keep it is full or fails, and too few others keep it";
+  }
+  if (status == wire::v1::STORE_STATUS_BUSY) return "the node that is to keep it is too busy";
+  return "the node that was asked is not the one that is to keep it";
+}
+
 }  // namespace
 
 StoreRequest PutOperation::Request() const {
@@ -86,25 +95,27 @@ void PutOperation::OnReply(Instant now, Carrier& carrier, const ReplyFrom& reply
     const absl::Duration left = deadline_ - now;
     pending_ = carrier.Ask(now, reply.from, Request(), std::min(kAskTimeout, left));
   } else if (reply.reply.has_put()) {
-    OnPutReply(now, reply.reply.put());
+    OnPutReply(now, reply.reply.put(), reply.from.id() == carrier.self().id());
   } else {
     TryAgain(now, absl::UnavailableError("the root of the key gave an answer to another question"));
   }
 }
 
-void PutOperation::OnPutReply(Instant now, const wire::v1::PutReply& reply) {
+void PutOperation::OnPutReply(Instant now, const wire::v1::PutReply& reply, bool from_us) {
   if (const auto refusal = Refusal(reply.status())) {
     Finish(*refusal, reply.status());
     return;
   }
+  const std::set<std::string> holders(reply.holders().begin(), reply.holders().end());
+  best_acks_ = std::max(best_acks_, static_cast<int>(holders.size()));
+  if (reply.replicas() > 0) {
+    replicas_ = std::clamp(static_cast<int>(reply.replicas()), 1, kReplicas);
+  }
   if (reply.status() != wire::v1::STORE_STATUS_OK) {
-    TryAgain(now, absl::UnavailableError(absl::StrCat("the root of the key could not store: ",
-                                                      StoreStatus_Name(reply.status()))));
+    TryAgain(now, absl::UnavailableError(WhyNot(reply.status())),
+             from_us && reply.status() == wire::v1::STORE_STATUS_FAILED);
     return;
   }
-  std::set<std::string> holders(reply.holders().begin(), reply.holders().end());
-  best_acks_ = std::max(best_acks_, static_cast<int>(holders.size()));
-  replicas_ = std::clamp(static_cast<int>(reply.replicas()), 1, kReplicas);
   if (static_cast<int>(holders.size()) >= std::min(plan_.wanted, replicas_)) {
     Finish(absl::OkStatus(), wire::v1::STORE_STATUS_OK);
     return;
@@ -122,8 +133,9 @@ void PutOperation::OnFailed(Instant now, Carrier& carrier, overlay::RequestId id
   TryAgain(now, status);
 }
 
-void PutOperation::TryAgain(Instant now, const absl::Status& why) {
+void PutOperation::TryAgain(Instant now, const absl::Status& why, bool our_disk) {
   last_ = why;
+  our_disk_ = our_disk;
   const Instant next = now + kFirstPause * (1 << (attempts_ - 1));
   if (attempts_ >= kAttempts || next >= deadline_) {
     Finish(last_, wire::v1::STORE_STATUS_OK);
@@ -150,7 +162,7 @@ std::optional<Instant> PutOperation::PollTimeout() const {
 void PutOperation::Finish(absl::Status status, StoreStatus refusal) {
   pending_.reset();
   next_attempt_.reset();
-  result_ = PutResult{std::move(status), best_acks_, replicas_, refusal};
+  result_ = PutResult{std::move(status), best_acks_, replicas_, refusal, our_disk_};
 }
 
 }  // namespace p2pd::store

@@ -28,6 +28,8 @@ struct PutResult {
   int replicas = 0;
   // Why the replicas refused; STORE_STATUS_OK when they did not.
   StoreStatus refusal = wire::v1::STORE_STATUS_OK;
+  // It failed because this node is the root and its own disk took nothing.
+  bool our_disk = false;
 };
 
 class PutOperation {
@@ -47,8 +49,8 @@ class PutOperation {
 
  private:
   void Attempt(Instant now, Carrier& carrier);
-  void OnPutReply(Instant now, const wire::v1::PutReply& reply);
-  void TryAgain(Instant now, const absl::Status& why);
+  void OnPutReply(Instant now, const wire::v1::PutReply& reply, bool from_us);
+  void TryAgain(Instant now, const absl::Status& why, bool our_disk = false);
   void Finish(absl::Status status, StoreStatus refusal);
   StoreRequest Request() const;
 
@@ -58,6 +60,7 @@ class PutOperation {
   std::optional<overlay::RequestId> pending_;
   std::optional<Instant> next_attempt_;
   absl::Status last_;
+  bool our_disk_ = false;  // as of `last_`
   int best_acks_ = 0;
   int replicas_ = 0;
   std::optional<PutResult> result_;

@@ -207,10 +207,11 @@ void ReplicaServer::OnPut(Instant now, absl::Time wall, Carrier& carrier, const 
   const Kept kept =
       Keep(now, wall, carrier, AsBytes(put.object()), {gather.place, gather.account, true});
   gather.removal_waits = kept.result == KeepResult::kNothingToRemove;
-  if (!Stands(kept.result) && !gather.removal_waits) {
+  gather.disk_failed = kept.status == wire::v1::STORE_STATUS_FAILED;
+  if (!Stands(kept.result) && !gather.removal_waits && !gather.disk_failed) {
     return Refuse(now, carrier, asked, kept.status);
   }
-  if (!gather.removal_waits) gather.holders.insert(carrier.self().id());
+  if (Stands(kept.result)) gather.holders.insert(carrier.self().id());
   std::vector<overlay::NodeRecord> others;
   for (const overlay::NodeRecord& record : *set) {
     if (record.id() != carrier.self().id()) others.push_back(record);
@@ -245,7 +246,9 @@ bool ReplicaServer::TryFinish(Instant now, Carrier& carrier, Gather& gather, boo
   StoreReply reply;
   wire::v1::PutReply& put = *reply.mutable_put();
   const bool nothing = gather.removal_waits && gather.holders.empty();
-  put.set_status(nothing ? wire::v1::STORE_STATUS_NOT_FOUND : wire::v1::STORE_STATUS_OK);
+  put.set_status(nothing                         ? wire::v1::STORE_STATUS_NOT_FOUND
+                 : gather.disk_failed && !enough ? wire::v1::STORE_STATUS_FAILED
+                                                 : wire::v1::STORE_STATUS_OK);
   for (const overlay::NodeId& id : gather.holders) put.add_holders(id.ToString());
   put.set_replicas(static_cast<uint32_t>(gather.replicas));
   carrier.Answer(now, gather.to, reply);

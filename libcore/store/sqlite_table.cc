@@ -34,7 +34,8 @@ absl::Status SqliteError(int code, absl::string_view action, const std::string& 
   const std::string message = absl::StrCat("object table ", path, ": cannot ", action, ": ", text);
   switch (code & 0xff) {
     case SQLITE_FULL:
-      return absl::ResourceExhaustedError(absl::StrCat(message, "; make room on the disk"));
+      return absl::ResourceExhaustedError(
+          absl::StrCat("disk full: ", message, "; make room there, or raise store.max_bytes"));
     case SQLITE_CORRUPT:
       return absl::DataLossError(absl::StrCat(
           message, "; move the file away and start again, the other nodes give the objects back"));

@@ -91,6 +91,7 @@ class Store::Impl {
   // Runs what the last input set off inside: requests to ourselves, puts that are due.
   void Settle(Instant now);
   void FinishPut(Instant now, uint64_t number);
+  absl::Status PutStatus(const PutResult& result) const;
   void FinishGet(Instant now, uint64_t number);
 
   const StoreOptions options_;
@@ -188,6 +189,12 @@ OperationId Store::Impl::Get(Instant now, const Key& key, const GetOptions& opti
   return id;
 }
 
+// Of our own disk more is known than what a root says to others.
+absl::Status Store::Impl::PutStatus(const PutResult& result) const {
+  if (!result.our_disk || local_.write_error().ok()) return result.status;
+  return absl::Status(result.status.code(), local_.write_error().message());
+}
+
 void Store::Impl::FinishPut(Instant now, uint64_t number) {
   const auto found = puts_.find(number);
   if (found == puts_.end() || !found->second.operation.result()) return;
@@ -197,7 +204,8 @@ void Store::Impl::FinishPut(Instant now, uint64_t number) {
   switch (task.purpose) {
     case PutPurpose::kUser:
       counters_.Add(result.status.ok() ? "store.puts_done" : "store.puts_failed");
-      events_.push_back(PutDone{OperationId(number), result.status, result.acks, result.replicas});
+      events_.push_back(
+          PutDone{OperationId(number), PutStatus(result), result.acks, result.replicas});
       return;
     case PutPurpose::kRemoval:
       events_.push_back(RemoveDone{OperationId(number), result.status});

@@ -81,6 +81,27 @@ TEST_F(ReplicaServerTest, PutIsAnsweredWhenFiveCopiesStand) {
   EXPECT_FALSE(server.PollTimeout().has_value());
 }
 
+TEST_F(ReplicaServerTest, TheOthersKeepWhatOurFullDiskDoesNot) {
+  table.FailInserts(absl::ResourceExhaustedError("disk full"));
+  Ask(Put(f.Raw("x")));
+  ASSERT_EQ(carrier.sent.size(), 7u);
+  for (int i = 0; i < 5; ++i) Ack(wire::v1::STORE_STATUS_OK);
+  auto put = TakePut();
+  EXPECT_EQ(put.status(), wire::v1::STORE_STATUS_OK);
+  EXPECT_EQ(put.holders_size(), 5);
+  carrier.sent.clear();
+  Ask(Put(f.Raw("y")));
+  for (int i = 0; i < 4; ++i) Ack(wire::v1::STORE_STATUS_OK);
+  for (int i = 0; i < 3; ++i) Ack(wire::v1::STORE_STATUS_FAILED);
+  put = TakePut();
+  EXPECT_EQ(put.status(), wire::v1::STORE_STATUS_FAILED);
+  EXPECT_EQ(put.holders_size(), 4);
+  EXPECT_EQ(local.write_error().message(), "disk full");
+  table.FailInserts(absl::OkStatus());
+  Ask(Put(f.Raw("z")));
+  EXPECT_TRUE(local.write_error().ok());
+}
+
 TEST_F(ReplicaServerTest, SilentReplicasAreNotWaitedForLong) {
   Ask(Put(f.Raw("x")));
   Ack(wire::v1::STORE_STATUS_OK);
