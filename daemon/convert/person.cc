@@ -1,5 +1,6 @@
 #include "daemon/convert/person.h"
 
+#include <array>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -14,6 +15,25 @@ namespace {
 
 constexpr absl::string_view kIdentities = "identities/";
 
+struct Renamed {
+  absl::string_view problem;
+  absl::string_view reason;
+};
+// Names of pki::ChainFault say what; the API says of whom.
+constexpr std::array<Renamed, 13> kRenamed = {{{"MALFORMED", "CERTIFICATE_INVALID"},
+                                               {"NOT_YET_VALID", "CERTIFICATE_EXPIRED"},
+                                               {"EXPIRED", "CERTIFICATE_EXPIRED"},
+                                               {"REVOKED", "CERTIFICATE_REVOKED"},
+                                               {"UNTRUSTED_ROOT", "ROOT_UNTRUSTED"},
+                                               {"BAD_SIGNATURE", "CERTIFICATE_INVALID"},
+                                               {"PATH_TOO_LONG", "CERTIFICATE_INVALID"},
+                                               {"NAME_CONSTRAINT", "CERTIFICATE_INVALID"},
+                                               {"NOT_A_CA", "CERTIFICATE_INVALID"},
+                                               {"WRONG_USAGE", "CERTIFICATE_INVALID"},
+                                               {"WRONG_EMAIL", "CERTIFICATE_WRONG_EMAIL"},
+                                               {"KEY_CHANGED", "CONTACT_KEY_CHANGED"},
+                                               {"TOO_MANY", "TOO_MANY_OPERATIONS"}}};
+
 v1::Identity::State StateOf(const presence::IdentityInfo& identity, absl::Time now) {
   switch (identity.state) {
     case presence::IdentityState::kNoCertificate:
@@ -25,7 +45,8 @@ v1::Identity::State StateOf(const presence::IdentityInfo& identity, absl::Time n
     case presence::IdentityState::kLoggedIn:
       break;
   }
-  if (identity.chain && identity.chain->leaf().not_after() <= now) return v1::Identity::INVALID;
+  const bool expired = identity.chain && identity.chain->leaf().not_after() <= now;
+  if (expired || identity.fault != pki::ChainFault::kNone) return v1::Identity::INVALID;
   if (identity.state == presence::IdentityState::kLoggedIn) return v1::Identity::LOGGED_IN;
   if (identity.state == presence::IdentityState::kLoggingIn) return v1::Identity::LOGGING_IN;
   return v1::Identity::LOGGED_OUT;
@@ -121,7 +142,7 @@ v1::Presence PresenceOf(const presence::ContactInfo& contact, const pki::TrustSt
   if (contact.chain) {
     *out.mutable_certificate() = ToProto(*contact.chain, RevocationOf(*contact.chain, trust, now));
   }
-  out.set_problem(contact.problem);
+  out.set_problem(ReasonOf(contact.problem));
   return out;
 }
 
@@ -135,6 +156,13 @@ v1::Contact ToProto(const presence::ContactInfo& contact, absl::string_view as,
   *out.mutable_presence() = PresenceOf(contact, trust, now);
   if (contact.chain) *out.mutable_certificate() = out.presence().certificate();
   return out;
+}
+
+std::string ReasonOf(absl::string_view problem) {
+  for (const Renamed& renamed : kRenamed) {
+    if (renamed.problem == problem) return std::string(renamed.reason);
+  }
+  return std::string(problem);
 }
 
 std::string IdentityName(absl::string_view email) { return absl::StrCat(kIdentities, email); }

@@ -28,6 +28,9 @@ v1::Contact ToProto(const presence::ContactInfo& contact, absl::string_view as,
 v1::Presence PresenceOf(const presence::ContactInfo& contact, const pki::TrustStore& trust,
                         absl::Time now);
 
+// The reason of the API for one that presence gives (OperationDone::problem, ContactInfo::problem).
+std::string ReasonOf(absl::string_view problem);
+
 // "identities/{e-mail}".
 std::string IdentityName(absl::string_view email);
 // The e-mail address in "identities/E" or in "E" itself; empty for the default identity; nullopt

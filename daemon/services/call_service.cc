@@ -58,14 +58,17 @@ grpc::ServerUnaryReactor* OnCall(
 }
 
 grpc::Status DialError(const absl::Status& status, const presence::IdentityInfo& identity) {
-  absl::string_view wrong = "NOT_LOGGED_IN";
+  std::string wrong = "NOT_LOGGED_IN";
   if (identity.state == presence::IdentityState::kLocked) wrong = "IDENTITY_LOCKED";
   if (identity.state == presence::IdentityState::kNoCertificate) {
     wrong = "IDENTITY_WITHOUT_CERTIFICATE";
   }
   // Logged in is not enough for whoever calls with it.
   if (identity.state == presence::IdentityState::kLoggedIn) wrong = "CERTIFICATE_EXPIRED";
+  if (identity.fault != pki::ChainFault::kNone)
+    wrong = ReasonOf(pki::ChainFaultName(identity.fault));
   return ToGrpc(status, {{absl::StatusCode::kFailedPrecondition, wrong},
+                         {absl::StatusCode::kInvalidArgument, "EMAIL_IS_OWN"},
                          {absl::StatusCode::kResourceExhausted, "TOO_MANY_CALLS"},
                          {absl::StatusCode::kNotFound, "IDENTITY_UNKNOWN"},
                          {absl::StatusCode::kUnavailable, "DRAINING"}});

@@ -160,10 +160,12 @@ grpc::ServerUnaryReactor* ContactService::CreateContact(grpc::CallbackServerCont
     const absl::Status status = host.node().presence().AddContact(host.now(), identity.info.email,
                                                                   email, request->display_name());
     if (!status.ok()) {
-      return reply.Fail(status, {{absl::StatusCode::kAlreadyExists, "CONTACT_EXISTS"},
-                                 {absl::StatusCode::kResourceExhausted, "TOO_MANY_CONTACTS"},
-                                 {absl::StatusCode::kFailedPrecondition, "IDENTITY_LOCKED"},
-                                 {absl::StatusCode::kInvalidArgument, "DISPLAY_NAME_INVALID"}});
+      return reply.Fail(status,
+                        {{absl::StatusCode::kAlreadyExists, "CONTACT_EXISTS"},
+                         {absl::StatusCode::kResourceExhausted, "TOO_MANY_CONTACTS"},
+                         {absl::StatusCode::kFailedPrecondition, "IDENTITY_LOCKED"},
+                         {absl::StatusCode::kInvalidArgument,
+                          email == identity.info.email ? "EMAIL_IS_OWN" : "DISPLAY_NAME_INVALID"}});
     }
     const FoundContact found = FindContact(host, identity.info.email, email);
     *contact = ToProto(found.info, identity.info.email, host.node().trust(), host.wall());

@@ -1,6 +1,5 @@
 #include "daemon/services/person_errors.h"
 
-#include <array>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -9,35 +8,6 @@
 #include "libcore/pki/certificate.h"
 
 namespace p2pd::daemon {
-namespace {
-
-struct Renamed {
-  absl::string_view problem;
-  absl::string_view reason;
-};
-// Names of pki::ChainFault say what; the API says of whom.
-constexpr std::array<Renamed, 13> kRenamed = {{{"MALFORMED", "CERTIFICATE_INVALID"},
-                                               {"NOT_YET_VALID", "CERTIFICATE_EXPIRED"},
-                                               {"EXPIRED", "CERTIFICATE_EXPIRED"},
-                                               {"REVOKED", "CERTIFICATE_REVOKED"},
-                                               {"UNTRUSTED_ROOT", "ROOT_UNTRUSTED"},
-                                               {"BAD_SIGNATURE", "CERTIFICATE_INVALID"},
-                                               {"PATH_TOO_LONG", "CERTIFICATE_INVALID"},
-                                               {"NAME_CONSTRAINT", "CERTIFICATE_INVALID"},
-                                               {"NOT_A_CA", "CERTIFICATE_INVALID"},
-                                               {"WRONG_USAGE", "CERTIFICATE_INVALID"},
-                                               {"WRONG_EMAIL", "CERTIFICATE_WRONG_EMAIL"},
-                                               {"KEY_CHANGED", "CONTACT_KEY_CHANGED"},
-                                               {"TOO_MANY", "TOO_MANY_OPERATIONS"}}};
-
-}  // namespace
-
-std::string ReasonOf(absl::string_view problem) {
-  for (const Renamed& renamed : kRenamed) {
-    if (renamed.problem == problem) return std::string(renamed.reason);
-  }
-  return std::string(problem);
-}
 
 grpc::Status PresenceError(const node::Completed& done) {
   auto code = static_cast<grpc::StatusCode>(done.status.raw_code());

@@ -5,15 +5,13 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "daemon/convert/person.h"
 #include "daemon/node_host.h"
 #include "grpcpp/support/status.h"
 #include "libcore/node/node.h"
 #include "libcore/presence/presence.h"
 
 namespace p2pd::daemon {
-
-// The reason of the API for one that presence gives (OperationDone::problem).
-std::string ReasonOf(absl::string_view problem);
 
 // The error of an operation of presence that did not succeed. A certificate that was found and
 // refused is FAILED_PRECONDITION: it is the other side's, not the caller's rights that lack.

@@ -89,11 +89,19 @@ absl::StatusOr<session::CallId> CallDesk::Dial(Instant now, absl::string_view as
                                                absl::string_view email) {
   P2PD_ASSIGN_OR_RETURN(const presence::IdentityInfo identity, parts_.presence.Identity(as));
   P2PD_ASSIGN_OR_RETURN(const std::string callee, pki::NormaliseEmail(email));
-  if (identity.state != presence::IdentityState::kLoggedIn) {
+  if (callee == identity.email) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(callee, " is you: dial somebody else's address"));
+  }
+  // Whom we call would drop a hello with such a certificate without a word.
+  if (identity.fault != pki::ChainFault::kNone) {
+    return absl::FailedPreconditionError(identity.problem);
+  }
+  const bool logging_in = identity.state == presence::IdentityState::kLoggingIn;
+  if (!logging_in && identity.state != presence::IdentityState::kLoggedIn) {
     return absl::FailedPreconditionError(
         absl::StrCat(identity.email, " is not logged in: run p2pctl login first"));
   }
-  // Whom we call would drop such a hello without a word.
   const absl::Time ends = identity.chain->leaf().not_after();
   if (ends <= parts_.wall.At(now)) {
     return absl::FailedPreconditionError(
@@ -118,9 +126,59 @@ absl::StatusOr<session::CallId> CallDesk::Dial(Instant now, absl::string_view as
   record.view.info.peer_email = callee;
   record.view.identity_email = identity.email;
   record.view.created = parts_.wall.At(now);
-  record.resolving = parts_.presence.Resolve(now, identity.email, callee);
-  Changed(now, record, "dialing");
+  if (logging_in) {
+    record.login_until = now + kLoginWait;
+    Changed(now, record, "waiting for the log-in");
+  } else {
+    StartResolving(now, record);
+  }
   return id;
+}
+
+void CallDesk::StartResolving(Instant now, Record& record) {
+  record.login_until.reset();
+  record.resolving =
+      parts_.presence.Resolve(now, record.view.identity_email, record.view.info.peer_email);
+  Changed(now, record, "dialing");
+}
+
+void CallDesk::OnIdentityChanged(Instant now, const std::string& email) {
+  for (auto& [id, record] : records_) {
+    if (!record.login_until || record.view.identity_email != email) continue;
+    const absl::StatusOr<presence::IdentityInfo> identity = parts_.presence.Identity(email);
+    if (identity.ok() && identity->state == presence::IdentityState::kLoggingIn) continue;
+    if (identity.ok() && identity->state == presence::IdentityState::kLoggedIn) {
+      StartResolving(now, record);
+      continue;
+    }
+    record.login_until.reset();
+    const std::string why = identity.ok() ? identity->problem : std::string("it is gone");
+    EndUnresolved(now, record,
+                  absl::FailedPreconditionError(
+                      absl::StrCat(email, " is not logged in", why.empty() ? "" : ": ", why)),
+                  "NOT_LOGGED_IN", identity.ok() ? identity->fault : pki::ChainFault::kNone);
+  }
+}
+
+void CallDesk::OnTimeout(Instant now) {
+  for (auto& [id, record] : records_) {
+    if (!record.login_until || *record.login_until > now) continue;
+    record.login_until.reset();
+    const std::string& email = record.view.identity_email;
+    const absl::StatusOr<presence::IdentityInfo> identity = parts_.presence.Identity(email);
+    const std::string why = identity.ok() ? identity->problem : std::string();
+    EndUnresolved(now, record,
+                  absl::FailedPreconditionError(
+                      absl::StrCat(email, " is still logging in", why.empty() ? "" : ": ", why,
+                                   "; try again, p2pctl identity show says when it is done")),
+                  "NOT_LOGGED_IN", pki::ChainFault::kNone);
+  }
+}
+
+std::optional<Instant> CallDesk::PollTimeout() const {
+  std::optional<Instant> next;
+  for (const auto& [id, record] : records_) next = Earliest(next, record.login_until);
+  return next;
 }
 
 bool CallDesk::OnPresence(Instant now, const presence::OperationDone& done) {
@@ -351,6 +409,7 @@ absl::Status CallDesk::HangUp(Instant now, const session::CallId& call) {
   if (record == nullptr) return UnknownCall(call);
   if (record->view.info.state == CallState::kEnded) return absl::OkStatus();
   if (record->wire) return parts_.calls.HangUp(now, *record->wire);
+  record->login_until.reset();
   record->view.info.state = CallState::kEnded;
   record->view.info.end = CallEnd::kCancelled;
   record->view.ended = parts_.wall.At(now);

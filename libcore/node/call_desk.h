@@ -92,6 +92,8 @@ class CallDesk {
  public:
   static constexpr double kRingsPerMinute = 3;
   static constexpr size_t kCallersRemembered = 1024;
+  // How long a call waits for the caller's own log-in: as long as the API says that one takes.
+  static constexpr absl::Duration kLoginWait = absl::Seconds(20);
 
   struct Options {
     bool ring_contacts_only = false;
@@ -124,6 +126,10 @@ class CallDesk {
   // No call is under way any more.
   bool Idle() const;
 
+  // An identity logged in or out, or did not manage to.
+  void OnIdentityChanged(Instant now, const std::string& email);
+  void OnTimeout(Instant now);
+  std::optional<Instant> PollTimeout() const;
   // True when the operation was one of ours: the end of a Resolve.
   bool OnPresence(Instant now, const presence::OperationDone& done);
   void OnCallEvent(Instant now, const session::CallEvent& event);
@@ -135,6 +141,7 @@ class CallDesk {
   struct Record {
     CallView view;
     Instant dialled;
+    std::optional<Instant> login_until;  // nobody is looked for before we are logged in
     std::optional<presence::OperationId> resolving;
     std::optional<session::CallId> wire;  // id in session::Calls
     std::optional<media::Offer> offer;    // outgoing
@@ -147,6 +154,7 @@ class CallDesk {
   Record* FindByWire(const session::CallId& wire);
   absl::StatusOr<session::CallId> WireOf(const session::CallId& call) const;
   void Changed(Instant now, Record& record, absl::string_view what);
+  void StartResolving(Instant now, Record& record);
   void AddStep(Instant now, Record& record, presence::JourneyStep::Kind kind, std::string detail);
   void EndUnresolved(Instant now, Record& record, absl::Status status, std::string problem,
                      pki::ChainFault fault);

@@ -33,8 +33,9 @@ absl::StatusOr<overlay::NodeKeys> LoadKeys(Storage& storage, Rng& rng) {
     const SecretBytes secret(*blob);
     std::optional<overlay::NodeKeys> keys = overlay::NodeKeys::FromSecret(secret.view());
     if (!keys) {
-      return absl::DataLossError(absl::StrCat(
-          kKeysBlob, " is damaged: restore it, or remove it and the node gets a new id"));
+      return absl::DataLossError(
+          absl::StrCat(storage.TitleOf(kKeysBlob),
+                       " is damaged: restore it, or remove it and the node gets a new id"));
     }
     return *std::move(keys);
   }
@@ -83,6 +84,7 @@ presence::PresenceOptions PresenceOptionsOf(const NodeOptions& options) {
   presence::PresenceOptions out;
   out.state_lifetime = options.state_lifetime;
   out.device_label = options.device_label;
+  out.strict_revocation = options.strict_revocation;
   return out;
 }
 
@@ -213,6 +215,7 @@ void Node::Impl::OnTimeout(Instant now) {
   sessions_.OnTimeout(now);
   calls_.OnTimeout(now);
   presence_.OnTimeout(now);
+  desk_.OnTimeout(now);
   if (save_cache_at_ && now >= *save_cache_at_) {
     save_cache_at_ = now + kCacheInterval;
     SaveCache();
@@ -225,6 +228,7 @@ std::optional<Instant> Node::Impl::PollTimeout() const {
   next = Earliest(next, sessions_.PollTimeout());
   next = Earliest(next, calls_.PollTimeout());
   next = Earliest(next, presence_.PollTimeout());
+  next = Earliest(next, desk_.PollTimeout());
   next = Earliest(next, save_cache_at_);
   return left_ ? next : Earliest(next, drain_until_);
 }
@@ -377,6 +381,7 @@ void Node::Impl::OnPresenceEvent(Instant now, const presence::Event& event) {
     completed_.push_back(std::move(completed));
   } else if (const auto* identity = std::get_if<presence::IdentityChanged>(&event)) {
     events_.Add(Topic::kIdentity, identity->email, "changed", parts_.wall.At(now));
+    desk_.OnIdentityChanged(now, identity->email);
   } else if (const auto* contact = std::get_if<presence::ContactChanged>(&event)) {
     events_.Add(Topic::kContact, absl::StrCat(contact->as, "/", contact->email),
                 contact->removed ? "removed" : "changed", parts_.wall.At(now));

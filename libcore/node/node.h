@@ -123,9 +123,10 @@ class Node {
   void Pump(Instant now);
 
   // --- calls ---
-  // Returns at once; follow the call through events() and FindCall. FailedPrecondition when the
-  // identity is not logged in, ResourceExhausted at the limit, AlreadyExists/FailedPrecondition
-  // when the contact's key changed.
+  // Returns at once; follow the call through events() and FindCall. A log-in that is under way is
+  // waited for, at most CallDesk::kLoginWait. FailedPrecondition when the identity is not logged in
+  // or its certificate has expired or was revoked, InvalidArgument for its own address,
+  // ResourceExhausted at the limit.
   absl::StatusOr<session::CallId> Dial(Instant now, absl::string_view as, absl::string_view email);
   absl::Status Accept(Instant now, const session::CallId& call);
   absl::Status Reject(Instant now, const session::CallId& call);

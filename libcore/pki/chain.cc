@@ -292,7 +292,19 @@ ChainVerdict TrustStore::Verify(const CertificateChain& chain, absl::Time now,
   }
   ChainVerdict verdict = Judge(chain.certificates(), now, true);
   if (verdict.ok()) verdict = JudgeEmail(chain.leaf(), options.email);
+  if (verdict.ok()) verdict = JudgeRevocation(chain);
   if (!verdict.ok()) return verdict;
+  if (options.strict && verdict.revocation == RevocationStatus::kUnknown) {
+    return Refuse(ChainFault::kRevocationUnknown,
+                  absl::StrCat("no revocation list of ", chain.leaf().issuer(), " is known"));
+  }
+  verdict.explanation =
+      absl::StrCat(Title(chain.leaf()), " is valid under ", chain.root().subject());
+  return verdict;
+}
+
+ChainVerdict TrustStore::JudgeRevocation(const CertificateChain& chain) const {
+  ChainVerdict verdict;
   for (size_t i = 0; i + 1 < chain.certificates().size(); ++i) {
     const Certificate& certificate = chain.certificates()[i];
     const auto crl = crls_.find(chain.certificates()[i + 1].public_key().hash());
@@ -303,12 +315,6 @@ ChainVerdict TrustStore::Verify(const CertificateChain& chain, absl::Time now,
     }
     if (i == 0) verdict.revocation = RevocationStatus::kGood;
   }
-  if (options.strict && verdict.revocation == RevocationStatus::kUnknown) {
-    return Refuse(ChainFault::kRevocationUnknown,
-                  absl::StrCat("no revocation list of ", chain.leaf().issuer(), " is known"));
-  }
-  verdict.explanation =
-      absl::StrCat(Title(chain.leaf()), " is valid under ", chain.root().subject());
   return verdict;
 }
 

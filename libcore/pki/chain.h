@@ -89,6 +89,9 @@ class TrustStore {
     bool strict = false;
   };
   ChainVerdict Verify(const CertificateChain& chain, absl::Time now, const Options& options) const;
+  // What the known lists say, of a chain to whatever root: kRevoked when one of its certificates is
+  // in the list of its issuer, else kNone with `revocation` of the leaf.
+  ChainVerdict JudgeRevocation(const CertificateChain& chain) const;
 
  private:
   std::map<CertificateHash, Certificate> roots_;

@@ -125,8 +125,7 @@ OperationId Operations::PublishCrl(Instant now, ByteView crl_file, ByteView ca_f
   }
   const absl::StatusOr<store::Object> object = store::MakeRevocation(*ca, *crl, wall);
   if (!object.ok()) return Fail(object.status(), "CRL_MALFORMED");
-  if (parts_.trust.Trusts(ca->fingerprint()) &&
-      !AddTrustedCrl(parts_.storage, parts_.trust, *ca, *crl).ok()) {
+  if (parts_.trust.Trusts(ca->fingerprint()) && !parts_.revocations.Add(*ca, *crl).ok()) {
     parts_.counters.Add("presence.crl_not_newer");
   }
   OperationId id;

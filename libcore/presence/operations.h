@@ -26,8 +26,8 @@ class Operations {
 
   struct Parts {
     store::Store& store;
-    Storage& storage;
-    pki::TrustStore& trust;
+    Revocations& revocations;
+    const pki::TrustStore& trust;
     Resolver& resolver;
     Links& links;
     Seen& seen;

@@ -129,7 +129,9 @@ absl::Status Presence::RemoveRoot(const pki::CertificateHash& fingerprint) {
 }
 
 OperationId Presence::PublishCrl(Instant now, ByteView crl_pem, ByteView ca_pem) {
-  return impl_->operations().PublishCrl(now, crl_pem, ca_pem);
+  const OperationId id = impl_->operations().PublishCrl(now, crl_pem, ca_pem);
+  impl_->Settle(now);
+  return id;
 }
 
 absl::Status Presence::AddContact(Instant now, absl::string_view as, absl::string_view email,

@@ -57,6 +57,8 @@ struct IdentityInfo {
   absl::Time state_expires = absl::InfinitePast();
   int state_replicas = 0;  // copies that were acknowledged
   std::string problem;     // why a log-in does not succeed, one sentence; empty otherwise
+  // kRevoked when a revocation list that is known here names the certificate or one above it.
+  pki::ChainFault fault = pki::ChainFault::kNone;
 };
 
 struct DeviceEntry {
@@ -226,7 +228,7 @@ class Presence {
   absl::Status RemoveRoot(const pki::CertificateHash& fingerprint);
   OperationId PublishCrl(Instant now, ByteView crl_pem, ByteView ca_pem);
 
-  // --- contacts of one identity. ---
+  // --- contacts of one identity. InvalidArgument also for the identity's own address. ---
   absl::Status AddContact(Instant now, absl::string_view as, absl::string_view email,
                           absl::string_view name);
   absl::Status RemoveContact(Instant now, absl::string_view as, absl::string_view email);

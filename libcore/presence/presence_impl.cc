@@ -23,11 +23,13 @@ Presence::Impl::Impl(const PresenceOptions& options, const Parts& parts)
     : options_(options),
       parts_(parts),
       subscriptions_(parts.store, parts.counters),
-      resolver_({parts.store, parts.storage, parts.trust, seen_, parts.wall, parts.counters},
+      revocations_({parts.store, parts.storage, parts.trust, parts.rng, parts.counters}),
+      resolver_({parts.store, revocations_, parts.trust, seen_, parts.wall, parts.counters},
                 options.strict_revocation),
       links_(parts.sessions, parts.rng, parts.counters, options.lease),
-      watch_({resolver_, links_, subscriptions_, seen_, parts.wall, parts.rng, parts.counters}),
-      operations_({parts.store, parts.storage, parts.trust, resolver_, links_, seen_, parts.wall,
+      watch_({resolver_, links_, subscriptions_, seen_, parts.trust, parts.wall, parts.rng,
+              parts.counters}),
+      operations_({parts.store, revocations_, parts.trust, resolver_, links_, seen_, parts.wall,
                    parts.counters}) {}
 
 // --- loading ---
@@ -51,6 +53,8 @@ void Presence::Impl::Load(Instant now) {
   for (auto& [email, account] : accounts_) ContactsChanged(now, account);
   // The node starts after this: only then is it known whether there is a ring to join.
   login_at_ = now;
+  // The log-ins and the lookups of contacts ask for what they need; this begins a tick later.
+  revocations_.Refresh(now, {});
 }
 
 absl::Status Presence::Impl::LoadIdentity(const std::string& folder) {
@@ -84,7 +88,8 @@ Presence::Impl::Account& Presence::Impl::Add(std::unique_ptr<OwnIdentity> identi
   account.identity = std::move(identity);
   account.publisher = std::make_unique<Publisher>(
       Publisher::Parts{parts_.overlay, parts_.store, parts_.sessions, parts_.storage, parts_.crypto,
-                       subscriptions_, seen_, parts_.wall, parts_.rng, parts_.counters},
+                       parts_.trust, revocations_, subscriptions_, seen_, parts_.wall, parts_.rng,
+                       parts_.counters},
       options_, *account.identity, std::move(environment));
   if (!addresses_.empty()) account.publisher->SetAddresses(Instant(), addresses_);
   return account;
@@ -261,6 +266,15 @@ IdentityInfo Presence::Impl::InfoOf(const Account& account) const {
   info.state_expires = publisher.expires();
   info.state_replicas = publisher.replicas();
   info.problem = publisher.problem();
+  if (info.chain) {
+    const pki::ChainVerdict verdict = parts_.trust.JudgeRevocation(*info.chain);
+    info.fault = verdict.fault;
+    if (!verdict.ok()) {
+      info.problem = absl::StrCat(verdict.explanation,
+                                  ": ask its authority for a new one and install it with p2pctl "
+                                  "identity install");
+    }
+  }
   switch (publisher.phase()) {
     case Publisher::Phase::kIn:
       info.state = IdentityState::kLoggedIn;
@@ -358,6 +372,7 @@ absl::Status Presence::Impl::AddRoot(Instant now, ByteView pem) {
 
 absl::Status Presence::Impl::RemoveRoot(const pki::CertificateHash& fingerprint) {
   P2PD_RETURN_IF_ERROR(RemoveTrustRoot(parts_.storage, parts_.trust, fingerprint));
+  judge_again_ = true;
   std::vector<pki::CertificateHash> roots;
   for (const auto& [hash, root] : parts_.trust.roots()) roots.push_back(hash);
   parts_.store.SetTrustedRoots(std::move(roots));
@@ -371,10 +386,42 @@ void Presence::Impl::TrustChanged(Instant now) {
   watch_.LookAgain(now);
 }
 
+std::vector<pki::Certificate> Presence::Impl::Issuers() const {
+  std::map<pki::KeyHash, pki::Certificate> issuers;
+  if (accounts_.empty()) return {};
+  for (const auto& [email, account] : accounts_) {
+    if (!account.identity->chain()) continue;
+    const std::vector<pki::Certificate>& chain = account.identity->chain()->certificates();
+    for (size_t i = 1; i < chain.size(); ++i) {
+      issuers.try_emplace(chain[i].public_key().hash(), chain[i]);
+    }
+  }
+  watch_.AddIssuers(issuers);
+  for (const auto& [fingerprint, root] : parts_.trust.roots()) {
+    issuers.try_emplace(root.public_key().hash(), root);
+  }
+  std::vector<pki::Certificate> out;
+  for (auto& [key, issuer] : issuers) out.push_back(std::move(issuer));
+  return out;
+}
+
+void Presence::Impl::JudgeAgain(Instant now) {
+  judge_again_ = false;
+  watch_.JudgeAgain(now);
+  for (auto& [email, account] : accounts_) {
+    account.publisher->OnListsChanged(now);
+    events_.push_back(IdentityChanged{email});
+  }
+}
+
 absl::Status Presence::Impl::AddContact(Instant now, absl::string_view as, absl::string_view email,
                                         absl::string_view name) {
   P2PD_ASSIGN_OR_RETURN(Account * account, Find(as));
   P2PD_ASSIGN_OR_RETURN(const std::string normalised, pki::NormaliseEmail(email));
+  if (normalised == account->identity->email()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(normalised, " is you: nobody is a contact of their own"));
+  }
   P2PD_RETURN_IF_ERROR(account->publisher->environment().AddContact(
       parts_.storage, parts_.wall.At(now), normalised, name));
   account->publisher->Edited(now);
@@ -431,7 +478,10 @@ std::vector<ContactInfo> Presence::Impl::Contacts(const Account& account) const 
 // --- inputs ---
 
 bool Presence::Impl::OnStoreEvent(Instant now, const store::Event& event) {
-  bool ours = resolver_.OnStoreEvent(now, event) || operations_.OnStoreEvent(now, event);
+  // First what changes the verdicts, then who waits for it.
+  bool ours = revocations_.OnStoreEvent(now, event);
+  if (revocations_.TakeNews()) JudgeAgain(now);
+  ours = resolver_.OnStoreEvent(now, event) || operations_.OnStoreEvent(now, event) || ours;
   for (auto& [email, account] : accounts_) {
     ours = account.publisher->OnStoreEvent(now, event) || ours;
   }
@@ -472,6 +522,9 @@ void Presence::Impl::OnTimeout(Instant now) {
   for (auto& [email, account] : accounts_) account.publisher->OnTimeout(now);
   links_.OnTimeout(now);
   watch_.OnTimeout(now);
+  if (const auto tick = revocations_.PollTimeout(); tick && *tick <= now) {
+    revocations_.Refresh(now, Issuers());
+  }
   if (save_seen_at_ && *save_seen_at_ <= now) SaveSeen(now);
   Settle(now);
 }
@@ -479,6 +532,8 @@ void Presence::Impl::OnTimeout(Instant now) {
 std::optional<Instant> Presence::Impl::PollTimeout() const {
   std::optional<Instant> at = Earliest(links_.PollTimeout(), watch_.PollTimeout());
   at = Earliest(at, Earliest(login_at_, save_seen_at_));
+  at = Earliest(at, revocations_.PollTimeout());
+  if (judge_again_) at = Instant();
   for (const auto& [email, account] : accounts_) {
     at = Earliest(at, account.publisher->PollTimeout());
   }
@@ -607,6 +662,7 @@ bool Presence::Impl::SettleOnce(Instant now) {
 }
 
 void Presence::Impl::Settle(Instant now) {
+  if (revocations_.TakeNews() || judge_again_) JudgeAgain(now);
   while (SettleOnce(now)) {
   }
   if (seen_.dirty() && !save_seen_at_ && !farewell_) save_seen_at_ = now + kSaveSeenAfter;

@@ -2,7 +2,8 @@
 // to whose it is; the parts' own headers say what they do.
 //
 //   identity, environment ─ Publisher (one an identity) ─ EnvironmentSync
-//   Resolver ─ Watch ─ Links          Operations (what the API asked for, until it is done)
+//   Revocations ─ Resolver ─ Watch ─ Links          Operations (what the API asked for, until it is
+//   done)
 #pragma once
 
 #include <deque>
@@ -18,6 +19,7 @@
 #include "libcore/presence/presence.h"
 #include "libcore/presence/publisher.h"
 #include "libcore/presence/resolver.h"
+#include "libcore/presence/revocations.h"
 #include "libcore/presence/seen.h"
 #include "libcore/presence/subscriptions.h"
 #include "libcore/presence/watch.h"
@@ -99,6 +101,9 @@ class Presence::Impl {
   absl::StatusOr<std::string> CheckNew(absl::string_view email) const;
   uint64_t NextOrder() const;
   void TrustChanged(Instant now);
+  void JudgeAgain(Instant now);
+  // Whose lists decide about anybody here: of ourselves, of contacts, and the trusted roots.
+  std::vector<pki::Certificate> Issuers() const;
   void ContactsChanged(Instant now, Account& account);
   void Align(Instant now, Account& account);
   void Depart(Instant now, Account& account);
@@ -113,6 +118,7 @@ class Presence::Impl {
   Parts parts_;
   Seen seen_;
   Subscriptions subscriptions_;
+  Revocations revocations_;
   Resolver resolver_;
   Links links_;
   Watch watch_;
@@ -123,6 +129,7 @@ class Presence::Impl {
   std::optional<Instant> login_at_;
   std::optional<Instant> save_seen_at_;
   bool farewell_ = false;
+  bool judge_again_ = false;  // roots changed
   std::deque<Event> events_;
 };
 

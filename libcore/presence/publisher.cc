@@ -60,14 +60,56 @@ void Publisher::Refuse(Instant now, PublisherReport::Kind kind, absl::Status sta
   retry_at_.reset();
   refresh_at_.reset();
   joining_until_.reset();
+  StopWaiting();
   sync_.Stop(now);
   Unsubscribe();
   Report(kind, std::move(status), problem);
 }
 
+void Publisher::AskLists(Instant now, absl::Duration fresh) {
+  const std::vector<pki::Certificate>& chain = identity_.chain()->certificates();
+  for (size_t i = 1; i < chain.size(); ++i) {
+    const std::optional<store::OperationId> asked = parts_.revocations.Ask(now, chain[i], fresh);
+    if (asked) list_waits_.insert(*asked);
+  }
+}
+
+void Publisher::StopWaiting() {
+  list_waits_.clear();
+  write_waits_ = false;
+  confirm_waits_ = false;
+}
+
+bool Publisher::OnListAnswered(Instant now, store::OperationId id) {
+  if (list_waits_.erase(id) == 0) return false;
+  if (!list_waits_.empty()) return true;
+  const bool write = std::exchange(write_waits_, false);
+  const bool confirm = std::exchange(confirm_waits_, false);
+  if (write && pass_pending_) WriteAll(now);
+  if (confirm && phase_ == Phase::kIn) Report(PublisherReport::Kind::kLoggedIn);
+  return true;
+}
+
+void Publisher::OnListsChanged(Instant now) {
+  if (!identity_.chain() || phase_ == Phase::kOut || phase_ == Phase::kLeaving) return;
+  const pki::ChainVerdict verdict = parts_.trust.JudgeRevocation(*identity_.chain());
+  if (verdict.ok()) return;
+  const absl::Status refused = absl::FailedPreconditionError(verdict.explanation);
+  const absl::string_view problem = pki::ChainFaultName(verdict.fault);
+  if (!reachable()) return Refuse(now, PublisherReport::Kind::kLoginRefused, refused, problem);
+  P2PD_LOG(presence, kError, identity_.email(), " logs out: ", verdict.explanation);
+  Report(PublisherReport::Kind::kLoginRefused, refused, problem);
+  Logout(now, /*forget=*/false);
+}
+
 void Publisher::Login(Instant now, bool by_person) {
   using Kind = PublisherReport::Kind;
-  if (phase_ == Phase::kIn) return Report(Kind::kLoggedIn);
+  if (phase_ == Phase::kIn) {
+    AskLists(now, absl::ZeroDuration());
+    confirm_waits_ = !list_waits_.empty();
+    if (!confirm_waits_) Report(Kind::kLoggedIn);
+    return;
+  }
   if (phase_ != Phase::kOut && phase_ != Phase::kLeaving) return;  // its report is still to come
   offline_put_.reset();
   leave_until_.reset();
@@ -82,8 +124,8 @@ void Publisher::Login(Instant now, bool by_person) {
                   "IDENTITY_LOCKED");
   }
   const absl::Time wall = parts_.wall.At(now);
-  const pki::ChainVerdict verdict =
-      pki::VerifySelfContained(*identity_.chain(), wall, identity_.email());
+  pki::ChainVerdict verdict = pki::VerifySelfContained(*identity_.chain(), wall, identity_.email());
+  if (verdict.ok()) verdict = parts_.trust.JudgeRevocation(*identity_.chain());
   if (!verdict.ok()) {
     return Refuse(now, Kind::kLoginRefused, absl::FailedPreconditionError(verdict.explanation),
                   pki::ChainFaultName(verdict.fault));
@@ -98,6 +140,7 @@ void Publisher::Login(Instant now, bool by_person) {
   problem_.clear();
   told_delayed_ = false;
   backoff_ = kFirstBackoff;
+  lists_fresh_ = absl::ZeroDuration();
   phase_ = Phase::kReading;
   Report(Kind::kChanged);
   if (parts_.overlay.join_state() == overlay::JoinState::kJoining) {
@@ -111,11 +154,14 @@ void Publisher::StartPass(Instant now) {
   joining_until_.reset();
   retry_at_.reset();
   pass_pending_ = true;
+  write_waits_ = false;
+  AskLists(now, std::exchange(lists_fresh_, Revocations::kFresh));
   own_get_ = parts_.store.Get(now, Place(), store::GetOptions());
 }
 
 void Publisher::PassFailed(Instant now, const absl::Status& status) {
   pass_pending_ = false;
+  write_waits_ = false;
   parts_.counters.Add("presence.login_retried");
   problem_ = absl::StrCat("nobody answered: ", status.message());
   retry_at_ = now + parts_.rng.Jitter(backoff_);
@@ -367,6 +413,7 @@ void Publisher::Logout(Instant now, bool forget) {
   state_put_.reset();
   state_putting_.reset();
   state_dirty_ = false;
+  StopWaiting();
   sync_.Stop(now);
   Unsubscribe();
   parts_.sessions.RemoveIdentity(identity_.public_key().hash());
@@ -415,6 +462,8 @@ void Publisher::OnJoined(Instant now) {
 }
 
 void Publisher::OnIdentityChanged(Instant now) {
+  // What kept the last log-in from succeeding may be over; the next one tells.
+  if (phase_ == Phase::kOut) problem_.clear();
   Report(PublisherReport::Kind::kChanged);
   if (phase_ == Phase::kOut || phase_ == Phase::kLeaving) return;
   const absl::Status ready = identity_.PrepareDevice(parts_.storage, parts_.rng,
@@ -453,6 +502,7 @@ bool Publisher::OnStoreEvent(Instant now, const store::Event& event) {
       ours = true;
       OnOwnPlace(now, *get);
     }
+    ours = OnListAnswered(now, get->id) || ours;
   } else if (const auto* put = std::get_if<store::PutDone>(&event)) {
     ours = ours || OnPut(now, *put);
   } else if (const auto* notification = std::get_if<store::Notification>(&event)) {
@@ -461,7 +511,8 @@ bool Publisher::OnStoreEvent(Instant now, const store::Event& event) {
   while (const std::optional<EnvironmentSync::Report> report = sync_.PollReport()) {
     switch (*report) {
       case EnvironmentSync::Report::kRead:
-        if (pass_pending_) WriteAll(now);
+        write_waits_ = pass_pending_ && !list_waits_.empty();
+        if (pass_pending_ && !write_waits_) WriteAll(now);
         break;
       case EnvironmentSync::Report::kReadFailed:
         if (pass_pending_) PassFailed(now, absl::UnavailableError("the environment was not read"));

@@ -9,14 +9,16 @@
 // an environment beside the one that exists. A state is put anew at half its life, at every change,
 // and after the network was lost. user_config_key stands sealed in every state and in the anchor,
 // which lies in the store for 90 days whether or not a machine logged out. A device that finds
-// itself revoked logs out. Threads: one owner. Limits: kMaxDevices. Sources: design §4, user state;
-// issue "presence".
+// itself revoked logs out, and so does an identity whose certificate is: a log-in asks its
+// authorities for their lists first. Threads: one owner. Limits: kMaxDevices. Sources: design §4,
+// user state; issue "presence".
 #pragma once
 
 #include <deque>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -30,6 +32,7 @@
 #include "libcore/presence/environment_sync.h"
 #include "libcore/presence/identity.h"
 #include "libcore/presence/judge.h"
+#include "libcore/presence/revocations.h"
 #include "libcore/presence/seen.h"
 #include "libcore/presence/subscriptions.h"
 #include "libcore/session/session.h"
@@ -65,6 +68,8 @@ class Publisher {
     session::Sessions& sessions;
     Storage& storage;
     pki::Crypto& crypto;
+    const pki::TrustStore& trust;
+    Revocations& revocations;
     Subscriptions& subscriptions;
     Seen& seen;
     const WallClock& wall;
@@ -85,6 +90,8 @@ class Publisher {
   void OnJoined(Instant now);
   // A new certificate was installed, or the key was opened.
   void OnIdentityChanged(Instant now);
+  // Newer revocation lists are known: logs out whose certificate is in one.
+  void OnListsChanged(Instant now);
 
   Environment& environment() { return environment_; }
   const Environment& environment() const { return environment_; }
@@ -100,6 +107,7 @@ class Publisher {
   const std::string& problem() const { return problem_; }
   uint64_t epoch() const;
 
+  // After Revocations has seen the event and OnListsChanged was called if need be.
   bool OnStoreEvent(Instant now, const store::Event& event);
   void OnTimeout(Instant now);
   std::optional<Instant> PollTimeout() const;
@@ -107,6 +115,9 @@ class Publisher {
 
  private:
   store::Key Place() const;
+  void AskLists(Instant now, absl::Duration fresh);
+  bool OnListAnswered(Instant now, store::OperationId id);
+  void StopWaiting();
   void StartPass(Instant now);
   void OnOwnPlace(Instant now, const store::GetDone& done);
   std::vector<SecretBytes> OpenSealedKeys(const StateView& view);
@@ -147,7 +158,11 @@ class Publisher {
   std::optional<Instant> retry_at_;
   std::optional<Instant> joining_until_;
   absl::Duration backoff_;
-  store::Sequence above_;  // largest sequence of this device seen in the store
+  absl::Duration lists_fresh_ = Revocations::kFresh;  // enough for the next pass
+  std::set<store::OperationId> list_waits_;           // of our authorities, before we go on
+  bool write_waits_ = false;                          // the pass has read all else
+  bool confirm_waits_ = false;  // a log-in that only asks whether it still stands
+  store::Sequence above_;       // largest sequence of this device seen in the store
   bool anchor_due_ = false;
   store::Sequence anchor_above_;
   // What was inside sealed keys that we opened, by their digest; at most kMaxOpened.

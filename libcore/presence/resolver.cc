@@ -1,12 +1,10 @@
 #include "libcore/presence/resolver.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "libcore/base/hex.h"
-#include "libcore/presence/trust_files.h"
 
 namespace p2pd::presence {
 namespace {
@@ -121,17 +119,16 @@ void Resolver::AskCertificates(Instant now, LookupId id, Lookup& lookup) {
   }
   const store::OperationId operation =
       parts_.store.Get(now, store::AuthenticationKey(lookup.request.email), options);
-  questions_[operation] = Question{id, Asked::kCertificate, {}};
+  questions_[operation] = Question{id, Asked::kCertificate};
 }
 
 bool Resolver::OnStoreEvent(Instant now, const store::Event& event) {
   const auto* done = std::get_if<store::GetDone>(&event);
   if (done == nullptr) return false;
   const auto it = questions_.find(done->id);
-  if (it == questions_.end()) return false;
+  if (it == questions_.end()) return OnCrl(now, *done);
   const Question question = it->second;
   questions_.erase(it);
-  if (question.asked == Asked::kCrl) OnCrl(now, question.issuer, *done);
   const auto found = lookups_.find(question.lookup);
   if (found == lookups_.end()) return true;
   Lookup& lookup = found->second;
@@ -143,11 +140,24 @@ bool Resolver::OnStoreEvent(Instant now, const store::Event& event) {
       lookup.states = *done;
       lookup.states_after = now - lookup.start;
       break;
-    case Asked::kCrl:
-      break;
   }
-  if (--lookup.waiting == 0) Conclude(now, question.lookup, lookup);
+  Answered(now, question.lookup);
   return true;
+}
+
+void Resolver::Answered(Instant now, LookupId id) {
+  const auto found = lookups_.find(id);
+  if (found == lookups_.end()) return;
+  if (--found->second.waiting == 0) Conclude(now, id, found->second);
+}
+
+bool Resolver::OnCrl(Instant now, const store::GetDone& done) {
+  const auto [begin, end] = crl_waits_.equal_range(done.id);
+  std::vector<LookupId> waiting;
+  for (auto it = begin; it != end; ++it) waiting.push_back(it->second);
+  crl_waits_.erase(begin, end);
+  for (const LookupId id : waiting) Answered(now, id);
+  return !waiting.empty();
 }
 
 void Resolver::OnCertificates(Instant now, LookupId id, Lookup& lookup,
@@ -185,14 +195,9 @@ void Resolver::AskCrls(Instant now, LookupId id, Lookup& lookup) {
     parts_.counters.Add("presence.issuers_refused_full");
   }
   for (const pki::Certificate& issuer : issuers) {
-    const pki::KeyHash& key = issuer.public_key().hash();
-    const auto asked = crl_asked_.find(key);
-    if (asked != crl_asked_.end() && now - asked->second < kCrlFresh) continue;
-    store::GetOptions options;
-    options.kind = wire::v1::OBJECT_KIND_REVOCATION;
-    const store::OperationId operation =
-        parts_.store.Get(now, store::RevocationKey(issuer.public_key().spki()), options);
-    questions_[operation] = Question{id, Asked::kCrl, key};
+    const std::optional<store::OperationId> asked = parts_.revocations.Ask(now, issuer);
+    if (!asked) continue;
+    crl_waits_.emplace(*asked, id);
     ++lookup.waiting;
   }
 }
@@ -208,7 +213,7 @@ void Resolver::AskStates(Instant now, LookupId id, Lookup& lookup, const pki::Ce
   }
   const store::OperationId operation =
       parts_.store.Get(now, store::UserKeyPlace(user.spki()), options);
-  questions_[operation] = Question{id, Asked::kStates, {}};
+  questions_[operation] = Question{id, Asked::kStates};
   lookup.chosen = user.hash();
   lookup.states.reset();
   ++lookup.waiting;
@@ -217,25 +222,6 @@ void Resolver::AskStates(Instant now, LookupId id, Lookup& lookup, const pki::Ce
 StateView Resolver::JudgeAnswer(Instant now, const Lookup& lookup,
                                 const pki::UserPublicKey& user) const {
   return JudgeStates(lookup.states->objects, user, parts_.seen, parts_.wall.At(now));
-}
-
-void Resolver::OnCrl(Instant now, const pki::KeyHash& issuer, const store::GetDone& done) {
-  if (!done.status.ok() && !absl::IsNotFound(done.status)) return;  // ask again next time
-  if (crl_asked_.size() >= kMaxCrls && crl_asked_.count(issuer) == 0) {
-    crl_asked_.erase(
-        std::min_element(crl_asked_.begin(), crl_asked_.end(),
-                         [](const auto& a, const auto& b) { return a.second < b.second; }));
-  }
-  crl_asked_[issuer] = now;
-  for (const store::Object& object : done.objects) {
-    if (object.kind() != wire::v1::OBJECT_KIND_REVOCATION) continue;
-    const wire::v1::RevocationBody& body = object.revocation();
-    const auto ca = pki::Certificate::FromDer(AsBytes(body.ca_certificate()));
-    const auto crl = pki::Crl::FromDer(AsBytes(body.crl()));
-    if (!ca.ok() || !crl.ok()) continue;
-    const absl::Status added = AddTrustedCrl(parts_.storage, parts_.trust, *ca, *crl);
-    if (added.ok()) parts_.counters.Add("presence.crl_updated");
-  }
 }
 
 CertificateChoice Resolver::Choose(Instant now, const Lookup& lookup, bool strict) const {

@@ -6,10 +6,10 @@
 //   "not trusted" is told from "does not exist")
 //
 // Rules: the CRLs and the states are asked for together, one round trip; the verdict falls when all
-// are there, and if a CRL overturns the choice, the states of the next one are asked for. A CRL
-// that was asked for a short while ago is not asked for again; the last known one applies. Nothing
-// that a lookup finds is believed beyond its verdict but the sequences, which only grow. Threads:
-// one owner. Limits: kMaxLookups at a time. Source: design §5, steps 1 and 2.
+// are there, and if a CRL overturns the choice, the states of the next one are asked for. Whether a
+// CRL is fresh enough as it is known is revocations.h's business. Nothing that a lookup finds is
+// believed beyond its verdict but the sequences, which only grow. Threads: one owner. Limits:
+// kMaxLookups at a time. Source: design §5, steps 1 and 2.
 #pragma once
 
 #include <deque>
@@ -22,12 +22,12 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "libcore/base/counters.h"
-#include "libcore/base/storage.h"
 #include "libcore/base/strong.h"
 #include "libcore/base/time.h"
 #include "libcore/pki/chain.h"
 #include "libcore/presence/judge.h"
 #include "libcore/presence/presence.h"
+#include "libcore/presence/revocations.h"
 #include "libcore/presence/seen.h"
 #include "libcore/store/store.h"
 
@@ -56,15 +56,13 @@ struct LookupDone {
 class Resolver {
  public:
   static constexpr size_t kMaxLookups = 1024;
-  // A CRL changes at most daily in practice, and each lookup would otherwise cost a get for it.
-  static constexpr absl::Duration kCrlFresh = absl::Minutes(10);
   // Issuers of one address whose lists are asked for.
   static constexpr size_t kMaxIssuers = 8;
 
   struct Parts {
     store::Store& store;
-    Storage& storage;
-    pki::TrustStore& trust;
+    Revocations& revocations;
+    const pki::TrustStore& trust;
     Seen& seen;
     const WallClock& wall;
     Counters& counters;
@@ -73,16 +71,16 @@ class Resolver {
 
   // Exactly one LookupDone follows.
   LookupId Start(Instant now, LookupRequest request);
+  // After Revocations has seen the event.
   bool OnStoreEvent(Instant now, const store::Event& event);
   std::optional<LookupDone> PollDone();
   size_t under_way() const { return lookups_.size(); }
 
  private:
-  enum class Asked { kCertificate, kCrl, kStates };
+  enum class Asked { kCertificate, kStates };
   struct Question {
     LookupId lookup;
     Asked asked;
-    pki::KeyHash issuer;  // of kCrl
   };
   struct Lookup {
     LookupRequest request;
@@ -104,7 +102,8 @@ class Resolver {
   void AskStates(Instant now, LookupId id, Lookup& lookup, const pki::Certificate& leaf,
                  const std::set<pki::DeviceId>& newer_of = {});
   StateView JudgeAnswer(Instant now, const Lookup& lookup, const pki::UserPublicKey& user) const;
-  void OnCrl(Instant now, const pki::KeyHash& issuer, const store::GetDone& done);
+  bool OnCrl(Instant now, const store::GetDone& done);
+  void Answered(Instant now, LookupId id);
   void Conclude(Instant now, LookupId id, Lookup& lookup);
   void FinishResolved(Instant now, LookupId id, Lookup& lookup, const CertificateChoice& choice);
   CertificateChoice Choose(Instant now, const Lookup& lookup, bool strict) const;
@@ -116,7 +115,7 @@ class Resolver {
   uint64_t next_id_ = 1;
   std::map<LookupId, Lookup> lookups_;
   std::map<store::OperationId, Question> questions_;
-  std::map<pki::KeyHash, Instant> crl_asked_;  // at most kMaxCrls
+  std::multimap<store::OperationId, LookupId> crl_waits_;
   std::deque<LookupDone> done_;
 };
 

@@ -1,6 +1,7 @@
 #include "libcore/presence/watch.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "libcore/base/check.h"
 
@@ -150,6 +151,37 @@ void Watch::LookAgain(Instant now) {
   StartLookups(now);
 }
 
+void Watch::JudgeAgain(Instant now) {
+  const absl::Time wall = parts_.wall.At(now);
+  for (auto& [own, mine] : owns_) {
+    for (auto& [email, contact] : mine.contacts) {
+      if (!contact.chain) continue;
+      pki::TrustStore::Options options;
+      options.email = email;
+      const pki::ChainVerdict verdict = parts_.trust.Verify(*contact.chain, wall, options);
+      if (verdict.ok()) continue;
+      const ContactKey key(own, email);
+      RefuseCertificate(now, key, contact, verdict.fault);
+      Evaluate(key, contact);
+      // There may be another certificate by now.
+      Look(key, contact, true);
+    }
+  }
+  StartLookups(now);
+}
+
+void Watch::AddIssuers(std::map<pki::KeyHash, pki::Certificate>& issuers) const {
+  for (const auto& [own, mine] : owns_) {
+    for (const auto& [email, contact] : mine.contacts) {
+      if (!contact.chain) continue;
+      const std::vector<pki::Certificate>& chain = contact.chain->certificates();
+      for (size_t i = 1; i < chain.size(); ++i) {
+        issuers.try_emplace(chain[i].public_key().hash(), chain[i]);
+      }
+    }
+  }
+}
+
 void Watch::Look(const ContactKey& key, Contact& contact, bool first) {
   contact.look_at.reset();
   if (contact.queued || contact.looking) return;
@@ -202,7 +234,9 @@ void Watch::TakeLookup(Instant now, const ContactKey& key, Contact& contact,
   } else {
     contact.backoff = kFirstLookBackoff;
   }
-  if (!done.resolved || contact.key_changed) {
+  if (done.fault != pki::ChainFault::kNone) {
+    RefuseCertificate(now, key, contact, done.fault);
+  } else if (!done.resolved || contact.key_changed) {
     if (!failed) SubscribeEmail(now, key, contact);
   } else {
     TakeCertificate(now, key, contact, *done.resolved);
@@ -221,10 +255,32 @@ void Watch::TakeLookup(Instant now, const ContactKey& key, Contact& contact,
   }
 }
 
+void Watch::RefuseCertificate(Instant now, const ContactKey& key, Contact& contact,
+                              pki::ChainFault fault) {
+  if (!contact.refused) parts_.counters.Add("presence.contact_refused");
+  contact.refused = true;
+  contact.problem = std::string(pki::ChainFaultName(fault));
+  contact.devices.clear();
+  contact.revoked.clear();
+  contact.chain.reset();
+  if (contact.place) {
+    parts_.subscriptions.Remove(*contact.place, wire::v1::OBJECT_KIND_USER_STATE);
+    std::erase_if(by_place_, [&](const auto& item) {
+      return item.first == *contact.place && item.second == key;
+    });
+    contact.place.reset();
+  }
+  SubscribeEmail(now, key, contact);  // another certificate may follow
+  if (const std::optional<pki::KeyHash> user = std::exchange(contact.user, std::nullopt)) {
+    parts_.links.SetContact(now, key.first, *user, false);
+  }
+}
+
 void Watch::TakeCertificate(Instant now, const ContactKey& key, Contact& contact,
                             const Resolved& resolved) {
   const pki::KeyHash& user = resolved.chain.leaf().public_key().hash();
   if (contact.user && *contact.user != user) Unsubscribe(key, contact);
+  contact.refused = false;
   contact.chain = resolved.chain;
   contact.user = user;
   SubscribePlace(now, key, contact);
@@ -341,6 +397,11 @@ void Watch::OnLinkReport(Instant now, const LinkReport& report) {
   const ContactKey key(report.key.own, report.email);
   Contact* contact = Find(key);
   if (contact == nullptr || !owns_.at(key.first).here) return;
+  if (contact->refused) {
+    // Sessions let nobody in whose certificate is refused: it has another one now.
+    if (report.kind == LinkReport::Kind::kLease) Look(key, *contact, true);
+    return StartLookups(now);
+  }
   if (contact->user && *contact->user != report.key.user) return;
   const std::string& pin = contact->entry.pinned_key();
   if (!contact->user && !pin.empty() && AsBytes(pin) != report.key.user.view()) return;

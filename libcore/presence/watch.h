@@ -9,8 +9,10 @@
 // Rules: a person is shown as there only on a proof: an ack, or a lease. A person is shown as
 // offline when the lease ran out and a new hello failed, or when the contact's newest word says so.
 // Until a hello decided, what was shown before stays. A contact that cannot be reached though its
-// state says online is tried again at each new state, and in between ever more rarely. Threads: one
-// owner. Limits: kMaxContacts an identity, kMaxParallelLookups. Sources: design §5; notes on false
+// state says online is tried again at each new state, and in between ever more rarely. A
+// certificate that was believed is judged again when revocation lists or roots change; whose is
+// refused is shown as unknown with the reason, and the links to them end. Threads: one owner.
+// Limits: kMaxContacts an identity, kMaxParallelLookups. Sources: design §5; notes on false
 // presence and idle traffic of Jami and Tox.
 #pragma once
 
@@ -50,6 +52,7 @@ class Watch {
     Links& links;
     Subscriptions& subscriptions;
     Seen& seen;
+    const pki::TrustStore& trust;
     const WallClock& wall;
     Rng& rng;
     Counters& counters;
@@ -67,6 +70,10 @@ class Watch {
   // The network came back, or whom we trust changed: whoever is not proven to be there is looked
   // up.
   void LookAgain(Instant now);
+  // Whom we trust, or what is revoked, changed: each certificate that was believed is judged again.
+  void JudgeAgain(Instant now);
+  // Adds the authorities that certified contacts, by their keys.
+  void AddIssuers(std::map<pki::KeyHash, pki::Certificate>& issuers) const;
 
   std::vector<ContactInfo> Contacts(const pki::KeyHash& own) const;
   bool IsContact(const pki::KeyHash& own, absl::string_view email) const;
@@ -100,7 +107,8 @@ class Watch {
     std::set<pki::DeviceId> revoked;
     bool queued = false;
     bool looking = false;
-    int eager = 0;  // lookups still to be tried soon, since a certificate was announced
+    bool refused = false;  // its certificate, since `problem`; nothing of it is believed
+    int eager = 0;         // lookups still to be tried soon, since a certificate was announced
     std::optional<Instant> look_at;
     absl::Duration backoff;
     Availability availability = Availability::kUnknown;
@@ -121,6 +129,8 @@ class Watch {
   void Look(const ContactKey& key, Contact& contact, bool first);
   void StartLookups(Instant now);
   void TakeLookup(Instant now, const ContactKey& key, Contact& contact, const LookupDone& done);
+  void RefuseCertificate(Instant now, const ContactKey& key, Contact& contact,
+                         pki::ChainFault fault);
   void TakeCertificate(Instant now, const ContactKey& key, Contact& contact,
                        const Resolved& resolved);
   void TakeStates(Instant now, const ContactKey& key, Contact& contact, const StateView& view);

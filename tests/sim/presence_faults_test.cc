@@ -2,6 +2,7 @@
 // locked keys, damaged files.
 #include <gtest/gtest.h>
 
+#include "libcore/presence/revocations.h"
 #include "libcore/store/object_judge.h"
 #include "tests/sim/presence_host.h"
 
@@ -146,6 +147,8 @@ TEST(PresenceFaults, ARevokedCertificateIsRefusedByName) {
   ASSERT_TRUE(published.status.ok()) << published.status;
   here.world().RunFor(
       absl::Minutes(11));  // a list that was asked for lately is not asked for again
+  // Whoever published it knew it at once.
+  EXPECT_EQ(bob.Identity().state, IdentityState::kLoggedOut);
   const presence::OperationDone done = alice.Resolve(kBob);
   EXPECT_TRUE(absl::IsPermissionDenied(done.status)) << done.status;
   EXPECT_EQ(done.fault, pki::ChainFault::kRevoked);
@@ -154,6 +157,118 @@ TEST(PresenceFaults, ARevokedCertificateIsRefusedByName) {
   alice.Restart();
   ASSERT_TRUE(here.Until(absl::Seconds(30), [&] { return alice.active(); }));
   EXPECT_EQ(alice.Resolve(kBob).fault, pki::ChainFault::kRevoked);
+}
+
+// Everybody is logged in and sees each other when the list comes: nobody looks anybody up.
+TEST(PresenceFaults, ARevocationReachesContactsAndItsOwnerWithinOneRefresh) {
+  Neighbourhood here(74);
+  PresenceHost& alice = here.AddPerson(kAlice);
+  PresenceHost& bob = here.AddPerson(kBob);
+  PresenceHost& carol = here.AddPerson("carol@example.org");
+  ASSERT_TRUE(alice.AddContact(kBob).ok());
+  ASSERT_TRUE(alice.AddContact("carol@example.org").ok());
+  ASSERT_TRUE(bob.AddContact(kAlice).ok());
+  ASSERT_TRUE(here.Until(absl::Minutes(1), [&] {
+    return alice.Sees(kBob) == Availability::kOnline && bob.Sees(kAlice) == Availability::kOnline &&
+           alice.Sees("carol@example.org") == Availability::kOnline;
+  }));
+  here.world().RunFor(absl::Minutes(3));
+  const absl::Time wall = here.world().wall_now();
+  const auto list = store::MakeRevocation(
+      here.authority.root(), here.authority.Revoke({bob.Identity().chain->leaf()}), wall);
+  ASSERT_TRUE(list.ok());
+  ASSERT_TRUE(here.ring.hosts[0]->Put(*list).status.ok());
+  const Instant published = here.world().now();
+  EXPECT_TRUE(here.Until(presence::Revocations::kFresh + absl::Seconds(10), [&] {
+    return alice.Sees(kBob) == Availability::kUnknown &&
+           bob.Identity().state == IdentityState::kLoggedOut;
+  }));
+  RecordProperty("known_after_s",
+                 static_cast<int>((here.world().now() - published) / absl::Seconds(1)));
+  here.world().RunFor(absl::Seconds(30));
+  const auto contact = alice.Contact(kBob);
+  EXPECT_EQ(contact->problem, "REVOKED");
+  EXPECT_FALSE(contact->verified);
+  EXPECT_FALSE(contact->chain.has_value());
+  EXPECT_TRUE(contact->devices.empty());
+  EXPECT_EQ(alice.Sees("carol@example.org"), Availability::kOnline) << "nobody else is touched";
+  EXPECT_EQ(carol.Identity().state, IdentityState::kLoggedIn);
+  // It is named wherever Bob looks, also after a restart.
+  for (int start = 0; start < 2; ++start) {
+    EXPECT_EQ(bob.Identity().fault, pki::ChainFault::kRevoked);
+    EXPECT_NE(bob.Identity().problem.find("was revoked"), std::string::npos);
+    const presence::OperationDone done = bob.Login();
+    EXPECT_TRUE(absl::IsFailedPrecondition(done.status)) << done.status;
+    EXPECT_EQ(done.problem, "REVOKED");
+    bob.Restart();
+    here.world().RunFor(absl::Minutes(1));
+    EXPECT_EQ(bob.Identity().state, IdentityState::kLoggedOut);
+  }
+  here.world().RunFor(absl::Minutes(20));
+  EXPECT_EQ(alice.Sees(kBob), Availability::kUnknown);
+  // A new certificate for the same key, and all is well again.
+  const auto csr =
+      pki::MakeCsr(*pki::UserKey::FromPem(here.authority.crypto(),
+                                          *bob.storage().Read("identities/bob@example.org/key.pem"),
+                                          SecretBytes()),
+                   "Bob", kBob);
+  ASSERT_TRUE(csr.ok());
+  ASSERT_TRUE(bob.presence()
+                  .InstallCertificate(here.world().now(), AsBytes(here.Certify(AsText(*csr))),
+                                      SecretBytes())
+                  .ok());
+  EXPECT_EQ(bob.Identity().problem, "");
+  ASSERT_TRUE(bob.Login().status.ok());
+  EXPECT_TRUE(here.Until(absl::Minutes(1), [&] {
+    return alice.Sees(kBob) == Availability::kOnline;
+  })) << alice.Contact(kBob)->problem;
+  EXPECT_EQ(alice.Contact(kBob)->problem, "");
+}
+
+TEST(PresenceFaults, ALogInAsksForTheListFirst) {
+  Neighbourhood here(75);
+  PresenceHost& bob = here.AddPerson(kBob);
+  const absl::Time wall = here.world().wall_now();
+  const auto list = store::MakeRevocation(
+      here.authority.root(), here.authority.Revoke({bob.Identity().chain->leaf()}), wall);
+  ASSERT_TRUE(here.ring.hosts[0]->Put(*list).status.ok());
+  // Logged in already, and asked a moment ago: asked again all the same.
+  presence::OperationDone done = bob.Login();
+  EXPECT_TRUE(absl::IsFailedPrecondition(done.status)) << done.status;
+  EXPECT_EQ(done.problem, "REVOKED");
+  ASSERT_TRUE(here.Until(absl::Seconds(10),
+                         [&] { return bob.Identity().state == IdentityState::kLoggedOut; }));
+  // Whoever never heard of it hears it at the first log-in, and nothing of theirs is written.
+  PresenceHost& other = here.AddMachine();
+  here.MakePerson(other, kAlice);
+  const auto both = store::MakeRevocation(
+      here.authority.root(),
+      here.authority.Revoke({bob.Identity().chain->leaf(), other.Identity().chain->leaf()}, 2),
+      here.world().wall_now());
+  ASSERT_TRUE(here.ring.hosts[0]->Put(*both).status.ok());
+  done = other.Login();
+  EXPECT_EQ(done.problem, "REVOKED") << done.status;
+  EXPECT_EQ(other.Identity().state_sequence.value(), 0u);
+  EXPECT_TRUE(absl::IsNotFound(here.ring.hosts[0]->Get(store::AuthenticationKey(kAlice)).status));
+}
+
+TEST(PresenceFaults, WhoseRootIsTrustedNoMoreIsNotSeenAnyMore) {
+  Neighbourhood here(76);
+  PresenceHost& alice = here.AddPerson(kAlice);
+  here.AddPerson(kBob);
+  ASSERT_TRUE(alice.AddContact(kBob).ok());
+  ASSERT_TRUE(
+      here.Until(absl::Seconds(20), [&] { return alice.Sees(kBob) == Availability::kOnline; }));
+  ASSERT_TRUE(alice.presence().RemoveRoot(here.authority.root().fingerprint()).ok());
+  alice.Kick();
+  EXPECT_TRUE(
+      here.Until(absl::Seconds(5), [&] { return alice.Sees(kBob) == Availability::kUnknown; }));
+  EXPECT_EQ(alice.Contact(kBob)->problem, "UNTRUSTED_ROOT");
+  ASSERT_TRUE(
+      alice.presence().AddRoot(here.world().now(), AsBytes(here.authority.root().ToPem())).ok());
+  alice.Kick();
+  EXPECT_TRUE(
+      here.Until(absl::Seconds(30), [&] { return alice.Sees(kBob) == Availability::kOnline; }));
 }
 
 TEST(PresenceFaults, AStrangersListIsNotPublished) {
@@ -356,7 +471,9 @@ TEST(PresenceFaults, WhatOfflineContactsCostDoesNotGrowWithThem) {
     ASSERT_TRUE(object.ok()) << object.status();
     ASSERT_TRUE(here.ring.hosts[0]->Put(*object).status.ok());
     ASSERT_TRUE(many.AddContact(email).ok());
-    if (i < kSome) ASSERT_TRUE(some.AddContact(email).ok());
+    if (i < kSome) {
+      ASSERT_TRUE(some.AddContact(email).ok());
+    }
   }
   here.world().RunFor(absl::Minutes(20));
   EXPECT_EQ(some.Sees("friend7@example.org"), Availability::kOffline);

@@ -4,6 +4,8 @@
 #include <functional>
 
 #include "gtest/gtest.h"
+#include "libcore/base/check.h"
+#include "libcore/pki/authority.h"
 #include "tests/sim/town.h"
 
 namespace p2pd::node {
@@ -126,6 +128,95 @@ TEST_F(CallDeskTest, HangingUpBeforeAnybodyWasFoundCancels) {
 
   EXPECT_EQ(alice_.node().FindCall(*id)->info.end, session::CallEnd::kCancelled);
   EXPECT_EQ(bob_.node().ListCalls().size(), 1u);
+}
+
+TEST_F(CallDeskTest, OnesOwnAddressIsRefusedByName) {
+  const auto refused = alice_.node().Dial(now(), "", "Alice@Example.org");
+
+  EXPECT_TRUE(absl::IsInvalidArgument(refused.status())) << refused.status();
+  EXPECT_NE(refused.status().message().find("alice@example.org is you"), absl::string_view::npos);
+}
+
+TEST_F(CallDeskTest, ARevokedCertificateCallsNobody) {
+  pki::CrlOptions options;
+  options.this_update = town_.world().wall_now() - absl::Minutes(1);
+  options.next_update = town_.world().wall_now() + absl::Hours(24);
+  const auto certificate = alice_.node().presence().Identity("")->chain->leaf();
+  options.revoked.push_back({certificate.serial_hex(), options.this_update});
+  const auto crl = pki::MakeCrl(town_.root_key(), town_.root(), options);
+  ASSERT_TRUE(crl.ok());
+  ASSERT_TRUE(alice_.Await(alice_.node().PublishCrl(now(), AsBytes(crl->ToPem()), {})).ok());
+
+  const auto refused = alice_.node().Dial(now(), "", "bob@example.org");
+
+  EXPECT_TRUE(absl::IsFailedPrecondition(refused.status())) << refused.status();
+  EXPECT_NE(refused.status().message().find("was revoked"), absl::string_view::npos);
+}
+
+// A caller who has just come back and whose log-in is under way.
+class WaitingCallTest : public ::testing::Test {
+ protected:
+  WaitingCallTest()
+      : town_(23, 3),
+        alice_(town_.AddPerson("alice@example.org")),
+        bob_(town_.AddPerson("bob@example.org")) {
+    town_.LogIn(alice_);
+    town_.LogIn(bob_);
+    alice_.Crash();
+    town_.world().RunFor(absl::Minutes(2));
+    alice_.Restart();
+    town_.world().RunFor(absl::Milliseconds(1));
+    EXPECT_EQ(Own().state, presence::IdentityState::kLoggingIn);
+  }
+  Instant now() { return town_.world().now(); }
+  presence::IdentityInfo Own() { return *alice_.node().presence().Identity(""); }
+  session::CallId Dial() {
+    const auto id = alice_.node().Dial(now(), "", "bob@example.org");
+    P2PD_CHECK(id.ok());
+    alice_.Kick();
+    return *id;
+  }
+  CallView View(const session::CallId& id) { return *alice_.node().FindCall(id); }
+
+  Town town_;
+  NodeHost& alice_;
+  NodeHost& bob_;
+};
+
+TEST_F(WaitingCallTest, RingsOnceTheLogInIsDone) {
+  const session::CallId id = Dial();
+
+  EXPECT_EQ(View(id).info.state, CallState::kDialing);
+  EXPECT_TRUE(town_.world().RunUntil(CallDesk::kLoginWait + absl::Seconds(10), [&] {
+    return View(id).info.state == CallState::kRinging;
+  })) << View(id).info.detail;
+}
+
+TEST_F(WaitingCallTest, EndsWhenTheLogInTakesTooLong) {
+  // No state can be numbered, so none is put.
+  alice_.storage().FailWrites(absl::ResourceExhaustedError("disk full"));
+  const session::CallId id = Dial();
+
+  ASSERT_TRUE(town_.world().RunUntil(CallDesk::kLoginWait + absl::Seconds(1),
+                                     [&] { return View(id).info.state == CallState::kEnded; }));
+  EXPECT_NE(View(id).info.detail.find("still logging in"), std::string::npos)
+      << View(id).info.detail;
+  EXPECT_FALSE(alice_.node().PollTimeout() < now()) << "nothing is left to wait for";
+}
+
+TEST_F(WaitingCallTest, EndsWithALogOutAndIsTakenBackByHangingUp) {
+  const session::CallId first = Dial();
+  const session::CallId second = Dial();
+
+  ASSERT_TRUE(alice_.node().HangUp(now(), first).ok());
+  EXPECT_EQ(View(first).info.end, session::CallEnd::kCancelled);
+  (void)alice_.node().Logout(now(), "");
+  alice_.Kick();
+
+  EXPECT_TRUE(town_.world().RunUntil(absl::Seconds(10),
+                                     [&] { return View(second).info.state == CallState::kEnded; }));
+  EXPECT_NE(View(second).info.detail.find("not logged in"), std::string::npos);
+  EXPECT_EQ(View(first).info.end, session::CallEnd::kCancelled);
 }
 
 }  // namespace

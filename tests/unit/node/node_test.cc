@@ -1,9 +1,13 @@
 // The whole journey in the simulator: from an e-mail address to two voices, with no server.
 #include "libcore/node/node.h"
 
+#include <unistd.h>
+
 #include <cmath>
+#include <filesystem>
 #include <numbers>
 
+#include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "libcore/base/hex.h"
 #include "libcore/store/key.h"
@@ -271,6 +275,17 @@ TEST(NodeKeys, StayTheSameAcrossARestartAndDamageIsNamed) {
       Node::Create(options, Node::Parts{host.storage(), table, rng, wall}, town.world().now());
   EXPECT_TRUE(absl::IsDataLoss(made.status()));
   EXPECT_NE(std::string(made.status().message()).find("node/keys"), std::string::npos);
+  // On a disk it is a file, and that is what a person is told.
+  const std::filesystem::path folder =
+      std::filesystem::path(::testing::TempDir()) / absl::StrCat("p2pd-node-test-", getpid());
+  FolderStorage disk(folder.string());
+  ASSERT_TRUE(disk.Write("node/keys", AsBytes("rubbish"), FileMode::kSecret).ok());
+  const auto named = Node::Create(options, Node::Parts{disk, table, rng, wall}, town.world().now());
+  EXPECT_EQ(
+      std::string(named.status().message()).rfind((folder / "node/keys is damaged").string(), 0),
+      0u)
+      << named.status();
+  std::filesystem::remove_all(folder);
 }
 
 }  // namespace

@@ -252,6 +252,16 @@ TEST_F(ChainTest, Revoked) {
   EXPECT_TRUE(VerifySelfContained(Whole(), ca_.now, "").ok()) << "the store does not judge that";
 }
 
+TEST_F(ChainTest, WhatListsSayIsToldOfAnUntrustedChainToo) {
+  EXPECT_EQ(trust_.JudgeRevocation(Whole()).revocation, RevocationStatus::kUnknown);
+  ASSERT_TRUE(trust_.AddCrl(middle_, ca_.MakeListBy(middle_key_, middle_, 1, {})).ok());
+  EXPECT_EQ(trust_.JudgeRevocation(Whole()).revocation, RevocationStatus::kGood);
+  ASSERT_TRUE(trust_.AddCrl(middle_, ca_.MakeListBy(middle_key_, middle_, 2, {leaf_})).ok());
+  ASSERT_TRUE(trust_.RemoveRoot(ca_.root.fingerprint()).ok());
+  EXPECT_EQ(trust_.JudgeRevocation(Whole()).fault, ChainFault::kRevoked);
+  EXPECT_EQ(Judge(Whole()).fault, ChainFault::kUntrustedRoot);
+}
+
 TEST_F(ChainTest, ARevokedIntermediateCaRevokesWhatIsBelow) {
   ASSERT_TRUE(trust_.AddCrl(ca_.root, ca_.MakeList(1, {middle_})).ok());
   EXPECT_EQ(Judge(Whole()).fault, ChainFault::kRevoked);

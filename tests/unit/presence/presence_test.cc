@@ -35,6 +35,18 @@ TEST(Presence, IdentitiesArePluralAndTheFirstIsTheDefault) {
   EXPECT_TRUE(machine.storage().List("identities/zoe@example.org").empty());
 }
 
+TEST(Presence, NobodyIsAContactOfTheirOwn) {
+  sim::Neighbourhood here(75, 2);
+  sim::PresenceHost& machine = here.AddMachine();
+  here.MakePerson(machine, "alice@example.org");
+  here.MakePerson(machine, "work@example.org");
+  const absl::Status own = machine.AddContact("Alice@Example.org");
+  EXPECT_TRUE(absl::IsInvalidArgument(own)) << own;
+  EXPECT_NE(own.message().find("alice@example.org is you"), absl::string_view::npos);
+  EXPECT_TRUE(machine.presence().Contacts("").empty());
+  EXPECT_TRUE(machine.AddContact("work@example.org").ok()) << "another identity is somebody else";
+}
+
 TEST(Presence, BothIdentitiesOfOneMachineLogIn) {
   sim::Neighbourhood here(68, 4);
   sim::PresenceHost& machine = here.AddMachine();

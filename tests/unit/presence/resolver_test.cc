@@ -24,6 +24,7 @@ class ResolverTest : public testing::Test {
     std::optional<LookupDone> done;
     const bool ended = ring_.world.RunUntil(absl::Minutes(1), [&] {
       for (const store::Event& event : host.events) {
+        revocations_.OnStoreEvent(ring_.world.now(), event);
         resolver_.OnStoreEvent(ring_.world.now(), event);
       }
       host.events.clear();
@@ -65,7 +66,10 @@ class ResolverTest : public testing::Test {
   Seen seen_;
   WallClock wall_;
   Counters counters_;
-  Resolver resolver_{{ring_.hosts[0]->store(), storage_, trust_, seen_, wall_, counters_}, false};
+  SeededRng rng_{55};
+  Revocations revocations_{{ring_.hosts[0]->store(), storage_, trust_, rng_, counters_}};
+  Resolver resolver_{{ring_.hosts[0]->store(), revocations_, trust_, seen_, wall_, counters_},
+                     false};
 };
 
 TEST_F(ResolverTest, FindsCertificateAndDevices) {

@@ -39,6 +39,31 @@ TEST(IdentityToProto, ShowsWhatIsThereAndWhatIsMissing) {
   EXPECT_EQ(out.availability(), v1::AVAILABILITY_AWAY);
 }
 
+TEST(IdentityToProto, OneThatWasRevokedIsInvalidAndSaysWhy) {
+  presence::IdentityInfo identity;
+  identity.email = "alice@example.org";
+  identity.state = presence::IdentityState::kLoggedOut;
+  identity.fault = pki::ChainFault::kRevoked;
+  identity.problem = "the certificate of CN=Alice was revoked";
+  const v1::Identity out = ToProto(identity, absl::FromUnixSeconds(1'790'000'000));
+  EXPECT_EQ(out.state(), v1::Identity::INVALID);
+  EXPECT_EQ(out.availability(), v1::AVAILABILITY_OFFLINE);
+  EXPECT_EQ(out.problem(), identity.problem);
+}
+
+TEST(ContactToProto, AProblemIsAReasonOfTheApi) {
+  presence::ContactInfo contact;
+  contact.email = "bob@example.org";
+  const pki::TrustStore trust;
+  for (const auto& [problem, reason] :
+       {std::pair("REVOKED", "CERTIFICATE_REVOKED"), std::pair("UNTRUSTED_ROOT", "ROOT_UNTRUSTED"),
+        std::pair("KEY_CHANGED", "CONTACT_KEY_CHANGED"), std::pair("STATE_FORGED", "STATE_FORGED"),
+        std::pair("", "")}) {
+    contact.problem = problem;
+    EXPECT_EQ(PresenceOf(contact, trust, absl::FromUnixSeconds(1'790'000'000)).problem(), reason);
+  }
+}
+
 TEST(Names, OfIdentities) {
   EXPECT_EQ(IdentityOf("identities/a@b.c"), "a@b.c");
   EXPECT_EQ(IdentityOf("a@b.c"), "a@b.c");

@@ -24,6 +24,8 @@ TEST_F(CallServiceTest, DialNeedsSomebodyWhoIsLoggedIn) {
   EXPECT_EQ(ReasonOfStatus(OfCall(&Stub::CreateCall, dial, &call)), "IDENTITY_UNKNOWN");
   MakeIdentity("alice@example.org");
   EXPECT_EQ(ReasonOfStatus(OfCall(&Stub::CreateCall, dial, &call)), "IDENTITY_WITHOUT_CERTIFICATE");
+  dial.set_peer_email("Alice@Example.org");
+  EXPECT_EQ(ReasonOfStatus(OfCall(&Stub::CreateCall, dial, &call)), "EMAIL_IS_OWN");
   dial.set_request_id(std::string(65, 'r'));
   EXPECT_EQ(ReasonOfStatus(OfCall(&Stub::CreateCall, dial, &call)), "REQUEST_ID_TOO_LONG");
 }

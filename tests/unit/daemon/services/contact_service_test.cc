@@ -46,6 +46,20 @@ TEST_F(ContactServiceTest, BadNamesHaveTheirReasons) {
   EXPECT_EQ(ReasonOfStatus(Contact(&Stub::DeleteContact, remove, &removed)), "CONTACT_UNKNOWN");
 }
 
+TEST_F(ContactServiceTest, OnesOwnAddressAndALongNameAreToldApart) {
+  MakeIdentity("alice@example.org");
+  v1::CreateContactRequest create;
+  create.set_email("Alice@Example.org");
+  v1::Contact contact;
+  grpc::Status status = Contact(&Stub::CreateContact, create, &contact);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(ReasonOfStatus(status), "EMAIL_IS_OWN");
+  create.set_email("bob@example.org");
+  create.set_display_name(std::string(65, 'x'));
+  status = Contact(&Stub::CreateContact, create, &contact);
+  EXPECT_EQ(ReasonOfStatus(status), "DISPLAY_NAME_INVALID");
+}
+
 TEST_F(ContactServiceTest, WatchingNobodyIsAnEmptySnapshot) {
   MakeIdentity("alice@example.org");
   const auto stub = v1::ContactService::NewStub(channel_);
