@@ -37,8 +37,8 @@ struct Door {
   std::string unix_path;   // empty: TCP
   net::Endpoint endpoint;  // TCP only
 
-  // "unix:PATH" (made absolute), or "ADDR:PORT" with a loopback address; InvalidArgument says
-  // why not.
+  // "unix:PATH" (made absolute, at most 107 bytes), or "ADDR:PORT" with a loopback address;
+  // InvalidArgument says why not.
   static absl::StatusOr<Door> Parse(absl::string_view text);
   std::string ToString() const;
 };
@@ -59,6 +59,9 @@ struct Config {
   bool ring_contacts_only = false;
   bool strict_revocation = false;
 };
+
+// With control characters escaped: what a person wrote stays one line in an error.
+std::string OneLine(absl::string_view text);
 
 // What holds without file and flags. InvalidArgument when a default cannot be told (no HOME, no
 // XDG_RUNTIME_DIR) and `given(key)` is false for it.

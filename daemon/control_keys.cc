@@ -26,9 +26,24 @@ constexpr absl::Duration kRenewBefore = absl::Hours(24 * 30);
 // A clock that is a little late must not find the certificate not yet valid.
 constexpr absl::Duration kBackdate = absl::Hours(1);
 
-bool StillGood(const std::string& pem, absl::Time now) {
-  const auto certificate = pki::Certificate::FromPem(AsBytes(pem));
-  return certificate.ok() && certificate->not_after() - now > kRenewBefore;
+absl::Status Damaged(const std::string& path, absl::string_view what) {
+  return absl::DataLossError(absl::StrCat(
+      path, ": ", what, "; remove tls.pem and tls.key beside it and new ones are made"));
+}
+
+// Of the pair on disk: false when the certificate ends soon. DataLoss: it is none, or no pair.
+absl::StatusOr<bool> StillGood(const std::string& folder, ByteView pem, ByteView key_pem, Rng& rng,
+                               absl::Time now) {
+  const auto certificate = pki::Certificate::FromPem(pem);
+  if (!certificate.ok()) return Damaged(folder + "/tls.pem", "is no certificate in PEM");
+  const std::unique_ptr<pki::Crypto> crypto = pki::Crypto::Create(rng);
+  const auto key = pki::UserKey::FromPem(*crypto, key_pem, SecretBytes());
+  if (!key.ok()) return Damaged(folder + "/tls.key", "is no private key in PEM without passphrase");
+  if (certificate->not_after() - now <= kRenewBefore) return false;
+  if (certificate->public_key().hash() != key->public_key().hash()) {
+    return Damaged(folder + "/tls.key", "is not the key of the certificate in tls.pem");
+  }
+  return true;
 }
 
 absl::Status MakeCertificate(const std::string& folder, Rng& rng, absl::Time now,
@@ -49,7 +64,7 @@ absl::Status MakeCertificate(const std::string& folder, Rng& rng, absl::Time now
   keys.certificate_pem = certificate.ToPem();
   keys.key_pem = ToText(pem.view());
   // The key first: a crash between the two leaves a pair that does not fit, and tls.pem missing or
-  // old; both are made anew together.
+  // near its end, which is looked at first; both are made anew together.
   P2PD_RETURN_IF_ERROR(WriteFileAtomically(folder + "/tls.key", pem.view(), FileMode::kSecret));
   return WriteFileAtomically(folder + "/tls.pem", AsBytes(keys.certificate_pem), FileMode::kPublic);
 }
@@ -88,10 +103,13 @@ absl::StatusOr<ControlKeys> LoadControlKeys(const std::string& data_dir, Rng& rn
   for (const absl::Status& status : {certificate.status(), key.status()}) {
     if (!status.ok() && !absl::IsNotFound(status)) return status;
   }
-  if (certificate.ok() && key.ok() && StillGood(ToText(*certificate), now)) {
-    keys.certificate_pem = ToText(*certificate);
-    keys.key_pem = ToText(*key);
-    return keys;
+  if (certificate.ok() && key.ok()) {
+    P2PD_ASSIGN_OR_RETURN(const bool good, StillGood(folder, *certificate, *key, rng, now));
+    if (good) {
+      keys.certificate_pem = ToText(*certificate);
+      keys.key_pem = ToText(*key);
+      return keys;
+    }
   }
   P2PD_RETURN_IF_ERROR(MakeCertificate(folder, rng, now, keys));
   return keys;

@@ -18,7 +18,9 @@ struct ControlKeys {
 
 // Reads what is there and makes what is missing. A certificate within 30 days of its end is made
 // anew with its key. FailedPrecondition when a secret file can be read by others, InvalidArgument
-// when the token has fewer than 32 characters or others than visible ASCII.
+// when the token has fewer than 32 characters or others than visible ASCII, DataLoss when tls.pem
+// or tls.key cannot be read as such or do not belong together: gRPC would open a door that lets
+// nobody in. Each names the file and what to do.
 absl::StatusOr<ControlKeys> LoadControlKeys(const std::string& data_dir, Rng& rng, absl::Time now);
 
 }  // namespace p2pd::daemon

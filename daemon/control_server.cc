@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "absl/strings/strip.h"
-#include "daemon/control_keys.h"
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/health_check_service_interface.h"
 #include "grpcpp/resource_quota.h"
@@ -81,12 +80,6 @@ std::shared_ptr<grpc::ServerCredentials> TcpCredentials(const ControlKeys& keys)
   return credentials;
 }
 
-void HandOver(grpc::experimental::ExternalConnectionAcceptor& acceptor, int fd) {
-  grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;
-  connection.fd = fd;
-  acceptor.HandleNewConnection(&connection);
-}
-
 }  // namespace
 
 Role RoleOf(const grpc::CallbackServerContext& context) {
@@ -107,38 +100,49 @@ bool MayEnter(const runtime::PeerCredentials& peer, const runtime::OwnCredential
   return std::find(peer.groups.begin(), peer.groups.end(), socket_group) != peer.groups.end();
 }
 
-absl::StatusOr<std::unique_ptr<ControlServer>> ControlServer::Start(
-    runtime::Loop& loop, const Config& config, Rng& rng,
-    const std::vector<grpc::Service*>& services, const std::vector<std::string>& names) {
+absl::StatusOr<std::unique_ptr<ControlServer>> ControlServer::Open(runtime::Loop& loop,
+                                                                   const Config& config, Rng& rng) {
+  std::unique_ptr<ControlServer> server(new ControlServer());
+  server->doors_ = config.doors;
+  for (size_t i = 0; i < config.doors.size(); ++i) {
+    const Door& door = config.doors[i];
+    if (!door.unix_path.empty()) {
+      P2PD_RETURN_IF_ERROR(server->OpenUnix(loop, door.unix_path, i));
+      continue;
+    }
+    if (!server->keys_) {
+      P2PD_ASSIGN_OR_RETURN(server->keys_,
+                            LoadControlKeys(config.data_dir, rng, runtime::WallNow()));
+    }
+    P2PD_RETURN_IF_ERROR(server->OpenTcp(loop, door.endpoint, i));
+  }
+  return server;
+}
+
+absl::Status ControlServer::Serve(const std::vector<grpc::Service*>& services,
+                                  const std::vector<std::string>& names) {
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-  std::unique_ptr<ControlServer> server(new ControlServer());
-  server->names_ = names;
+  names_ = names;
   grpc::ServerBuilder builder;
   SetLimits(builder);
   for (grpc::Service* service : services) builder.RegisterService(service);
-  for (const Door& door : config.doors) {
-    std::shared_ptr<grpc::ServerCredentials> credentials;
-    if (door.unix_path.empty()) {
-      P2PD_ASSIGN_OR_RETURN(const ControlKeys keys,
-                            LoadControlKeys(config.data_dir, rng, runtime::WallNow()));
-      credentials = TcpCredentials(keys);
-    } else {
-      credentials = grpc::experimental::LocalServerCredentials(UDS);
-    }
-    server->acceptors_.push_back(builder.experimental().AddExternalConnectionAcceptor(
+  for (const Door& door : doors_) {
+    auto credentials = door.unix_path.empty() ? TcpCredentials(*keys_)
+                                              : grpc::experimental::LocalServerCredentials(UDS);
+    acceptors_.push_back(builder.experimental().AddExternalConnectionAcceptor(
         ConnectionType::FROM_FD, std::move(credentials)));
   }
-  // The sockets first: what is taken or refused shows before anything serves.
-  for (size_t i = 0; i < config.doors.size(); ++i) {
-    const Door& door = config.doors[i];
-    P2PD_RETURN_IF_ERROR(door.unix_path.empty() ? server->OpenTcp(loop, door.endpoint, i)
-                                                : server->OpenUnix(loop, door.unix_path, i));
-  }
-  server->server_ = builder.BuildAndStart();
-  if (server->server_ == nullptr) return absl::InternalError("gRPC cannot start its server");
-  server->SetServing(true);
-  return server;
+  server_ = builder.BuildAndStart();
+  if (server_ == nullptr) return absl::InternalError("gRPC cannot start its server");
+  SetServing(true);
+  return absl::OkStatus();
+}
+
+void ControlServer::HandOver(size_t acceptor, int fd) {
+  grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;
+  connection.fd = fd;
+  acceptors_[acceptor]->HandleNewConnection(&connection);
 }
 
 ControlServer::~ControlServer() {
@@ -156,7 +160,7 @@ absl::Status ControlServer::OpenUnix(runtime::Loop& loop, const std::string& pat
           runtime::CloseConnection(fd);
           return;
         }
-        HandOver(*acceptors_[acceptor], fd);
+        HandOver(acceptor, fd);
       });
   if (!listener.ok()) return listener.status();
   unix_.push_back(*std::move(listener));
@@ -166,8 +170,8 @@ absl::Status ControlServer::OpenUnix(runtime::Loop& loop, const std::string& pat
 
 absl::Status ControlServer::OpenTcp(runtime::Loop& loop, const net::Endpoint& endpoint,
                                     size_t acceptor) {
-  auto listener = runtime::TcpListener::Open(
-      loop, endpoint, [this, acceptor](int fd) { HandOver(*acceptors_[acceptor], fd); });
+  auto listener = runtime::TcpListener::Open(loop, endpoint,
+                                             [this, acceptor](int fd) { HandOver(acceptor, fd); });
   if (!listener.ok()) return listener.status();
   endpoints_.push_back((*listener)->local().ToString());
   tcp_.push_back(*std::move(listener));

@@ -12,12 +12,14 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "daemon/config.h"
+#include "daemon/control_keys.h"
 #include "grpcpp/grpcpp.h"
 #include "libcore/base/rng.h"
 #include "libcore/runtime/loop.h"
@@ -49,12 +51,15 @@ class ControlServer {
   // What all connections together may hold.
   static constexpr size_t kMemoryQuota = size_t{64} << 20;
 
-  // Opens every door of `config`, or none: errors are one line for a person. `services` outlive the
-  // server; each is reported by the health service under its full name.
-  static absl::StatusOr<std::unique_ptr<ControlServer>> Start(
-      runtime::Loop& loop, const Config& config, Rng& rng,
-      const std::vector<grpc::Service*>& services, const std::vector<std::string>& names);
+  // Opens every door of `config`, or none, and reads what guards them: errors are one line for a
+  // person. Whoever comes waits at the door until Serve; `loop` must not run before.
+  static absl::StatusOr<std::unique_ptr<ControlServer>> Open(runtime::Loop& loop,
+                                                             const Config& config, Rng& rng);
   ~ControlServer();
+  // Lets clients in. `services` outlive the server; each is reported by the health service under
+  // its full name. Once.
+  absl::Status Serve(const std::vector<grpc::Service*>& services,
+                     const std::vector<std::string>& names);
 
   // "unix:PATH" or "ADDR:PORT" with the port that was given.
   const std::vector<std::string>& endpoints() const { return endpoints_; }
@@ -69,8 +74,11 @@ class ControlServer {
   ControlServer() = default;
   absl::Status OpenUnix(runtime::Loop& loop, const std::string& path, size_t acceptor);
   absl::Status OpenTcp(runtime::Loop& loop, const net::Endpoint& endpoint, size_t acceptor);
+  void HandOver(size_t acceptor, int fd);
 
-  std::vector<Acceptor> acceptors_;
+  std::vector<Door> doors_;
+  std::optional<ControlKeys> keys_;  // when there is a TCP door
+  std::vector<Acceptor> acceptors_;  // as doors_, once it serves
   std::vector<std::string> names_;
   std::vector<std::string> endpoints_;
   std::unique_ptr<grpc::Server> server_;

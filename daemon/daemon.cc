@@ -93,6 +93,10 @@ absl::Status Process::Start() {
   umask(0077);
   prctl(PR_SET_DUMPABLE, 0);
   P2PD_ASSIGN_OR_RETURN(data_dir_, DataDir::Open(config_.data_dir));
+  // The doors before the node: what is taken, unreadable or damaged shows before the overlay hears
+  // of us. Nobody is let in before Serve, since the loop does not run.
+  runtime::SystemRng rng;
+  P2PD_ASSIGN_OR_RETURN(server_, ControlServer::Open(loop_, config_, rng));
   P2PD_ASSIGN_OR_RETURN(host_, NodeHost::Start(config_));
   node_service_ = std::make_unique<NodeService>(
       *host_, [this](absl::Duration grace) { loop_.PostAlways([this, grace] { Drain(grace); }); });
@@ -100,15 +104,12 @@ absl::Status Process::Start() {
   contact_service_ = std::make_unique<ContactService>(*host_);
   call_service_ = std::make_unique<CallService>(*host_);
   overlay_service_ = std::make_unique<OverlayService>(*host_);
-  runtime::SystemRng rng;
-  P2PD_ASSIGN_OR_RETURN(
-      server_, ControlServer::Start(
-                   loop_, config_, rng,
-                   {node_service_.get(), identity_service_.get(), contact_service_.get(),
-                    call_service_.get(), overlay_service_.get()},
-                   {v1::NodeService::service_full_name(), v1::IdentityService::service_full_name(),
-                    v1::ContactService::service_full_name(), v1::CallService::service_full_name(),
-                    v1::OverlayService::service_full_name()}));
+  P2PD_RETURN_IF_ERROR(server_->Serve(
+      {node_service_.get(), identity_service_.get(), contact_service_.get(), call_service_.get(),
+       overlay_service_.get()},
+      {v1::NodeService::service_full_name(), v1::IdentityService::service_full_name(),
+       v1::ContactService::service_full_name(), v1::CallService::service_full_name(),
+       v1::OverlayService::service_full_name()}));
   host_->PostAlways([this, endpoints = server_->endpoints()](NodeHost&) {
     node_service_->SetControlEndpoints(endpoints);
   });

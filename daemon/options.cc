@@ -1,5 +1,8 @@
 #include "daemon/options.h"
 
+#include <errno.h>
+#include <sys/stat.h>
+
 #include <CLI/CLI.hpp>
 #include <map>
 #include <optional>
@@ -31,7 +34,7 @@ struct Parsed {
 };
 
 EarlyExit UsageError(absl::string_view why) {
-  return {.code = 2, .output = absl::StrCat("p2pd: ", why)};
+  return {.code = 2, .output = absl::StrCat("p2pd: ", OneLine(why))};
 }
 
 std::optional<EarlyExit> RefuseLaterParts(int argc, const char* const* argv) {
@@ -44,6 +47,19 @@ std::optional<EarlyExit> RefuseLaterParts(int argc, const char* const* argv) {
     }
   }
   return std::nullopt;
+}
+
+// A pipe would make the start wait for whoever writes into it, and it cannot be read again at
+// SIGHUP. /dev/null stands for an empty file.
+absl::Status CheckIsFile(const std::string& path) {
+  struct stat info{};
+  if (stat(path.c_str(), &info) != 0) return FileError(errno, "open", path);
+  struct stat null{};
+  const bool is_null =
+      S_ISCHR(info.st_mode) && stat("/dev/null", &null) == 0 && info.st_rdev == null.st_rdev;
+  if (S_ISREG(info.st_mode) || is_null) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      path, " is no regular file: it is read at the start and again at SIGHUP; name a file"));
 }
 
 std::string Text(absl::string_view view) { return std::string(view); }
@@ -95,6 +111,9 @@ absl::StatusOr<Config> Resolve(const Parsed& parsed, const Environment& environm
   const auto lenient = [](absl::string_view) { return true; };
   P2PD_ASSIGN_OR_RETURN(Config config, DefaultConfig(environment, lenient));
   if (!file.empty()) {
+    if (const absl::Status file_status = CheckIsFile(file); !file_status.ok()) {
+      return absl::InvalidArgumentError(file_status.message());
+    }
     const auto content = ReadFile(file, kMaxConfigFile);
     if (!content.ok()) return absl::InvalidArgumentError(content.status().message());
     P2PD_RETURN_IF_ERROR(ApplyToml(AsText(*content), file, config));

@@ -3,6 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <string>
+
+#include "absl/strings/str_cat.h"
+
 namespace p2pd::daemon {
 namespace {
 
@@ -95,6 +99,75 @@ TEST(Toml, ErrorsNameFileLineKeyAndWhy) {
   }
 }
 
+// The operator's own file, and still: whatever is in it ends in one line or in a configuration.
+TEST(Toml, OddFilesAreReadOrRefusedInOneLine) {
+  const auto repeat = [](absl::string_view what, int times) {
+    std::string out;
+    for (int i = 0; i < times; ++i) absl::StrAppend(&out, what);
+    return out;
+  };
+  const std::string good = "[net]\nlisten = \"127.0.0.1:0\"\n";
+  const std::string refused[] = {std::string("\0", 1),
+                                 std::string("[net]\nlisten = \"\0\"\n", 18),
+                                 "\xff\xfe[net]\n",
+                                 "\xc3\x28 = 1\n",
+                                 "# \x01\n[net]\nlistn = 1\n",
+                                 repeat("[", 100'000),
+                                 "x = " + repeat("[", 50'000),
+                                 "x = " + repeat("{a=", 50'000),
+                                 repeat("a.", 50'000) + "b = 1\n",
+                                 "data_dir = \"\"\"" + repeat("x", 200'000),
+                                 good + good,
+                                 good + "[net]\nrole = \"peer\"\n",
+                                 "data_dir = \"a\"\ndata_dir = \"b\"\n",
+                                 "[net]\nlisten = 1979-05-27T07:32:00Z\n",
+                                 "[net]\nlisten = nan\n",
+                                 "[net]\nmaintenance_bytes_per_second = inf\n",
+                                 "[net]\nmaintenance_bytes_per_second = 99999999999999999999\n",
+                                 "[net]\nmaintenance_bytes_per_second = 0x7fffffffffffffff\n",
+                                 "[.net]\nlisten = \"127.0.0.1:0\"\n",
+                                 "[[[[",
+                                 "[=]\n",
+                                 "[[,]]\n",
+                                 "[[net]]\nlisten = \"x\"\n",
+                                 "net = \"x\"\n",
+                                 "[net]\nlisten = [[\"127.0.0.1:0\"]]\n",
+                                 "[net]\nbootstrap = {a = \"b:1\"}\n",
+                                 "[net]\nbootstrap = [1, 2]\n",
+                                 "[net.deep]\nlisten = \"x\"\n",
+                                 "[\"net\\u0000\"]\nx = 1\n",
+                                 "\"two\\nlines\" = 1\n",
+                                 "[net]\nlisten = \"two\\nlines\"\n",
+                                 "\"\" = 1\n",
+                                 "= 1\n",
+                                 "data_dir\n",
+                                 "data_dir = 'a\n",
+                                 "data_dir = \"\\q\"\n",
+                                 "[control]\ndoors = []\n",
+                                 "[control]\ndoors = [\"unix:/" + repeat("x", 108) + "\"]\n"};
+  for (const std::string& content : refused) {
+    Config config;
+    const absl::Status status = ApplyToml(content, "t.toml", config);
+    EXPECT_TRUE(absl::IsInvalidArgument(status)) << content.substr(0, 60);
+    EXPECT_EQ(status.message().find('\n'), absl::string_view::npos) << status;
+    EXPECT_THAT(std::string(status.message()), StartsWith("t.toml:")) << content.substr(0, 60);
+    EXPECT_LT(status.message().size(), 1000u);
+  }
+  const std::string accepted[] = {"",
+                                  "\n",
+                                  "\xef\xbb\xbf" + good,
+                                  "# only a comment, ünïcödé",
+                                  "\r\n[net]\r\nrole = \"peer\"\r\n",
+                                  "net.listen = \"127.0.0.1:0\"\n",
+                                  "net = {listen = \"127.0.0.1:0\"}\n",
+                                  "[net]\n[log]\n"};
+  for (const std::string& content : accepted) {
+    Config config;
+    const absl::Status status = ApplyToml(content, "t.toml", config);
+    EXPECT_TRUE(status.ok()) << content << ": " << status;
+  }
+}
+
 TEST(Toml, PrintedConfigurationReadsBackToTheSame) {
   Config config;
   config.data_dir = "/with \"quotes\" and \\";
@@ -107,6 +180,13 @@ TEST(Toml, PrintedConfigurationReadsBackToTheSame) {
   const absl::Status status = ApplyToml(printed, "p.toml", again);
   ASSERT_TRUE(status.ok()) << status << "\n" << printed;
   EXPECT_EQ(PrintToml(again), printed);
+}
+
+TEST(Doors, APathLongerThanASocketsIsRefusedBeforeAnythingStarts) {
+  EXPECT_TRUE(Door::Parse("unix:/" + std::string(106, 'x')).ok());
+  const absl::Status status = Door::Parse("unix:/" + std::string(107, 'x')).status();
+  EXPECT_TRUE(absl::IsInvalidArgument(status));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("107"));
 }
 
 TEST(Doors, TcpIsLoopbackOnly) {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <fstream>
 
@@ -78,6 +79,39 @@ TEST_F(ControlKeysTest, ATokenThatOthersCanReadOrGuessIsRefused) {
   const auto keys = Load();
   ASSERT_EQ(keys.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(keys.status().message()), HasSubstr("control/token"));
+}
+
+TEST_F(ControlKeysTest, WhatIsNoKeyNoCertificateOrNoPairIsRefusedByName) {
+  const auto first = Load();
+  ASSERT_TRUE(first.ok());
+  const std::string folder = folder_.path() + "/control/";
+  const auto write = [&](const std::string& name, const std::string& content) {
+    std::ofstream(folder + name) << content;
+  };
+  const std::string half = first->key_pem.substr(0, first->key_pem.size() / 2);
+  for (const std::string& key :
+       {std::string(), std::string("rubbish"), half, first->certificate_pem}) {
+    write("tls.key", key);
+    const absl::Status status = Load().status();
+    EXPECT_TRUE(absl::IsDataLoss(status)) << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr(folder + "tls.key: "));
+    EXPECT_THAT(std::string(status.message()), HasSubstr("remove tls.pem and tls.key"));
+    EXPECT_EQ(status.message().find('\n'), absl::string_view::npos);
+  }
+  write("tls.key", first->key_pem);
+  ASSERT_TRUE(Load().ok());
+  write("tls.pem", "rubbish");
+  EXPECT_THAT(std::string(Load().status().message()), HasSubstr(folder + "tls.pem: "));
+  // Somebody else's certificate: a door that no client could enter.
+  const TempDir elsewhere;
+  const auto other = LoadControlKeys(elsewhere.path(), rng_, kNow);
+  ASSERT_TRUE(other.ok());
+  write("tls.pem", other->certificate_pem);
+  EXPECT_THAT(std::string(Load().status().message()), HasSubstr("not the key of the certificate"));
+  // As it says: without the two, new ones are made.
+  unlink((folder + "tls.pem").c_str());
+  unlink((folder + "tls.key").c_str());
+  EXPECT_TRUE(Load().ok());
 }
 
 TEST_F(ControlKeysTest, AKeyThatOthersCanReadIsRefused) {

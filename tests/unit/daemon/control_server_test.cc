@@ -2,6 +2,10 @@
 
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
 
 #include "tests/unit/daemon/served_node.h"
 
@@ -47,9 +51,35 @@ TEST_F(ControlServerTest, MetadataBeyondTheLimitIsRefused) {
 TEST_F(ControlServerTest, ATakenSocketIsOneLine) {
   runtime::Loop loop;
   runtime::SystemRng rng;
-  const auto second = ControlServer::Start(loop, config_, rng, {}, {});
+  const auto second = ControlServer::Open(loop, config_, rng);
   ASSERT_EQ(second.status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_NE(second.status().message().find("served by another process"), absl::string_view::npos);
+}
+
+// All of it is known before there is a node: Open takes none.
+TEST(DoorsAtTheStart, WhatCannotBeOpenedIsOneLineAndLeavesNoSocket) {
+  const TempDir folder;
+  runtime::Loop loop;
+  runtime::SystemRng rng;
+  const auto taken = runtime::TcpListener::Open(loop, *net::Endpoint::Parse("127.0.0.1:0"),
+                                                [](int fd) { runtime::CloseConnection(fd); });
+  ASSERT_TRUE(taken.ok());
+  const auto refused = [&](const std::string& door, const std::string& words) {
+    Config config;
+    config.data_dir = folder.path();
+    config.doors = {Door{.unix_path = folder.path() + "/first", .endpoint = {}},
+                    *Door::Parse(door)};
+    const absl::Status status = ControlServer::Open(loop, config, rng).status();
+    EXPECT_FALSE(status.ok()) << door;
+    EXPECT_NE(status.message().find(words), absl::string_view::npos) << status;
+    EXPECT_EQ(status.message().find('\n'), absl::string_view::npos);
+    EXPECT_FALSE(std::filesystem::exists(folder.path() + "/first"));
+  };
+  refused((*taken)->local().ToString(), "another program has this port");
+  refused("unix:" + folder.path(), "is no socket");
+  std::ofstream(folder.path() + "/control/token") << "short";
+  chmod((folder.path() + "/control/token").c_str(), 0600);
+  refused("127.0.0.1:0", "control/token");
 }
 
 }  // namespace

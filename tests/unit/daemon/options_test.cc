@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <fstream>
 #include <vector>
@@ -81,6 +82,8 @@ TEST_F(OptionsTest, ErrorsAreOneLineWithCodeTwo) {
       {"stray"},
       {"--listen"},
       {"--listen", "here"},
+      {"--listen", "two\nlines"},
+      {"two\nlines"},
       {"--listen", "192.0.2.1:1", "--listen", "192.0.2.1:2"},
       {"--config", "/nowhere/p2pd.toml"},
       {"--config", broken.c_str()},
@@ -92,6 +95,17 @@ TEST_F(OptionsTest, ErrorsAreOneLineWithCodeTwo) {
   }
   EXPECT_THAT(Bad({"--config", broken.c_str()}).output, HasSubstr(broken + ":2: net.listen: "));
   EXPECT_THAT(Bad({"--listen", "here"}).output, HasSubstr("--listen: 'here'"));
+}
+
+TEST_F(OptionsTest, AConfigurationIsAFile) {
+  const std::string pipe = folder_.path() + "/pipe";
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  for (const std::string& path : {pipe, folder_.path(), std::string("/dev/zero")}) {
+    const EarlyExit exit = Bad({"--config", path.c_str()});
+    EXPECT_EQ(exit.code, 2);
+    EXPECT_THAT(exit.output, HasSubstr(path + " is no regular file"));
+  }
+  EXPECT_EQ(Good({"--config", "/dev/null"}).config.file, "/dev/null");
 }
 
 TEST_F(OptionsTest, FlagsOfPartsThatAreNotBuiltAreRefusedByName) {

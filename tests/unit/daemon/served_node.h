@@ -48,13 +48,14 @@ class ServedNode : public ::testing::Test {
     call_service_ = std::make_unique<CallService>(*host_);
     overlay_service_ = std::make_unique<OverlayService>(*host_);
     runtime::SystemRng rng;
-    auto server =
-        ControlServer::Start(doors_, config_, rng,
-                             {node_service_.get(), identity_service_.get(), contact_service_.get(),
-                              call_service_.get(), overlay_service_.get()},
-                             {v1::NodeService::service_full_name()});
+    auto server = ControlServer::Open(doors_, config_, rng);
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
+    const absl::Status served =
+        server_->Serve({node_service_.get(), identity_service_.get(), contact_service_.get(),
+                        call_service_.get(), overlay_service_.get()},
+                       {v1::NodeService::service_full_name()});
+    ASSERT_TRUE(served.ok()) << served;
     thread_ = std::make_unique<runtime::Thread>("p2pd-doors", [this] { doors_.Run(); });
     channel_ =
         grpc::CreateChannel(server_->endpoints().front(), grpc::InsecureChannelCredentials());
