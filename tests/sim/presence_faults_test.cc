@@ -102,6 +102,7 @@ TEST(PresenceFaults, AForgedStateIsRefusedByName) {
   PresenceHost& bob = here.AddPerson(kBob);
   const store::Key place = PlaceOf(bob);
   const net::Endpoint bob_at = bob.at();
+  here.world().RunFor(absl::Seconds(2));  // the copies at the second place are on their way
   bob.Crash();
   const std::vector<store::StoredRow> rows = TakeStates(here, place);
   const auto online = std::find_if(rows.begin(), rows.end(), [](const store::StoredRow& row) {
