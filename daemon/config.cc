@@ -31,6 +31,10 @@ namespace p2pd::daemon {
 namespace {
 
 constexpr absl::string_view kConfigName = "/p2pd/p2pd.toml";
+// Bytes of a file and of a line of it; far beyond what all settings fill. toml++ bounds how deep
+// values nest, but not the depth of a dotted key, which its tables follow by recursion.
+constexpr size_t kMaxFile = 256 << 10;
+constexpr size_t kMaxLine = 4096;
 
 std::string Env(const char* name) {
   const char* value = getenv(name);
@@ -107,6 +111,20 @@ std::string Quoted(absl::string_view text) {
   }
   out.push_back('"');
   return out;
+}
+
+absl::Status CheckSize(absl::string_view content, const std::string& file) {
+  size_t number = 0;
+  for (const absl::string_view line : absl::StrSplit(content, '\n')) {
+    ++number;
+    if (line.size() > kMaxLine) {
+      return absl::InvalidArgumentError(absl::StrCat(file, ":", number, ": a line of ", line.size(),
+                                                     " bytes; ", kMaxLine, " is the most"));
+    }
+  }
+  if (content.size() <= kMaxFile) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      file, ":", number, ": the file has ", content.size(), " bytes; ", kMaxFile, " is the most"));
 }
 
 }  // namespace
@@ -203,6 +221,7 @@ std::string DefaultConfigFile(const Environment& environment) {
 }
 
 absl::Status ApplyToml(absl::string_view content, const std::string& file, Config& config) {
+  if (absl::Status status = CheckSize(content, file); !status.ok()) return status;
   const toml::parse_result parsed =
       toml::parse(std::string_view(content.data(), content.size()), file);
   if (!parsed) {

@@ -62,7 +62,8 @@ OperationId Operations::Resolve(Instant now, const std::string& email,
   Operation* operation = Begin(now, Operation::Kind::kResolve, id);
   if (operation == nullptr) return id;
   operation->email = email;
-  by_lookup_[parts_.resolver.Start(now, LookupRequest{email, pinned, false})] = id;
+  by_lookup_[parts_.resolver.Start(now,
+                                   LookupRequest{email, pinned, false, absl::ZeroDuration()})] = id;
   return id;
 }
 
@@ -73,7 +74,8 @@ OperationId Operations::GetPresence(Instant now, const pki::KeyHash& as, const s
   if (operation == nullptr) return id;
   operation->as = as;
   operation->email = email;
-  by_lookup_[parts_.resolver.Start(now, LookupRequest{email, pinned, false})] = id;
+  by_lookup_[parts_.resolver.Start(now,
+                                   LookupRequest{email, pinned, false, absl::ZeroDuration()})] = id;
   return id;
 }
 
@@ -143,7 +145,8 @@ OperationId Operations::FetchCertificate(Instant now, const std::string& email, 
   operation->storage_passphrase = std::move(storage_passphrase);
   const pki::KeyHash hash = key.public_key().hash();
   operation->key = std::move(key);
-  by_lookup_[parts_.resolver.Start(now, LookupRequest{email, hash, true})] = id;
+  by_lookup_[parts_.resolver.Start(now, LookupRequest{email, hash, true, absl::ZeroDuration()})] =
+      id;
   return id;
 }
 

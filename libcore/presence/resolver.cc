@@ -195,7 +195,8 @@ void Resolver::AskCrls(Instant now, LookupId id, Lookup& lookup) {
     parts_.counters.Add("presence.issuers_refused_full");
   }
   for (const pki::Certificate& issuer : issuers) {
-    const std::optional<store::OperationId> asked = parts_.revocations.Ask(now, issuer);
+    const std::optional<store::OperationId> asked =
+        parts_.revocations.Ask(now, issuer, lookup.request.lists_fresh);
     if (!asked) continue;
     crl_waits_.emplace(*asked, id);
     ++lookup.waiting;

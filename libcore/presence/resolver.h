@@ -40,6 +40,8 @@ struct LookupRequest {
   std::string email;  // normalised
   std::optional<pki::KeyHash> pinned;
   bool certificate_only = false;
+  // How old the answer for a CRL may be. A person who asks gets the newest there is.
+  absl::Duration lists_fresh = Revocations::kFresh;
 };
 
 struct LookupDone {

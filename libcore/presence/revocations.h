@@ -4,7 +4,8 @@
 //   Ask, Refresh ─► get h("crl", key) ─► newer than the one known ─► disk, TrustStore, TakeNews
 //
 // Rules: who is about to judge somebody asks for the issuer's list, which costs a get unless the
-// last answer is younger than kFresh. Besides, Refresh asks for the lists of all authorities that
+// last answer is younger than kFresh; where a person asked (log-in, call, presence) it always does,
+// beside the get for the states. Besides, Refresh asks for the lists of all authorities that
 // somebody here depends on, before kFresh is over and whether anybody is looked up or not: so a
 // revocation reaches contacts that are there, and ourselves, within kFresh of its publication. One
 // get for an authority at a time, whoever waits for it. When there is no list to be had, the last

@@ -49,7 +49,7 @@ std::optional<absl::Status> Refusal(StoreStatus status) {
 // Of an answer that is worth another attempt: what a person reads when there was none left.
 absl::string_view WhyNot(StoreStatus status) {
   if (status == wire::v1::STORE_STATUS_FAILED) {
-    return "the disk of the node that is to keep it is full or fails, and too few others keep it";
+    return "a disk of the nodes that are to keep it is full or fails, and too few others keep it";
   }
   if (status == wire::v1::STORE_STATUS_BUSY) return "the node that is to keep it is too busy";
   return "the node that was asked is not the one that is to keep it";
@@ -95,13 +95,13 @@ void PutOperation::OnReply(Instant now, Carrier& carrier, const ReplyFrom& reply
     const absl::Duration left = deadline_ - now;
     pending_ = carrier.Ask(now, reply.from, Request(), std::min(kAskTimeout, left));
   } else if (reply.reply.has_put()) {
-    OnPutReply(now, reply.reply.put(), reply.from.id() == carrier.self().id());
+    OnPutReply(now, reply.reply.put());
   } else {
     TryAgain(now, absl::UnavailableError("the root of the key gave an answer to another question"));
   }
 }
 
-void PutOperation::OnPutReply(Instant now, const wire::v1::PutReply& reply, bool from_us) {
+void PutOperation::OnPutReply(Instant now, const wire::v1::PutReply& reply) {
   if (const auto refusal = Refusal(reply.status())) {
     Finish(*refusal, reply.status());
     return;
@@ -113,7 +113,7 @@ void PutOperation::OnPutReply(Instant now, const wire::v1::PutReply& reply, bool
   }
   if (reply.status() != wire::v1::STORE_STATUS_OK) {
     TryAgain(now, absl::UnavailableError(WhyNot(reply.status())),
-             from_us && reply.status() == wire::v1::STORE_STATUS_FAILED);
+             reply.status() == wire::v1::STORE_STATUS_FAILED);
     return;
   }
   if (static_cast<int>(holders.size()) >= std::min(plan_.wanted, replicas_)) {
@@ -133,9 +133,9 @@ void PutOperation::OnFailed(Instant now, Carrier& carrier, overlay::RequestId id
   TryAgain(now, status);
 }
 
-void PutOperation::TryAgain(Instant now, const absl::Status& why, bool our_disk) {
+void PutOperation::TryAgain(Instant now, const absl::Status& why, bool disk_failed) {
   last_ = why;
-  our_disk_ = our_disk;
+  disk_failed_ = disk_failed;
   const Instant next = now + kFirstPause * (1 << (attempts_ - 1));
   if (attempts_ >= kAttempts || next >= deadline_) {
     Finish(last_, wire::v1::STORE_STATUS_OK);
@@ -162,7 +162,7 @@ std::optional<Instant> PutOperation::PollTimeout() const {
 void PutOperation::Finish(absl::Status status, StoreStatus refusal) {
   pending_.reset();
   next_attempt_.reset();
-  result_ = PutResult{std::move(status), best_acks_, replicas_, refusal, our_disk_};
+  result_ = PutResult{std::move(status), best_acks_, replicas_, refusal, disk_failed_};
 }
 
 }  // namespace p2pd::store

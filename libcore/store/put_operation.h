@@ -28,8 +28,8 @@ struct PutResult {
   int replicas = 0;
   // Why the replicas refused; STORE_STATUS_OK when they did not.
   StoreStatus refusal = wire::v1::STORE_STATUS_OK;
-  // It failed because this node is the root and its own disk took nothing.
-  bool our_disk = false;
+  // It failed because the disk of somebody who is to keep it took nothing.
+  bool disk_failed = false;
 };
 
 class PutOperation {
@@ -49,8 +49,8 @@ class PutOperation {
 
  private:
   void Attempt(Instant now, Carrier& carrier);
-  void OnPutReply(Instant now, const wire::v1::PutReply& reply, bool from_us);
-  void TryAgain(Instant now, const absl::Status& why, bool our_disk = false);
+  void OnPutReply(Instant now, const wire::v1::PutReply& reply);
+  void TryAgain(Instant now, const absl::Status& why, bool disk_failed = false);
   void Finish(absl::Status status, StoreStatus refusal);
   StoreRequest Request() const;
 
@@ -60,7 +60,7 @@ class PutOperation {
   std::optional<overlay::RequestId> pending_;
   std::optional<Instant> next_attempt_;
   absl::Status last_;
-  bool our_disk_ = false;  // as of `last_`
+  bool disk_failed_ = false;  // as of `last_`
   int best_acks_ = 0;
   int replicas_ = 0;
   std::optional<PutResult> result_;

@@ -275,6 +275,9 @@ void ReplicaServer::OnReply(Instant now, absl::Time wall, Carrier& carrier,
   Gather& gather = found->second;
   gather.pending.erase(reply.id);
   const wire::v1::ReplicateReply& answer = reply.reply.replicate();
+  if (answer.statuses_size() == 1 && answer.statuses(0) == wire::v1::STORE_STATUS_FAILED) {
+    gather.disk_failed = true;
+  }
   if (answer.statuses_size() == 1 && answer.statuses(0) == wire::v1::STORE_STATUS_OK) {
     gather.holders.insert(reply.from.id());
     // Another replica had the value, so the removal is no stranger's invention.

@@ -88,7 +88,7 @@ class ReplicaServer {
     size_t wanted = 0;
     Instant deadline;
     bool removal_waits = false;  // the value was not here; a replica may have it
-    bool disk_failed = false;    // ours: the others may still keep it
+    bool disk_failed = false;    // somebody's, or ours; the others may still keep it
   };
   struct Notice {
     Key place;

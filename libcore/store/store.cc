@@ -189,9 +189,9 @@ OperationId Store::Impl::Get(Instant now, const Key& key, const GetOptions& opti
   return id;
 }
 
-// Of our own disk more is known than what a root says to others.
+// Of our own disk more is known than that somebody's failed.
 absl::Status Store::Impl::PutStatus(const PutResult& result) const {
-  if (!result.our_disk || local_.write_error().ok()) return result.status;
+  if (!result.disk_failed || local_.write_error().ok()) return result.status;
   return absl::Status(result.status.code(), local_.write_error().message());
 }
 

@@ -221,6 +221,13 @@ class BadInput(LabTest):
         self.assertFalse(daemon.json('identity', 'list').get('identities'))
         self.assertEqual(len(daemon.json('trust', 'list')['trustRoots']), 1)
 
+    def pipe(self):
+        """A named pipe into which nobody writes."""
+        path = self.folder / 'pipe'
+        if not path.exists():
+            os.mkfifo(path)
+        return path
+
     def test_p2pd_flags_and_configuration(self):
         config = self.folder / 'p2pd.toml'
         rows = [
@@ -230,6 +237,9 @@ class BadInput(LabTest):
             (['--control', '0.0.0.0:1', '--check-config'], USAGE, '--control', 'loopback'),
             (['--bootstrap', 'no port', '--check-config'], USAGE, '--bootstrap'),
             (['--config', self.none, '--check-config'], USAGE, self.none),
+            (['--config', self.folder, '--check-config'], USAGE, self.folder, 'no regular file'),
+            (['--config', self.pipe(), '--check-config'], USAGE, 'pipe', 'no regular file'),
+            (['--config', self.pipe()], USAGE, 'pipe', 'no regular file'),
         ]
         self.rows(rows, 'p2pd')
         printed = run([BIN / 'p2pd', '--data-dir', self.none, '--print-config']).out
@@ -242,6 +252,57 @@ class BadInput(LabTest):
                 answer = run([BIN / 'p2pd', '--config', config, '--check-config'], USAGE)
                 self.one_line(answer, f'{config}:{before.count(chr(10)) + 1}', word)
         self.assertFalse(self.none.exists())
+
+    def test_doors_are_looked_at_before_the_overlay(self):
+        data = self.folder / 'data'
+        command = [BIN / 'p2pd', '--data-dir', data, '--listen', '127.0.0.1:0', '--control']
+        too_long = f'unix:{self.folder}/{"x" * 107}'
+        self.one_line(run([*command, too_long], USAGE), '--control', too_long, '107')
+        self.assertFalse(data.exists(), 'something was started')
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as taken:
+            taken.bind(('127.0.0.1', 0))
+            taken.listen()
+            where = f'127.0.0.1:{taken.getsockname()[1]}'
+            self.one_line(run([*command, where], FAILED), where, 'another program has this port')
+        self.one_line(run([*command, f'unix:{self.folder}'], FAILED), self.folder, 'no socket')
+        control = data / 'control'
+        for name, content in (('token', b'short'), ('tls.key', b''), ('tls.key', b'rubbish'), ('tls.pem', b'rubbish')):
+            with self.subTest(file=name, content=content):
+                file = control / name
+                before = file.read_bytes()
+                file.write_bytes(content)
+                self.one_line(run([*command, '127.0.0.1:0'], FAILED), file, 'remove')
+                file.write_bytes(before)
+        # The key of another certificate: both can be read, and no client could enter.
+        key = self.folder / 'other.key'
+        run(['openssl', 'genpkey', '-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256', '-out', key])
+        (control / 'tls.key').write_bytes(key.read_bytes())
+        self.one_line(run([*command, '127.0.0.1:0'], FAILED), control / 'tls.key', 'not the key of the certificate')
+        self.assertFalse((data / 'node').exists(), 'the node was started')
+        # What it says to do helps.
+        (control / 'tls.key').unlink()
+        (control / 'tls.pem').unlink()
+        self.lab.daemon('d', data=data, flags=['--control', '127.0.0.1:0']).stop()
+
+    def test_a_damaged_key_of_the_node_is_named_with_its_path(self):
+        daemon = self.lab.daemon('d')
+        daemon.stop()
+        key = daemon.data / 'node/keys'
+        key.write_bytes(b'rubbish')
+        self.one_line(run(daemon.command(), FAILED), f'{key} is damaged', 'remove it')
+
+    def test_nobody_is_their_own_contact_or_callee(self):
+        daemon = self.lab.daemon('d')
+        email = self.lab.person(daemon, 'ann@example.org')
+        self.one_line(daemon.ctl('contact', 'add', 'Ann@Example.org', code=None), f'{email} is you')
+        self.assertFalse(daemon.json('contact', 'list').get('contacts'))
+        told = daemon.ctl('call', 'dial', email, '--for', '1s', code=None)
+        self.assertNotEqual(told.code, DONE)
+        self.one_line(told, f'{email} is you')
+        # What is deleted leaves nothing.
+        daemon.ctl('identity', 'delete', email, '--yes')
+        self.assertFalse((daemon.data / 'identities' / email).exists())
+        self.assertFalse(list(daemon.data.rglob('*ann*')))
 
     def test_a_taken_port_and_a_taken_folder(self):
         daemon = self.lab.daemon('first')
@@ -259,7 +320,7 @@ class BadInput(LabTest):
         self.one_line(told, daemon.data, '--data-dir')
         told = run([BIN / 'p2pd', '--data-dir', self.folder / 'third', '--listen', '127.0.0.1:0', '--control',
                     f'unix:{daemon.socket}'], FAILED)
-        self.assertIn(str(daemon.socket), told.err.splitlines()[-1])
+        self.one_line(told, daemon.socket)
         daemon.status()
 
     def test_a_folder_that_cannot_be_written(self):
@@ -269,7 +330,9 @@ class BadInput(LabTest):
         state.mkdir(mode=0o555)
         command = ['setpriv', f'--reuid={NOBODY}', f'--regid={NOBODY}', '--clear-groups', '--', BIN / 'p2pd',
                    '--data-dir', state, '--listen', '127.0.0.1:0', '--control', f'unix:{self.folder}/s']
-        self.one_line(run(command, FAILED), state, 'Permission denied')
+        told = run(command, FAILED)
+        self.one_line(told, state, 'Permission denied', '--data-dir')
+        self.assertNotIn('cannot cannot', told.err)
         self.assertEqual(list(state.iterdir()), [])
 
     def test_a_full_disk(self):
@@ -297,12 +360,19 @@ class BadInput(LabTest):
         self.one_line(told, 'No space left')
         self.assertEqual([c['email'] for c in daemon.json('contact', 'list')['contacts']], ['bob@example.org'])
         self.one_line(daemon.ctl('trust', 'add', self.lab.ca('other') / 'ca.pem', code=FAILED), 'No space left')
-        # The other nodes keep what this one cannot.
+        # The other nodes keep what this one cannot; where they are too few, it says so in words.
         value.write_bytes(os.urandom(60000))
-        daemon.ctl('overlay', 'put', 'name:during', value, code=None)
+        for key in ('name:during', 'name:during 2', 'name:during 3', 'name:during 4'):
+            told = daemon.ctl('overlay', 'put', key, value, code=None)
+            if told.code != DONE:
+                self.assertIn('disk', told.err)
+                self.assertNotIn('STORE_STATUS', told.err)
         # Nothing that was acknowledged is gone, neither now nor after the end and a start with room.
         self.reads(daemon, 'name:before', b'kept before the disk was full')
         daemon.kill9()
+        # Nor does it come back before there is room, and says what to do.
+        told = run(daemon.command(), FAILED)
+        self.one_line(told, 'disk full', 'make room', disk)
         filler.unlink()
         daemon.start()
         self.reads(daemon, 'name:before', b'kept before the disk was full')
@@ -314,7 +384,7 @@ class BadInput(LabTest):
         daemon.stop()
         self.fill(filler)
         self.one_line(run([BIN / 'p2pd', '--data-dir', disk / 'new', '--listen', '127.0.0.1:0', '--control',
-                           f'unix:{self.folder}/s'], FAILED), 'No space left')
+                           f'unix:{self.folder}/s'], FAILED), 'disk full', 'make room', disk / 'new')
 
     def test_calls_that_end_badly(self):
         ann, bob = self.lab.ring(['ann', 'bob'])

@@ -153,6 +153,19 @@ class Identities(LabTest):
         self.way.ctl('ca', 'publish', self.lab.ca())
         # The list is one that Ann's daemon finds by itself, before it knew Bob.
         self.refused_call('CERTIFICATE_REVOKED')
+        # Whose it is hears it at the next log-in, though he is logged in, and from then on wherever he looks.
+        told = self.bob.ctl('login', code=FAILED)
+        self.assertEqual(len(told.err.splitlines()), 1, told)
+        self.assertIn('revoked', told.err)
+        shown = wait('Bob is logged out', lambda: (i := self.bob.identity())['state'] == 'INVALID' and i)
+        self.assertIn('revoked', shown['problem'])
+        self.assertIn('identity install', shown['problem'])
+        told = self.bob.ctl('call', 'dial', ANN, '--for', '2s', code=FAILED)
+        self.assertIn('revoked', told.err)
+        self.say(f'Bob, whose certificate was revoked, dials: {told.err.strip()}')
+        self.bob.kill9()
+        self.bob.start()
+        self.assertEqual(self.state(self.bob), 'INVALID')
 
     def test_a_root_that_the_caller_does_not_trust(self):
         self.lab.person(self.ann, ANN)

@@ -274,7 +274,7 @@ TEST(BambooTablesTest, TheLeafSetCoversWhatLiesBetweenItsEnds) {
   EXPECT_TRUE(leaves.Covers(at(7).id));
   leaves.Add(at(110));
   EXPECT_TRUE(leaves.Covers(at(7).id));  // it stands on both sides
-  for (const uint64_t head : {120, 90, 80}) leaves.Add(at(head));
+  for (const uint64_t head : {120u, 90u, 80u}) leaves.Add(at(head));
   EXPECT_EQ(leaves.Members().size(), 4u);
   EXPECT_TRUE(leaves.Covers(at(115).id));
   EXPECT_TRUE(leaves.Covers(at(80).id));

@@ -98,6 +98,44 @@ TEST_F(AttackTest, WrongEmailInTheCertificate) {
   EXPECT_TRUE(callee_.Of<IncomingHello>().empty());
 }
 
+// A CA whose path length allows none below it certifies one all the same, and that one certifies
+// whomever it likes.
+TEST_F(AttackTest, PathLongerThanItsCaAllows) {
+  const auto below = [&](const pki::UserKey& by, const pki::Certificate& ca,
+                         const pki::UserKey& key, const char* name) {
+    pki::RootOptions options;
+    options.name = name;
+    options.not_before = ca_.now() - absl::Hours(1);
+    options.not_after = ca_.now() + absl::Hours(24);
+    return *pki::MakeIntermediate(by, ca, key.public_key(), options);
+  };
+  const auto person = [&](const char* email, const pki::UserKey& by,
+                          const std::vector<pki::Certificate>& above) {
+    const pki::UserKey key = ca_.NewKey();
+    const auto csr = pki::ParseCsr(*pki::MakeCsr(key, "Somebody", email));
+    std::vector<pki::Certificate> chain = {*pki::IssueCertificate(
+        by, above.front(), *csr, {ca_.now() - absl::Hours(1), ca_.now() + absl::Hours(24)})};
+    chain.insert(chain.end(), above.begin(), above.end());
+    return ca_.AtDevice(email, key, *pki::CertificateChain::Make(std::move(chain)));
+  };
+  // The test root itself allows none: the CA right below it is the one too many.
+  const pki::UserKey key = ca_.NewKey();
+  const pki::Certificate middle = below(ca_.key(), ca_.root(), key, "Middle");
+  const Person callee = person("long@example.org", key, {middle, ca_.root()});
+  callee_.LogIn(callee);
+  const SessionId id = *caller_.Dial(alice_, callee.At({callee_.at()}));
+  world_.RunFor(absl::Seconds(6));
+  EXPECT_EQ(caller_.EndOf(id), EndReason::kCertificateInvalid);
+  const Person caller = person("longer@example.org", key, {middle, ca_.root()});
+  SessionHost other(world_, 16);
+  other.LogIn(caller);
+  ASSERT_TRUE(other.Dial(caller, bob_.At({callee_.at()})).ok());
+  world_.RunFor(absl::Seconds(6));
+  EXPECT_GE(callee_.Count("session.certificate_invalid"), 1u);
+  EXPECT_TRUE(callee_.Of<IncomingHello>().empty() ||
+              callee_.Of<IncomingHello>().back().caller.email != "longer@example.org");
+}
+
 // A machine whose present user lies about its address answers all the same: the certificate
 // decides.
 TEST_F(AttackTest, WrongEmailInTheCertificateOfWhoAnswers) {

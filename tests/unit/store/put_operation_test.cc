@@ -175,24 +175,21 @@ TEST_F(PutOperationTest, EndsInTime) {
   EXPECT_EQ(put.result()->status.code(), absl::StatusCode::kDeadlineExceeded);
 }
 
-TEST_F(PutOperationTest, AFullDiskAtTheRootIsSaidInWordsAndWhose) {
-  for (const bool ours : {false, true}) {
-    PutOperation put = Small();
-    put.Start(now, carrier);
-    for (int attempt = 1; attempt <= PutOperation::kAttempts; ++attempt) {
-      const StoreReply failed = Reply(wire::v1::STORE_STATUS_FAILED, 2, 8);
-      put.OnReply(now, carrier, {carrier.Take().id, carrier.nodes()[ours ? 0 : 1], 2, failed});
-      if (attempt == PutOperation::kAttempts) break;
-      now = *put.PollTimeout();
-      put.OnTimeout(now, carrier);
-    }
-    ASSERT_TRUE(put.result().has_value());
-    EXPECT_EQ(put.result()->status.code(), absl::StatusCode::kUnavailable);
-    EXPECT_NE(put.result()->status.message().find("disk"), absl::string_view::npos);
-    EXPECT_EQ(put.result()->status.message().find("STORE_STATUS"), absl::string_view::npos);
-    EXPECT_EQ(put.result()->acks, 2);
-    EXPECT_EQ(put.result()->our_disk, ours);
+TEST_F(PutOperationTest, AFullDiskIsSaidInWords) {
+  PutOperation put = Small();
+  put.Start(now, carrier);
+  for (int attempt = 1; attempt <= PutOperation::kAttempts; ++attempt) {
+    Answer(put, Reply(wire::v1::STORE_STATUS_FAILED, 2, 8));
+    if (attempt == PutOperation::kAttempts) break;
+    now = *put.PollTimeout();
+    put.OnTimeout(now, carrier);
   }
+  ASSERT_TRUE(put.result().has_value());
+  EXPECT_EQ(put.result()->status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_NE(put.result()->status.message().find("disk"), absl::string_view::npos);
+  EXPECT_EQ(put.result()->status.message().find("STORE_STATUS"), absl::string_view::npos);
+  EXPECT_EQ(put.result()->acks, 2);
+  EXPECT_TRUE(put.result()->disk_failed);
 }
 
 }  // namespace

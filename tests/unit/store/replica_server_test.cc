@@ -98,8 +98,12 @@ TEST_F(ReplicaServerTest, TheOthersKeepWhatOurFullDiskDoesNot) {
   EXPECT_EQ(put.holders_size(), 4);
   EXPECT_EQ(local.write_error().message(), "disk full");
   table.FailInserts(absl::OkStatus());
+  carrier.sent.clear();
   Ask(Put(f.Raw("z")));
   EXPECT_TRUE(local.write_error().ok());
+  for (int i = 0; i < 4; ++i) Ack(wire::v1::STORE_STATUS_FAILED);
+  for (int i = 0; i < 3; ++i) Ack(wire::v1::STORE_STATUS_OK);
+  EXPECT_EQ(TakePut().status(), wire::v1::STORE_STATUS_FAILED) << "theirs are full";
 }
 
 TEST_F(ReplicaServerTest, SilentReplicasAreNotWaitedForLong) {
