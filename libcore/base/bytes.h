@@ -7,9 +7,11 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <utility>
@@ -40,6 +42,13 @@ void Wipe(MutableByteView bytes);
 inline void Wipe(std::string& text) {
   Wipe(MutableByteView(reinterpret_cast<uint8_t*>(text.data()), text.size()));
   text.clear();
+}
+
+// The 8 bytes at `from` as a number, the first one the most significant.
+inline uint64_t LoadBigEndian64(const uint8_t* from) {
+  uint64_t value = 0;
+  std::memcpy(&value, from, sizeof value);
+  return std::endian::native == std::endian::little ? __builtin_bswap64(value) : value;
 }
 
 // Compares without a branch on the contents; lengths are no secret.
@@ -73,7 +82,20 @@ class FixedBytes {
   uint8_t operator[](size_t i) const { return bytes_[i]; }
   const std::array<uint8_t, N>& array() const { return bytes_; }
 
-  friend auto operator<=>(const FixedBytes&, const FixedBytes&) = default;
+  friend bool operator==(const FixedBytes&, const FixedBytes&) = default;
+  // Word by word: ids are keys of maps everywhere, and their first words differ almost always.
+  friend std::strong_ordering operator<=>(const FixedBytes& a, const FixedBytes& b) {
+    size_t i = 0;
+    for (; i + sizeof(uint64_t) <= N; i += sizeof(uint64_t)) {
+      const uint64_t x = LoadBigEndian64(a.bytes_.data() + i);
+      const uint64_t y = LoadBigEndian64(b.bytes_.data() + i);
+      if (x != y) return x <=> y;
+    }
+    for (; i < N; ++i) {
+      if (a.bytes_[i] != b.bytes_[i]) return a.bytes_[i] <=> b.bytes_[i];
+    }
+    return std::strong_ordering::equal;
+  }
 
   template <class H>
   friend H AbslHashValue(H h, const FixedBytes& value) {

@@ -1,5 +1,7 @@
 #include "libcore/base/codec.h"
 
+#include <array>
+
 #include "libcore/base/check.h"
 
 namespace p2pd {
@@ -29,8 +31,9 @@ ByteView ByteReader::Take16() { return Take(U16()); }
 ByteView ByteReader::TakeRest() { return Take(rest_.size()); }
 
 ByteWriter& ByteWriter::Number(uint64_t value, size_t size) {
-  for (size_t i = size; i-- > 0;) bytes_.push_back(static_cast<uint8_t>(value >> (8 * i)));
-  return *this;
+  std::array<uint8_t, sizeof value> bytes;
+  for (size_t i = 0; i < size; ++i) bytes[i] = static_cast<uint8_t>(value >> (8 * (size - 1 - i)));
+  return Put(ByteView(bytes.data(), size));
 }
 
 ByteWriter& ByteWriter::U8(uint8_t value) { return Number(value, 1); }

@@ -43,6 +43,10 @@ class ByteReader {
 
 class ByteWriter {
  public:
+  ByteWriter() = default;
+  // Room for `size` bytes is made at once.
+  explicit ByteWriter(size_t size) { bytes_.reserve(size); }
+
   ByteWriter& U8(uint8_t value);
   ByteWriter& U16(uint16_t value);
   ByteWriter& U32(uint32_t value);

@@ -25,12 +25,19 @@ class Instant {
   friend constexpr auto operator<=>(const Instant&, const Instant&) = default;
   // A Duration is wider than 64 bits of nanoseconds, and its conversion saturates.
   friend Instant operator+(Instant t, absl::Duration d) {
+    // The usual case, where both are cut off alike: without a Duration's wide arithmetic.
+    if (t.nanos_ >= 0 && d >= absl::ZeroDuration()) {
+      const int64_t nanos = absl::ToInt64Nanoseconds(d);
+      return nanos <= std::numeric_limits<int64_t>::max() - t.nanos_ ? Instant(t.nanos_ + nanos)
+                                                                     : Max();
+    }
     return Instant(absl::ToInt64Nanoseconds(absl::Nanoseconds(t.nanos_) + d));
   }
   friend Instant operator-(Instant t, absl::Duration d) {
     return Instant(absl::ToInt64Nanoseconds(absl::Nanoseconds(t.nanos_) - d));
   }
   friend absl::Duration operator-(Instant a, Instant b) {
+    if (a.nanos_ >= 0 && b.nanos_ >= 0) return absl::Nanoseconds(a.nanos_ - b.nanos_);
     return absl::Nanoseconds(a.nanos_) - absl::Nanoseconds(b.nanos_);
   }
 

@@ -25,6 +25,16 @@ TEST(Instant, SaturatesInsteadOfWrapping) {
   EXPECT_EQ(Instant::Min() - absl::Seconds(1), Instant::Min());
 }
 
+TEST(Instant, CutsOffPartsOfANanosecond) {
+  const Instant t = Instant::FromNanos(1000);
+
+  EXPECT_EQ((t + absl::Nanoseconds(1.75)).nanos(), 1001);
+  EXPECT_EQ((t + -absl::Nanoseconds(1.75)).nanos(), 998);
+  EXPECT_EQ((t - absl::Nanoseconds(1.75)).nanos(), 998);
+  EXPECT_EQ((Instant::FromNanos(-10) + absl::Nanoseconds(1.75)).nanos(), -8);
+  EXPECT_EQ(Instant::FromNanos(5) - Instant::FromNanos(-5), absl::Nanoseconds(10));
+}
+
 TEST(Instant, DifferencesAreWiderThanAnInstant) {
   EXPECT_GT(Instant::Max() - Instant::Min(), absl::Hours(24 * 365 * 500));
   EXPECT_LT(Instant::Min() - Instant::Max(), -absl::Hours(24 * 365 * 500));
