@@ -1,6 +1,8 @@
 #include "tests/sim/world.h"
 
 #include <algorithm>
+#include <array>
+#include <functional>
 
 #include "libcore/base/check.h"
 
@@ -14,6 +16,14 @@ std::pair<net::Endpoint, net::Endpoint> Pair(const net::Endpoint& a, const net::
 uint64_t Fnv(uint64_t hash, ByteView bytes) {
   for (const uint8_t byte : bytes) hash = (hash ^ byte) * 0x100000001b3;
   return hash;
+}
+
+// Over the bytes of Endpoint::ToBytes, which would be allocated.
+uint64_t FnvEndpoint(uint64_t hash, const net::Endpoint& at) {
+  const std::array<uint8_t, 1> family = {static_cast<uint8_t>(at.address.is_v4() ? 4 : 6)};
+  const std::array<uint8_t, 2> port = {static_cast<uint8_t>(at.port >> 8),
+                                       static_cast<uint8_t>(at.port)};
+  return Fnv(Fnv(Fnv(hash, family), at.address.bytes()), port);
 }
 
 // A host that asks for a timeout in the past again and again would stop the clock.
@@ -38,20 +48,25 @@ net::Endpoint World::NextEndpoint() {
 }
 
 void World::Attach(const net::Endpoint& at, Host* host) {
-  P2PD_CHECK(hosts_.emplace(at, host).second);
-  Drain(at);
+  std::unique_ptr<Machine>& machine = machines_[at];
+  P2PD_CHECK(machine == nullptr);
+  machine = std::make_unique<Machine>();
+  machine->at = at;
+  machine->host = host;
+  Drain(machine.get());
 }
 
 void World::Detach(const net::Endpoint& at) {
-  hosts_.erase(at);
-  const auto found = timeouts_.find(at);
-  if (found != timeouts_.end()) {
-    timeout_order_.erase({found->second, at});
-    timeouts_.erase(found);
-  }
+  const auto found = machines_.find(at);
+  if (found == machines_.end()) return;
+  SetTimeout(found->second.get(), std::nullopt);
+  machines_.erase(found);
 }
 
-void World::Kick(const net::Endpoint& at) { Drain(at); }
+void World::Kick(const net::Endpoint& at) {
+  const auto found = machines_.find(at);
+  if (found != machines_.end()) Drain(found->second.get());
+}
 
 absl::Duration World::PairLatency(const net::Endpoint& a, const net::Endpoint& b) {
   if (latency_) return latency_(a, b);
@@ -67,13 +82,16 @@ void World::Launch(const net::Endpoint& from, net::Transmit transmit) {
   Inject(from, std::move(transmit));
 }
 
+bool World::Severed(const net::Endpoint& from, const net::Endpoint& to) const {
+  if (!island_.empty() && island_.count(from) != island_.count(to)) return true;
+  return !broken_.empty() && broken_.count(Pair(from, to)) != 0;
+}
+
 void World::Inject(const net::Endpoint& from, net::Transmit transmit) {
   ++traffic_.datagrams;
   traffic_.bytes += transmit.datagram.size();
-  const bool severed = island_.count(from) != island_.count(transmit.to) ||
-                       broken_.count(Pair(from, transmit.to)) != 0;
   const bool too_big = transmit.datagram.size() > options_.mtu;
-  if (severed || too_big || (options_.loss > 0 && rng_.Unit() < options_.loss)) {
+  if (too_big || Severed(from, transmit.to) || (options_.loss > 0 && rng_.Unit() < options_.loss)) {
     ++traffic_.lost;
     return;
   }
@@ -86,65 +104,126 @@ void World::Inject(const net::Endpoint& from, net::Transmit transmit) {
       return;
     }
     const Instant at = now_ + latency + options_.jitter * rng_.Unit();
-    deliveries_.emplace(std::pair(at, next_event_++),
-                        Delivery{from, transmit.to, transmit.datagram});
+    if (free_slots_.empty()) {
+      free_slots_.push_back(under_way_.size());
+      under_way_.emplace_back();
+    }
+    const size_t slot = free_slots_.back();
+    free_slots_.pop_back();
+    const bool last = i + 1 == copies;
+    under_way_[slot] =
+        Delivery{from, transmit.to, last ? std::move(transmit.datagram) : transmit.datagram};
+    deliveries_.push_back(Due{at, next_event_++, slot});
+    std::push_heap(deliveries_.begin(), deliveries_.end(), std::greater<>());
   }
 }
 
-void World::Drain(const net::Endpoint& at) {
-  const auto found = hosts_.find(at);
-  if (found == hosts_.end()) return;
-  Host* host = found->second;
+void World::Drain(Machine* machine) {
+  const net::Endpoint at = machine->at;
+  Host* const host = machine->host;
   for (int round = 0;; ++round) {
     P2PD_CHECK(round < kRoundsMax);
     while (std::optional<net::Transmit> transmit = host->PollTransmit(now_))
       Launch(at, *std::move(transmit));
     if (!host->DrainEvents(now_)) break;
-    if (hosts_.count(at) == 0) return;  // an event handler crashed this host
+    // An event handler may have crashed this host.
+    const auto found = machines_.find(at);
+    if (found == machines_.end()) return;
+    machine = found->second.get();
   }
   while (std::optional<net::Transmit> transmit = host->PollTransmit(now_))
     Launch(at, *std::move(transmit));
-  Schedule(at);
+  SetTimeout(machine, machine->host->PollTimeout());
 }
 
-void World::Schedule(const net::Endpoint& at) {
-  const auto old = timeouts_.find(at);
-  if (old != timeouts_.end()) {
-    timeout_order_.erase({old->second, at});
-    timeouts_.erase(old);
-  }
-  const std::optional<Instant> next = hosts_.at(at)->PollTimeout();
-  if (!next) return;
-  timeouts_[at] = *next;
-  timeout_order_.insert({*next, at});
+World::Delivery World::TakeDelivery() {
+  std::pop_heap(deliveries_.begin(), deliveries_.end(), std::greater<>());
+  const size_t slot = deliveries_.back().slot;
+  deliveries_.pop_back();
+  free_slots_.push_back(slot);
+  return std::move(under_way_[slot]);
 }
 
-void World::Deliver(Delivery delivery) {
-  const auto found = hosts_.find(delivery.to);
-  if (found == hosts_.end()) return;
-  trace_hash_ = Fnv(Fnv(trace_hash_, delivery.to.ToBytes()), delivery.datagram);
-  found->second->OnDatagram(now_, delivery.from, delivery.datagram);
-  Drain(delivery.to);
+void World::Deliver(const Delivery& delivery) {
+  const auto found = machines_.find(delivery.to);
+  if (found == machines_.end()) return;
+  Machine* const machine = found->second.get();
+  trace_hash_ = Fnv(FnvEndpoint(trace_hash_, delivery.to), delivery.datagram);
+  machine->host->OnDatagram(now_, delivery.from, delivery.datagram);
+  Drain(machine);
 }
 
 bool World::Step(Instant until) {
-  const std::optional<Instant> timeout =
-      timeout_order_.empty() ? std::nullopt : std::optional(timeout_order_.begin()->first);
-  const std::optional<Instant> delivery =
-      deliveries_.empty() ? std::nullopt : std::optional(deliveries_.begin()->first.first);
-  const std::optional<Instant> next = Earliest(timeout, delivery);
-  if (!next || *next > until) return false;
-  now_ = std::max(now_, *next);
-  if (delivery && *delivery == *next) {
-    auto node = deliveries_.extract(deliveries_.begin());
-    Deliver(std::move(node.mapped()));
+  const Instant timeout = timeouts_.empty() ? Instant::Max() : timeouts_.front()->timeout;
+  const Instant delivery = deliveries_.empty() ? Instant::Max() : deliveries_.front().at;
+  if (timeouts_.empty() && deliveries_.empty()) return false;
+  const Instant next = std::min(timeout, delivery);
+  if (next > until) return false;
+  now_ = std::max(now_, next);
+  if (!deliveries_.empty() && delivery == next) {
+    Deliver(TakeDelivery());
     return true;
   }
-  const net::Endpoint at = timeout_order_.begin()->second;
+  Machine* const machine = timeouts_.front();
   // A timeout that did not move is the host's bug: it would be called for ever.
-  hosts_.at(at)->OnTimeout(now_);
-  Drain(at);
+  machine->host->OnTimeout(now_);
+  Drain(machine);
   return true;
+}
+
+// The heap of timeouts. Each machine knows its place in it, so that its timeout can be moved.
+
+bool World::Sooner(const Machine* a, const Machine* b) {
+  return a->timeout != b->timeout ? a->timeout < b->timeout : a->at < b->at;
+}
+
+void World::Place(Machine* machine, size_t place) {
+  timeouts_[place] = machine;
+  machine->place = place;
+}
+
+void World::SiftUp(size_t place) {
+  Machine* const machine = timeouts_[place];
+  while (place > 0 && Sooner(machine, timeouts_[(place - 1) / 2])) {
+    Place(timeouts_[(place - 1) / 2], place);
+    place = (place - 1) / 2;
+  }
+  Place(machine, place);
+}
+
+void World::SiftDown(size_t place) {
+  Machine* const machine = timeouts_[place];
+  for (;;) {
+    size_t child = 2 * place + 1;
+    if (child >= timeouts_.size()) break;
+    if (child + 1 < timeouts_.size() && Sooner(timeouts_[child + 1], timeouts_[child])) ++child;
+    if (!Sooner(timeouts_[child], machine)) break;
+    Place(timeouts_[child], place);
+    place = child;
+  }
+  Place(machine, place);
+}
+
+void World::SetTimeout(Machine* machine, std::optional<Instant> timeout) {
+  if (timeout) {
+    if (machine->place == kNoPlace) {
+      machine->place = timeouts_.size();
+      timeouts_.push_back(machine);
+    } else if (machine->timeout == *timeout) {
+      return;
+    }
+    machine->timeout = *timeout;
+  } else {
+    if (machine->place == kNoPlace) return;
+    const size_t place = std::exchange(machine->place, kNoPlace);
+    Machine* const moved = timeouts_.back();
+    timeouts_.pop_back();
+    if (moved == machine) return;
+    Place(moved, place);
+    machine = moved;
+  }
+  SiftUp(machine->place);
+  SiftDown(machine->place);
 }
 
 void World::RunFor(absl::Duration span) {

@@ -8,13 +8,13 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/time/time.h"
 #include "libcore/base/bytes.h"
 #include "libcore/base/rng.h"
@@ -104,23 +104,49 @@ class World {
     net::Endpoint to;
     Bytes datagram;
   };
+  // An entry of the heap of deliveries: what is moved about is small, the datagram stays.
+  struct Due {
+    Instant at;
+    uint64_t number = 0;  // of two at the same moment the one that was sent first
+    size_t slot = 0;      // in under_way_
+    friend bool operator>(const Due& a, const Due& b) {
+      return a.at != b.at ? a.at > b.at : a.number > b.number;
+    }
+  };
+  struct Machine {
+    net::Endpoint at;
+    Host* host = nullptr;
+    Instant timeout;
+    size_t place = kNoPlace;  // in timeouts_
+  };
+  static constexpr size_t kNoPlace = SIZE_MAX;
+
   absl::Duration PairLatency(const net::Endpoint& a, const net::Endpoint& b);
-  void Drain(const net::Endpoint& at);
+  bool Severed(const net::Endpoint& from, const net::Endpoint& to) const;
+  void Drain(Machine* machine);
   void Launch(const net::Endpoint& from, net::Transmit transmit);
   bool Step(Instant until);
-  void Deliver(Delivery delivery);
-  void Schedule(const net::Endpoint& at);
+  Delivery TakeDelivery();
+  void Deliver(const Delivery& delivery);
+  // Timeouts.
+  static bool Sooner(const Machine* a, const Machine* b);
+  void SetTimeout(Machine* machine, std::optional<Instant> timeout);
+  void Place(Machine* machine, size_t place);
+  void SiftUp(size_t place);
+  void SiftDown(size_t place);
 
   Instant now_;
   LinkOptions options_;
   SeededRng rng_;
   uint32_t next_host_ = 1;
   uint64_t next_event_ = 0;
-  std::map<net::Endpoint, Host*> hosts_;
-  std::map<std::pair<Instant, uint64_t>, Delivery> deliveries_;
-  std::map<net::Endpoint, Instant> timeouts_;
-  std::set<std::pair<Instant, net::Endpoint>> timeout_order_;
-  std::map<std::pair<net::Endpoint, net::Endpoint>, absl::Duration> latencies_;
+  // Nobody walks through the hash maps: their order is chance.
+  absl::flat_hash_map<net::Endpoint, std::unique_ptr<Machine>> machines_;
+  std::vector<Due> deliveries_;  // a heap, soonest first
+  std::vector<Delivery> under_way_;
+  std::vector<size_t> free_slots_;  // of under_way_
+  std::vector<Machine*> timeouts_;  // a heap, soonest first, of two the lower endpoint
+  absl::flat_hash_map<std::pair<net::Endpoint, net::Endpoint>, absl::Duration> latencies_;
   std::set<net::Endpoint> island_;
   std::set<std::pair<net::Endpoint, net::Endpoint>> broken_;
   Tap tap_;

@@ -72,6 +72,37 @@ TEST_F(WorldTest, TimeoutsComeInOrderAndTheClockJumps) {
   EXPECT_EQ(world_.now(), Instant() + absl::Hours(4));
 }
 
+// Against a plain search: timeouts that are moved, taken back and set again, at equal moments too.
+TEST(World, TimeoutsThatMoveComeInOrder) {
+  World world(1);
+  SeededRng rng(2);
+  std::vector<Probe> probes(40);
+  std::vector<net::Endpoint> at;
+  for (Probe& probe : probes) {
+    at.push_back(world.NextEndpoint());
+    world.Attach(at.back(), &probe);
+  }
+  for (int i = 0; i < 5000; ++i) {
+    const size_t pick = rng.Below(probes.size());
+    probes[pick].wake = world.now() + absl::Milliseconds(1) * static_cast<int>(rng.Below(50));
+    if (rng.Below(5) == 0) probes[pick].wake.reset();
+    world.Kick(at[pick]);
+    if (rng.Below(3) != 0) continue;
+    std::vector<std::optional<Instant>> due;
+    const Instant until = world.now() + absl::Milliseconds(rng.Below(9));
+    for (Probe& probe : probes) {
+      due.push_back(probe.wake && *probe.wake <= until ? probe.wake : std::nullopt);
+      probe.woken.clear();
+    }
+    world.RunFor(until - world.now());
+    for (size_t j = 0; j < probes.size(); ++j) {
+      const std::vector<Instant> want =
+          due[j] ? std::vector<Instant>{*due[j]} : std::vector<Instant>();
+      ASSERT_EQ(probes[j].woken, want);
+    }
+  }
+}
+
 TEST_F(WorldTest, PartitionAndBrokenPairs) {
   world_.SetPartition({a_at_});
   Send({1});
