@@ -38,7 +38,7 @@ bool Ring::Consider(Instant, const NodeId& id) {
   const absl::Duration round_trip = links_.RoundTripTo(id).value_or(RoundTrip::kInitial);
   const RoutingTable::Change slot =
       table_.Insert(record, links_.EndpointOf(id).value_or(record.addresses().front()), round_trip);
-  ++version_;
+  if (change.added || slot.added) ++version_;
   Repin(id);
   if (slot.evicted) Repin(*slot.evicted);
   for (const NodeId& out : change.evicted) {
@@ -118,10 +118,17 @@ const NodeRecord* Ring::RecordOf(const NodeId& id) const {
 }
 
 std::vector<NodeId> Ring::Members() const {
-  std::set<NodeId> out;
-  for (const auto& [id, record] : leaves_.members()) out.insert(id);
-  for (const RoutingTable::Entry* entry : table_.All()) out.insert(entry->record.id());
-  return std::vector<NodeId>(out.begin(), out.end());
+  std::vector<NodeId> out;
+  out.reserve(leaves_.size() + table_.size());
+  // Both are in the order of ids.
+  auto leaf = leaves_.members().begin();
+  for (const auto& [id, slot] : table_.places()) {
+    for (; leaf != leaves_.members().end() && leaf->first < id; ++leaf) out.push_back(leaf->first);
+    if (leaf != leaves_.members().end() && leaf->first == id) ++leaf;
+    out.push_back(id);
+  }
+  for (; leaf != leaves_.members().end(); ++leaf) out.push_back(leaf->first);
+  return out;
 }
 
 std::vector<NodeRecord> Ring::Dead(Instant now) {
@@ -142,22 +149,25 @@ bool Ring::Usable(const NodeId& id, const HopQuery& query) const {
 std::optional<NodeId> Ring::NearestMember(const HopQuery& query) const {
   std::optional<NodeId> best;
   if (options_.role == Role::kPeer && query.skip != self_) best = self_;
-  for (const NodeId& id : Members()) {
-    if (query.skip == id) continue;
+  const auto consider = [&](const NodeId& id) {
+    if (query.skip == id) return;
     if (!best || Nearer(query.key, id, *best)) best = id;
-  }
+  };
+  for (const auto& [id, record] : leaves_.members()) consider(id);
+  for (const auto& [id, slot] : table_.places()) consider(id);
   return best;
 }
 
-std::vector<NodeId> Ring::CandidatesNearerThanSelf(const HopQuery& query) const {
-  std::vector<NodeId> out;
-  for (const NodeId& id : Members()) {
+std::optional<NodeId> Ring::UsableNearerThanSelf(const HopQuery& query) const {
+  std::optional<NodeId> best;
+  const auto consider = [&](const NodeId& id) {
     const bool progress = options_.role == Role::kClient || Nearer(query.key, id, self_);
-    if (progress && Usable(id, query)) out.push_back(id);
-  }
-  std::sort(out.begin(), out.end(),
-            [&](const NodeId& a, const NodeId& b) { return Nearer(query.key, a, b); });
-  return out;
+    if (!progress || !Usable(id, query)) return;
+    if (!best || Nearer(query.key, id, *best)) best = id;
+  };
+  for (const auto& [id, record] : leaves_.members()) consider(id);
+  for (const auto& [id, slot] : table_.places()) consider(id);
+  return best;
 }
 
 Ring::Hop Ring::NextHop(const HopQuery& query) const {
@@ -181,8 +191,8 @@ Ring::Hop Ring::NextHop(const HopQuery& query) const {
       if (Usable(id, query) && Nearer(query.key, id, self_)) return {Hop::Kind::kForward, id};
     }
   }
-  const std::vector<NodeId> candidates = CandidatesNearerThanSelf(query);
-  if (!candidates.empty()) return {Hop::Kind::kForward, candidates.front()};
+  const std::optional<NodeId> candidate = UsableNearerThanSelf(query);
+  if (candidate) return {Hop::Kind::kForward, *candidate};
   return {Hop::Kind::kHold, *nearest};
 }
 

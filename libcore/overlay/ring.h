@@ -110,7 +110,7 @@ class Ring {
   const NodeRecord* RecordOf(const NodeId& id) const;
   bool Usable(const NodeId& id, const HopQuery& query) const;
   std::optional<NodeId> NearestMember(const HopQuery& query) const;
-  std::vector<NodeId> CandidatesNearerThanSelf(const HopQuery& query) const;
+  std::optional<NodeId> UsableNearerThanSelf(const HopQuery& query) const;
   void Repin(const NodeId& id);
 
   NodeId self_;

@@ -1,31 +1,63 @@
 #include "libcore/overlay/ring_id.h"
 
 #include <algorithm>
+#include <compare>
 
 #include "libcore/base/hex.h"
 
 namespace p2pd::overlay {
+namespace {
 
-RingId Clockwise(const RingId& a, const RingId& b) {
+// 160 bits as three words, most significant first; the last has 32. Every hop compares dozens of
+// distances.
+struct Number {
+  uint64_t high = 0;
+  uint64_t middle = 0;
+  uint32_t low = 0;
+  friend auto operator<=>(const Number&, const Number&) = default;
+};
+
+Number Load(const RingId& id) {
+  const uint8_t* const bytes = id.array().data();
+  return {LoadBigEndian64(bytes), LoadBigEndian64(bytes + 8),
+          static_cast<uint32_t>(LoadBigEndian64(bytes + 12))};
+}
+
+void Store(uint64_t value, size_t size, uint8_t* to) {
+  for (size_t i = 0; i < size; ++i) to[i] = static_cast<uint8_t>(value >> (8 * (size - 1 - i)));
+}
+
+RingId ToId(const Number& number) {
   RingId out;
-  MutableByteView bytes = out.mutable_view();
-  int borrow = 0;
-  for (size_t i = RingId::kSize; i-- > 0;) {
-    const int difference = static_cast<int>(b[i]) - static_cast<int>(a[i]) - borrow;
-    borrow = difference < 0 ? 1 : 0;
-    bytes[i] = static_cast<uint8_t>(difference + (borrow << 8));
-  }
+  uint8_t* const bytes = out.mutable_view().data();
+  Store(number.high, 8, bytes);
+  Store(number.middle, 8, bytes + 8);
+  Store(number.low, 4, bytes + 16);
   return out;
 }
 
-RingId Distance(const RingId& a, const RingId& b) {
-  return std::min(Clockwise(a, b), Clockwise(b, a));
+// a - b modulo 2^160.
+Number Subtract(const Number& a, const Number& b) {
+  const uint64_t low_borrow = a.low < b.low ? 1 : 0;
+  const uint64_t middle = a.middle - b.middle;
+  const uint64_t middle_borrow = (a.middle < b.middle || middle < low_borrow) ? 1 : 0;
+  return {a.high - b.high - middle_borrow, middle - low_borrow, a.low - b.low};
 }
 
+Number Distance(const Number& a, const Number& b) {
+  return std::min(Subtract(a, b), Subtract(b, a));
+}
+
+}  // namespace
+
+RingId Clockwise(const RingId& a, const RingId& b) { return ToId(Subtract(Load(b), Load(a))); }
+
+RingId Distance(const RingId& a, const RingId& b) { return ToId(Distance(Load(a), Load(b))); }
+
 bool Nearer(const Key& key, const NodeId& a, const NodeId& b) {
-  const RingId to_a = Distance(key, a);
-  const RingId to_b = Distance(key, b);
-  return to_a != to_b ? to_a < to_b : a < b;
+  const Number at = Load(key);
+  const std::strong_ordering order = Distance(at, Load(a)) <=> Distance(at, Load(b));
+  return order != 0 ? order < 0 : a < b;
 }
 
 int Digit(const RingId& id, int index) {
@@ -41,11 +73,7 @@ int SharedDigits(const RingId& a, const RingId& b) {
   return kDigits;
 }
 
-uint64_t Head(const RingId& id) {
-  uint64_t out = 0;
-  for (size_t i = 0; i < 8; ++i) out = (out << 8) | id[i];
-  return out;
-}
+uint64_t Head(const RingId& id) { return LoadBigEndian64(id.array().data()); }
 
 RingId FromHead(uint64_t head) {
   RingId out;

@@ -6,9 +6,14 @@
 namespace p2pd::overlay {
 namespace {
 
+// Stable; three entries at most, and almost always in order, so std::stable_sort with its buffer
+// from the heap would cost more.
 void SortByRoundTrip(std::vector<RoutingTable::Entry>& entries) {
-  std::stable_sort(entries.begin(), entries.end(),
-                   [](const auto& a, const auto& b) { return a.round_trip < b.round_trip; });
+  for (size_t i = 1; i < entries.size(); ++i) {
+    for (size_t j = i; j > 0 && entries[j].round_trip < entries[j - 1].round_trip; --j) {
+      std::swap(entries[j], entries[j - 1]);
+    }
+  }
 }
 
 }  // namespace

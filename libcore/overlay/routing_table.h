@@ -67,10 +67,12 @@ class RoutingTable {
   std::vector<int> Rows() const;
   std::vector<const Entry*> Row(int row) const;
   std::vector<const Entry*> All() const;
+  // Where each entry stands, in the order of ids.
+  using Slot = std::pair<int, int>;  // row, digit
+  const std::map<NodeId, Slot>& places() const { return places_; }
   size_t size() const { return places_.size(); }
 
  private:
-  using Slot = std::pair<int, int>;  // row, digit
   Slot SlotOf(const NodeId& id) const;
   bool TooManyFrom(const net::Endpoint& endpoint, int row) const;
 

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+
 #include "libcore/base/rng.h"
 
 namespace p2pd::overlay {
@@ -19,6 +21,37 @@ TEST(RingId, ClockwiseBorrowsAndWraps) {
   EXPECT_EQ(ToHex(Clockwise(Id("0000000000000000000000000000000000000001"), RingId())),
             std::string(40, 'f'));
   EXPECT_EQ(Clockwise(Id("12"), Id("12")), RingId());
+}
+
+// Against arithmetic byte by byte, with many equal and extreme bytes.
+TEST(RingId, ClockwiseOfAnyBytes) {
+  SeededRng rng(3);
+  const auto make = [&rng] {
+    RingId out;
+    for (uint8_t& byte : out.mutable_view()) {
+      constexpr std::array<uint8_t, 4> kBytes = {0, 1, 254, 255};
+      byte = kBytes[rng.Below(kBytes.size())];
+    }
+    return out;
+  };
+  for (int i = 0; i < 5000; ++i) {
+    const RingId a = make();
+    const RingId b = make();
+    RingId want;
+    int borrow = 0;
+    for (size_t at = RingId::kSize; at-- > 0;) {
+      const int difference = int{b[at]} - int{a[at]} - borrow;
+      borrow = difference < 0 ? 1 : 0;
+      want.mutable_view()[at] = static_cast<uint8_t>(difference + (borrow << 8));
+    }
+    ASSERT_EQ(Clockwise(a, b), want);
+    ASSERT_EQ(a <=> b, a.array() <=> b.array());
+    const RingId key = make();
+    const auto to_a = std::min(Clockwise(key, a), Clockwise(a, key));
+    const auto to_b = std::min(Clockwise(key, b), Clockwise(b, key));
+    ASSERT_EQ(Distance(key, a), to_a);
+    ASSERT_EQ(Nearer(key, a, b), to_a != to_b ? to_a < to_b : a < b);
+  }
 }
 
 TEST(RingId, DistanceIsTheShorterWayAndSymmetric) {
