@@ -3,6 +3,12 @@
 #include <algorithm>
 
 namespace p2pd::overlay {
+namespace {
+
+// Bytes of frames in most packets with a message; what is more makes the buffer grow.
+constexpr size_t kUsualPacket = 160;
+
+}  // namespace
 
 Channel::~Channel() { budget_.used -= partial_bytes_; }
 
@@ -14,8 +20,8 @@ bool Channel::Queue(uint64_t message, Bytes bytes) {
   }
   const size_t count = (bytes.size() + kMaxFragment - 1) / kMaxFragment;
   queued_bytes_ += bytes.size();
-  std::deque<Piece>& queue = count == 1 ? urgent_ : bulk_;
-  for (size_t i = 0; i < count; ++i) queue.emplace_back(message, static_cast<uint16_t>(i));
+  SmallQueue<Piece>& queue = count == 1 ? urgent_ : bulk_;
+  for (size_t i = 0; i < count; ++i) queue.push_back({message, static_cast<uint16_t>(i)});
   Outgoing& out = outgoing_[message];
   out.bytes = std::move(bytes);
   out.fragments.assign(count, Fate::kUnsent);
@@ -31,8 +37,8 @@ void Channel::Cancel(uint64_t message) {
 
 // Drops what was cancelled or acknowledged meanwhile from the front, and returns the queue to take
 // from.
-std::deque<Channel::Piece>* Channel::NextQueue() {
-  for (std::deque<Piece>* queue : {&urgent_, &bulk_}) {
+SmallQueue<Channel::Piece>* Channel::NextQueue() {
+  for (SmallQueue<Piece>* queue : {&urgent_, &bulk_}) {
     while (!queue->empty()) {
       const auto found = outgoing_.find(queue->front().first);
       if (found != outgoing_.end() &&
@@ -48,7 +54,7 @@ std::deque<Channel::Piece>* Channel::NextQueue() {
 bool Channel::WantsToSend() const {
   if (ack_due_ || ping_due_) return true;
   if (in_flight_.size() >= window_) return false;
-  for (const std::deque<Piece>* queue : {&urgent_, &bulk_}) {
+  for (const SmallQueue<Piece>* queue : {&urgent_, &bulk_}) {
     for (const Piece& piece : *queue) {
       const auto found = outgoing_.find(piece.first);
       if (found != outgoing_.end() && found->second.fragments[piece.second] == Fate::kUnsent) {
@@ -66,15 +72,15 @@ ByteView Channel::FragmentOf(const Outgoing& message, uint16_t index) const {
 
 Bytes Channel::Fill(Instant now, uint32_t link, uint64_t number,
                     const std::optional<AckFrame>& ack) {
-  ByteWriter writer;
   // Nothing received yet: nothing to acknowledge.
   if (!ack) ack_due_ = false;
   SentPacket packet;
   packet.link = link;
   packet.number = number;
   packet.at = now;
-  std::deque<Piece>* queue = in_flight_.size() < window_ ? NextQueue() : nullptr;
+  SmallQueue<Piece>* queue = in_flight_.size() < window_ ? NextQueue() : nullptr;
   if (!ack_due_ && !ping_due_ && queue == nullptr) return {};
+  ByteWriter writer(queue == nullptr ? kAckFrameSize + 1 : kUsualPacket);
   // An ack rides along with a message for little, and saves one when the last was lost.
   if (ack && (ack_due_ || queue != nullptr)) WriteFrame(*ack, writer);
   ack_due_ = false;
@@ -96,9 +102,8 @@ Bytes Channel::Fill(Instant now, uint32_t link, uint64_t number,
   }
   ping_due_ = false;
   if (packet.ping || !packet.pieces.empty()) {
-    const uint64_t order = next_order_++;
-    order_of_[{link, number}] = order;
-    in_flight_.emplace(order, std::move(packet));
+    packet.order = next_order_++;
+    in_flight_.push_back(std::move(packet));
   }
   return std::move(writer).Take();
 }
@@ -116,46 +121,53 @@ void Channel::Acknowledge(const SentPacket& packet) {
   }
 }
 
-// Only what fits an ack frame can be named, so the loops here are bounded by 64.
-void Channel::OnAck(Instant now, uint32_t link, const AckFrame& ack) {
-  bool any = false;
-  const uint64_t oldest = ack.largest < 64 ? 0 : ack.largest - 64;
-  auto it = order_of_.lower_bound({link, oldest});
-  while (it != order_of_.end() && it->first.first == link && it->first.second <= ack.largest) {
-    const uint64_t age = ack.largest - it->first.second;
-    if (age != 0 && ((ack.mask >> (age - 1)) & 1) == 0) {
-      ++it;
-      continue;
-    }
-    const auto sent = in_flight_.find(it->second);
-    if (age == 0) round_trip_.OnSample(now - sent->second.at);
-    if (sent->first >= recovery_) {
-      // RFC 9002 §7.3.1, §7.3.3
-      if (window_ < threshold_) {
-        ++window_;
-      } else if (++grown_ >= window_) {
-        grown_ = 0;
-        ++window_;
-      }
-      window_ = std::min(window_, kMaxWindow);
-    }
-    Acknowledge(sent->second);
-    in_flight_.erase(sent);
-    it = order_of_.erase(it);
-    any = true;
+void Channel::GrowWindow(const SentPacket& packet) {
+  if (packet.order < recovery_) return;
+  // RFC 9002 §7.3.1, §7.3.3
+  if (window_ < threshold_) {
+    ++window_;
+  } else if (++grown_ >= window_) {
+    grown_ = 0;
+    ++window_;
   }
+  window_ = std::min(window_, kMaxWindow);
+}
+
+template <class Take>
+bool Channel::EraseSent(const Take& take) {
+  auto kept = in_flight_.begin();
+  for (auto it = in_flight_.begin(); it != in_flight_.end(); ++it) {
+    if (take(*it)) continue;
+    if (kept != it) *kept = std::move(*it);
+    ++kept;
+  }
+  if (kept == in_flight_.end()) return false;
+  in_flight_.erase(kept, in_flight_.end());
+  return true;
+}
+
+void Channel::OnAck(Instant now, uint32_t link, const AckFrame& ack) {
+  const auto named = [&](const SentPacket& packet) {
+    if (packet.link != link || packet.number > ack.largest) return false;
+    const uint64_t age = ack.largest - packet.number;
+    return age == 0 || (age <= 64 && ((ack.mask >> (age - 1)) & 1) != 0);
+  };
+  const bool any = EraseSent([&](const SentPacket& packet) {
+    if (!named(packet)) return false;
+    if (packet.number == ack.largest) round_trip_.OnSample(now - packet.at);
+    GrowWindow(packet);
+    Acknowledge(packet);
+    return true;
+  });
   if (!any) return;
   backoff_ = 0;
   if (ack.largest < kReordering) return;
-  const uint64_t limit = ack.largest - kReordering;
-  it = order_of_.lower_bound({link, 0});
-  while (it != order_of_.end() && it->first.first == link && it->first.second <= limit) {
-    const auto sent = in_flight_.find(it->second);
-    Requeue(sent->second, false);
-    ShrinkWindow(sent->first, window_ / 2);
-    in_flight_.erase(sent);
-    it = order_of_.erase(it);
-  }
+  EraseSent([&](const SentPacket& packet) {
+    if (packet.link != link || packet.number > ack.largest - kReordering) return false;
+    Requeue(packet, false);
+    ShrinkWindow(packet.order, window_ / 2);
+    return true;
+  });
 }
 
 void Channel::ShrinkWindow(uint64_t order, size_t window) {
@@ -189,16 +201,16 @@ absl::Duration Channel::CurrentTimeout() const {
 
 void Channel::OnTimeout(Instant now) {
   ExpirePartials(now);
-  if (in_flight_.empty() || now < in_flight_.begin()->second.at + CurrentTimeout()) return;
+  if (in_flight_.empty()) return;
   // Whatever went out before now minus the timeout is taken for lost; the window falls once.
   const absl::Duration timeout = CurrentTimeout();
-  while (!in_flight_.empty() && in_flight_.begin()->second.at + timeout <= now) {
-    const auto first = in_flight_.begin();
-    ShrinkWindow(first->first, window_ / 2);
-    Requeue(first->second, true);
-    order_of_.erase({first->second.link, first->second.number});
-    in_flight_.erase(first);
+  auto late = in_flight_.begin();
+  for (; late != in_flight_.end() && late->at + timeout <= now; ++late) {
+    ShrinkWindow(late->order, window_ / 2);
+    Requeue(*late, true);
   }
+  if (late == in_flight_.begin()) return;
+  in_flight_.erase(in_flight_.begin(), late);
   ++backoff_;
   for (auto it = outgoing_.begin(); it != outgoing_.end();) {
     if (it->second.timeouts < kMaxTimeouts) {
@@ -214,7 +226,7 @@ void Channel::OnTimeout(Instant now) {
 
 std::optional<Instant> Channel::PollTimeout() const {
   std::optional<Instant> out;
-  if (!in_flight_.empty()) out = in_flight_.begin()->second.at + CurrentTimeout();
+  if (!in_flight_.empty()) out = in_flight_.front().at + CurrentTimeout();
   for (const auto& [id, partial] : partials_) out = Earliest(out, partial.deadline);
   return out;
 }
@@ -232,12 +244,17 @@ std::vector<uint64_t> Channel::Unfinished() const {
   return out;
 }
 
-void Channel::Remember(uint64_t message) {
-  finished_.insert(message);
-  finished_order_.push_back(message);
-  if (finished_order_.size() <= kMaxFinished) return;
-  finished_.erase(finished_order_.front());
-  finished_order_.pop_front();
+bool Channel::Finished(uint64_t message) const {
+  return std::any_of(finished_.begin(), finished_.end(),
+                     [message](const auto& entry) { return entry.second == message; });
+}
+
+void Channel::Remember(Instant now, uint64_t message) {
+  while (!finished_.empty() &&
+         (finished_.size() >= kMaxFinished || finished_.front().first + kFinishedLifetime <= now)) {
+    finished_.pop_front();
+  }
+  finished_.push_back({now, message});
 }
 
 void Channel::DropPartial(std::map<uint64_t, Partial>::iterator it) {
@@ -256,9 +273,9 @@ void Channel::ExpirePartials(Instant now) {
 }
 
 std::optional<Bytes> Channel::OnFragment(Instant now, const FragmentFrame& frame) {
-  if (finished_.count(frame.message) != 0) return std::nullopt;
+  if (Finished(frame.message)) return std::nullopt;
   if (frame.count == 1) {
-    Remember(frame.message);
+    Remember(now, frame.message);
     return ToBytes(frame.bytes);
   }
   auto found = partials_.find(frame.message);
@@ -286,7 +303,7 @@ std::optional<Bytes> Channel::OnFragment(Instant now, const FragmentFrame& frame
   whole.reserve(partial.bytes);
   for (const auto& [index, bytes] : partial.fragments) Append(whole, bytes);
   DropPartial(found);
-  Remember(frame.message);
+  Remember(now, frame.message);
   return whole;
 }
 

@@ -11,16 +11,17 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <optional>
-#include <set>
 #include <utility>
 #include <vector>
 
+#include "absl/container/btree_map.h"
+#include "absl/container/inlined_vector.h"
 #include "absl/time/time.h"
 #include "libcore/base/bytes.h"
 #include "libcore/base/counters.h"
+#include "libcore/base/small_queue.h"
 #include "libcore/base/time.h"
 #include "libcore/overlay/rtt.h"
 #include "libcore/overlay/wire.h"
@@ -52,8 +53,10 @@ class Channel {
   static constexpr size_t kMaxPartials = 16;
   static constexpr size_t kMaxPartialBytes = 512 * 1024;
   static constexpr absl::Duration kPartialLifetime = absl::Seconds(15);
-  // Finished messages that are remembered so that a late copy is not delivered again.
+  // Finished messages that are remembered so that a late copy is not delivered again: how many, and
+  // for how long. The sender gives a message up within kMaxTimeouts times kMaxBackoff.
   static constexpr size_t kMaxFinished = 512;
+  static constexpr absl::Duration kFinishedLifetime = absl::Minutes(1);
 
   Channel(Counters& counters, ReassemblyBudget& budget) : counters_(counters), budget_(budget) {}
   ~Channel();
@@ -101,17 +104,18 @@ class Channel {
   enum class Fate : uint8_t { kUnsent, kInFlight, kAcked };
   struct Outgoing {
     Bytes bytes;
-    std::vector<Fate> fragments;
+    absl::InlinedVector<Fate, 8> fragments;
     size_t acked = 0;
     int timeouts = 0;
   };
   using Piece = std::pair<uint64_t, uint16_t>;  // message, fragment
   struct SentPacket {
-    uint32_t link = 0;
+    uint64_t order = 0;  // of sending, over all links
     uint64_t number = 0;
     Instant at;
+    uint32_t link = 0;
     bool ping = false;
-    std::vector<Piece> pieces;
+    absl::InlinedVector<Piece, 1> pieces;
   };
   struct Partial {
     std::map<uint16_t, Bytes> fragments;
@@ -121,40 +125,45 @@ class Channel {
   };
 
   absl::Duration CurrentTimeout() const;
-  std::deque<Piece>* NextQueue();
+  SmallQueue<Piece>* NextQueue();
   ByteView FragmentOf(const Outgoing& message, uint16_t index) const;
   void Acknowledge(const SentPacket& packet);
   void Requeue(const SentPacket& packet, bool timed_out);
   void ShrinkWindow(uint64_t order, size_t window);
   void DropPartial(std::map<uint64_t, Partial>::iterator it);
   void ExpirePartials(Instant now);
-  void Remember(uint64_t message);
+  // A packet is known to have arrived: the window grows (RFC 9002 §7.3).
+  void GrowWindow(const SentPacket& packet);
+  // Shows all in the order of sending to `take`; those that it returns true for go.
+  template <class Take>
+  bool EraseSent(const Take& take);
+  bool Finished(uint64_t message) const;
+  void Remember(Instant now, uint64_t message);
 
   Counters& counters_;
   ReassemblyBudget& budget_;
 
-  std::map<uint64_t, Outgoing> outgoing_;
+  absl::btree_map<uint64_t, Outgoing> outgoing_;
   size_t queued_bytes_ = 0;
-  std::deque<Piece> urgent_;  // messages of one fragment, and what was lost
-  std::deque<Piece> bulk_;
+  SmallQueue<Piece> urgent_;  // messages of one fragment, and what was lost
+  SmallQueue<Piece> bulk_;
   bool ping_due_ = false;
   bool ack_due_ = false;
 
   uint64_t next_order_ = 1;
-  std::map<uint64_t, SentPacket> in_flight_;  // by order of sending
-  std::map<std::pair<uint32_t, uint64_t>, uint64_t> order_of_;
+  // By order of sending; the window's worth and pings, so they are looked through.
+  std::vector<SentPacket> in_flight_;
   size_t window_ = kInitialWindow;
   size_t threshold_ = kMaxWindow;
   size_t grown_ = 0;
   uint64_t recovery_ = 0;  // packets sent before this one belong to a loss already answered
   int backoff_ = 0;
   RoundTrip round_trip_;
-  std::deque<Report> reports_;
+  SmallQueue<Report> reports_;
 
   std::map<uint64_t, Partial> partials_;
   size_t partial_bytes_ = 0;
-  std::set<uint64_t> finished_;
-  std::deque<uint64_t> finished_order_;
+  SmallQueue<std::pair<Instant, uint64_t>> finished_;  // with the time, oldest first
 };
 
 }  // namespace p2pd::overlay

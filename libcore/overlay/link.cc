@@ -53,10 +53,12 @@ Bytes Link::Seal(ByteView plaintext) {
   P2PD_CHECK(plaintext.size() <= kMaxPlaintext);
   P2PD_CHECK(next_number_ <= std::numeric_limits<uint32_t>::max());
   const uint64_t number = next_number_++;
-  ByteWriter writer = StartDatagram(DatagramType::kPacket);
+  const size_t size = kPacketHeader + plaintext.size() + pki::Aead::kTagSize;
+  ByteWriter writer(size);
+  writer.U8(net::kOverlayFirstByte + static_cast<uint8_t>(DatagramType::kPacket)).U8(kWireVersion);
   writer.U32(remote_index_).U32(static_cast<uint32_t>(number));
   Bytes out = std::move(writer).Take();
-  out.resize(kPacketHeader + plaintext.size() + pki::Aead::kTagSize);
+  out.resize(size);
   send_.SealInto(pki::NonceFor(send_iv_, number), ByteView(out.data(), kPacketHeader), plaintext,
                  MutableByteView(out.data() + kPacketHeader, out.size() - kPacketHeader));
   return out;

@@ -12,11 +12,11 @@ LinkTable::LinkTable(const NodeKeys& keys, RecordCache& records, Rng& rng, Count
 
 LinkTable::Peer* LinkTable::Find(const NodeId& id) {
   const auto found = peers_.find(id);
-  return found == peers_.end() ? nullptr : &found->second;
+  return found == peers_.end() ? nullptr : found->second.get();
 }
 const LinkTable::Peer* LinkTable::Find(const NodeId& id) const {
   const auto found = peers_.find(id);
-  return found == peers_.end() ? nullptr : &found->second;
+  return found == peers_.end() ? nullptr : found->second.get();
 }
 
 void LinkTable::Emit(const net::Endpoint& to, Bytes datagram) {
@@ -36,25 +36,39 @@ uint32_t LinkTable::FreshIndex() {
   }
 }
 
-void LinkTable::MarkReady(const NodeId& id, Peer& peer) {
+LinkTable::Peer& LinkTable::AddPeer(const NodeRecord& record) {
+  return *peers_.emplace(record.id(), std::make_unique<Peer>(record, counters_, budget_))
+              .first->second;
+}
+
+void LinkTable::MarkReady(Peer& peer) {
   if (peer.ready || !peer.current) return;
   peer.ready = true;
-  ready_.push_back(id);
+  ready_.push_back(peer.id);
 }
 
-void LinkTable::Retime(const NodeId& id, Peer& peer) {
-  const std::optional<Instant> next = peer.channel->PollTimeout();
-  if (next == peer.timer) return;
-  if (peer.timer) timers_.erase({*peer.timer, id});
-  peer.timer = next;
-  if (next) timers_.insert({*next, id});
+void LinkTable::Retime(Peer& peer) { SetTimer(peer, peer.channel.PollTimeout()); }
+
+void LinkTable::SetTimer(Peer& peer, std::optional<Instant> timer) {
+  if (timer == peer.timer) return;
+  const auto later = [](const Timer& a, const Timer& b) {
+    return a.at != b.at ? a.at > b.at : a.peer->id > b.peer->id;
+  };
+  if (peer.timer) {
+    timers_.erase(
+        std::lower_bound(timers_.begin(), timers_.end(), Timer{*peer.timer, &peer}, later));
+  }
+  peer.timer = timer;
+  if (!timer) return;
+  const Timer entry{*timer, &peer};
+  timers_.insert(std::lower_bound(timers_.begin(), timers_.end(), entry, later), entry);
 }
 
-void LinkTable::TakeReports(const NodeId& id, Peer& peer) {
-  while (const std::optional<Channel::Report> report = peer.channel->PollReport()) {
+void LinkTable::TakeReports(Peer& peer) {
+  while (const std::optional<Channel::Report> report = peer.channel.PollReport()) {
     switch (report->outcome) {
       case Channel::Outcome::kAcked:
-        events_.push_back(MessageAcked{id, *report->message});
+        events_.push_back(MessageAcked{peer.id, *report->message});
         break;
       case Channel::Outcome::kSlow:
         // The other side may have closed the link that we use and kept another.
@@ -62,10 +76,10 @@ void LinkTable::TakeReports(const NodeId& id, Peer& peer) {
           const auto at = std::find(peer.links.begin(), peer.links.end(), peer.current);
           peer.current = at + 1 < peer.links.end() ? *(at + 1) : peer.links.front();
         }
-        events_.push_back(MessageSlow{id, report->message});
+        events_.push_back(MessageSlow{peer.id, report->message});
         break;
       case Channel::Outcome::kLost:
-        events_.push_back(MessageLost{id, *report->message});
+        events_.push_back(MessageLost{peer.id, *report->message});
         break;
     }
   }
@@ -167,10 +181,7 @@ void LinkTable::Connect(Instant now, const NodeRecord& peer, absl::Duration usef
   StartAttempt(now, peer.id(), peer.addresses(), useful_below);
   if (known == nullptr && attempt_to_.count(peer.id()) != 0 && MakeRoom(now)) {
     // Messages may be queued while the link is made.
-    const auto [it, fresh] =
-        peers_.emplace(std::piecewise_construct, std::forward_as_tuple(peer.id()),
-                       std::forward_as_tuple(peer, counters_, budget_));
-    it->second.heard = now;
+    AddPeer(peer).heard = now;
   }
 }
 
@@ -282,9 +293,9 @@ void LinkTable::OnHandshakeAnswer(Instant now, const net::Endpoint& from, Datagr
   events_.push_back(AddressObserved{opened->responder.id(), opened->observed});
   // The first packet opens the link at the other side.
   Peer& peer = *Find(opened->responder.id());
-  for (const absl::Duration sample : round_trips) peer.channel->OnRoundTrip(sample);
-  peer.channel->Ping();
-  MarkReady(opened->responder.id(), peer);
+  for (const absl::Duration sample : round_trips) peer.channel.OnRoundTrip(sample);
+  peer.channel.Ping();
+  MarkReady(peer);
 }
 
 bool LinkTable::Declined(Instant now, std::map<uint32_t, Attempt>::iterator it) {
@@ -292,7 +303,7 @@ bool LinkTable::Declined(Instant now, std::map<uint32_t, Attempt>::iterator it) 
   // Somebody may want to say something to the node meanwhile.
   const Peer* peer = attempt.peer ? Find(*attempt.peer) : nullptr;
   const bool near = now - attempt.sent < attempt.useful_below;
-  if (near || peer == nullptr || !peer->channel->Idle()) return false;
+  if (near || peer == nullptr || !peer->channel.Idle()) return false;
   const NodeId id = *attempt.peer;
   attempt_to_.erase(id);
   attempts_.erase(it);
@@ -305,8 +316,8 @@ bool LinkTable::MakeRoom(Instant now) {
   if (peers_.size() < kMaxPeers) return true;
   auto oldest = peers_.end();
   for (auto it = peers_.begin(); it != peers_.end(); ++it) {
-    if (it->second.pinned || attempt_to_.count(it->first) != 0) continue;
-    if (oldest == peers_.end() || it->second.heard < oldest->second.heard) oldest = it;
+    if (it->second->pinned || attempt_to_.count(it->first) != 0) continue;
+    if (oldest == peers_.end() || it->second->heard < oldest->second->heard) oldest = it;
   }
   if (oldest == peers_.end()) {
     counters_.Add("overlay.refused_links_full");
@@ -324,26 +335,22 @@ bool LinkTable::Open(Instant now, const net::Endpoint& from, LinkSecrets secrets
 
 bool LinkTable::Adopt(Instant now, const net::Endpoint& from, Link link, const NodeRecord& record,
                       bool initiator) {
-  const NodeId id = record.id();
-  if (Find(id) == nullptr) {
-    if (!MakeRoom(now)) return false;
-    peers_.emplace(std::piecewise_construct, std::forward_as_tuple(id),
-                   std::forward_as_tuple(record, counters_, budget_));
-  }
-  Peer& peer = *Find(id);
+  Peer* const known = Find(record.id());
+  if (known == nullptr && !MakeRoom(now)) return false;
+  Peer& peer = known != nullptr ? *known : AddPeer(record);
   const uint32_t index = link.local_index();
   const bool was_up = peer.current.has_value();
   if (record.epoch() > peer.record.epoch()) peer.record = record;
   while (peer.links.size() >= kMaxLinksPerPeer) CloseLink(peer.links.front());
-  links_.emplace(index, OpenLink{std::move(link), id, from, now, now});
+  links_.emplace(index, OpenLink{std::move(link), &peer, now, now});
   peer.links.push_back(index);
   peer.current = index;
   peer.endpoint = from;
   peer.heard = now;
   peer.challenge.reset();
   // Who asked for a link to an address learns who is there, even if there was a link already.
-  if (!was_up || initiator) events_.push_back(LinkUp{id, from, initiator});
-  if (peer.channel->WantsToSend()) MarkReady(id, peer);
+  if (!was_up || initiator) events_.push_back(LinkUp{peer.id, from, initiator});
+  if (peer.channel.WantsToSend()) MarkReady(peer);
   return true;
 }
 
@@ -363,12 +370,11 @@ void LinkTable::OnPacket(Instant now, const net::Endpoint& from, ByteView datagr
     return;
   }
   found->second.heard = now;
-  const NodeId id = found->second.peer;
-  Peer& peer = *Find(id);
+  Peer& peer = *found->second.peer;
   peer.heard = now;
   peer.current = *index;
-  if (packet->newest && from != peer.endpoint) NoteAddress(now, from, id);
-  OnFrames(now, from, *index, *packet);
+  if (packet->newest && from != peer.endpoint) NoteAddress(now, from, peer);
+  OnFrames(now, from, *index, peer, *packet);
 }
 
 void LinkTable::OnHalfOpenPacket(Instant now, const net::Endpoint& from, uint32_t index,
@@ -386,15 +392,15 @@ void LinkTable::OnHalfOpenPacket(Instant now, const net::Endpoint& from, uint32_
   HalfOpen half = std::move(found->second);
   half_open_.erase(found);
   if (Adopt(now, half.endpoint, std::move(half.link), half.record, false)) {
-    Find(half.record.id())->channel->OnRoundTrip(now - half.since);
-    OnFrames(now, from, index, *packet);
+    Peer& peer = *Find(half.record.id());
+    peer.channel.OnRoundTrip(now - half.since);
+    OnFrames(now, from, index, peer, *packet);
   }
 }
 
 // The neighbour seems to have moved. Anybody on the path could have sent its packet on from another
 // address, so it has to answer from there first (RFC 9000 §8.2).
-void LinkTable::NoteAddress(Instant now, const net::Endpoint& from, const NodeId& id) {
-  Peer& peer = *Find(id);
+void LinkTable::NoteAddress(Instant now, const net::Endpoint& from, Peer& peer) {
   const bool asked = peer.challenge && peer.challenge->sent + kChallengeGap > now;
   if (asked || !peer.current) return;
   peer.challenge = Challenge{from, rng_.Next(), now};
@@ -403,48 +409,45 @@ void LinkTable::NoteAddress(Instant now, const net::Endpoint& from, const NodeId
   Emit(from, links_.at(*peer.current).link.Seal(writer.bytes()));
 }
 
-void LinkTable::OnChallengeReply(const net::Endpoint& from, const NodeId& id, uint64_t nonce) {
-  Peer& peer = *Find(id);
+void LinkTable::OnChallengeReply(const net::Endpoint& from, Peer& peer, uint64_t nonce) {
   if (!peer.challenge || peer.challenge->nonce != nonce || peer.challenge->at != from) return;
   counters_.Add("overlay.neighbours_moved");
   peer.endpoint = from;
   peer.challenge.reset();
 }
 
-void LinkTable::OnFrames(Instant now, const net::Endpoint& from, uint32_t index,
+void LinkTable::OnFrames(Instant now, const net::Endpoint& from, uint32_t index, Peer& peer,
                          const Link::Opened& packet) {
-  const std::optional<std::vector<Frame>> frames = ParseFrames(packet.plaintext);
+  const std::optional<Frames> frames = ParseFrames(packet.plaintext);
   if (!frames) {
     counters_.Add("overlay.dropped_bad_frames");
     return;
   }
-  const NodeId id = links_.at(index).peer;
-  Peer* peer = Find(id);
   for (const Frame& frame : *frames) {
     if (std::holds_alternative<PingFrame>(frame)) {
-      peer->channel->AckDue();
+      peer.channel.AckDue();
     } else if (const auto* ack = std::get_if<AckFrame>(&frame)) {
-      peer->channel->OnAck(now, index, *ack);
+      peer.channel.OnAck(now, index, *ack);
     } else if (const auto* fragment = std::get_if<FragmentFrame>(&frame)) {
-      peer->channel->AckDue();
-      std::optional<Bytes> message = peer->channel->OnFragment(now, *fragment);
-      if (message) events_.push_back(MessageReceived{id, from, *std::move(message)});
+      peer.channel.AckDue();
+      std::optional<Bytes> message = peer.channel.OnFragment(now, *fragment);
+      if (message) events_.push_back(MessageReceived{peer.id, from, *std::move(message)});
     } else if (const auto* challenge = std::get_if<ChallengeFrame>(&frame)) {
       ByteWriter writer;
       WriteFrame(ChallengeReplyFrame{challenge->nonce}, writer);
       Emit(from, links_.at(index).link.Seal(writer.bytes()));
     } else if (const auto* reply = std::get_if<ChallengeReplyFrame>(&frame)) {
-      OnChallengeReply(from, id, reply->nonce);
+      OnChallengeReply(from, peer, reply->nonce);
     } else {
-      TakeReports(id, *peer);
+      TakeReports(peer);
       CloseLink(index);
-      if (peer->links.empty()) ErasePeer(id, true);
+      if (peer.links.empty()) ErasePeer(NodeId(peer.id), true);
       return;
     }
   }
-  TakeReports(id, *peer);
-  if (peer->channel->WantsToSend()) MarkReady(id, *peer);
-  Retime(id, *peer);
+  TakeReports(peer);
+  if (peer.channel.WantsToSend()) MarkReady(peer);
+  Retime(peer);
 }
 
 // Sending.
@@ -454,22 +457,22 @@ std::optional<uint64_t> LinkTable::Send(Instant, const NodeId& id, Purpose purpo
   if (peer == nullptr) return std::nullopt;
   const uint64_t handle = rng_.Next();
   const size_t size = message.size();
-  if (!peer->channel->Queue(handle, std::move(message))) return std::nullopt;
+  if (!peer->channel.Queue(handle, std::move(message))) return std::nullopt;
   traffic_.messages.at(static_cast<size_t>(purpose)).Add(size);
-  MarkReady(id, *peer);
+  MarkReady(*peer);
   return handle;
 }
 
 void LinkTable::Cancel(const NodeId& id, uint64_t message) {
   Peer* peer = Find(id);
-  if (peer != nullptr) peer->channel->Cancel(message);
+  if (peer != nullptr) peer->channel.Cancel(message);
 }
 
 void LinkTable::Ping(Instant, const NodeId& id) {
   Peer* peer = Find(id);
   if (peer == nullptr) return;
-  peer->channel->Ping();
-  MarkReady(id, *peer);
+  peer->channel.Ping();
+  MarkReady(*peer);
 }
 
 std::optional<net::Transmit> LinkTable::PollTransmit(Instant now) {
@@ -481,23 +484,23 @@ std::optional<net::Transmit> LinkTable::PollTransmit(Instant now) {
     return out;
   }
   while (!ready_.empty()) {
-    const NodeId id = ready_.front();
-    Peer* peer = Find(id);
+    Peer* const peer = Find(ready_.front());
     Bytes plaintext;
+    Link* link = nullptr;
     if (peer != nullptr && peer->current) {
-      const Link& link = links_.at(*peer->current).link;
+      link = &links_.at(*peer->current).link;
       const std::optional<AckFrame> ack =
-          link.HeardAnything() ? std::optional(link.Ack()) : std::nullopt;
-      plaintext = peer->channel->Fill(now, *peer->current, link.next_number(), ack);
+          link->HeardAnything() ? std::optional(link->Ack()) : std::nullopt;
+      plaintext = peer->channel.Fill(now, *peer->current, link->next_number(), ack);
     }
     if (plaintext.empty()) {
       ready_.pop_front();
       if (peer == nullptr) continue;
       peer->ready = false;
-      Retime(id, *peer);
+      Retime(*peer);
       continue;
     }
-    net::Transmit out{peer->endpoint, links_.at(*peer->current).link.Seal(plaintext)};
+    net::Transmit out{peer->endpoint, link->Seal(plaintext)};
     traffic_.packets.Add(out.datagram.size());
     return out;
   }
@@ -508,25 +511,22 @@ std::optional<net::Transmit> LinkTable::PollTransmit(Instant now) {
 
 void LinkTable::OnTimeout(Instant now) {
   StepAttempts(now);
-  while (!timers_.empty() && timers_.begin()->first <= now) {
-    const NodeId id = timers_.begin()->second;
-    Peer& peer = *Find(id);
-    peer.channel->OnTimeout(now);
-    TakeReports(id, peer);
-    if (peer.channel->WantsToSend()) MarkReady(id, peer);
+  while (!timers_.empty() && timers_.back().at <= now) {
+    Peer& peer = *timers_.back().peer;
+    peer.channel.OnTimeout(now);
+    TakeReports(peer);
+    if (peer.channel.WantsToSend()) MarkReady(peer);
     // A channel that is late by its own reckoning is asked again in a moment, not at once.
-    timers_.erase({*peer.timer, id});
-    peer.timer = peer.channel->PollTimeout();
-    if (!peer.timer) continue;
-    peer.timer = std::max(*peer.timer, now + absl::Milliseconds(1));
-    timers_.insert({*peer.timer, id});
+    std::optional<Instant> next = peer.channel.PollTimeout();
+    if (next) next = std::max(*next, now + absl::Milliseconds(1));
+    SetTimer(peer, next);
   }
   if (next_sweep_ && *next_sweep_ <= now) Sweep(now);
 }
 
 std::optional<Instant> LinkTable::PollTimeout() const {
   std::optional<Instant> out = next_sweep_;
-  if (!timers_.empty()) out = Earliest(out, timers_.begin()->first);
+  if (!timers_.empty()) out = Earliest(out, timers_.back().at);
   for (const auto& [index, attempt] : attempts_) out = Earliest(out, attempt.next);
   return out;
 }
@@ -542,13 +542,27 @@ void LinkTable::Sweep(Instant now) {
   next_sweep_.reset();
   std::erase_if(half_open_,
                 [now](const auto& entry) { return entry.second.since + kHalfOpenLifetime <= now; });
-  for (const NodeId& id : Peers()) {
-    Peer& peer = *Find(id);
-    if (!peer.current) continue;
-    // One side only closes spare links, and says so: if both did, each might keep the one that the
-    // other closed. The other side does it much later, in case the word was lost.
-    const absl::Duration spare_patience = self_->id() < id ? kSpareLifetime : 6 * kSpareLifetime;
-    const std::vector<uint32_t> links = peer.links;
+  for (auto it = peers_.begin(); it != peers_.end();) {
+    if (SweepPeer(now, *it->second)) {
+      ++it;
+      continue;
+    }
+    const NodeId id = it->first;
+    Drop(now, id, true);
+    it = peers_.upper_bound(id);
+  }
+  if (!peers_.empty() || !half_open_.empty()) next_sweep_ = now + kSweep;
+}
+
+// False when nobody needs the neighbour any more.
+bool LinkTable::SweepPeer(Instant now, Peer& peer) {
+  if (!peer.current) return true;
+  // One side only closes spare links, and says so: if both did, each might keep the one that the
+  // other closed. The other side does it much later, in case the word was lost.
+  const bool smaller = self_->id() < peer.id;
+  if (peer.links.size() > 1) {
+    const absl::Duration spare_patience = smaller ? kSpareLifetime : 6 * kSpareLifetime;
+    const auto links = peer.links;
     for (const uint32_t index : links) {
       OpenLink& link = links_.at(index);
       if (index == *peer.current || link.heard + spare_patience > now) continue;
@@ -557,24 +571,21 @@ void LinkTable::Sweep(Instant now) {
       Emit(peer.endpoint, link.link.Seal(writer.bytes()));
       CloseLink(index);
     }
-    const OpenLink& current = links_.at(*peer.current);
-    if (!peer.pinned && peer.heard + kIdleLifetime <= now && peer.channel->Idle()) {
-      Drop(now, id, true);
-      continue;
-    }
-    // The side that has the smaller id makes the new link; the other one waits a while for it.
-    const absl::Duration patience = self_->id() < id ? kRekeyAfter : kRekeyAfter + absl::Minutes(2);
-    const bool old = current.link.Worn() || current.opened + patience <= now;
-    if (old && attempt_to_.count(id) == 0) StartAttempt(now, id, {peer.endpoint});
   }
-  if (!peers_.empty() || !half_open_.empty()) next_sweep_ = now + kSweep;
+  if (!peer.pinned && peer.heard + kIdleLifetime <= now && peer.channel.Idle()) return false;
+  const OpenLink& current = links_.at(*peer.current);
+  // The side that has the smaller id makes the new link; the other one waits a while for it.
+  const absl::Duration patience = smaller ? kRekeyAfter : kRekeyAfter + absl::Minutes(2);
+  const bool old = current.link.Worn() || current.opened + patience <= now;
+  if (old && attempt_to_.count(peer.id) == 0) StartAttempt(now, peer.id, {peer.endpoint});
+  return true;
 }
 
 void LinkTable::CloseLink(uint32_t index) {
   const auto found = links_.find(index);
-  Peer& peer = *Find(found->second.peer);
+  Peer& peer = *found->second.peer;
   links_.erase(found);
-  std::erase(peer.links, index);
+  peer.links.erase(std::find(peer.links.begin(), peer.links.end(), index));
   if (peer.current != index) return;
   peer.current.reset();
   if (!peer.links.empty()) peer.current = peer.links.back();
@@ -582,11 +593,11 @@ void LinkTable::CloseLink(uint32_t index) {
 
 void LinkTable::ErasePeer(const NodeId& id, bool report) {
   Peer& peer = *Find(id);
-  for (const uint64_t message : peer.channel->Unfinished()) {
+  for (const uint64_t message : peer.channel.Unfinished()) {
     events_.push_back(MessageLost{id, message});
   }
   while (!peer.links.empty()) CloseLink(peer.links.back());
-  if (peer.timer) timers_.erase({*peer.timer, id});
+  SetTimer(peer, std::nullopt);
   peers_.erase(id);
   if (report) events_.push_back(LinkDown{id});
 }
@@ -602,12 +613,12 @@ void LinkTable::Drop(Instant now, const NodeId& id, bool tell) {
     const Bytes close = writer.bytes();
     Link& link = links_.at(*peer->current).link;
     bool closed = false;
-    while (peer->channel->WantsToSend()) {
+    while (peer->channel.WantsToSend()) {
       Bytes plaintext =
-          peer->channel->Fill(now, *peer->current, link.next_number(),
-                              link.HeardAnything() ? std::optional(link.Ack()) : std::nullopt);
+          peer->channel.Fill(now, *peer->current, link.next_number(),
+                             link.HeardAnything() ? std::optional(link.Ack()) : std::nullopt);
       if (plaintext.empty()) break;
-      closed = !peer->channel->WantsToSend() && plaintext.size() + close.size() <= kMaxPlaintext;
+      closed = !peer->channel.WantsToSend() && plaintext.size() + close.size() <= kMaxPlaintext;
       if (closed) Append(plaintext, close);
       Emit(peer->endpoint, link.Seal(plaintext));
     }
@@ -653,11 +664,11 @@ std::optional<Instant> LinkTable::LastHeard(const NodeId& id) const {
 }
 std::optional<absl::Duration> LinkTable::RoundTripTo(const NodeId& id) const {
   const Peer* peer = Find(id);
-  return peer == nullptr ? std::nullopt : peer->channel->round_trip().Smoothed();
+  return peer == nullptr ? std::nullopt : peer->channel.round_trip().Smoothed();
 }
 absl::Duration LinkTable::TimeoutTo(const NodeId& id) const {
   const Peer* peer = Find(id);
-  return peer == nullptr ? RoundTrip::kInitial : peer->channel->round_trip().Timeout();
+  return peer == nullptr ? RoundTrip::kInitial : peer->channel.round_trip().Timeout();
 }
 std::vector<NodeId> LinkTable::Peers() const {
   std::vector<NodeId> out;

@@ -9,17 +9,19 @@
 // below, each with a counter.
 #pragma once
 
-#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <utility>
 #include <variant>
 #include <vector>
 
+#include "absl/container/btree_map.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/inlined_vector.h"
 #include "libcore/base/counters.h"
 #include "libcore/base/rng.h"
+#include "libcore/base/small_queue.h"
 #include "libcore/base/token_bucket.h"
 #include "libcore/net/transmit.h"
 #include "libcore/overlay/channel.h"
@@ -154,10 +156,10 @@ class LinkTable {
   size_t attempts() const { return attempts_.size(); }
 
  private:
+  struct Peer;
   struct OpenLink {
     Link link;
-    NodeId peer;
-    net::Endpoint endpoint;
+    Peer* peer;  // in peers_; its links go before it does
     Instant opened;
     Instant heard;
   };
@@ -187,12 +189,13 @@ class LinkTable {
   };
   struct Peer {
     Peer(const NodeRecord& r, Counters& counters, ReassemblyBudget& budget)
-        : record(r), channel(std::make_unique<Channel>(counters, budget)) {}
+        : id(r.id()), record(r), channel(counters, budget) {}
+    const NodeId id;
     NodeRecord record;
-    std::vector<uint32_t> links;  // newest last
+    absl::InlinedVector<uint32_t, kMaxLinksPerPeer> links;  // newest last
     std::optional<uint32_t> current;
     net::Endpoint endpoint;
-    std::unique_ptr<Channel> channel;
+    Channel channel;
     Instant heard;
     bool pinned = false;
     bool ready = false;
@@ -206,9 +209,10 @@ class LinkTable {
                          ByteView datagram);
   void OnPacket(Instant now, const net::Endpoint& from, ByteView datagram);
   void OnHalfOpenPacket(Instant now, const net::Endpoint& from, uint32_t index, ByteView datagram);
-  void OnFrames(Instant now, const net::Endpoint& from, uint32_t index, const Link::Opened& packet);
-  void OnChallengeReply(const net::Endpoint& from, const NodeId& id, uint64_t nonce);
-  void NoteAddress(Instant now, const net::Endpoint& from, const NodeId& id);
+  void OnFrames(Instant now, const net::Endpoint& from, uint32_t index, Peer& peer,
+                const Link::Opened& packet);
+  void OnChallengeReply(const net::Endpoint& from, Peer& peer, uint64_t nonce);
+  void NoteAddress(Instant now, const net::Endpoint& from, Peer& peer);
   // False when the table is full of pinned neighbours.
   bool Open(Instant now, const net::Endpoint& from, LinkSecrets secrets, const NodeRecord& record,
             bool initiator);
@@ -227,9 +231,12 @@ class LinkTable {
   void CloseLink(uint32_t index);
   void ErasePeer(const NodeId& id, bool report);
   void Emit(const net::Endpoint& to, Bytes datagram);
-  void MarkReady(const NodeId& id, Peer& peer);
-  void Retime(const NodeId& id, Peer& peer);
-  void TakeReports(const NodeId& id, Peer& peer);
+  void MarkReady(Peer& peer);
+  void Retime(Peer& peer);
+  void SetTimer(Peer& peer, std::optional<Instant> timer);
+  void TakeReports(Peer& peer);
+  Peer& AddPeer(const NodeRecord& record);
+  bool SweepPeer(Instant now, Peer& peer);
   Peer* Find(const NodeId& id);
   const Peer* Find(const NodeId& id) const;
 
@@ -243,16 +250,22 @@ class LinkTable {
   TokenBucket knock_bucket_{kKnockRate, kKnockBurst};
   ReassemblyBudget budget_;
 
-  std::map<NodeId, Peer> peers_;
-  std::map<uint32_t, OpenLink> links_;
+  absl::btree_map<NodeId, std::unique_ptr<Peer>> peers_;
+  // Nobody walks through it: its order is chance.
+  absl::flat_hash_map<uint32_t, OpenLink> links_;
   std::map<uint32_t, HalfOpen> half_open_;
   std::map<uint32_t, Attempt> attempts_;
   std::map<NodeId, uint32_t> attempt_to_;
-  std::deque<net::Transmit> transmits_;
-  std::deque<NodeId> ready_;
-  std::set<std::pair<Instant, NodeId>> timers_;
+  SmallQueue<net::Transmit> transmits_;
+  SmallQueue<NodeId> ready_;
+  // Soonest last, of two the lower id. Channels with something under way only, so a few.
+  struct Timer {
+    Instant at;
+    Peer* peer = nullptr;
+  };
+  std::vector<Timer> timers_;
   std::optional<Instant> next_sweep_;
-  std::deque<LinkEvent> events_;
+  SmallQueue<LinkEvent> events_;
   Traffic traffic_;
 };
 

@@ -6,6 +6,9 @@
 namespace p2pd::overlay {
 namespace {
 
+// Bytes of most datagrams of a handshake.
+constexpr size_t kUsualDatagram = 512;
+
 // First byte of each frame.
 enum class FrameType : uint8_t {
   kPing = 1,
@@ -106,15 +109,16 @@ std::optional<DatagramType> TypeOf(ByteView datagram) {
 }
 
 ByteWriter StartDatagram(DatagramType type) {
-  ByteWriter writer;
+  // A handshake's; a packet is not made here.
+  ByteWriter writer(kUsualDatagram);
   writer.U8(static_cast<uint8_t>(net::kOverlayFirstByte + static_cast<int>(type)));
   writer.U8(kWireVersion);
   return writer;
 }
 
-std::optional<std::vector<Frame>> ParseFrames(ByteView plaintext) {
+std::optional<Frames> ParseFrames(ByteView plaintext) {
   ByteReader reader(plaintext);
-  std::vector<Frame> out;
+  Frames out;
   while (reader.ok() && reader.remaining() > 0) {
     std::optional<Frame> frame = ReadFrame(reader);
     if (!frame || !reader.ok()) return std::nullopt;

@@ -9,8 +9,8 @@
 #include <optional>
 #include <string>
 #include <variant>
-#include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/strings/string_view.h"
 #include "google/protobuf/message_lite.h"
 #include "libcore/base/bytes.h"
@@ -84,8 +84,11 @@ struct CloseFrame {};
 using Frame = std::variant<AckFrame, PingFrame, FragmentFrame, ChallengeFrame, ChallengeReplyFrame,
                            CloseFrame>;
 
+// Most packets hold an ack and a message.
+using Frames = absl::InlinedVector<Frame, 3>;
+
 // Frames of a packet. nullopt when anything does not parse; nothing of the packet is used then.
-std::optional<std::vector<Frame>> ParseFrames(ByteView plaintext);
+std::optional<Frames> ParseFrames(ByteView plaintext);
 void WriteFrame(const Frame& frame, ByteWriter& writer);
 size_t FrameSize(const Frame& frame);
 

@@ -152,6 +152,18 @@ TEST_F(ChannelTest, ACopyIsDeliveredOnce) {
   EXPECT_FALSE(a_.channel.OnFragment(now_, FragmentFrame{9, 0, 1, part}).has_value());
 }
 
+// As long as the sender may still repeat it.
+TEST_F(ChannelTest, FinishedMessagesAreForgottenAfterAMinute) {
+  const Bytes part = {1};
+  ASSERT_TRUE(a_.channel.OnFragment(now_, FragmentFrame{9, 0, 1, part}).has_value());
+  const Instant soon = now_ + Channel::kMaxTimeouts * Channel::kMaxBackoff;
+  ASSERT_TRUE(a_.channel.OnFragment(soon, FragmentFrame{10, 0, 1, part}).has_value());
+  EXPECT_FALSE(a_.channel.OnFragment(soon, FragmentFrame{9, 0, 1, part}).has_value());
+  const Instant late = now_ + Channel::kFinishedLifetime;
+  ASSERT_TRUE(a_.channel.OnFragment(late, FragmentFrame{11, 0, 1, part}).has_value());
+  EXPECT_TRUE(a_.channel.OnFragment(late, FragmentFrame{9, 0, 1, part}).has_value());
+}
+
 TEST_F(ChannelTest, AnAckOfWhatWasNeverSentDoesNothing) {
   a_.channel.OnAck(now_, 1, AckFrame{1000, ~uint64_t{0}});
   a_.channel.Queue(1, {5});
