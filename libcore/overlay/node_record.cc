@@ -70,20 +70,20 @@ std::optional<NodeRecord> NodeRecord::Parse(ByteView bytes) {
   const auto sealing_key = pki::X25519Public::FromView(AsBytes(body.sealing_key()));
   auto addresses = ParseAddresses(body);
   if (!key || !sealing_key || !addresses) return std::nullopt;
-  NodeRecord out;
+  Data out;
   const bool peer = body.role() == wire::v1::NODE_ROLE_PEER;
   if (!peer && body.role() != wire::v1::NODE_ROLE_CLIENT) return std::nullopt;
-  out.role_ = peer ? Role::kPeer : Role::kClient;
+  out.role = peer ? Role::kPeer : Role::kClient;
   if (!pki::Ed25519Verify(*key, Signed(kRecordPrefix, outer.body()), AsBytes(outer.signature()))) {
     return std::nullopt;
   }
-  out.id_ = NodeIdOf(*key);
-  out.key_ = *key;
-  out.sealing_key_ = *sealing_key;
-  out.epoch_ = body.epoch();
-  out.addresses_ = *std::move(addresses);
-  out.bytes_ = ToBytes(bytes);
-  return out;
+  out.id = NodeIdOf(*key);
+  out.key = *key;
+  out.sealing_key = *sealing_key;
+  out.epoch = body.epoch();
+  out.addresses = *std::move(addresses);
+  out.bytes = ToBytes(bytes);
+  return NodeRecord(std::move(out));
 }
 
 NodeRecord NodeRecord::Make(const NodeKeys& keys, uint64_t epoch,
@@ -98,15 +98,15 @@ NodeRecord NodeRecord::Make(const NodeKeys& keys, uint64_t epoch,
   wire::v1::SignedNodeRecord outer;
   outer.set_body(body.SerializeAsString());
   outer.set_signature(keys.signing_key.Sign(Signed(kRecordPrefix, outer.body())).ToString());
-  NodeRecord out;
-  out.key_ = keys.signing_key.public_key();
-  out.id_ = NodeIdOf(out.key_);
-  out.sealing_key_ = keys.sealing_key.public_key();
-  out.epoch_ = epoch;
-  out.addresses_ = addresses;
-  out.role_ = role;
-  out.bytes_ = ToBytes(outer.SerializeAsString());
-  return out;
+  Data out;
+  out.key = keys.signing_key.public_key();
+  out.id = NodeIdOf(out.key);
+  out.sealing_key = keys.sealing_key.public_key();
+  out.epoch = epoch;
+  out.addresses = addresses;
+  out.role = role;
+  out.bytes = ToBytes(outer.SerializeAsString());
+  return NodeRecord(std::move(out));
 }
 
 }  // namespace p2pd::overlay

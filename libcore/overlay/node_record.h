@@ -5,7 +5,9 @@
 // by the node itself.
 #pragma once
 
+#include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "libcore/base/bytes.h"
@@ -40,26 +42,34 @@ class NodeRecord {
   static NodeRecord Make(const NodeKeys& keys, uint64_t epoch,
                          const std::vector<net::Endpoint>& addresses, Role role);
 
-  const NodeId& id() const { return id_; }
-  const pki::Ed25519Public& key() const { return key_; }
-  const pki::X25519Public& sealing_key() const { return sealing_key_; }
-  uint64_t epoch() const { return epoch_; }
-  const std::vector<net::Endpoint>& addresses() const { return addresses_; }
-  Role role() const { return role_; }
+  const NodeId& id() const { return data_->id; }
+  const pki::Ed25519Public& key() const { return data_->key; }
+  const pki::X25519Public& sealing_key() const { return data_->sealing_key; }
+  uint64_t epoch() const { return data_->epoch; }
+  const std::vector<net::Endpoint>& addresses() const { return data_->addresses; }
+  Role role() const { return data_->role; }
   // As it travels.
-  const Bytes& bytes() const { return bytes_; }
+  const Bytes& bytes() const { return data_->bytes; }
 
-  friend bool operator==(const NodeRecord& a, const NodeRecord& b) { return a.bytes_ == b.bytes_; }
+  friend bool operator==(const NodeRecord& a, const NodeRecord& b) {
+    return a.data_ == b.data_ || a.bytes() == b.bytes();
+  }
 
  private:
-  NodeRecord() = default;
-  NodeId id_;
-  pki::Ed25519Public key_;
-  pki::X25519Public sealing_key_;
-  uint64_t epoch_ = 0;
-  std::vector<net::Endpoint> addresses_;
-  Role role_ = Role::kPeer;
-  Bytes bytes_;
+  struct Data {
+    NodeId id;
+    pki::Ed25519Public key;
+    pki::X25519Public sealing_key;
+    uint64_t epoch = 0;
+    std::vector<net::Endpoint> addresses;
+    Role role = Role::kPeer;
+    Bytes bytes;
+  };
+  explicit NodeRecord(Data data) : data_(std::make_shared<const Data>(std::move(data))) {}
+  // Shared by all copies of the record: it never changes, and one stands in the record cache, the
+  // link, the leaf set and the table at once. Const, so that what was moved from still holds it.
+  // lint: allow(owners are the copies)
+  std::shared_ptr<const Data> data_;
 };
 
 NodeId NodeIdOf(const pki::Ed25519Public& key);

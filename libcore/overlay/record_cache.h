@@ -6,9 +6,11 @@
 #pragma once
 
 #include <deque>
-#include <map>
 #include <optional>
 
+#include "absl/container/btree_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/hash/hash.h"
 #include "libcore/base/counters.h"
 #include "libcore/overlay/node_record.h"
 
@@ -30,8 +32,24 @@ class RecordCache {
   const NodeRecord* FindHead(uint64_t head) const;
 
  private:
+  // Found by the bytes as they travel, so that a known record is not parsed again.
+  struct ByBytes {
+    using is_transparent = void;
+    static ByteView View(const NodeRecord& record) { return record.bytes(); }
+    static ByteView View(ByteView bytes) { return bytes; }
+    template <class T>
+    size_t operator()(const T& value) const {
+      return absl::HashOf(View(value));
+    }
+    template <class A, class B>
+    bool operator()(const A& a, const B& b) const {
+      return View(a) == View(b);
+    }
+  };
   Counters& counters_;
-  std::map<NodeId, NodeRecord> newest_;
+  absl::btree_map<NodeId, NodeRecord> newest_;
+  // The same; nobody walks through it, its order is chance.
+  absl::flat_hash_set<NodeRecord, ByBytes, ByBytes> known_;
   std::deque<NodeId> order_;
 };
 
