@@ -1,10 +1,21 @@
 // Ed25519 signatures (RFC 8032) of nodes, devices and environments.
 #pragma once
 
+#include <memory>
+
 #include "libcore/base/bytes.h"
 #include "libcore/base/rng.h"
 
+struct evp_pkey_st;
+
 namespace p2pd::pki {
+
+// OpenSSL's form of a private key. Making it computes the public half, which takes as long as a
+// signature, so it is made once. OpenSSL wipes it when it goes.
+struct PkeyFreer {
+  void operator()(evp_pkey_st* pkey) const;
+};
+using PkeyHandle = std::unique_ptr<evp_pkey_st, PkeyFreer>;
 
 struct Ed25519PublicTag;
 using Ed25519Public = FixedBytes<Ed25519PublicTag, 32>;
@@ -20,11 +31,12 @@ class Ed25519Key {
   const Ed25519Public& public_key() const { return public_; }
   ByteView seed() const { return seed_.view(); }
   Ed25519Signature Sign(ByteView message) const;
-  Ed25519Key Clone() const { return FromSeed(seed()); }
+  Ed25519Key Clone() const;
 
  private:
   Ed25519Key() = default;
   SecretBytes seed_;
+  PkeyHandle pkey_;
   Ed25519Public public_;
 };
 

@@ -5,6 +5,7 @@
 
 #include "libcore/base/bytes.h"
 #include "libcore/base/rng.h"
+#include "libcore/pki/ed25519.h"
 
 namespace p2pd::pki {
 
@@ -22,11 +23,12 @@ class X25519Key {
   // nullopt when the shared secret is all zero (RFC 7748 §6.1): the peer sent a point of small
   // order.
   std::optional<SecretBytes> Agree(const X25519Public& peer) const;
-  X25519Key Clone() const { return FromSecret(secret()); }
+  X25519Key Clone() const;
 
  private:
   X25519Key() = default;
   SecretBytes secret_;
+  PkeyHandle pkey_;
   X25519Public public_;
 };
 

@@ -38,6 +38,17 @@ TEST(Ed25519, MatchesRfc8032) {
   }
 }
 
+TEST(Ed25519, ACloneOutlivesTheKey) {
+  SeededRng rng(1);
+  auto key = std::make_optional(Ed25519Key::Generate(rng));
+  const Bytes message = ToBytes("the node's record");
+  const Ed25519Signature signature = key->Sign(message);
+  const Ed25519Key clone = key->Clone();
+  key.reset();
+  EXPECT_EQ(clone.Sign(message), signature);
+  EXPECT_TRUE(Ed25519Verify(clone.public_key(), message, signature.view()));
+}
+
 TEST(Ed25519, RefusesEveryChangedByte) {
   SeededRng rng(1);
   const Ed25519Key key = Ed25519Key::Generate(rng);
