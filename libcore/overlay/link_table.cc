@@ -646,7 +646,8 @@ const NodeRecord* LinkTable::RecordOf(const NodeId& id) const {
 const NodeRecord* LinkTable::RecordOfHead(uint64_t head) const {
   const auto found = peers_.lower_bound(FromHead(head));
   if (found == peers_.end() || Head(found->first) != head) return nullptr;
-  return found->second.current ? &found->second.record : nullptr;
+  const Peer& peer = *found->second;
+  return peer.current ? &peer.record : nullptr;
 }
 void LinkTable::UpdateRecord(const NodeRecord& record) {
   Peer* peer = Find(record.id());
