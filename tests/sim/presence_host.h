@@ -58,6 +58,8 @@ class PresenceHost final : public Host {
     node_->Start(world_.now(), bootstrap_, {});
     world_.Kick(at_);
   }
+  // Through whom the next Start joins.
+  void SetBootstrap(std::vector<net::Endpoint> bootstrap) { bootstrap_ = std::move(bootstrap); }
   // kill -9: the process is gone, the disk stays.
   void Crash() {
     if (!up()) return;

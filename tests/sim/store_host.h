@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -18,9 +19,10 @@ namespace p2pd::sim {
 
 class StoreHost final : public Host {
  public:
-  StoreHost(World& world, uint64_t seed, store::StoreOptions options = {})
+  StoreHost(World& world, uint64_t seed, store::StoreOptions options = {},
+            std::optional<net::Endpoint> at = std::nullopt)
       : world_(world),
-        at_(world.NextEndpoint()),
+        at_(at ? *at : world.NextEndpoint()),
         rng_(seed),
         keys_(overlay::NodeKeys::Generate(rng_)),
         options_(options),
@@ -85,9 +87,14 @@ class StoreHost final : public Host {
     return out;
   }
 
+  // Whoever sets it gets the store's events in place of `events`.
+  using Handler = std::function<void(Instant now, const store::Event& event)>;
+  void SetHandler(Handler handler) { handler_ = std::move(handler); }
+
   store::Store& store() { return *store_; }
   overlay::Node& node() { return *node_; }
   store::MemoryTable& table() { return table_; }
+  WallClock& wall() { return wall_; }
   Counters& counters() { return counters_; }
   const net::Endpoint& at() const { return at_; }
   const overlay::NodeId& id() const { return node_->self().id(); }
@@ -125,7 +132,11 @@ class StoreHost final : public Host {
     }
     while (auto event = store_->PollEvent()) {
       any = true;
-      events.push_back(*std::move(event));
+      if (handler_) {
+        handler_(now, *event);
+      } else {
+        events.push_back(*std::move(event));
+      }
     }
     return any;
   }
@@ -157,6 +168,7 @@ class StoreHost final : public Host {
   store::StoreOptions options_;
   WallClock wall_;
   store::MemoryTable table_;
+  Handler handler_;
   uint64_t starts_ = 0;
   std::unique_ptr<overlay::Node> node_;
   std::unique_ptr<store::Store> store_;

@@ -32,7 +32,7 @@ struct Arguments {
   std::string plot;
   std::string median_session;
   std::string duration;
-  std::string sessions = "exponential";
+  std::string sessions;
   RunOptions run;
 };
 
@@ -98,7 +98,8 @@ void Define(CLI::App& app, Arguments& arguments) {
   app.add_option("--seeds", arguments.seeds,
                  "FIRST..LAST: one run each; mean, least and most, and what failed");
   app.add_option("--median-session", arguments.median_session, "how long half of the nodes stay");
-  app.add_option("--sessions", arguments.sessions, "exponential, weibull or pareto");
+  app.add_option("--sessions", arguments.sessions,
+                 "exponential, weibull or pareto; else the scenario's");
   app.add_option("--duration", arguments.duration, "simulated time of the measurement");
   app.add_option("--latency", arguments.run.latency, "synthetic, or a matrix of round trips (TSV)");
   app.add_option("--loss", arguments.run.loss, "share of datagrams lost")
@@ -197,11 +198,11 @@ int Main(int argc, char** argv) {
         absl::StrCat("--duration ", arguments.duration, ": a time such as 10min or 1h"));
   }
   const std::optional<SessionKind> sessions = ParseSessionKind(arguments.sessions);
-  if (!sessions) {
+  if (!arguments.sessions.empty() && !sessions) {
     return Complain(
         absl::StrCat("--sessions ", arguments.sessions, ": exponential, weibull or pareto"));
   }
-  arguments.run.sessions = *sessions;
+  arguments.run.sessions = sessions;
   uint64_t first = arguments.run.seed;
   uint64_t last = first;
   if (!arguments.seeds.empty() && !ReadSeeds(arguments.seeds, first, last)) {

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "libcore/base/status.h"
+#include "tests/sim/p2pd_sim/scenario_store.h"
 
 namespace p2pd::sim {
 namespace {
@@ -45,7 +46,7 @@ absl::StatusOr<std::unique_ptr<Run>> Begin(absl::string_view name, const RunOpti
   crowd.seed = options.seed;
   crowd.protocol = options.protocol;
   crowd.nodes = options.nodes.value_or(crowd.nodes);
-  crowd.sessions = options.sessions;
+  crowd.sessions = options.sessions.value_or(crowd.sessions);
   crowd.link.loss = options.loss.value_or(crowd.link.loss);
   crowd.broken_pairs = options.broken_pairs.value_or(crowd.broken_pairs);
   crowd.lookups_per_second = options.lookups_per_second.value_or(crowd.lookups_per_second);
@@ -319,6 +320,14 @@ const std::vector<Scenario>& Scenarios() {
       {"partition", "200 nodes in two halves for 10 min, then together", RunPartition},
       {"faults", "loss, duplicates, reordering, deaths and splits; then all must be right",
        RunFaults},
+      {"gets", "objects put and read under churn; 1,000 nodes, median session 47 min, 1 h",
+       RunGets},
+      {"durability", "is anything lost? 500 nodes, Weibull sessions of 1 h (median), 6 h",
+       RunDurability},
+      {"store-faults", "faults, crashes and disks of every kind; then every object must be found",
+       RunStoreFaults},
+      {"watchers", "how soon a change of presence is seen; 64 people, 30 min", RunWatchers},
+      {"contacts", "what 100 contacts cost, of whom 90 are offline; 128 people, 1 h", RunContacts},
   };
   return *all;
 }

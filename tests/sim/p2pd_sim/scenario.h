@@ -23,7 +23,7 @@ struct RunOptions {
   std::optional<double> loss;
   std::optional<double> broken_pairs;
   std::optional<double> lookups_per_second;
-  SessionKind sessions = SessionKind::kExponential;
+  std::optional<SessionKind> sessions;
   std::string latency = "synthetic";  // or a file
 };
 

@@ -1,0 +1,247 @@
+// Depot: many nodes of the daemon's own overlay and store in one World that come and go, people who
+// keep their objects up as presence does, raw values that nobody keeps up, readers, and a ledger
+// that knows what must be found.
+//
+// Rules: a machine whose node dies runs a fresh one at once, with another identity and an empty
+// disk; one that crashes comes back with its identity and disk, unless the last rows were lost or
+// an old backup was restored. A person outlives the machine and goes on at its next node. Threads:
+// one.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tests/sim/p2pd_sim/ledger.h"
+#include "tests/sim/p2pd_sim/machines.h"
+#include "tests/sim/p2pd_sim/sessions.h"
+#include "tests/sim/p2pd_sim/statistics.h"
+#include "tests/sim/people.h"
+#include "tests/sim/store_host.h"
+
+namespace p2pd::sim {
+
+struct DepotOptions {
+  uint64_t seed = 1;
+  int nodes = 1000;
+  // Nodes start so far apart.
+  absl::Duration join_gap = absl::Milliseconds(100);
+  SessionKind sessions = SessionKind::kExponential;
+  // Share of the pairs of machines that cannot talk.
+  double broken_pairs = 0;
+  LinkOptions link;
+  // Raw values at the start, and people: each has a certificate, a state and an environment.
+  int raws = 300;
+  int people = 50;
+  // Between two changes of an environment, on average.
+  absl::Duration change_every = absl::Minutes(10);
+  // Wall clocks are off by as much at most.
+  absl::Duration clock_skew = absl::ZeroDuration();
+  // How often the oracle looks at every disk.
+  absl::Duration census_every = absl::Minutes(1);
+};
+
+// What was seen since the last Reset.
+struct DepotResults {
+  Proportion puts;       // acknowledged while the putter lived
+  Proportion immutable;  // gets that found the object while the asker lived
+  Proportion changing;   // the same, of objects that change
+  Proportion newest;     // of those: the newest version that was acknowledged at the question
+  Sample put_latency;    // ms
+  Sample immutable_latency;
+  Sample changing_latency;
+  Proportion neighbours;  // nodes that know their four nearest on each side, over the censuses
+  uint64_t bytes = 0;     // of all nodes, headers included
+  uint64_t datagrams = 0;
+  overlay::Traffic traffic;
+  double node_seconds = 0;
+  uint64_t deaths = 0;
+};
+
+// The place after which the ring begins anew.
+store::Key LastKey();
+
+class Depot {
+ public:
+  Depot(const DepotOptions& options, std::unique_ptr<LatencyModel> latency);
+  ~Depot();
+
+  // Starts all nodes.
+  void Grow();
+  // Raw values and people begin to be put, spread over `span`.
+  void Fill(absl::Duration span);
+  // From now on sessions end; infinite: nobody dies.
+  void SetChurn(absl::Duration median);
+  void SetGets(double per_node_and_second);
+  // New raw values, and removals of raw values, a second in all.
+  void SetRaws(double per_second);
+  void SetRemovals(double per_second);
+  void RunFor(absl::Duration span);
+
+  // Kills the share of all nodes at once; fresh ones take their places when `replace`.
+  void KillShare(double share, bool replace);
+  enum class Disk { kWhole, kTorn, kOld };
+  // A random node crashes and comes back after `away` with its disk: whole, without what it wrote
+  // last, or as it was at the last Backup.
+  void CrashOne(absl::Duration away, Disk disk);
+  void Backup();
+  // Every second machine is cut off from the others; false heals.
+  void Split(bool apart);
+  // A random node claims newer versions than were ever issued, which it cannot sign.
+  void Lie();
+
+  // To be called after a time without faults: every acknowledged object of which a copy lives must
+  // be read in its newest version by each of `readers` random nodes, and the ring must be whole.
+  void CheckAtRest(int readers);
+
+  // What broke a rule, first ones first.
+  std::vector<std::string> Violations() const;
+  // Acknowledged objects of which no living node has a copy that is new enough.
+  size_t Lost() const;
+  size_t Due() const;
+  // Of the copies that an object should have in its replica set, those that are there and new.
+  double ReplicasHeld() const;
+  size_t WrongNeighbours(size_t per_side) const;
+  size_t active() const;
+  double StoredBytes() const;  // a node
+  // Of a counter of all nodes that are up.
+  uint64_t Count(absl::string_view counter) const;
+
+  DepotResults& results() { return results_; }
+  // Forgets what was seen until now.
+  void Reset();
+  World& world() { return world_; }
+  const Ledger& ledger() const { return ledger_; }
+  StoreHost& host(size_t place) { return *nodes_[place].host; }
+  size_t nodes() const { return nodes_.size(); }
+
+ private:
+  struct Node {
+    std::unique_ptr<StoreHost> host;
+    uint32_t life = 0;
+    uint64_t death = 0;                      // the number of the death that counts
+    overlay::Traffic counted;                // of its traffic, what is in some results already
+    std::map<size_t, store::Sequence> seen;  // by entry: what its readers know
+    std::optional<store::MemoryTable> backup;
+    bool liar = false;
+  };
+  enum class TaskKind { kDeath, kReturn, kGet, kRaw, kRemoval, kPublish, kCensus };
+  struct Task {
+    TaskKind kind;
+    size_t index = 0;
+    uint64_t number = 0;
+  };
+  // One object that somebody at a machine keeps up.
+  struct Publication {
+    store::ObjectKind kind{};
+    size_t place = 0;
+    size_t person = 0;
+    std::optional<store::Object> object;
+    uint64_t sequence = 0;
+    bool pending = false;
+    bool changes = false;  // the next put is of a new version
+    uint64_t number = 0;   // of the task that counts
+  };
+  struct Owner {
+    Person person;
+    pki::Ed25519Key environment;
+  };
+  using OperationName = std::pair<size_t, uint64_t>;  // place, operation
+  struct PendingPut {
+    size_t entry = 0;
+    store::Object object;
+    Instant asked;
+    std::optional<size_t> publication;
+  };
+  struct PendingGet {
+    size_t entry = 0;
+    Instant asked;
+    std::optional<store::Sequence> floor;  // what the reader had seen
+    store::Sequence newest;                // acknowledged when it was asked
+    // Of a check at rest: the version that must come; nothing may come of a removed value.
+    bool at_rest = false;
+    std::optional<store::Sequence> wanted;
+  };
+  // Who holds what of one entry.
+  struct Copies {
+    std::optional<store::Sequence> first;  // newest at its key, at its second place
+    std::optional<store::Sequence> second;
+    int holders = 0;  // of a version that is new enough, at either
+    bool removal = false;
+  };
+
+  // depot.cc: nodes and time.
+  void At(Instant when, Task task) { agenda_.emplace(when, task); }
+  void Do(const Task& task);
+  void StartNode(size_t place);
+  void KillNode(size_t place, bool replace);
+  void Crash(size_t place);
+  void Return(size_t place);
+  void DrawDeath(size_t place);
+  void SetIsland();
+  std::vector<net::Endpoint> Doors();
+  std::optional<size_t> RandomActive();
+  size_t up() const;
+  void CountTime();
+  void CountTraffic(Node& node);
+
+  // depot_work.cc: who puts and gets.
+  absl::Duration Pause(double per_second);
+  void Publish(size_t publication);
+  absl::StatusOr<store::Object> NextVersion(Publication& publication);
+  void PublishAgain(size_t publication, absl::Duration after);
+  void AnnounceAt(size_t place);
+  void PutRaw();
+  void StartPut(size_t place, const store::Object& object, std::optional<size_t> publication);
+  void RemoveOne();
+  void GetOne();
+  void StartGet(size_t place, size_t entry, PendingGet pending);
+  void OnStoreEvent(size_t place, Instant now, const store::Event& event);
+  void EndPut(OperationName name, const store::PutDone& done);
+  void EndGet(OperationName name, const store::GetDone& done);
+  void EndRestGet(const PendingGet& pending, const store::GetDone& done);
+  void EndRemoval(OperationName name, const store::RemoveDone& done);
+  void ForgetOperations(size_t place);
+
+  // depot_oracle.cc: what holds.
+  std::vector<Copies> TakeCensus();
+  void CountLost(const std::vector<Copies>& census);
+  void NoteUnread(size_t entry, const absl::Status& status);
+  void CheckRing();
+  void Violate(std::string what);
+
+  DepotOptions options_;
+  std::unique_ptr<LatencyModel> latency_;
+  World world_;
+  SeededRng rng_;
+  Authority authority_;
+  absl::Duration median_ = absl::InfiniteDuration();
+  double gets_ = 0;
+  double raws_ = 0;
+  double removals_ = 0;
+  uint64_t gets_number_ = 0;
+  uint64_t raws_number_ = 0;
+  uint64_t removals_number_ = 0;
+  std::vector<Node> nodes_;
+  std::multimap<Instant, Task> agenda_;
+  bool split_ = false;
+  bool liars_ = false;
+
+  Ledger ledger_;
+  std::vector<std::unique_ptr<Owner>> owners_;
+  std::vector<Publication> publications_;
+  std::map<OperationName, PendingPut> puts_;
+  std::map<OperationName, PendingGet> gets_open_;
+  std::map<OperationName, size_t> removals_open_;
+
+  Instant counted_until_;
+  DepotResults results_;
+  std::vector<std::string> violations_;
+  uint64_t violations_more_ = 0;
+};
+
+}  // namespace p2pd::sim

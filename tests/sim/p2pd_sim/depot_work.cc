@@ -1,0 +1,289 @@
+// Who puts and gets at a Depot: people as presence publishes them, raw values, readers.
+#include <algorithm>
+#include <cmath>
+
+#include "absl/strings/str_cat.h"
+#include "libcore/base/check.h"
+#include "tests/sim/p2pd_sim/depot.h"
+
+namespace p2pd::sim {
+namespace {
+
+// As PresenceOptions has it; put anew at half of it.
+constexpr absl::Duration kStateLife = absl::Minutes(5);
+constexpr absl::Duration kEnvironmentLife = absl::Hours(24 * 60);
+constexpr absl::Duration kCertificateLife = absl::Hours(24 * 300);
+// A little less than the limit, for clocks that differ.
+constexpr absl::Duration kRawLife = absl::Hours(24 * 7 - 1);
+// A put that failed, and one at a node that has not joined yet.
+constexpr absl::Duration kRetry = absl::Seconds(10);
+constexpr absl::Duration kNotYet = absl::Seconds(1);
+// Raw values of 50 bytes to 2 kB, and every twentieth of up to 20 kB, which goes another way.
+constexpr size_t kSmallest = 50;
+constexpr size_t kUsual = 2'000;
+constexpr size_t kLargest = 20'000;
+// Environments of an address book of a few dozen people.
+constexpr size_t kEnvironmentBytes = 1'500;
+
+Bytes Random(Rng& rng, size_t size) {
+  Bytes out(size);
+  rng.Fill(MutableByteView(out.data(), out.size()));
+  return out;
+}
+
+}  // namespace
+
+absl::Duration Depot::Pause(double per_second) {
+  return absl::Seconds(-std::log(1 - rng_.Unit()) / per_second);
+}
+
+void Depot::SetGets(double per_node_and_second) {
+  gets_ = per_node_and_second;
+  ++gets_number_;
+  if (gets_ > 0) {
+    At(world_.now() + Pause(gets_ * options_.nodes), {TaskKind::kGet, 0, gets_number_});
+  }
+}
+
+void Depot::SetRaws(double per_second) {
+  raws_ = per_second;
+  ++raws_number_;
+  if (raws_ > 0) At(world_.now() + Pause(raws_), {TaskKind::kRaw, 0, raws_number_});
+}
+
+void Depot::SetRemovals(double per_second) {
+  removals_ = per_second;
+  ++removals_number_;
+  if (removals_ > 0) At(world_.now() + Pause(removals_), {TaskKind::kRemoval, 0, removals_number_});
+}
+
+void Depot::Fill(absl::Duration span) {
+  for (int i = 0; i < options_.raws; ++i) {
+    At(world_.now() + span * rng_.Unit(), {TaskKind::kRaw, 0, raws_number_});
+  }
+  for (int i = 0; i < options_.people; ++i) {
+    Person person = authority_.MakePerson(absl::StrCat("person", i, "@example.org"));
+    auto environment = pki::Ed25519Key::Generate(rng_);
+    owners_.push_back(std::make_unique<Owner>(Owner{std::move(person), std::move(environment)}));
+    const size_t place = rng_.Below(nodes_.size());
+    for (const store::ObjectKind kind :
+         {wire::v1::OBJECT_KIND_AUTHENTICATION, wire::v1::OBJECT_KIND_USER_ENVIRONMENT,
+          wire::v1::OBJECT_KIND_USER_STATE}) {
+      Publication publication;
+      publication.kind = kind;
+      publication.place = place;
+      publication.person = owners_.size() - 1;
+      publication.changes = true;
+      publications_.push_back(std::move(publication));
+      PublishAgain(publications_.size() - 1, span * rng_.Unit());
+    }
+  }
+}
+
+// ---- Puts --------------------------------------------------------------------------------------
+
+void Depot::PublishAgain(size_t publication, absl::Duration after) {
+  const uint64_t number = ++publications_[publication].number;
+  At(world_.now() + after, {TaskKind::kPublish, publication, number});
+}
+
+// Its node is a new one or another: all that its people keep is put again, as after a log-in.
+void Depot::AnnounceAt(size_t place) {
+  for (size_t i = 0; i < publications_.size(); ++i) {
+    if (publications_[i].place == place) PublishAgain(i, kNotYet);
+  }
+}
+
+absl::StatusOr<store::Object> Depot::NextVersion(Publication& publication) {
+  const Owner& owner = *owners_[publication.person];
+  StoreHost& host = *nodes_[publication.place].host;
+  const absl::Time wall = host.wall().At(world_.now());
+  const store::Sequence sequence(++publication.sequence);
+  if (publication.kind == wire::v1::OBJECT_KIND_AUTHENTICATION) {
+    return store::MakeAuthentication(owner.person.key, owner.person.chain, owner.person.email,
+                                     wall + kCertificateLife, wall);
+  }
+  if (publication.kind == wire::v1::OBJECT_KIND_USER_ENVIRONMENT) {
+    return store::MakeUserEnvironment(owner.environment, Random(rng_, kEnvironmentBytes), sequence,
+                                      wall + kEnvironmentLife, wall);
+  }
+  wire::v1::UserStateBody body;
+  body.set_user_key(ToText(owner.person.key.public_key().spki()));
+  *body.mutable_device() = owner.person.device_certificate;
+  body.set_flag(wire::v1::UserStateBody::FLAG_ONLINE);
+  body.set_expires(absl::ToUnixSeconds(wall + kStateLife));
+  body.add_addresses(ToText(host.at().ToBytes()));
+  body.set_node_record(ToText(host.node().self().bytes()));
+  body.set_sequence(sequence.value());
+  return store::MakeUserState(owner.person.device, body, wall);
+}
+
+void Depot::Publish(size_t index) {
+  Publication& publication = publications_[index];
+  StoreHost& host = *nodes_[publication.place].host;
+  if (!host.up()) return;  // its return announces
+  if (!host.active() || publication.pending) return PublishAgain(index, kNotYet);
+  const bool expires =
+      publication.object && publication.object->expires() < world_.wall_now() + absl::Minutes(2);
+  if (publication.changes || !publication.object || expires) {
+    auto object = NextVersion(publication);
+    P2PD_CHECK(object.ok());
+    publication.object = *std::move(object);
+    publication.changes = false;
+  }
+  StartPut(publication.place, *publication.object, index);
+}
+
+void Depot::PutRaw() {
+  const std::optional<size_t> place = RandomActive();
+  if (!place) return;
+  const size_t most = rng_.Below(20) == 0 ? kLargest : kUsual;
+  const Bytes data = Random(rng_, kSmallest + rng_.Below(most - kSmallest));
+  const Bytes secret = Random(rng_, 16);
+  const absl::Time wall = nodes_[*place].host->wall().At(world_.now());
+  const auto key = rng_.Make<store::Key>();
+  const auto object = store::MakeRaw(key, data, pki::Sha256(secret).view(), wall + kRawLife, wall);
+  P2PD_CHECK(object.ok());
+  ledger_.at(ledger_.Issue(*object)).secret = secret;
+  StartPut(*place, *object, std::nullopt);
+}
+
+void Depot::StartPut(size_t place, const store::Object& object, std::optional<size_t> publication) {
+  const size_t entry = ledger_.Issue(object);
+  StoreHost& host = *nodes_[place].host;
+  const store::OperationId id = host.store().Put(world_.now(), object);
+  if (publication) publications_[*publication].pending = true;
+  puts_.emplace(OperationName(place, id.value()),
+                PendingPut{entry, object, world_.now(), publication});
+  host.Kick();
+}
+
+void Depot::EndPut(OperationName name, const store::PutDone& done) {
+  auto node = puts_.extract(name);
+  if (node.empty()) return;
+  const PendingPut& put = node.mapped();
+  StoreHost& host = *nodes_[name.first].host;
+  results_.puts.Add(done.status.ok());
+  if (done.status.ok()) {
+    ledger_.Acknowledge(put.entry, put.object.sequence());
+    results_.put_latency.Add(absl::ToDoubleMilliseconds(world_.now() - put.asked));
+  } else if (!liars_ && (absl::IsFailedPrecondition(done.status) || absl::IsAborted(done.status))) {
+    Violate(absl::StrCat("a put of the newest version of ", ledger_.at(put.entry).Name(),
+                         " was refused: ", std::string(done.status.message())));
+  }
+  if (!put.publication) return;
+  Publication& publication = publications_[*put.publication];
+  publication.pending = false;
+  if (!done.status.ok()) return PublishAgain(*put.publication, rng_.Jitter(kRetry));
+  host.store().KeepAlive(world_.now(), put.object);
+  if (publication.kind == wire::v1::OBJECT_KIND_AUTHENTICATION) return;
+  publication.changes = true;
+  const bool state = publication.kind == wire::v1::OBJECT_KIND_USER_STATE;
+  PublishAgain(*put.publication,
+               state ? kStateLife / 2 : Pause(1 / absl::ToDoubleSeconds(options_.change_every)));
+}
+
+void Depot::RemoveOne() {
+  const std::optional<size_t> place = RandomActive();
+  if (!place || ledger_.size() == 0) return;
+  const size_t entry = rng_.Below(ledger_.size());
+  Ledger::Entry& e = ledger_.at(entry);
+  if (e.secret.empty() || !ledger_.Due(entry, world_.wall_now())) return;
+  // The slot of a raw value begins with the digest of its data.
+  const auto digest =
+      pki::Sha256Digest::FromView(ByteView(e.slot.data(), std::min<size_t>(e.slot.size(), 32)));
+  P2PD_CHECK(digest.has_value());
+  e.removal = Ledger::Removal::kOpen;
+  StoreHost& host = *nodes_[*place].host;
+  const auto id = host.store().RemoveRaw(world_.now(), e.key, *digest, e.secret);
+  removals_open_.emplace(OperationName(*place, id.value()), entry);
+  host.Kick();
+}
+
+void Depot::EndRemoval(OperationName name, const store::RemoveDone& done) {
+  auto node = removals_open_.extract(name);
+  // One that failed may have been done by some: it stays open.
+  if (!node.empty() && done.status.ok()) {
+    ledger_.at(node.mapped()).removal = Ledger::Removal::kDone;
+  }
+}
+
+// ---- Gets --------------------------------------------------------------------------------------
+
+void Depot::GetOne() {
+  const std::optional<size_t> place = RandomActive();
+  if (!place || ledger_.size() == 0) return;
+  // One half of those that change, one half of those that do not.
+  const bool immutable = rng_.Below(2) == 0;
+  constexpr int kTries = 200;
+  for (int i = 0; i < kTries; ++i) {
+    const size_t entry = rng_.Below(ledger_.size());
+    if (ledger_.at(entry).immutable() != immutable || !ledger_.Due(entry, world_.wall_now())) {
+      continue;
+    }
+    PendingGet pending;
+    const auto seen = nodes_[*place].seen.find(entry);
+    if (seen != nodes_[*place].seen.end()) pending.floor = seen->second;
+    pending.newest = *ledger_.at(entry).acknowledged;
+    return StartGet(*place, entry, pending);
+  }
+}
+
+void Depot::StartGet(size_t place, size_t entry, PendingGet pending) {
+  const Ledger::Entry& e = ledger_.at(entry);
+  store::GetOptions options;
+  options.kind = e.kind;
+  if (pending.floor && !e.immutable()) options.at_least[e.slot] = *pending.floor;
+  pending.entry = entry;
+  pending.asked = world_.now();
+  StoreHost& host = *nodes_[place].host;
+  const store::OperationId id = host.store().Get(world_.now(), e.key, options);
+  gets_open_.emplace(OperationName(place, id.value()), pending);
+  host.Kick();
+}
+
+void Depot::EndGet(OperationName name, const store::GetDone& done) {
+  auto node = gets_open_.extract(name);
+  if (node.empty()) return;
+  const PendingGet& get = node.mapped();
+  Ledger::Entry& e = ledger_.at(get.entry);
+  const Ledger::Verdict verdict = ledger_.Judge(get.entry, get.floor, done);
+  if (!verdict.wrong.empty()) Violate(verdict.wrong);
+  if (get.at_rest) return EndRestGet(get, done);
+  // It was removed, or expired, while it was asked for.
+  if (e.removal != Ledger::Removal::kNone || !ledger_.Due(get.entry, world_.wall_now())) return;
+  const bool found = verdict.sequence.has_value();
+  (e.immutable() ? results_.immutable : results_.changing).Add(found);
+  if (!found) return NoteUnread(get.entry, done.status);
+  const double took = absl::ToDoubleMilliseconds(world_.now() - get.asked);
+  (e.immutable() ? results_.immutable_latency : results_.changing_latency).Add(took);
+  if (!e.immutable()) results_.newest.Add(*verdict.sequence >= get.newest);
+  e.unread_since.reset();
+  e.unread = 0;
+  store::Sequence& seen = nodes_[name.first].seen[get.entry];
+  seen = std::max(seen, *verdict.sequence);
+}
+
+void Depot::OnStoreEvent(size_t place, Instant now, const store::Event& event) {
+  (void)now;
+  if (const auto* put = std::get_if<store::PutDone>(&event)) {
+    EndPut({place, put->id.value()}, *put);
+  } else if (const auto* get = std::get_if<store::GetDone>(&event)) {
+    EndGet({place, get->id.value()}, *get);
+  } else if (const auto* removed = std::get_if<store::RemoveDone>(&event)) {
+    EndRemoval({place, removed->id.value()}, *removed);
+  }
+}
+
+// What a node asked before it died is nobody's question any more.
+void Depot::ForgetOperations(size_t place) {
+  const auto of_place = [place](const auto& entry) { return entry.first.first == place; };
+  for (const auto& [name, put] : puts_) {
+    if (name.first == place && put.publication) publications_[*put.publication].pending = false;
+  }
+  std::erase_if(puts_, of_place);
+  std::erase_if(gets_open_, of_place);
+  std::erase_if(removals_open_, of_place);
+}
+
+}  // namespace p2pd::sim
