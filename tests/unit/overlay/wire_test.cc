@@ -5,7 +5,7 @@
 namespace p2pd::overlay {
 namespace {
 
-Bytes Encode(const std::vector<Frame>& frames) {
+Bytes Encode(const Frames& frames) {
   ByteWriter writer;
   for (const Frame& frame : frames) WriteFrame(frame, writer);
   return writer.bytes();
@@ -25,9 +25,8 @@ TEST(Wire, TypeOfWantsKindVersionAndSize) {
 
 TEST(Wire, FramesRoundTripAndKnowTheirSize) {
   const Bytes part(5, 9);
-  const std::vector<Frame> frames = {
-      PingFrame{},       AckFrame{7, 3},         FragmentFrame{1, 0, 1, part},
-      ChallengeFrame{5}, ChallengeReplyFrame{6}, CloseFrame{}};
+  const Frames frames = {PingFrame{},       AckFrame{7, 3},         FragmentFrame{1, 0, 1, part},
+                         ChallengeFrame{5}, ChallengeReplyFrame{6}, CloseFrame{}};
   const Bytes encoded = Encode(frames);
   size_t size = 0;
   for (const Frame& frame : frames) size += FrameSize(frame);
