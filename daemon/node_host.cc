@@ -61,13 +61,15 @@ absl::StatusOr<std::unique_ptr<NodeHost>> NodeHost::Start(const Config& config) 
 }
 
 NodeHost::~NodeHost() {
+  // What did not come to run has one reason to tell, and wrote nothing since it was opened.
+  const bool ran = core_ != nullptr;
   loop_.Stop();
   core_.reset();
   background_loop_.Stop();
   background_.reset();
   // The media thread reports to the loop, which no longer runs but still stands.
   media_.reset();
-  if (checkpointer_ != nullptr) {
+  if (ran) {
     const absl::Status status = checkpointer_->Checkpoint();
     if (!status.ok()) P2PD_LOG(daemon, kError, status.message());
   }
