@@ -48,10 +48,16 @@ v1::Hop ToProto(const overlay::NodeRecord& node) {
   return out;
 }
 
-v1::Hop ToProto(const overlay::TraceHop& hop) {
-  v1::Hop out;
-  out.set_node_id(overlay::ToHex(hop.id));
-  out.set_address(hop.endpoint.ToString());
+v1::TracedHop ToProto(const overlay::TraceHop& hop, const overlay::Key& key) {
+  v1::TracedHop out;
+  const std::string id = overlay::ToHex(hop.id);
+  const std::string wanted = overlay::ToHex(key);
+  int matching = 0;
+  for (size_t i = 0; i < id.size() && id[i] == wanted[i]; ++i) ++matching;
+  out.mutable_hop()->set_node_id(id);
+  out.mutable_hop()->set_address(hop.endpoint.ToString());
+  out.set_matching_digits(matching);
+  *out.mutable_elapsed() = ToProto(hop.since_start);
   return out;
 }
 

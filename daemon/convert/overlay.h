@@ -11,7 +11,8 @@ namespace p2pd::daemon {
 // `now` is wall time, for when the peer was last heard.
 v1::Peer ToProto(const overlay::PeerInfo& peer, absl::Time now);
 v1::Hop ToProto(const overlay::NodeRecord& node);
-v1::Hop ToProto(const overlay::TraceHop& hop);
+// With the digits that it has in common with `key`.
+v1::TracedHop ToProto(const overlay::TraceHop& hop, const overlay::Key& key);
 // Of a raw value its data, of any other kind the object as it travels.
 v1::StoredValue ToProto(const store::Object& object);
 

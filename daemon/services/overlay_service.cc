@@ -240,7 +240,7 @@ grpc::ServerUnaryReactor* OverlayService::Trace(grpc::CallbackServerContext* con
                      }
                      response->set_key(overlay::ToHex(key));
                      for (const overlay::TraceHop& hop : done.trace)
-                       *response->add_hops() = ToProto(hop);
+                       *response->add_hops() = ToProto(hop, key);
                      *response->mutable_duration() = ToProto(host.now() - begun);
                      reply.Ok();
                    });

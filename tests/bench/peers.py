@@ -11,32 +11,18 @@ import hashlib
 import json
 import os
 import pathlib
-import re
 import select
 import socket
-import statistics
 import subprocess
 import sys
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'integration'))
-import lab  # noqa: E402  the laboratory of the integration tests
+from beside import DhtNode, lab, ratio, resident, spread
 
 CALLS = 20       # per program
 OBJECTS = 100    # puts and gets per program
 NODES = 20       # of each overlay
 TICKS = os.sysconf('SC_CLK_TCK')
-
-
-def spread(values, unit):
-    """Median, 99th percentile (the largest of fewer than 100) and count."""
-    ordered = sorted(values)
-    return {'median': round(statistics.median(ordered), 3), 'p99': round(ordered[int(0.99 * (len(ordered) - 1))], 3),
-            'unit': unit, 'count': len(ordered)}
-
-
-def ratio(ours, theirs):
-    return round(ours['median'] / theirs['median'], 3) if theirs['median'] else None
 
 
 def seconds(text):
@@ -139,13 +125,6 @@ def pid_inside(process):
     return process.child.pid
 
 
-def resident(pid):
-    for line in pathlib.Path(f'/proc/{pid}/status').read_text().splitlines():
-        if line.startswith('VmRSS'):
-            return int(line.split()[1]) / 1024
-    return 0.0
-
-
 def processor_seconds(pid):
     fields = pathlib.Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS
@@ -212,39 +191,6 @@ def measure_setup(workshop, spaces):
     return out
 
 
-class DhtNode:
-    """One dhtnode, driven over its own command line."""
-
-    UNITS = {'us': 0.001, 'ms': 1.0, 's': 1000.0}
-
-    def __init__(self, workshop, way_in):
-        command = ['dhtnode', '-p', '0', '-n', '7464'] + (['-b', f'127.0.0.1:{way_in}'] if way_in else [])
-        self.child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        workshop.cleanups.callback(self.end)
-        self.port = self.until(r'running on port (\d+)').group(1)
-
-    def end(self):
-        self.child.kill()
-        self.child.wait()
-
-    def until(self, pattern):
-        text, end = '', time.monotonic() + 20
-        while time.monotonic() < end:
-            if select.select([self.child.stdout], [], [], 1)[0]:
-                text += os.read(self.child.stdout.fileno(), 65536).decode(errors='replace')
-                found = re.search(pattern, text)
-                if found:
-                    return found
-        raise lab.Unmet(f'dhtnode never said {pattern}: {text[-300:]}')
-
-    def ask(self, command, pattern):
-        """Milliseconds that dhtnode says it took."""
-        self.child.stdin.write(f'{command}\n'.encode())
-        self.child.stdin.flush()
-        found = self.until(pattern)
-        return float(found.group(1)) * self.UNITS[found.group(2)]
-
-
 def measure_store(workshop, _):
     """Put until acknowledged and get until answered, each program by its own clock, 256 bytes, 20 nodes on loopback."""
     daemons = workshop.ring([f'node{i}' for i in range(NODES)])
@@ -260,17 +206,12 @@ def measure_store(workshop, _):
     nodes = [DhtNode(workshop, None)]
     for _ in range(NODES - 1):
         nodes.append(DhtNode(workshop, nodes[0].port))
-
-    def settled():
-        nodes[-1].child.stdin.write(b'll\n')
-        nodes[-1].child.stdin.flush()
-        return int(nodes[-1].until(r'Known nodes: (\d+) good').group(1)) >= 8
-    lab.wait('dhtnode knows its neighbours', settled)
+    lab.wait('dhtnode knows its neighbours', lambda: nodes[-1].neighbours() >= 8)
     their_puts, their_gets = [], []
     for i in range(OBJECTS):
         key = hashlib.sha1(str(i).encode()).hexdigest()
-        their_puts.append(nodes[i % NODES].ask(f'p {key} {"v" * 256}', r'Put: success, took ([\d.e+]+) (us|ms|s)'))
-        their_gets.append(nodes[(i + 7) % NODES].ask(f'g {key}', r'Get: completed, took ([\d.e+]+) (us|ms|s)'))
+        their_puts.append(nodes[i % NODES].put(key, 'v' * 256))
+        their_gets.append(nodes[(i + 7) % NODES].get(key))
     out = {'p2pd put (8 copies, 5 acknowledged)': spread(puts, 'ms'), 'dhtnode put': spread(their_puts, 'ms'),
            'p2pd get': spread(gets, 'ms'), 'dhtnode get': spread(their_gets, 'ms')}
     out['ratio put'] = ratio(out['p2pd put (8 copies, 5 acknowledged)'], out['dhtnode put'])

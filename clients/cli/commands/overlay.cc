@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdio>
 
 #include "absl/strings/escaping.h"
@@ -120,11 +121,17 @@ ExitCode OverlayTrace(Session& session, const std::string& key) {
   request.set_key(key);
   return session.CallAndPrint<v1::OverlayService>(
       &Stub::Trace, request, [](const v1::TraceResponse& response) {
+        // The digits that a hop has in common with the key stand before the bar.
+        std::printf("key %s\n", response.key().c_str());
         int number = 0;
-        for (const v1::Hop& hop : response.hops()) {
-          std::printf("%2d  %s  %s\n", number++, hop.node_id().c_str(), hop.address().c_str());
+        for (const v1::TracedHop& hop : response.hops()) {
+          const std::string& id = hop.hop().node_id();
+          const size_t matching = std::min(static_cast<size_t>(hop.matching_digits()), id.size());
+          std::printf("%3d %s|%s  %-21s %s\n", number++, id.substr(0, matching).c_str(),
+                      id.substr(matching).c_str(), hop.hop().address().c_str(),
+                      Show(hop.elapsed()).c_str());
         }
-        std::printf("%s\n", Show(response.duration()).c_str());
+        std::printf("there and back: %s\n", Show(response.duration()).c_str());
       });
 }
 

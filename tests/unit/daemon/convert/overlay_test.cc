@@ -31,6 +31,21 @@ TEST(OverlayToProto, PeersShowWhatIsKnownOfThem) {
   EXPECT_EQ(ToProto(peer.record).address(), "192.0.2.1:7464");
 }
 
+TEST(OverlayToProto, AHopShowsTheDigitsThatMatch) {
+  overlay::Key key;
+  key.mutable_view()[0] = 0xab;
+  key.mutable_view()[1] = 0xcd;
+  overlay::TraceHop hop{key, net::Endpoint::Parse("192.0.2.1:7464").value(),
+                        absl::Milliseconds(12)};
+  EXPECT_EQ(ToProto(hop, key).matching_digits(), 40);
+  hop.id.mutable_view()[1] = 0xc0;
+  const v1::TracedHop out = ToProto(hop, key);
+  EXPECT_EQ(out.matching_digits(), 3);
+  EXPECT_EQ(out.hop().node_id(), overlay::ToHex(hop.id));
+  EXPECT_EQ(out.hop().address(), "192.0.2.1:7464");
+  EXPECT_EQ(out.elapsed().nanos(), 12'000'000);
+}
+
 TEST(OverlayToProto, ARawValueIsItsBytesAndTheirDigest) {
   const absl::Time now = absl::FromUnixSeconds(1'790'000'000);
   const auto object = store::MakeRaw(store::ServiceKey("x"), AsBytes("value"), ByteView(),

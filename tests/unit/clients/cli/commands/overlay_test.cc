@@ -72,11 +72,16 @@ TEST_F(OverlayCommands, WhatTheDaemonFindsWrongIsUsageToo) {
 
 TEST_F(OverlayCommands, LookupTraceAndPeersShowNodes) {
   overlay_.Lookup_.response.mutable_root()->set_node_id("aa");
-  overlay_.Trace_.response.add_hops()->set_node_id("bb");
+  v1::TracedHop* hop = overlay_.Trace_.response.add_hops();
+  hop->mutable_hop()->set_node_id("bbcc");
+  hop->set_matching_digits(1);
+  hop->mutable_elapsed()->set_nanos(1'500'000);
   overlay_.ListPeers_.response.add_peers()->set_node_id("cc");
 
   EXPECT_NE(Run({"overlay", "lookup", "email:a@b.org"}).out.find("root aa"), std::string::npos);
-  EXPECT_NE(Run({"overlay", "trace", "email:a@b.org"}).out.find("bb"), std::string::npos);
+  const std::string trace = Run({"overlay", "trace", "email:a@b.org"}).out;
+  EXPECT_NE(trace.find("b|bcc"), std::string::npos) << trace;
+  EXPECT_NE(trace.find("1.5"), std::string::npos) << trace;
   EXPECT_NE(Run({"overlay", "peers"}).out.find("cc"), std::string::npos);
   EXPECT_EQ(overlay_.Lookup_.request.key(), "email:a@b.org");
 }
