@@ -57,8 +57,9 @@ fi
 mkdir -p "$root"
 if [[ ! -e $root/etc/debian_version ]]; then
   echo "check-bare: debootstrap bookworm from $mirror into $root"
-  debootstrap --variant=minbase bookworm "$root" "$mirror" >"$root.log" 2>&1 || fail "debootstrap failed, see $root.log"
-  rm -f "$root.log"
+  log=$(mktemp -t p2pd-debootstrap-XXXXXX)
+  debootstrap --variant=minbase bookworm "$root" "$mirror" >"$log" 2>&1 || fail "debootstrap failed, see $log"
+  rm -f "$log"
 fi
 cat >"$root/etc/apt/sources.list" <<EOF
 deb $mirror bookworm main
