@@ -238,7 +238,13 @@ bool CallDesk::MayRing(Instant now, const CallInfo& info) {
     if (identity.user == info.identity) as = identity.email;
   }
   if (as.empty() || !info.peer) return false;
-  if (parts_.presence.IsContact(as, info.peer->email)) return true;
+  const presence::Caller caller =
+      parts_.presence.JudgeCaller(now, as, info.peer->email, info.peer->user);
+  if (caller == presence::Caller::kContact) return true;
+  if (caller == presence::Caller::kOtherKey) {
+    parts_.counters.Add("node.refused_other_key");
+    return false;
+  }
   if (options_.ring_contacts_only) {
     parts_.counters.Add("node.refused_unknown_caller");
     return false;

@@ -159,6 +159,13 @@ bool Presence::IsContact(absl::string_view as, absl::string_view email) const {
          (*account)->publisher->environment().Contact(*normalised) != nullptr;
 }
 
+Caller Presence::JudgeCaller(Instant now, absl::string_view as, absl::string_view email,
+                             const pki::KeyHash& key) {
+  const Caller caller = impl_->JudgeCaller(now, as, email, key);
+  impl_->Settle(now);
+  return caller;
+}
+
 std::string Presence::Setting(absl::string_view as, absl::string_view name) const {
   const absl::StatusOr<const Impl::Account*> account = std::as_const(*impl_).Find(as);
   return account.ok() ? (*account)->publisher->environment().Setting(name) : std::string();

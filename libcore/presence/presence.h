@@ -76,8 +76,8 @@ struct ContactInfo {
   std::string name;
   Availability availability = Availability::kUnknown;
   absl::Time last_seen = absl::InfinitePast();
-  // The certificate's key differs from the one pinned: shown before anything rings; calls need
-  // confirmation.
+  // Another key than the pinned one was found, or called: shown before anything rings. Stays until
+  // the pinned key is seen at work again, or the contact is taken anew.
   bool key_changed = false;
   std::optional<pki::KeyHash> pinned;
   // Whether a device proved by ack or lease that it is there now; else only a stored state says so.
@@ -88,6 +88,13 @@ struct ContactInfo {
   // Why nothing better is known, one of the names at OperationDone::problem; empty when all is
   // well.
   std::string problem;
+};
+
+// Who calls one of our identities.
+enum class Caller {
+  kStranger,
+  kContact,   // with the pinned key, or none is pinned yet
+  kOtherKey,  // a contact's address and another key than the pinned one: nothing may ring
 };
 
 // What resolving found, step by step: the journey that `call dial` and the demo show.
@@ -234,6 +241,9 @@ class Presence {
   absl::Status RemoveContact(Instant now, absl::string_view as, absl::string_view email);
   std::vector<ContactInfo> Contacts(absl::string_view as) const;
   bool IsContact(absl::string_view as, absl::string_view email) const;
+  // `key` was proven by a hello. A contact's other key is shown from then on.
+  Caller JudgeCaller(Instant now, absl::string_view as, absl::string_view email,
+                     const pki::KeyHash& key);
   // Named settings of the user environment; they travel to the user's other devices. Empty when
   // not set. At most 64, names of 64 bytes, values of 1,024.
   std::string Setting(absl::string_view as, absl::string_view name) const;

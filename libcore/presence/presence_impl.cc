@@ -475,6 +475,14 @@ std::vector<ContactInfo> Presence::Impl::Contacts(const Account& account) const 
   return watch_.Contacts(account.user());
 }
 
+Caller Presence::Impl::JudgeCaller(Instant now, absl::string_view as, absl::string_view email,
+                                   const pki::KeyHash& key) {
+  const absl::StatusOr<const Account*> account = std::as_const(*this).Find(as);
+  const absl::StatusOr<std::string> normalised = pki::NormaliseEmail(email);
+  if (!account.ok() || !normalised.ok()) return Caller::kStranger;
+  return watch_.OnCaller(now, (*account)->user(), *normalised, key);
+}
+
 // --- inputs ---
 
 bool Presence::Impl::OnStoreEvent(Instant now, const store::Event& event) {

@@ -60,6 +60,9 @@ class Presence::Impl {
   absl::Status SetSetting(Instant now, absl::string_view as, absl::string_view name,
                           absl::string_view value);
 
+  Caller JudgeCaller(Instant now, absl::string_view as, absl::string_view email,
+                     const pki::KeyHash& key);
+
   bool OnStoreEvent(Instant now, const store::Event& event);
   bool OnSessionEvent(Instant now, const session::Event& event);
   void OnJoinStateChanged(Instant now, overlay::JoinState state);
