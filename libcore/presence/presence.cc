@@ -26,8 +26,10 @@ absl::StatusOr<std::string> Presence::CreateIdentity(Instant, absl::string_view 
 
 absl::StatusOr<IdentityInfo> Presence::InstallCertificate(Instant now, ByteView file,
                                                           const SecretBytes& passphrase,
-                                                          const SecretBytes& storage_passphrase) {
-  absl::StatusOr<IdentityInfo> info = impl_->Install(now, file, passphrase, storage_passphrase);
+                                                          const SecretBytes& storage_passphrase,
+                                                          absl::string_view email) {
+  absl::StatusOr<IdentityInfo> info =
+      impl_->Install(now, file, passphrase, storage_passphrase, email);
   impl_->Settle(now);
   return info;
 }

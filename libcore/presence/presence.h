@@ -200,10 +200,10 @@ class Presence {
   // A key that comes along is stored under `storage_passphrase`, or in the clear (mode 0600) when
   // that is empty. InvalidArgument: no certificate or no chain; NotFound: nobody's key;
   // PermissionDenied: wrong passphrase; AlreadyExists: the address has another key here;
-  // FailedPrecondition: expired or wrong e-mail.
+  // FailedPrecondition: expired or wrong e-mail, also another one than `email`, when that is given.
   absl::StatusOr<IdentityInfo> InstallCertificate(
       Instant now, ByteView file, const SecretBytes& passphrase,
-      const SecretBytes& storage_passphrase = SecretBytes());
+      const SecretBytes& storage_passphrase = SecretBytes(), absl::string_view email = "");
   // A key alone (PEM): the certificate is fetched from the overlay by `email`. OperationDone
   // follows.
   absl::StatusOr<OperationId> ImportKey(Instant now, absl::string_view email, ByteView pem,

@@ -153,6 +153,33 @@ TEST_F(CallDeskTest, ARevokedCertificateCallsNobody) {
   EXPECT_NE(refused.status().message().find("was revoked"), absl::string_view::npos);
 }
 
+TEST_F(CallDeskTest, ARevocationThatTheDialItselfBringsIsTheCallersOwn) {
+  pki::CrlOptions options;
+  options.this_update = town_.world().wall_now() - absl::Minutes(1);
+  options.next_update = town_.world().wall_now() + absl::Hours(24);
+  const auto certificate = bob_.node().presence().Identity("")->chain->leaf();
+  options.revoked.push_back({certificate.serial_hex(), options.this_update});
+  const auto crl = pki::MakeCrl(town_.root_key(), town_.root(), options);
+  ASSERT_TRUE(crl.ok());
+  // Bob's lists are some minutes old by then, so that he asks for them.
+  town_.world().RunFor(absl::Minutes(5));
+  NodeHost& peer = town_.peer(0);
+  ASSERT_TRUE(peer.Await(peer.node().PublishCrl(now(), AsBytes(crl->ToPem()),
+                                                AsBytes(town_.root().ToPem())))
+                  .ok());
+
+  const auto id = bob_.node().Dial(now(), "", "alice@example.org");
+  ASSERT_TRUE(id.ok()) << id.status();
+  bob_.Kick();
+  ASSERT_TRUE(Until([&] { return bob_.node().FindCall(*id)->info.state == CallState::kEnded; }));
+
+  const CallView ended = *bob_.node().FindCall(*id);
+  EXPECT_EQ(ended.fault, pki::ChainFault::kRevoked) << ended.info.detail;
+  EXPECT_TRUE(absl::IsFailedPrecondition(ended.resolve_status)) << ended.resolve_status;
+  EXPECT_NE(ended.info.detail.find("was revoked"), std::string::npos) << ended.info.detail;
+  EXPECT_NE(ended.info.detail.find("bob@example.org"), std::string::npos) << ended.info.detail;
+}
+
 // Somebody else has a certificate for Alice's address.
 class OtherKeyTest : public ::testing::Test {
  protected:
