@@ -179,12 +179,15 @@ grpc::ServerUnaryReactor* IdentityService::InstallCertificate(
   }
   return OnCore(host_, context, [request, identity](NodeHost& host, Reply reply) {
     presence::Presence& presence = host.node().presence();
+    std::string email;
     if (!request->name().empty()) {
       const FoundIdentity named = FindIdentity(host, request->name());
       if (!named.status.ok()) return reply.Finish(named.status);
+      email = named.info.email;
     }
-    const auto installed = presence.InstallCertificate(host.now(), AsBytes(request->certificate()),
-                                                       Secret(request->passphrase()));
+    const auto installed =
+        presence.InstallCertificate(host.now(), AsBytes(request->certificate()),
+                                    Secret(request->passphrase()), SecretBytes(), email);
     if (!installed.ok()) {
       return reply.Finish(KeyError(
           installed.status(),
@@ -212,7 +215,7 @@ grpc::ServerUnaryReactor* IdentityService::ImportIdentity(grpc::CallbackServerCo
     return Refuse(context, status);
   }
   const bool alone = IsKeyAlone(request->key_file());
-  if (alone) {
+  if (alone || !request->email().empty()) {
     const auto email = pki::NormaliseEmail(request->email());
     if (!email.ok()) return Refuse(context, EmailInvalid(email.status()));
   }
@@ -222,7 +225,7 @@ grpc::ServerUnaryReactor* IdentityService::ImportIdentity(grpc::CallbackServerCo
         if (alone) return ImportKeyAlone(host, *request, patience, identity, std::move(reply));
         const auto installed = host.node().presence().InstallCertificate(
             host.now(), AsBytes(request->key_file()), Secret(request->passphrase()),
-            Secret(request->storage_passphrase()));
+            Secret(request->storage_passphrase()), request->email());
         if (!installed.ok()) {
           return reply.Finish(KeyError(
               installed.status(),
@@ -317,11 +320,16 @@ grpc::ServerUnaryReactor* IdentityService::Logout(grpc::CallbackServerContext* c
     const FoundIdentity found = FindIdentity(host, request->name());
     if (!found.status.ok()) return reply.Finish(found.status);
     const std::string email = found.info.email;
-    host.Await(host.node().Logout(host.now(), email), kLogoutPatience,
-               [&host, email, identity, reply = std::move(reply)](const node::Completed&) mutable {
-                 // Acknowledged or not, nobody is logged in here any more.
-                 ReplyIdentity(host, email, identity, std::move(reply));
-               });
+    host.Await(
+        host.node().Logout(host.now(), email), kLogoutPatience,
+        [&host, email, identity, reply = std::move(reply)](const node::Completed& done) mutable {
+          // Acknowledged by other nodes or not, nobody is logged in here any more; but what
+          // the disk did not take is no log-out.
+          if (!done.status.ok() && !absl::IsDeadlineExceeded(done.status)) {
+            return reply.Finish(PresenceError(done));
+          }
+          ReplyIdentity(host, email, identity, std::move(reply));
+        });
   });
 }
 
@@ -347,7 +355,12 @@ grpc::ServerUnaryReactor* IdentityService::SetPresence(grpc::CallbackServerConte
         if (!status.ok()) {
           return reply.Fail(status, {{absl::StatusCode::kFailedPrecondition, "NOT_LOGGED_IN"}});
         }
-        ReplyIdentity(host, found.info.email, identity, std::move(reply));
+        const FoundIdentity changed = FindIdentity(host, request->name());
+        if (!changed.status.ok()) return reply.Finish(changed.status);
+        *identity = ToProto(changed.info, host.wall());
+        // Of a log-in that is under way: what contacts are going to see.
+        identity->set_availability(ToProto(availability));
+        reply.Ok();
       });
 }
 

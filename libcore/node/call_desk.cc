@@ -152,11 +152,7 @@ void CallDesk::OnIdentityChanged(Instant now, const std::string& email) {
       continue;
     }
     record.login_until.reset();
-    const std::string why = identity.ok() ? identity->problem : std::string("it is gone");
-    EndUnresolved(now, record,
-                  absl::FailedPreconditionError(
-                      absl::StrCat(email, " is not logged in", why.empty() ? "" : ": ", why)),
-                  "NOT_LOGGED_IN", identity.ok() ? identity->fault : pki::ChainFault::kNone);
+    (void)StillLoggedIn(now, record);
   }
 }
 
@@ -192,6 +188,7 @@ bool CallDesk::OnPresence(Instant now, const presence::OperationDone& done) {
   if (done.resolved) {
     for (const JourneyStep& step : done.resolved->steps) record->view.steps.push_back(step);
   }
+  if (!StillLoggedIn(now, *record)) return true;
   if (!done.status.ok() || done.resolved->key_changed) {
     const absl::Status changed = absl::FailedPreconditionError(absl::StrCat(
         record->view.info.peer_email,
@@ -220,6 +217,22 @@ bool CallDesk::OnPresence(Instant now, const presence::OperationDone& done) {
   return true;
 }
 
+// Looking for somebody takes a while, and brings the revocation lists that may name ourselves.
+bool CallDesk::StillLoggedIn(Instant now, Record& record) {
+  const std::string& email = record.view.identity_email;
+  const absl::StatusOr<presence::IdentityInfo> identity = parts_.presence.Identity(email);
+  const bool revoked = identity.ok() && identity->fault != pki::ChainFault::kNone;
+  if (identity.ok() && !revoked && identity->state == presence::IdentityState::kLoggedIn) {
+    return true;
+  }
+  const std::string why = identity.ok() ? identity->problem : std::string("it is gone");
+  EndUnresolved(now, record,
+                absl::FailedPreconditionError(
+                    absl::StrCat(email, " is not logged in", why.empty() ? "" : ": ", why)),
+                "NOT_LOGGED_IN", identity.ok() ? identity->fault : pki::ChainFault::kNone);
+  return false;
+}
+
 void CallDesk::EndUnresolved(Instant now, Record& record, absl::Status status, std::string problem,
                              pki::ChainFault fault) {
   record.view.info.state = CallState::kEnded;
@@ -238,7 +251,13 @@ bool CallDesk::MayRing(Instant now, const CallInfo& info) {
     if (identity.user == info.identity) as = identity.email;
   }
   if (as.empty() || !info.peer) return false;
-  if (parts_.presence.IsContact(as, info.peer->email)) return true;
+  const presence::Caller caller =
+      parts_.presence.JudgeCaller(now, as, info.peer->email, info.peer->user);
+  if (caller == presence::Caller::kContact) return true;
+  if (caller == presence::Caller::kOtherKey) {
+    parts_.counters.Add("node.refused_other_key");
+    return false;
+  }
   if (options_.ring_contacts_only) {
     parts_.counters.Add("node.refused_unknown_caller");
     return false;

@@ -156,6 +156,8 @@ class CallDesk {
   void Changed(Instant now, Record& record, absl::string_view what);
   void StartResolving(Instant now, Record& record);
   void AddStep(Instant now, Record& record, presence::JourneyStep::Kind kind, std::string detail);
+  // Else ends the call and says why.
+  bool StillLoggedIn(Instant now, Record& record);
   void EndUnresolved(Instant now, Record& record, absl::Status status, std::string problem,
                      pki::ChainFault fault);
   void OnOffered(Instant now, const session::CallId& wire);

@@ -73,6 +73,9 @@ std::string PemOfCsr(ByteView der) {
   return pem;
 }
 
+// These are nobody's to throw away: without them there is no getting back to the person.
+constexpr absl::string_view kIrreplaceable[] = {kIdentityBlob, kKeyBlob, kDeviceBlob};
+
 // What Make wrote goes again when it could not finish.
 void RemoveQuietly(Storage& storage, const std::string& name) {
   storage.Remove(name).IgnoreError();
@@ -102,6 +105,19 @@ std::vector<std::string> OwnIdentity::ListFolders(const Storage& storage) {
   return out;
 }
 
+absl::Status OwnIdentity::CheckFree(const Storage& storage, absl::string_view email) {
+  const std::string folder = absl::StrCat(kFolder, BlobNameOf(email));
+  for (const absl::string_view blob : kIrreplaceable) {
+    const std::string name = absl::StrCat(folder, "/", blob);
+    if (absl::IsNotFound(storage.Read(name).status())) continue;
+    return absl::AlreadyExistsError(absl::StrCat(
+        "the folder ", storage.TitleOf(folder), " holds ", blob, " of an identity ", email,
+        " that could not be read: restore the folder from a backup and start p2pd again, or move "
+        "it away to begin anew"));
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::unique_ptr<OwnIdentity>> OwnIdentity::Make(Storage& storage, Making making,
                                                                const SecretBytes& passphrase) {
   if (making.name.size() > kMaxPersonName) {
@@ -121,7 +137,8 @@ absl::StatusOr<std::unique_ptr<OwnIdentity>> OwnIdentity::Make(Storage& storage,
   }
   P2PD_ASSIGN_OR_RETURN(const SecretBytes pem, making.key.ToPem(passphrase));
   out->key_ = std::move(making.key);
-  // Leftovers of one that was removed or half made must not come back with it.
+  P2PD_RETURN_IF_ERROR(CheckFree(storage, out->email_));
+  // Other leftovers of one that was removed must not come back with it.
   for (const absl::string_view blob : kAllBlobs) {
     P2PD_RETURN_IF_ERROR(storage.Remove(out->BlobName(blob)));
   }

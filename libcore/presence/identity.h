@@ -55,7 +55,10 @@ class OwnIdentity {
     pki::UserKey key;
     std::optional<pki::CertificateChain> chain;  // none: a CSR is made
   };
-  // Writes key and identity. Nothing of it is left when that fails.
+  // AlreadyExists, with what to do, when keys or an identity lie in the folder of this address: an
+  // identity that could not be loaded is not to be written over.
+  static absl::Status CheckFree(const Storage& storage, absl::string_view email);
+  // Writes key and identity where CheckFree. Nothing of it is left when that fails.
   static absl::StatusOr<std::unique_ptr<OwnIdentity>> Make(Storage& storage, Making making,
                                                            const SecretBytes& passphrase);
   // `name` is the folder below identities/. DataLoss names the blob.

@@ -26,8 +26,10 @@ absl::StatusOr<std::string> Presence::CreateIdentity(Instant, absl::string_view 
 
 absl::StatusOr<IdentityInfo> Presence::InstallCertificate(Instant now, ByteView file,
                                                           const SecretBytes& passphrase,
-                                                          const SecretBytes& storage_passphrase) {
-  absl::StatusOr<IdentityInfo> info = impl_->Install(now, file, passphrase, storage_passphrase);
+                                                          const SecretBytes& storage_passphrase,
+                                                          absl::string_view email) {
+  absl::StatusOr<IdentityInfo> info =
+      impl_->Install(now, file, passphrase, storage_passphrase, email);
   impl_->Settle(now);
   return info;
 }
@@ -157,6 +159,13 @@ bool Presence::IsContact(absl::string_view as, absl::string_view email) const {
   const absl::StatusOr<std::string> normalised = pki::NormaliseEmail(email);
   return account.ok() && normalised.ok() &&
          (*account)->publisher->environment().Contact(*normalised) != nullptr;
+}
+
+Caller Presence::JudgeCaller(Instant now, absl::string_view as, absl::string_view email,
+                             const pki::KeyHash& key) {
+  const Caller caller = impl_->JudgeCaller(now, as, email, key);
+  impl_->Settle(now);
+  return caller;
 }
 
 std::string Presence::Setting(absl::string_view as, absl::string_view name) const {

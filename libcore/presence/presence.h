@@ -76,8 +76,8 @@ struct ContactInfo {
   std::string name;
   Availability availability = Availability::kUnknown;
   absl::Time last_seen = absl::InfinitePast();
-  // The certificate's key differs from the one pinned: shown before anything rings; calls need
-  // confirmation.
+  // Another key than the pinned one was found, or called: shown before anything rings. Stays until
+  // the pinned key is seen at work again, or the contact is taken anew.
   bool key_changed = false;
   std::optional<pki::KeyHash> pinned;
   // Whether a device proved by ack or lease that it is there now; else only a stored state says so.
@@ -88,6 +88,13 @@ struct ContactInfo {
   // Why nothing better is known, one of the names at OperationDone::problem; empty when all is
   // well.
   std::string problem;
+};
+
+// Who calls one of our identities.
+enum class Caller {
+  kStranger,
+  kContact,   // with the pinned key, or none is pinned yet
+  kOtherKey,  // a contact's address and another key than the pinned one: nothing may ring
 };
 
 // What resolving found, step by step: the journey that `call dial` and the demo show.
@@ -193,10 +200,10 @@ class Presence {
   // A key that comes along is stored under `storage_passphrase`, or in the clear (mode 0600) when
   // that is empty. InvalidArgument: no certificate or no chain; NotFound: nobody's key;
   // PermissionDenied: wrong passphrase; AlreadyExists: the address has another key here;
-  // FailedPrecondition: expired or wrong e-mail.
+  // FailedPrecondition: expired or wrong e-mail, also another one than `email`, when that is given.
   absl::StatusOr<IdentityInfo> InstallCertificate(
       Instant now, ByteView file, const SecretBytes& passphrase,
-      const SecretBytes& storage_passphrase = SecretBytes());
+      const SecretBytes& storage_passphrase = SecretBytes(), absl::string_view email = "");
   // A key alone (PEM): the certificate is fetched from the overlay by `email`. OperationDone
   // follows.
   absl::StatusOr<OperationId> ImportKey(Instant now, absl::string_view email, ByteView pem,
@@ -234,6 +241,9 @@ class Presence {
   absl::Status RemoveContact(Instant now, absl::string_view as, absl::string_view email);
   std::vector<ContactInfo> Contacts(absl::string_view as) const;
   bool IsContact(absl::string_view as, absl::string_view email) const;
+  // `key` was proven by a hello. A contact's other key is shown from then on.
+  Caller JudgeCaller(Instant now, absl::string_view as, absl::string_view email,
+                     const pki::KeyHash& key);
   // Named settings of the user environment; they travel to the user's other devices. Empty when
   // not set. At most 64, names of 64 bytes, values of 1,024.
   std::string Setting(absl::string_view as, absl::string_view name) const;

@@ -142,6 +142,7 @@ absl::StatusOr<std::string> Presence::Impl::CheckNew(absl::string_view email) co
   if (accounts_.count(normalised) != 0) {
     return absl::AlreadyExistsError(absl::StrCat("there is an identity ", normalised, " already"));
   }
+  P2PD_RETURN_IF_ERROR(OwnIdentity::CheckFree(parts_.storage, normalised));
   if (accounts_.size() >= kMaxIdentities) {
     return absl::ResourceExhaustedError(absl::StrCat("at most ", kMaxIdentities, " identities"));
   }
@@ -185,7 +186,8 @@ absl::Status Presence::Impl::Adopt(Instant now, const std::string& email, pki::U
 
 absl::StatusOr<IdentityInfo> Presence::Impl::Install(Instant now, ByteView file,
                                                      const SecretBytes& passphrase,
-                                                     const SecretBytes& storage_passphrase) {
+                                                     const SecretBytes& storage_passphrase,
+                                                     absl::string_view named) {
   P2PD_ASSIGN_OR_RETURN(KeyFile read, ReadKeyFile(parts_.crypto, file, passphrase));
   if (read.certificates.empty()) {
     return absl::InvalidArgumentError("the file holds a key and no certificate");
@@ -202,15 +204,27 @@ absl::StatusOr<IdentityInfo> Presence::Impl::Install(Instant now, ByteView file,
   const absl::Time wall = parts_.wall.At(now);
   P2PD_ASSIGN_OR_RETURN(const pki::CertificateChain chain,
                         CompleteChain(user, read.certificates, parts_.trust.roots(), wall));
+  const std::vector<std::string>& emails = chain.leaf().emails();
+  std::string email = emails.empty() ? std::string() : emails.front();
+  if (!named.empty()) {
+    P2PD_ASSIGN_OR_RETURN(email, pki::NormaliseEmail(named));
+    const bool fits = account != nullptr
+                          ? account->identity->email() == email
+                          : std::find(emails.begin(), emails.end(), email) != emails.end();
+    if (!fits) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("the certificate is for the e-mail address ",
+                       emails.empty() ? "of nobody" : emails.front(), ", not for ", email));
+    }
+  }
   if (account != nullptr) {
     P2PD_RETURN_IF_ERROR(account->identity->Install(parts_.storage, chain, wall));
     account->publisher->OnIdentityChanged(now);
     return InfoOf(*account);
   }
-  if (chain.leaf().emails().empty()) {
+  if (emails.empty()) {
     return absl::InvalidArgumentError("the certificate names no e-mail address");
   }
-  const std::string email = chain.leaf().emails().front();
   P2PD_RETURN_IF_ERROR(Adopt(now, email, *std::move(read.key), chain, storage_passphrase));
   return InfoOf(accounts_.at(email));
 }
@@ -238,7 +252,7 @@ absl::Status Presence::Impl::Delete(Instant now, absl::string_view email) {
   const std::string normalised = account->identity->email();
   Depart(now, *account);
   if (account->publisher->phase() != Publisher::Phase::kOut) {
-    account->publisher->Logout(now, /*forget=*/false);
+    account->publisher->Logout(now);
   }
   P2PD_RETURN_IF_ERROR(account->identity->Remove(parts_.storage));
   watch_.Forget(account->user());
@@ -324,7 +338,10 @@ OperationId Presence::Impl::Logout(Instant now, absl::string_view email) {
   account.logouts.push_back(id);
   FinishAll(account.logins, absl::CancelledError("logged out meanwhile"), "NOT_LOGGED_IN");
   Depart(now, account);
-  account.publisher->Logout(now, /*forget=*/true);
+  // What is not on disk is not acknowledged; nobody is logged in here any more all the same.
+  const absl::Status kept = account.publisher->ForgetLogin();
+  if (!kept.ok()) FinishAll(account.logouts, kept, "");
+  account.publisher->Logout(now);
   return id;
 }
 
@@ -334,7 +351,7 @@ void Presence::Impl::Farewell(Instant now) {
   for (auto& [email, account] : accounts_) {
     Depart(now, account);
     if (account.publisher->phase() != Publisher::Phase::kOut) {
-      account.publisher->Logout(now, /*forget=*/false);
+      account.publisher->Logout(now);
     }
   }
   SaveSeen(now);
@@ -473,6 +490,14 @@ void Presence::Impl::ContactsChanged(Instant now, Account& account) {
 
 std::vector<ContactInfo> Presence::Impl::Contacts(const Account& account) const {
   return watch_.Contacts(account.user());
+}
+
+Caller Presence::Impl::JudgeCaller(Instant now, absl::string_view as, absl::string_view email,
+                                   const pki::KeyHash& key) {
+  const absl::StatusOr<const Account*> account = std::as_const(*this).Find(as);
+  const absl::StatusOr<std::string> normalised = pki::NormaliseEmail(email);
+  if (!account.ok() || !normalised.ok()) return Caller::kStranger;
+  return watch_.OnCaller(now, (*account)->user(), *normalised, key);
 }
 
 // --- inputs ---

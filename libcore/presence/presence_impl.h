@@ -37,7 +37,8 @@ class Presence::Impl {
   absl::StatusOr<std::string> Create(absl::string_view email, absl::string_view name,
                                      const SecretBytes& passphrase);
   absl::StatusOr<IdentityInfo> Install(Instant now, ByteView file, const SecretBytes& passphrase,
-                                       const SecretBytes& storage_passphrase);
+                                       const SecretBytes& storage_passphrase,
+                                       absl::string_view email);
   absl::StatusOr<OperationId> ImportKey(Instant now, absl::string_view email, ByteView pem,
                                         const SecretBytes& passphrase,
                                         const SecretBytes& storage_passphrase);
@@ -59,6 +60,9 @@ class Presence::Impl {
   absl::Status RemoveContact(Instant now, absl::string_view as, absl::string_view email);
   absl::Status SetSetting(Instant now, absl::string_view as, absl::string_view name,
                           absl::string_view value);
+
+  Caller JudgeCaller(Instant now, absl::string_view as, absl::string_view email,
+                     const pki::KeyHash& key);
 
   bool OnStoreEvent(Instant now, const store::Event& event);
   bool OnSessionEvent(Instant now, const session::Event& event);

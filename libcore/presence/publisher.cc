@@ -99,7 +99,7 @@ void Publisher::OnListsChanged(Instant now) {
   if (!reachable()) return Refuse(now, PublisherReport::Kind::kLoginRefused, refused, problem);
   P2PD_LOG(presence, kError, identity_.email(), " logs out: ", verdict.explanation);
   Report(PublisherReport::Kind::kLoginRefused, refused, problem);
-  Logout(now, /*forget=*/false);
+  Logout(now);
 }
 
 void Publisher::Login(Instant now, bool by_person) {
@@ -110,7 +110,12 @@ void Publisher::Login(Instant now, bool by_person) {
     if (!confirm_waits_) Report(Kind::kLoggedIn);
     return;
   }
-  if (phase_ != Phase::kOut && phase_ != Phase::kLeaving) return;  // its report is still to come
+  if (phase_ != Phase::kOut && phase_ != Phase::kLeaving) {
+    // Its report is still to come, and soon: whoever asks need not wait for a later try.
+    told_delayed_ = false;
+    if (retry_at_) StartPass(now);
+    return;
+  }
   offline_put_.reset();
   leave_until_.reset();
   if (!identity_.chain()) {
@@ -159,22 +164,26 @@ void Publisher::StartPass(Instant now) {
   own_get_ = parts_.store.Get(now, Place(), store::GetOptions());
 }
 
-void Publisher::PassFailed(Instant now, const absl::Status& status) {
+void Publisher::PassUnanswered(Instant now, const absl::Status& status) {
+  PassFailed(now, absl::UnavailableError(absl::StrCat("nobody answered: ", status.message())),
+             "NOT_ACKNOWLEDGED");
+}
+
+void Publisher::PassFailed(Instant now, absl::Status status, absl::string_view problem) {
   pass_pending_ = false;
   write_waits_ = false;
   parts_.counters.Add("presence.login_retried");
-  problem_ = absl::StrCat("nobody answered: ", status.message());
+  problem_ = std::string(status.message());
   retry_at_ = now + parts_.rng.Jitter(backoff_);
   backoff_ = std::min(backoff_ * 2, kLongestBackoff);
   if (phase_ != Phase::kIn && !told_delayed_) {
     told_delayed_ = true;
-    Report(PublisherReport::Kind::kLoginDelayed, absl::UnavailableError(problem_),
-           "NOT_ACKNOWLEDGED");
+    Report(PublisherReport::Kind::kLoginDelayed, std::move(status), problem);
   }
 }
 
 void Publisher::OnOwnPlace(Instant now, const store::GetDone& done) {
-  if (!done.status.ok() && !absl::IsNotFound(done.status)) return PassFailed(now, done.status);
+  if (!done.status.ok() && !absl::IsNotFound(done.status)) return PassUnanswered(now, done.status);
   const absl::Time wall = parts_.wall.At(now);
   const pki::KeyHash& user = identity_.public_key().hash();
   const StateView view = JudgeStates(done.objects, identity_.public_key(), parts_.seen, wall);
@@ -337,7 +346,7 @@ void Publisher::PutState(Instant now) {
   absl::StatusOr<store::Object> object = MakeState(now, /*offline=*/false);
   if (!object.ok()) {
     parts_.counters.Add("presence.state_not_made");
-    PassFailed(now, object.status());
+    PassFailed(now, object.status(), "");
     return;
   }
   state_putting_ = *object;
@@ -353,7 +362,7 @@ void Publisher::OnStatePut(Instant now, const store::PutDone& done) {
   if (!reachable()) return;
   if (!done.status.ok()) {
     parts_.counters.Add("presence.state_put_failed");
-    PassFailed(now, done.status);
+    PassUnanswered(now, done.status);
     return;
   }
   backoff_ = kFirstBackoff;
@@ -395,12 +404,21 @@ bool Publisher::OnPut(Instant now, const store::PutDone& done) {
   return true;
 }
 
-void Publisher::Logout(Instant now, bool forget) {
-  if (forget && identity_.logged_in() &&
-      !identity_.SetLogin(parts_.storage, false, identity_.shown()).ok()) {
-    parts_.counters.Add("presence.login_not_saved");
-    problem_ = "the log-out could not be written to disk: the next start logs in again";
+absl::Status Publisher::ForgetLogin() {
+  if (!identity_.logged_in()) return absl::OkStatus();
+  const absl::Status saved = identity_.SetLogin(parts_.storage, false, identity_.shown());
+  if (saved.ok()) {
+    problem_.clear();
+    return saved;
   }
+  parts_.counters.Add("presence.login_not_saved");
+  problem_ = absl::StrCat(saved.message(),
+                          ": logged out, but the next start logs in again; mend that and log out "
+                          "once more");
+  return absl::Status(saved.code(), problem_);
+}
+
+void Publisher::Logout(Instant now) {
   if (phase_ == Phase::kLeaving) return;
   const bool was_out = phase_ == Phase::kOut;
   phase_ = Phase::kOut;
@@ -515,7 +533,9 @@ bool Publisher::OnStoreEvent(Instant now, const store::Event& event) {
         if (pass_pending_ && !write_waits_) WriteAll(now);
         break;
       case EnvironmentSync::Report::kReadFailed:
-        if (pass_pending_) PassFailed(now, absl::UnavailableError("the environment was not read"));
+        if (pass_pending_) {
+          PassUnanswered(now, absl::UnavailableError("the environment was not read"));
+        }
         break;
       case EnvironmentSync::Report::kMerged:
         Report(PublisherReport::Kind::kContactsChanged);

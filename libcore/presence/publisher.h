@@ -46,7 +46,7 @@ inline constexpr absl::Duration kOfflineFor = absl::Hours(24 * 90);
 struct PublisherReport {
   enum class Kind {
     kLoggedIn,         // the state is acknowledged
-    kLoginDelayed,     // nobody answered; it goes on trying
+    kLoginDelayed,     // nobody answered, or the disk is full; it goes on trying
     kLoginRefused,     // given up: see status and problem
     kLoggedOut,        // the offline state is acknowledged, or nobody answered for 5 s
     kRevoked,          // this device is revoked: it is logged out
@@ -82,8 +82,10 @@ class Publisher {
 
   // `by_person`: the key must be open then; a log-in after a restart does with the device's keys.
   void Login(Instant now, bool by_person);
-  // `forget`: do not log in at the next start.
-  void Logout(Instant now, bool forget);
+  // The next start does not log in. An error when that could not be kept on disk.
+  absl::Status ForgetLogin();
+  // Until the next start, unless ForgetLogin.
+  void Logout(Instant now);
   absl::Status SetShown(Instant now, wire::v1::UserStateBody::Flag shown);
   void SetAddresses(Instant now, const std::vector<net::Endpoint>& addresses);
   // The node found its ring again: what lies there may have come from another device meanwhile.
@@ -124,7 +126,8 @@ class Publisher {
   const SecretBytes* OpenSealedKey(const Bytes& sealed);
   void LookAtAnchor(const StateView& view, absl::Time wall);
   void RenewDeviceList(Instant now, const StateView& view);
-  void PassFailed(Instant now, const absl::Status& status);
+  void PassUnanswered(Instant now, const absl::Status& status);
+  void PassFailed(Instant now, absl::Status status, absl::string_view problem);
   void Refuse(Instant now, PublisherReport::Kind kind, absl::Status status,
               absl::string_view problem);
   void WriteAll(Instant now);

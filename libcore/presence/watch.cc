@@ -88,11 +88,12 @@ void Watch::SetContacts(Instant now, const pki::KeyHash& own,
     named.insert(entry->email());
     const auto [it, fresh] = mine.contacts.try_emplace(entry->email());
     Contact& contact = it->second;
-    const bool other_pin =
-        !fresh && contact.entry.pinned_key() != entry->pinned_key() && !entry->pinned_key().empty();
+    const bool other_pin = !fresh && contact.entry.pinned_key() != entry->pinned_key();
     contact.entry = *entry;
     if (fresh) contact.backoff = kFirstLookBackoff;
-    if (mine.here && (fresh || (other_pin && contact.key_changed))) Look(key, contact, false);
+    const bool was_changed = contact.key_changed;
+    if (other_pin) contact.key_changed = contact.other_key = false;
+    if (mine.here && (fresh || (other_pin && was_changed))) Look(key, contact, false);
   }
   for (auto it = mine.contacts.begin(); it != mine.contacts.end();) {
     if (named.count(it->first) != 0) {
@@ -121,8 +122,10 @@ void Watch::Drop(const ContactKey& key, Contact& contact) {
   Unsubscribe(key, contact);
   if (contact.timer) timers_.erase({*contact.timer, key});
   const wire::v1::ContactEntry entry = contact.entry;
+  const bool other_key = contact.other_key;
   contact = Contact();
   contact.entry = entry;
+  contact.key_changed = contact.other_key = other_key;
   contact.backoff = kFirstLookBackoff;
 }
 
@@ -226,7 +229,14 @@ bool Watch::OnLookupDone(Instant now, const LookupDone& done) {
 void Watch::TakeLookup(Instant now, const ContactKey& key, Contact& contact,
                        const LookupDone& done) {
   contact.problem = done.problem;
-  contact.key_changed = done.resolved && done.resolved->key_changed;
+  const bool changed = done.resolved && done.resolved->key_changed;
+  // A lookup that found nobody takes nothing back.
+  const bool shown = changed || contact.other_key || (!done.resolved && contact.key_changed);
+  if (shown != contact.key_changed) {
+    reports_.push_back(WatchReport{WatchReport::Kind::kChanged, key.first, key.second, {}});
+  }
+  contact.key_changed = shown;
+  if (shown && done.resolved) contact.problem = "KEY_CHANGED";
   const bool failed = done.problem == "LOOKUP_FAILED" || done.problem == "TOO_MANY";
   if (failed) {
     contact.look_at = now + parts_.rng.Jitter(contact.backoff);
@@ -236,7 +246,7 @@ void Watch::TakeLookup(Instant now, const ContactKey& key, Contact& contact,
   }
   if (done.fault != pki::ChainFault::kNone) {
     RefuseCertificate(now, key, contact, done.fault);
-  } else if (!done.resolved || contact.key_changed) {
+  } else if (!done.resolved || changed) {
     if (!failed) SubscribeEmail(now, key, contact);
   } else {
     TakeCertificate(now, key, contact, *done.resolved);
@@ -368,23 +378,42 @@ void Watch::Refute(Instant now, Device& device) {
   device.backoff = std::min(device.backoff * 2, kLongestBackoff);
 }
 
+// The key that we know is in its owner's hands: whoever had another one is not the contact.
+void Watch::PinnedKeyWorks(Instant now, const ContactKey& key, Contact& contact) {
+  if (!contact.other_key) return;
+  contact.other_key = false;
+  if (owns_.at(key.first).here) Look(key, contact, false);
+  StartLookups(now);
+}
+
+Caller Watch::OnCaller(Instant now, const pki::KeyHash& own, const std::string& email,
+                       const pki::KeyHash& user) {
+  const ContactKey key(own, email);
+  Contact* contact = Find(key);
+  if (contact == nullptr) return Caller::kStranger;
+  const std::string& pin = contact->entry.pinned_key();
+  if (pin.empty()) return Caller::kContact;
+  if (AsBytes(pin) == user.view()) {
+    PinnedKeyWorks(now, key, *contact);
+    return Caller::kContact;
+  }
+  // A valid certificate, and not the one we know.
+  contact->other_key = true;
+  contact->problem = "KEY_CHANGED";
+  if (!std::exchange(contact->key_changed, true)) {
+    reports_.push_back(WatchReport{WatchReport::Kind::kChanged, key.first, key.second, {}});
+  }
+  return Caller::kOtherKey;
+}
+
 void Watch::OnIncomingHello(Instant now, const session::IncomingHello& hello) {
   const auto own = owns_.find(hello.identity);
   if (own == owns_.end() || !own->second.here) {
     parts_.links.Refuse(now, hello, EndReason::kRefusedByPolicy);
     return;
   }
-  const ContactKey key(hello.identity, hello.caller.email);
-  Contact* contact = Find(key);
-  const bool pinned = contact != nullptr && !contact->entry.pinned_key().empty();
-  const bool other_key = pinned && AsBytes(contact->entry.pinned_key()) != hello.caller.user.view();
-  if (other_key && !contact->key_changed) {
-    // A valid certificate, and not the one we know: shown, and treated as a stranger.
-    contact->key_changed = true;
-    contact->problem = "KEY_CHANGED";
-    reports_.push_back(WatchReport{WatchReport::Kind::kChanged, key.first, key.second, {}});
-  }
-  const bool known = contact != nullptr && !other_key;
+  const bool known =
+      OnCaller(now, hello.identity, hello.caller.email, hello.caller.user) == Caller::kContact;
   if (!known && !own->second.everybody) {
     parts_.counters.Add("presence.hello_refused_by_policy");
     parts_.links.Refuse(now, hello, EndReason::kRefusedByPolicy);
@@ -496,9 +525,13 @@ void Watch::OnNotification(Instant now, const store::Notification& notification)
       Remember(view, *contact->user, wall, parts_.seen);
       for (DeviceState state : view.devices) {
         state.revoked = contact->revoked.count(state.device.id) != 0;
+        const auto before = contact->devices.find(state.device.id);
+        const bool news = before == contact->devices.end() || !before->second.state ||
+                          before->second.state->sequence < state.sequence;
+        if (news && !state.revoked) PinnedKeyWorks(now, key, *contact);
         TakeState(now, key, *contact, state);
       }
-      if (!view.devices.empty()) contact->problem.clear();
+      if (!view.devices.empty() && !contact->other_key) contact->problem.clear();
       // The key that we know is at work again.
       if (!view.devices.empty() && contact->key_changed) Look(key, *contact, false);
       Evaluate(key, *contact);

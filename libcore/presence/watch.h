@@ -11,9 +11,11 @@
 // Until a hello decided, what was shown before stays. A contact that cannot be reached though its
 // state says online is tried again at each new state, and in between ever more rarely. A
 // certificate that was believed is judged again when revocation lists or roots change; whose is
-// refused is shown as unknown with the reason, and the links to them end. Threads: one owner.
-// Limits: kMaxContacts an identity, kMaxParallelLookups. Sources: design §5; notes on false
-// presence and idle traffic of Jami and Tox.
+// refused is shown as unknown with the reason, and the links to them end. Another key than the
+// pinned one is shown as soon as it is found or calls; it is forgotten when the pinned key is seen
+// at work after that, not because it can still be found. Threads: one owner. Limits: kMaxContacts
+// an identity, kMaxParallelLookups. Sources: design §5; notes on false presence and idle traffic of
+// Jami and Tox.
 #pragma once
 
 #include <deque>
@@ -78,6 +80,9 @@ class Watch {
   std::vector<ContactInfo> Contacts(const pki::KeyHash& own) const;
   bool IsContact(const pki::KeyHash& own, absl::string_view email) const;
 
+  // Somebody proved by a hello to hold `user`, certified for `email`.
+  Caller OnCaller(Instant now, const pki::KeyHash& own, const std::string& email,
+                  const pki::KeyHash& user);
   void OnIncomingHello(Instant now, const session::IncomingHello& hello);
   bool OnLookupDone(Instant now, const LookupDone& done);
   void OnLinkReport(Instant now, const LinkReport& report);
@@ -114,6 +119,7 @@ class Watch {
     Availability availability = Availability::kUnknown;
     bool verified = false;
     bool key_changed = false;
+    bool other_key = false;  // called; until the pinned key is seen at work
     absl::Time confirmed = absl::InfinitePast();
     std::string problem;
     std::optional<Instant> timer;
@@ -126,6 +132,7 @@ class Watch {
   };
 
   Contact* Find(const ContactKey& key);
+  void PinnedKeyWorks(Instant now, const ContactKey& key, Contact& contact);
   void Look(const ContactKey& key, Contact& contact, bool first);
   void StartLookups(Instant now);
   void TakeLookup(Instant now, const ContactKey& key, Contact& contact, const LookupDone& done);

@@ -3,10 +3,12 @@
 becomes of a call when a certificate has expired, was revoked, or a contact's key is not the one that was known.
 """
 
+import contextlib
 import datetime
+import signal
 import time
 
-from lab import BIN, DONE, FAILED, NOT_ALLOWED, NOT_FOUND, LabTest, main, run, wait
+from lab import BIN, DONE, FAILED, NOT_ALLOWED, NOT_FOUND, LabTest, main, need_root, run, wait
 
 ANN, BOB, CAT = 'ann@example.org', 'bob@example.org', 'cat@example.org'
 PASSPHRASE = 'correct horse battery\n'
@@ -203,6 +205,100 @@ class Identities(LabTest):
         self.ann.ctl('contact', 'remove', BOB)
         self.ann.ctl('contact', 'add', BOB)
         wait('Ann sees the new Bob', lambda: self.ann.availability(BOB) == 'AVAILABLE')
+
+    def test_a_caller_with_a_contacts_address_and_another_key(self):
+        """Bob knows Ann by one authority's certificate and trusts a second authority too, which certified somebody else
+        for her address."""
+        self.lab.person(self.ann, ANN)
+        self.lab.person(self.bob, BOB)
+        self.bob.ctl('trust', 'add', self.lab.ca('evil', 'Evil') / 'ca.pem')
+        self.bob.ctl('contact', 'add', ANN)
+        wait('Bob sees Ann', lambda: self.bob.availability(ANN) == 'AVAILABLE')
+        self.ann.ctl('logout')
+        mallory = self.join('mallory')
+        mallory.ctl('trust', 'add', self.lab.ca() / 'ca.pem')
+        self.lab.person(mallory, ANN, ca='evil')
+        told = mallory.ctl('call', 'dial', BOB, '--for', '2s', code=FAILED)
+        self.assertEqual(self.last_call(mallory)['endReason'], 'POLICY', told)
+        self.assertFalse(self.bob.json('call', 'list').get('calls'), 'it rang')
+        self.assertTrue(self.bob.json('contact', 'show', ANN).get('keyChanged'))
+        mallory.ctl('logout')
+        self.ann.ctl('login')
+        wait('the key that Bob knows is at work', lambda: not self.bob.json('contact', 'show', ANN).get('keyChanged'))
+
+    def test_a_revocation_that_the_caller_hears_of_while_dialling(self):
+        for daemon, email in ((self.ann, ANN), (self.bob, BOB)):
+            self.lab.person(daemon, email)
+        run([BIN / 'p2pctl', 'ca', 'revoke', self.lab.ca(), '--email', BOB])
+        self.way.ctl('ca', 'publish', self.lab.ca())
+        told = self.bob.ctl('call', 'dial', ANN, '--for', '2s', code=FAILED)
+        self.assertIn('revoked', told.out + told.err)
+        self.assertIn(BOB, told.out + told.err)
+
+    def test_keys_that_could_not_be_read_are_not_written_over(self):
+        csr, folder = self.lab.folder / 'ann.csr', self.ann.data / 'identities' / ANN
+        self.lab.person(self.ann, ANN)
+        p12 = self.lab.folder / 'ann.p12'
+        self.ann.ctl('identity', 'export', p12, '--passphrase-stdin', given=PASSPHRASE)
+        self.ann.stop()
+        before = {name: (folder / name).read_bytes() for name in ('key.pem', 'device')}
+        (folder / 'identity').write_bytes(b'')
+        self.ann.start()
+        self.assertFalse(self.ann.json('identity', 'list').get('identities'))
+        for words, given in ((('identity', 'create', '--email', ANN, '--name', 'Ann', '--csr-out', csr), None),
+                             (('identity', 'import', p12, '--passphrase-stdin'), PASSPHRASE)):
+            told = self.ann.ctl(*words, code=FAILED, given=given)
+            self.assertEqual(len(told.err.splitlines()), 1, told)
+            self.assertIn(str(folder), told.err)
+            self.assertIn('move it away', told.err)
+            self.assertEqual(before, {name: (folder / name).read_bytes() for name in before})
+        folder.rename(self.lab.folder / 'away')
+        self.ann.ctl('identity', 'import', p12, '--passphrase-stdin', given=PASSPHRASE)
+
+    def test_an_import_for_another_address_is_refused(self):
+        self.lab.person(self.ann, ANN)
+        p12 = self.lab.folder / 'ann.p12'
+        self.ann.ctl('identity', 'export', p12, '--passphrase-stdin', given=PASSPHRASE)
+        self.bob.ctl('trust', 'add', self.lab.ca() / 'ca.pem')
+        told = self.bob.ctl('identity', 'import', p12, '--email', CAT, '--passphrase-stdin', given=PASSPHRASE,
+                            code=FAILED)
+        self.assertEqual(len(told.err.splitlines()), 1, told)
+        for word in (ANN, CAT):
+            self.assertIn(word, told.err)
+        self.assertFalse(self.bob.json('identity', 'list').get('identities'))
+        self.bob.ctl('identity', 'import', p12, '--email', ANN, '--passphrase-stdin', given=PASSPHRASE)
+
+    def test_a_log_out_on_a_full_disk_is_no_log_out(self):
+        need_root(self, 'a small disk is mounted')
+        disk = self.lab.folder / 'disk'
+        disk.mkdir()
+        run(['mount', '-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', disk])
+        self.lab.cleanups.callback(run, ['umount', '-l', disk], None)
+        ann = self.lab.daemon('small', bootstrap=[self.way.endpoint], data=disk / 'data')
+        self.lab.person(ann, ANN)
+        ballast = disk / 'ballast'
+        with contextlib.suppress(OSError), ballast.open('wb', buffering=0) as file:
+            while file.write(bytes(4096)):
+                pass
+        told = ann.ctl('logout', code=FAILED)
+        self.assertEqual(len(told.err.splitlines()), 1, told)
+        self.assertIn('RESOURCE_EXHAUSTED', told.err)
+        self.say(told.err.strip())
+        ballast.unlink()
+        ann.ctl('logout')
+        ann.kill9()
+        ann.start()
+        self.assertEqual(self.state(ann), 'LOGGED_OUT')
+
+    def test_presence_set_while_logging_in(self):
+        alone = self.lab.daemon('alone', bootstrap=['127.0.0.1:1'])
+        self.lab.person(alone, ANN, login=False)
+        login = alone.background('login.log', 'login')
+        wait('the log-in is under way', lambda: self.state(alone) != 'LOGGED_OUT')
+        told = alone.ctl('presence', 'set', 'busy')
+        self.say(f'{self.state(alone)}: {told.out.strip()}')
+        self.assertIn('shows busy', told.out)
+        login.signal(signal.SIGTERM)
 
     def short_lived(self, daemon, email):
         """A person whose certificate ends in SHORT_LIFE; `ca issue` knows days only, so OpenSSL signs it."""

@@ -153,6 +153,116 @@ TEST_F(CallDeskTest, ARevokedCertificateCallsNobody) {
   EXPECT_NE(refused.status().message().find("was revoked"), absl::string_view::npos);
 }
 
+TEST_F(CallDeskTest, ARevocationThatTheDialItselfBringsIsTheCallersOwn) {
+  pki::CrlOptions options;
+  options.this_update = town_.world().wall_now() - absl::Minutes(1);
+  options.next_update = town_.world().wall_now() + absl::Hours(24);
+  const auto certificate = bob_.node().presence().Identity("")->chain->leaf();
+  options.revoked.push_back({certificate.serial_hex(), options.this_update});
+  const auto crl = pki::MakeCrl(town_.root_key(), town_.root(), options);
+  ASSERT_TRUE(crl.ok());
+  // Bob's lists are some minutes old by then, so that he asks for them.
+  town_.world().RunFor(absl::Minutes(5));
+  NodeHost& peer = town_.peer(0);
+  ASSERT_TRUE(peer.Await(peer.node().PublishCrl(now(), AsBytes(crl->ToPem()),
+                                                AsBytes(town_.root().ToPem())))
+                  .ok());
+
+  const auto id = bob_.node().Dial(now(), "", "alice@example.org");
+  ASSERT_TRUE(id.ok()) << id.status();
+  bob_.Kick();
+  ASSERT_TRUE(Until([&] { return bob_.node().FindCall(*id)->info.state == CallState::kEnded; }));
+
+  const CallView ended = *bob_.node().FindCall(*id);
+  EXPECT_EQ(ended.fault, pki::ChainFault::kRevoked) << ended.info.detail;
+  EXPECT_TRUE(absl::IsFailedPrecondition(ended.resolve_status)) << ended.resolve_status;
+  EXPECT_NE(ended.info.detail.find("was revoked"), std::string::npos) << ended.info.detail;
+  EXPECT_NE(ended.info.detail.find("bob@example.org"), std::string::npos) << ended.info.detail;
+}
+
+// Somebody else has a certificate for Alice's address.
+class OtherKeyTest : public ::testing::Test {
+ protected:
+  OtherKeyTest()
+      : town_(25, 3),
+        alice_(town_.AddPerson("alice@example.org")),
+        bob_(town_.AddPerson("bob@example.org")) {
+    town_.LogIn(alice_);
+    town_.LogIn(bob_);
+    EXPECT_TRUE(bob_.node().presence().AddContact(now(), "", "alice@example.org", "").ok());
+    bob_.Kick();
+    EXPECT_TRUE(Until([&] { return Alice().pinned.has_value(); }));
+  }
+  Instant now() { return town_.world().now(); }
+  bool Until(const std::function<bool()>& done) {
+    return town_.world().RunUntil(absl::Minutes(10), done);
+  }
+  presence::ContactInfo Alice() { return bob_.node().presence().Contacts("").front(); }
+  // How a call to Bob ends, or that it rings.
+  CallView Call(NodeHost& host) {
+    const auto id = host.node().Dial(now(), "", "bob@example.org");
+    P2PD_CHECK(id.ok());
+    host.Kick();
+    EXPECT_TRUE(
+        Until([&] { return host.node().FindCall(*id)->info.state != CallState::kDialing; }));
+    return *host.node().FindCall(*id);
+  }
+
+  Town town_;
+  NodeHost& alice_;
+  NodeHost& bob_;
+};
+
+TEST_F(OtherKeyTest, DoesNotRingIsShownAndTheContactStillMayCall) {
+  ASSERT_TRUE(alice_.Await(alice_.node().Logout(now(), "")).ok());
+  NodeHost& mallory = town_.AddPerson("alice@example.org");
+  town_.LogIn(mallory);
+
+  const CallView refused = Call(mallory);
+
+  EXPECT_EQ(refused.info.state, CallState::kEnded);
+  EXPECT_EQ(refused.info.session_reason, session::EndReason::kRefusedByPolicy);
+  EXPECT_TRUE(bob_.node().ListCalls().empty());
+  EXPECT_TRUE(Alice().key_changed);
+  EXPECT_EQ(Alice().problem, "KEY_CHANGED");
+  // Neither what lies in the overlay nor a log-in takes it back.
+  ASSERT_TRUE(bob_.Await(bob_.node().Logout(now(), "")).ok());
+  EXPECT_TRUE(Alice().key_changed);
+  town_.LogIn(bob_);
+  town_.world().RunFor(absl::Minutes(1));
+  EXPECT_TRUE(Alice().key_changed);
+
+  town_.LogIn(alice_);
+  EXPECT_EQ(Call(alice_).info.state, CallState::kRinging);
+  EXPECT_TRUE(Until([&] { return !Alice().key_changed; }));
+}
+
+TEST_F(OtherKeyTest, ANewStateOfThePinnedKeyTakesItBack) {
+  NodeHost& mallory = town_.AddPerson("alice@example.org");
+  town_.LogIn(mallory);
+  EXPECT_EQ(Call(mallory).info.state, CallState::kEnded);
+  EXPECT_TRUE(Alice().key_changed);
+
+  EXPECT_TRUE(Until([&] { return !Alice().key_changed; }));
+
+  EXPECT_EQ(Alice().availability, presence::Availability::kOnline);
+}
+
+TEST_F(OtherKeyTest, TakingTheContactAnewLetsTheNewKeyRing) {
+  ASSERT_TRUE(alice_.Await(alice_.node().Logout(now(), "")).ok());
+  NodeHost& mallory = town_.AddPerson("alice@example.org");
+  town_.LogIn(mallory);
+  EXPECT_EQ(Call(mallory).info.state, CallState::kEnded);
+  presence::Presence& presence = bob_.node().presence();
+
+  ASSERT_TRUE(presence.RemoveContact(now(), "", "alice@example.org").ok());
+  ASSERT_TRUE(presence.AddContact(now(), "", "alice@example.org", "").ok());
+  bob_.Kick();
+
+  EXPECT_FALSE(Alice().key_changed);
+  EXPECT_EQ(Call(mallory).info.state, CallState::kRinging);
+}
+
 // A caller who has just come back and whose log-in is under way.
 class WaitingCallTest : public ::testing::Test {
  protected:

@@ -86,6 +86,26 @@ TEST(OwnIdentity, NothingIsLeftWhenTheDiskIsFull) {
   EXPECT_TRUE(desk.storage.List("").empty());
 }
 
+TEST(OwnIdentity, WhatCouldNotBeLoadedIsNotWrittenOver) {
+  Desk desk;
+  ASSERT_TRUE(desk.Make(kAlice, desk.none).ok());
+  const std::string folder = absl::StrCat("identities/", kAlice);
+  const Bytes key = *desk.storage.Read(absl::StrCat(folder, "/key.pem"));
+  ASSERT_TRUE(desk.storage.Write(absl::StrCat(folder, "/identity"), {}, FileMode::kSecret).ok());
+  ASSERT_FALSE(desk.Load(kAlice).ok());
+
+  const absl::Status refused = desk.Make(kAlice, desk.none).status();
+
+  EXPECT_TRUE(absl::IsAlreadyExists(refused)) << refused;
+  EXPECT_NE(refused.message().find(folder), absl::string_view::npos) << refused;
+  EXPECT_NE(refused.message().find("move it away"), absl::string_view::npos) << refused;
+  EXPECT_EQ(*desk.storage.Read(absl::StrCat(folder, "/key.pem")), key);
+  // The key alone is enough to refuse.
+  ASSERT_TRUE(desk.storage.Remove(absl::StrCat(folder, "/identity")).ok());
+  EXPECT_TRUE(absl::IsAlreadyExists(desk.Make(kAlice, desk.none).status()));
+  EXPECT_EQ(*desk.storage.Read(absl::StrCat(folder, "/key.pem")), key);
+}
+
 TEST(OwnIdentity, TakesOnlyACertificateOfItsKeyAndAddress) {
   Desk desk;
   auto made = desk.Make(kAlice, desk.none);

@@ -54,6 +54,28 @@ TEST(PresenceImpl, AnImportIsStoredUnderThePassphraseThatWasGiven) {
           .status()));
 }
 
+TEST(PresenceImpl, AnImportForAnotherAddressIsRefused) {
+  sim::Neighbourhood here(75, 2);
+  sim::PresenceHost& machine = here.AddMachine();
+  const sim::Person alice = here.authority.MakePerson(kAlice);
+  const auto key = alice.key.ToPem(SecretBytes());
+  const std::string file = ToText(key->view()) + alice.chain.leaf().ToPem();
+  const auto import = [&](absl::string_view email) {
+    return machine.presence()
+        .InstallCertificate(here.world().now(), AsBytes(file), SecretBytes(), SecretBytes(), email)
+        .status();
+  };
+  for (int i = 0; i < 2; ++i) {  // a new one, and one that is here already
+    const absl::Status refused = import("zz@example.org");
+    EXPECT_TRUE(absl::IsFailedPrecondition(refused)) << refused;
+    EXPECT_EQ(refused.message(),
+              "the certificate is for the e-mail address alice@example.org, not for "
+              "zz@example.org");
+    EXPECT_EQ(machine.presence().Identities().size(), static_cast<size_t>(i));
+    EXPECT_TRUE(import("Alice@example.org").ok());
+  }
+}
+
 TEST(PresenceImpl, ThereIsALimitOfIdentities) {
   sim::Neighbourhood here(73, 2);
   sim::PresenceHost& machine = here.AddMachine();

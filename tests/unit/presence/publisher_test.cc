@@ -99,6 +99,38 @@ TEST(Publisher, AnExpiredCertificateIsRefusedAtTheDoor) {
   EXPECT_EQ(done.problem, "EXPIRED");
 }
 
+TEST(Publisher, ALogOutThatTheDiskDoesNotTakeIsAnErrorAndIsMadeUpFor) {
+  sim::Neighbourhood here(61, 4);
+  sim::PresenceHost& alice = here.AddPerson(kAlice);
+  alice.storage().FailWrites(absl::ResourceExhaustedError("cannot write state: disk full"));
+  const OperationDone done = alice.Logout();
+  EXPECT_TRUE(absl::IsResourceExhausted(done.status)) << done.status;
+  EXPECT_NE(done.status.message().find("next start logs in again"), absl::string_view::npos);
+  here.world().RunFor(absl::Seconds(10));
+  EXPECT_EQ(alice.Identity().state, IdentityState::kLoggedOut);
+  alice.storage().FailWrites(absl::OkStatus());
+  EXPECT_TRUE(alice.Logout().status.ok());
+  alice.Restart();
+  here.world().RunFor(absl::Minutes(1));
+  EXPECT_EQ(alice.Identity().state, IdentityState::kLoggedOut);
+}
+
+TEST(Publisher, ALogInAfterARestartOnAFullDiskSaysSo) {
+  sim::Neighbourhood here(62, 4);
+  sim::PresenceHost& alice = here.AddPerson(kAlice);
+  alice.Crash();
+  alice.storage().FailWrites(absl::ResourceExhaustedError("cannot write state: disk full"));
+  alice.Restart();
+  here.world().RunFor(absl::Minutes(1));
+  for (int i = 0; i < 2; ++i) {  // who asks again is answered again
+    const OperationDone done = alice.Login();
+    EXPECT_TRUE(absl::IsResourceExhausted(done.status)) << done.status;
+    EXPECT_EQ(done.status.message(), "cannot write state: disk full");
+  }
+  alice.storage().FailWrites(absl::OkStatus());
+  EXPECT_TRUE(alice.Login().status.ok());
+}
+
 TEST(Publisher, LoggingInTwiceIsNoError) {
   sim::Neighbourhood here(60, 4);
   sim::PresenceHost& alice = here.AddPerson(kAlice);
