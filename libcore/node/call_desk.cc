@@ -380,10 +380,8 @@ void CallDesk::OnMedia(Instant now, const MediaReport& report) {
     record->first_audio = true;
     AddStep(now, *record, JourneyStep::Kind::kFirstAudio, "first frame decoded");
   }
-  // A round trip is known only when the peer's RTCP reported on packets of ours.
   record->view.voice_both_ways = record->first_audio && record->view.media &&
-                                 record->view.media->packets_sent > 0 &&
-                                 record->view.media->rtt.has_value();
+                                 record->view.media->peer_hears == media::PeerHears::kVoice;
   Changed(now, *record, report.stalled ? "media stalled" : "media");
 }
 

@@ -26,7 +26,7 @@ class CallCommands : public WithFakeDaemon {
     call.mutable_answer_time()->set_seconds(1);
     call.mutable_media_stats()->set_sent_packet_count(10);
     call.mutable_media_stats()->set_received_packet_count(10);
-    call.mutable_media_stats()->mutable_round_trip_time()->set_nanos(1000);
+    call.add_steps()->set_kind(v1::CallStep::FIRST_AUDIO_RECEIVED);
     return call;
   }
   void Then(const v1::Call& call) {
@@ -63,9 +63,39 @@ TEST_F(CallCommands, DialPlaysRecordsAndSucceedsOnlyWithVoiceBothWays) {
 TEST_F(CallCommands, ACallWithoutVoiceFails) {
   v1::Call silent = Spoken();
   silent.mutable_media_stats()->set_received_packet_count(0);
-  Then(silent);
+  v1::Call undecodable = Spoken();
+  undecodable.clear_steps();
+  v1::Call mute = Spoken();
+  mute.mutable_media_stats()->set_sent_packet_count(0);
+  v1::Call unheard = Spoken();
+  unheard.mutable_media_stats()->set_peer_hears(v1::MediaStats::NOTHING);
+  const std::vector<std::pair<v1::Call, std::string>> table = {
+      {silent, "no packet came"},
+      {undecodable, "no voice could be played"},
+      {mute, "no packet was sent"},
+      {unheard, "reports that none of our packets came"}};
+  for (const auto& [call, lacking] : table) {
+    calls_.changes.clear();
+    Then(call);
 
-  EXPECT_EQ(Run({"call", "dial", "bob@example.org"}).code, 1);
+    const Outcome outcome = Run({"call", "dial", "bob@example.org"});
+
+    EXPECT_EQ(outcome.code, 1) << lacking;
+    EXPECT_NE(outcome.err.find("p2pctl: no voice both ways: "), std::string::npos) << outcome.err;
+    EXPECT_NE(outcome.err.find(lacking), std::string::npos) << outcome.err;
+  }
+}
+
+// Spoken() has no round trip: such a report needs more time than a short call has.
+TEST_F(CallCommands, AShortCallNeedsNoReportOfTheOtherSide) {
+  for (const auto hears : {v1::MediaStats::PEER_HEARS_UNSPECIFIED, v1::MediaStats::VOICE}) {
+    v1::Call call = Spoken();
+    call.mutable_media_stats()->set_peer_hears(hears);
+    calls_.changes.clear();
+    Then(call);
+
+    EXPECT_EQ(Run({"call", "dial", "bob@example.org"}).code, 0);
+  }
 }
 
 TEST_F(CallCommands, EndReasonsBecomeExitCodes) {
@@ -79,8 +109,10 @@ TEST_F(CallCommands, EndReasonsBecomeExitCodes) {
     calls_.changes.clear();
     Then(ended);
 
-    EXPECT_EQ(Run({"call", "dial", "bob@example.org"}).code, code)
-        << v1::Call::EndReason_Name(reason);
+    const Outcome outcome = Run({"call", "dial", "bob@example.org"});
+
+    EXPECT_EQ(outcome.code, code) << v1::Call::EndReason_Name(reason);
+    EXPECT_NE(outcome.err.find("p2pctl: no call: "), std::string::npos) << outcome.err;
   }
 }
 
@@ -91,7 +123,7 @@ TEST_F(CallCommands, StepsGoToStandardErrorEachOnce) {
   call.add_steps()->set_detail("hello went out");
   Then(call);
   v1::Call ended = Spoken();
-  *ended.mutable_steps() = call.steps();
+  ended.mutable_steps()->MergeFrom(call.steps());
   Then(ended);
 
   const Outcome outcome = Run({"call", "dial", "bob@example.org"});
