@@ -212,9 +212,11 @@ Followed Follow(Session& session, const clients::Connection& connection, const v
     followed.status = voice.Finish(followed.call.has_answer_time());
   }
   // A stream that had not been attached when the call ended says that the call is over; that is no
-  // news.
-  if (followed.status.error_code() == grpc::StatusCode::FAILED_PRECONDITION &&
-      !followed.call.has_answer_time()) {
+  // news, and the call says why.
+  if (followed.call.state() == v1::Call::ENDED &&
+      followed.status.error_code() == grpc::StatusCode::FAILED_PRECONDITION &&
+      (!followed.call.has_answer_time() ||
+       clients::ReasonOf(followed.status) == "CALL_STATE_WRONG")) {
     followed.status = grpc::Status::OK;
   }
   return followed;
@@ -342,6 +344,15 @@ ExitCode AnswerOne(Session& session, const clients::Connection& connection, cons
   v1::Call call;
   const auto context = connection.UnaryContext();
   const grpc::Status status = stub->AnswerCall(context.get(), request, &call);
+  if (status.error_code() == grpc::StatusCode::FAILED_PRECONDITION) {
+    // Somebody was faster, or the caller gave up: the call knows which.
+    v1::GetCallRequest get;
+    get.set_name(name);
+    const auto again = connection.UnaryContext();
+    if (stub->GetCall(again.get(), get, &call).ok() && call.state() == v1::Call::ENDED) {
+      return clients::ReportFailure("no call: " + WhyItEnded(call));
+    }
+  }
   if (!status.ok()) return clients::Report(status);
   return Conclude(session, Follow(session, connection, call, &files, limit, true));
 }

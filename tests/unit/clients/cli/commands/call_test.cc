@@ -1,6 +1,7 @@
 #include <filesystem>
 
 #include "clients/common/wav.h"
+#include "p2pd/v1/error.pb.h"
 #include "tests/unit/clients/cli/fake_daemon.h"
 
 namespace p2pd::cli {
@@ -28,6 +29,13 @@ class CallCommands : public WithFakeDaemon {
     call.mutable_media_stats()->set_received_packet_count(10);
     call.add_steps()->set_kind(v1::CallStep::FIRST_AUDIO_RECEIVED);
     return call;
+  }
+  static grpc::Status OfReason(grpc::StatusCode code, const std::string& reason) {
+    v1::ErrorDetail detail;
+    detail.set_reason(reason);
+    v1::ErrorStatus details;
+    details.add_details()->PackFrom(detail);
+    return {code, "the call has ended", details.SerializeAsString()};
   }
   void Then(const v1::Call& call) {
     v1::WatchCallsResponse change;
@@ -222,6 +230,30 @@ TEST_F(CallCommands, AnswerTakesTheCallThatRings) {
 
   EXPECT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_EQ(calls_.AnswerCall_.request.name(), "calls/00ff");
+}
+
+// Two devices of one user: the other was faster, before ours was heard or after.
+TEST_F(CallCommands, AnAnswerThatCameTooLateSaysWhy) {
+  v1::Call elsewhere = CallIn(v1::Call::ENDED);
+  elsewhere.set_end_reason(v1::Call::ANSWERED_ELSEWHERE);
+  calls_.GetCall_.response = elsewhere;
+  calls_.AnswerCall_.status = {grpc::StatusCode::FAILED_PRECONDITION, "the call has ended"};
+
+  const Outcome before = Run({"call", "answer", "00ff"});
+
+  EXPECT_EQ(before.code, 1);
+  EXPECT_EQ(before.err, "p2pctl: no call: answered elsewhere\n");
+
+  elsewhere.mutable_answer_time()->set_seconds(1);
+  Then(elsewhere);
+  calls_.AnswerCall_.status = grpc::Status::OK;
+  calls_.AnswerCall_.response = CallIn(v1::Call::CONNECTING);
+  calls_.voice_status = OfReason(grpc::StatusCode::FAILED_PRECONDITION, "CALL_STATE_WRONG");
+
+  const Outcome after = Run({"call", "answer", "00ff"});
+
+  EXPECT_EQ(after.code, 1);
+  EXPECT_EQ(after.err, "p2pctl: no call: answered elsewhere\n");
 }
 
 TEST_F(CallCommands, VerbsNameTheCall) {
