@@ -41,8 +41,8 @@ class BadInput(LabTest):
         self.rows([
             ([], USAGE, '--help'),
             (['nonsense'], USAGE, 'nonsense', '--help'),
-            (['message', 'list'], USAGE, 'no command message;'),
-            (['call', 'transfer', 'X', 'y@example.org'], USAGE, 'no command call transfer;'),
+            (['message', 'list'], USAGE, 'no command message yet;'),
+            (['call', 'transfer', 'X', 'y@example.org'], USAGE, 'no command call transfer yet;'),
             (['--nonsense', 'status'], USAGE, '--nonsense'),
             (['call', 'dial'], USAGE, 'EMAIL'),
             (['--output', 'xml', 'status'], USAGE, '--output'),
