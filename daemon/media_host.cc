@@ -116,9 +116,16 @@ void MediaHost::Start(Instant now, node::MediaStart start, CallAudio audio) {
 
 void MediaHost::Stop(Instant now, const session::CallId& call) {
   Voice* voice = Find(call);
-  if (voice == nullptr) return;
+  if (voice == nullptr) {
+    // One that could not start has no figures, and whoever waits for them is told.
+    node::MediaReport report;
+    report.call = call;
+    report.stopped = true;
+    report_(std::move(report));
+    return;
+  }
   voice->media->Stop(now);
-  voice->report_at = now;
+  voice->stopped = true;
   Drain(now, call, *voice);
   voices_.erase(call);
 }
@@ -161,7 +168,8 @@ void MediaHost::Drain(Instant now, const session::CallId& call, Voice& voice) {
         break;
     }
   }
-  if (!news && now < voice.report_at) return;
+  if (!news && !voice.stopped && now < voice.report_at) return;
+  report.stopped = voice.stopped;
   voice.report_at = now + kReportInterval;
   report.stats = voice.media->stats(now);
   report_(std::move(report));

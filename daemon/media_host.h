@@ -74,6 +74,7 @@ class MediaHost {
     std::unique_ptr<media::CallMedia> media;
     CallAudio audio;
     Instant report_at;
+    bool stopped = false;
   };
   struct Command {
     node::MediaCommand what;

@@ -358,12 +358,19 @@ std::string UnknownCommand(const CLI::App& app) {
   return "";
 }
 
+// What README names as to come: whoever asks for it has not mistyped.
+bool IsToCome(const std::string& command) {
+  static constexpr const char* kToCome[] = {"call transfer", "message", "group", "torrent",
+                                            "archive"};
+  return std::find(std::begin(kToCome), std::end(kToCome), command) != std::end(kToCome);
+}
+
 // One line: what is wrong, and where help is. CLI11 names an unknown command only on request.
 std::string WhatIsWrong(const CLI::App& app, const CLI::ParseError& error) {
   std::string what = error.what();
   const std::string unknown = UnknownCommand(app);
   if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr && !unknown.empty()) {
-    what = "there is no command " + unknown;
+    what = "there is no command " + unknown + (IsToCome(unknown) ? " yet" : "");
   }
   std::replace(what.begin(), what.end(), '\n', ' ');
   return what + "; see p2pctl --help-all";

@@ -180,6 +180,18 @@ void AddSteps(const node::CallView& call, Call& out) {
   step->set_detail(out.end_detail());
 }
 
+v1::MediaStats::PeerHears OfHearing(media::PeerHears hears) {
+  switch (hears) {
+    case media::PeerHears::kUnknown:
+      return v1::MediaStats::PEER_HEARS_UNSPECIFIED;
+    case media::PeerHears::kNothing:
+      return v1::MediaStats::NOTHING;
+    case media::PeerHears::kVoice:
+      return v1::MediaStats::VOICE;
+  }
+  return v1::MediaStats::PEER_HEARS_UNSPECIFIED;
+}
+
 }  // namespace
 
 Call::EndReason EndReasonOf(const node::CallView& call) {
@@ -229,6 +241,7 @@ v1::MediaStats ToProto(const media::CallStats& stats) {
   out.set_concealed_ratio(stats.concealed);
   out.set_r_factor(stats.r_factor);
   out.set_mos(stats.mos);
+  out.set_peer_hears(OfHearing(stats.peer_hears));
   return out;
 }
 

@@ -93,7 +93,8 @@ WatchSource<v1::WatchCallsResponse> CallsSource(const std::string& name,
     std::vector<v1::WatchCallsResponse> out;
     for (const node::CallView& call : calls) {
       const bool over = call.info.state == session::CallState::kEnded;
-      if (!wanted(host, call) || (over && name.empty())) continue;
+      // One whose last figures are on their way is told as a change, when they have come.
+      if (!wanted(host, call) || call.figures_pending || (over && name.empty())) continue;
       *out.emplace_back().mutable_call() = Show(host, call);
     }
     return out;
@@ -104,7 +105,8 @@ WatchSource<v1::WatchCallsResponse> CallsSource(const std::string& name,
     const auto bytes = FromHex(change.name);
     const auto id = bytes ? session::CallId::FromView(ByteView(*bytes)) : std::nullopt;
     const auto view = id ? host.node().FindCall(*id) : std::nullopt;
-    if (!view || !wanted(host, *view)) return out;
+    // The last message of a call carries its last figures.
+    if (!view || view->figures_pending || !wanted(host, *view)) return out;
     out.emplace().set_mark(v1::WATCH_MARK_CHANGED);
     *out->mutable_call() = Show(host, *view);
     return out;

@@ -26,6 +26,9 @@ constexpr size_t kScratchSize = 1'500;
 // %, and RFC 4585 §3.4 does away with its minimum of 5 s.
 constexpr absl::Duration kReportInterval = absl::Seconds(1);
 constexpr absl::Duration kFirstReport = absl::Milliseconds(300);
+// A second of voice: whoever reports after so many and has had none does not hear us. Earlier, they
+// may still be under way.
+constexpr uint64_t kHeardByNow = 50;
 // While a call is held, so that paths stay open: NATs forget UDP after 30 s at the earliest.
 constexpr absl::Duration kKeepAlive = absl::Seconds(1);
 // What FEC is always ready for, so that the first loss of a calm network is recovered as well; more
@@ -222,6 +225,7 @@ class CallMedia::Impl {
   Instant last_sr_at_;
   double loss_ = 0.0;
   double remote_loss_ = 0.0;
+  PeerHears peer_hears_ = PeerHears::kUnknown;
   absl::Duration remote_jitter_ = absl::ZeroDuration();
   std::optional<absl::Duration> rtt_;
   uint64_t frames_played_ = 0;
@@ -491,7 +495,13 @@ void CallMedia::Impl::OnRtcp(Instant now, ByteView packet) {
     last_sr_ = static_cast<uint32_t>(report->sender->ntp >> 16);
     last_sr_at_ = now;
   }
-  if (report->block) OnReportBlock(now, *report->block);
+  if (report->block) {
+    // RFC 3550 §6.4: only who has been heard has a block.
+    peer_hears_ = PeerHears::kVoice;
+    OnReportBlock(now, *report->block);
+  } else if (peer_hears_ == PeerHears::kUnknown && packets_sent_ >= kHeardByNow) {
+    peer_hears_ = PeerHears::kNothing;
+  }
   if (report->bye && !bye_) {
     bye_ = true;
     Report(MediaEvent::Kind::kRemoteBye, now);
@@ -538,6 +548,7 @@ CallStats CallMedia::Impl::stats(Instant) const {
   s.jitter = received_.jitter();
   s.remote_jitter = remote_jitter_;
   s.rtt = rtt_;
+  s.peer_hears = peer_hears_;
   const JitterBufferStats buffer = buffer_.stats();
   s.buffer_delay = buffer_.delay();
   s.buffer_target = buffer_.target();

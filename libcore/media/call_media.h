@@ -78,6 +78,13 @@ struct MediaEvent {
   net::Endpoint from;  // kRemoteMoved only
 };
 
+// What the peer's RTCP says of our packets.
+enum class PeerHears {
+  kUnknown,  // no report yet that could tell
+  kNothing,  // it reports, and has had none although we sent for a second
+  kVoice,    // it has had some
+};
+
 // What a call shows. Totals since the start unless a field says otherwise.
 struct CallStats {
   // Ours to the peer.
@@ -96,6 +103,7 @@ struct CallStats {
   absl::Duration jitter;              // RFC 3550 §6.4.1
   absl::Duration remote_jitter;       // what the peer says
   std::optional<absl::Duration> rtt;  // from RTCP; none before the first report
+  PeerHears peer_hears = PeerHears::kUnknown;
   // Jitter buffer.
   absl::Duration buffer_delay;  // what a packet waits now, beyond the fastest
   absl::Duration buffer_target;

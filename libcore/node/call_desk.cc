@@ -156,8 +156,17 @@ void CallDesk::OnIdentityChanged(Instant now, const std::string& email) {
   }
 }
 
+void CallDesk::TakeLastFigures(Record& record) {
+  record.figures_until.reset();
+  record.view.figures_pending = false;
+}
+
 void CallDesk::OnTimeout(Instant now) {
   for (auto& [id, record] : records_) {
+    if (record.figures_until && *record.figures_until <= now) {
+      TakeLastFigures(record);
+      Changed(now, record, StateWord(record.view.info.state));
+    }
     if (!record.login_until || *record.login_until > now) continue;
     record.login_until.reset();
     const std::string& email = record.view.identity_email;
@@ -173,7 +182,9 @@ void CallDesk::OnTimeout(Instant now) {
 
 std::optional<Instant> CallDesk::PollTimeout() const {
   std::optional<Instant> next;
-  for (const auto& [id, record] : records_) next = Earliest(next, record.login_until);
+  for (const auto& [id, record] : records_) {
+    next = Earliest(Earliest(next, record.login_until), record.figures_until);
+  }
   return next;
 }
 
@@ -354,7 +365,11 @@ void CallDesk::OnChanged(Instant now, const session::CallId& wire) {
   }
   if (info->state == CallState::kEnded && before != CallState::kEnded) {
     record->view.ended = parts_.wall.At(now);
-    if (record->media_started) media_.push_back(MediaStop{id});
+    if (record->media_started) {
+      media_.push_back(MediaStop{id});
+      record->figures_until = now + kFiguresWait;
+      record->view.figures_pending = true;
+    }
   }
   Changed(now, *record, StateWord(info->state));
 }
@@ -395,14 +410,13 @@ void CallDesk::OnMedia(Instant now, const MediaReport& report) {
   Record* record = FindRecord(report.call);
   if (record == nullptr) return;
   if (report.stats) record->view.media = report.stats;
+  if (report.stopped) TakeLastFigures(*record);
   if (report.first_audio && !record->first_audio) {
     record->first_audio = true;
     AddStep(now, *record, JourneyStep::Kind::kFirstAudio, "first frame decoded");
   }
-  // A round trip is known only when the peer's RTCP reported on packets of ours.
   record->view.voice_both_ways = record->first_audio && record->view.media &&
-                                 record->view.media->packets_sent > 0 &&
-                                 record->view.media->rtt.has_value();
+                                 record->view.media->peer_hears == media::PeerHears::kVoice;
   Changed(now, *record, report.stalled ? "media stalled" : "media");
 }
 
@@ -479,7 +493,7 @@ void CallDesk::HangUpAll(Instant now) {
 
 bool CallDesk::Idle() const {
   return std::all_of(records_.begin(), records_.end(), [](const auto& entry) {
-    return entry.second.view.info.state == CallState::kEnded;
+    return entry.second.view.info.state == CallState::kEnded && !entry.second.view.figures_pending;
   });
 }
 

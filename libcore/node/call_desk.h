@@ -43,6 +43,7 @@ struct CallView {
   std::optional<absl::Time> ended;
   std::vector<presence::JourneyStep> steps;
   std::optional<media::CallStats> media;  // as last reported
+  bool figures_pending = false;           // it has ended, and the last figures are on their way
   bool muted = false;
   bool voice_both_ways = false;  // audio was sent and decoded
   // Why it ended before a session could say so: resolving failed. `problem` is a stable reason as
@@ -86,6 +87,7 @@ struct MediaReport {
   bool first_audio = false;  // the first frame was decoded
   bool source_finished = false;
   bool stalled = false;
+  bool stopped = false;  // the answer to MediaStop: nothing follows
 };
 
 class CallDesk {
@@ -94,6 +96,8 @@ class CallDesk {
   static constexpr size_t kCallersRemembered = 1024;
   // How long a call waits for the caller's own log-in: as long as the API says that one takes.
   static constexpr absl::Duration kLoginWait = absl::Seconds(20);
+  // How long the end of a call waits for its last figures, which need a beat of the media thread.
+  static constexpr absl::Duration kFiguresWait = absl::Seconds(1);
 
   struct Options {
     bool ring_contacts_only = false;
@@ -123,7 +127,7 @@ class CallDesk {
   // Ends all calls and takes no new ones.
   void HangUpAll(Instant now);
   bool draining() const { return draining_; }
-  // No call is under way any more.
+  // No call is under way any more, and the figures of all are the last.
   bool Idle() const;
 
   // An identity logged in or out, or did not manage to.
@@ -148,6 +152,7 @@ class CallDesk {
     std::optional<media::Answer> answer;  // incoming
     bool media_started = false;
     bool first_audio = false;
+    std::optional<Instant> figures_until;  // see CallView::figures_pending
   };
   Record* FindRecord(const session::CallId& call);
   const Record* FindRecord(const session::CallId& call) const;
@@ -158,6 +163,7 @@ class CallDesk {
   void AddStep(Instant now, Record& record, presence::JourneyStep::Kind kind, std::string detail);
   // Else ends the call and says why.
   bool StillLoggedIn(Instant now, Record& record);
+  void TakeLastFigures(Record& record);
   void EndUnresolved(Instant now, Record& record, absl::Status status, std::string problem,
                      pki::ChainFault fault);
   void OnOffered(Instant now, const session::CallId& wire);

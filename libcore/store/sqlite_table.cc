@@ -4,7 +4,10 @@
 
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/strip.h"
 #include "libcore/base/check.h"
 #include "libcore/base/file.h"
 #include "libcore/base/log.h"
@@ -29,9 +32,17 @@ struct FinalizeStatement {
 };
 using StatementHandle = std::unique_ptr<sqlite3_stmt, FinalizeStatement>;
 
+// SQLite's check begins with a line of its own, "*** in database main ***": of no use to anybody
+// who has one database only, and an error is one line.
+std::string InOneLine(absl::string_view text) {
+  absl::ConsumePrefix(&text, "*** in database main ***\n");
+  return absl::StrReplaceAll(absl::StripAsciiWhitespace(text), {{"\n", ", "}});
+}
+
 absl::Status SqliteError(int code, absl::string_view action, const std::string& path,
                          const char* text) {
-  const std::string message = absl::StrCat("object table ", path, ": cannot ", action, ": ", text);
+  const std::string message =
+      absl::StrCat("object table ", path, ": cannot ", action, ": ", InOneLine(text));
   switch (code & 0xff) {
     case SQLITE_FULL:
       return absl::ResourceExhaustedError(

@@ -41,8 +41,8 @@ class BadInput(LabTest):
         self.rows([
             ([], USAGE, '--help'),
             (['nonsense'], USAGE, 'nonsense', '--help'),
-            (['message', 'list'], USAGE, 'no command message;'),
-            (['call', 'transfer', 'X', 'y@example.org'], USAGE, 'no command call transfer;'),
+            (['message', 'list'], USAGE, 'no command message yet;'),
+            (['call', 'transfer', 'X', 'y@example.org'], USAGE, 'no command call transfer yet;'),
             (['--nonsense', 'status'], USAGE, '--nonsense'),
             (['call', 'dial'], USAGE, 'EMAIL'),
             (['--output', 'xml', 'status'], USAGE, '--output'),
@@ -290,6 +290,24 @@ class BadInput(LabTest):
         key = daemon.data / 'node/keys'
         key.write_bytes(b'rubbish')
         self.one_line(run(daemon.command(), FAILED), f'{key} is damaged', 'remove it')
+
+    def test_a_file_without_end_is_not_read(self):
+        for kind in ('rtp', 'pki_certificate', 'wav'):
+            with self.subTest(kind=kind):
+                # 64 MiB of data: the bound lies below.
+                told = run(['prlimit', f'--data={64 << 20}', BIN / 'p2pd-parse', '--kind', kind, '/dev/zero'], USAGE)
+                self.one_line(told, '/dev/zero is larger than')
+
+    def test_a_damaged_table_of_objects_is_one_line(self):
+        daemon = self.lab.daemon('d')
+        for i in range(20):
+            daemon.ctl('overlay', 'put', f'name:{i}', self.rubbish)
+        daemon.stop()
+        table = daemon.data / 'store/objects.db'
+        content = bytearray(table.read_bytes())
+        content[4096:4096 * 4] = bytes(4096 * 3)
+        table.write_bytes(content)
+        self.one_line(run(daemon.command(), FAILED), table, 'move the file away')
 
     def test_nobody_is_their_own_contact_or_callee(self):
         daemon = self.lab.daemon('d')

@@ -142,7 +142,12 @@ void NodeHost::Obey(Instant now, node::MediaCommand command) {
     while (auto transmit = found->second->media->PollTransmit(now))
       world_.Inject(at_, *std::move(transmit));
     heard_ = found->second->sink->Take();
+    node::MediaReport report;
+    report.call = stop->call;
+    report.stats = found->second->media->stats(now);
+    report.stopped = true;
     voices_.erase(found);
+    node_->OnMedia(now, report);
     return;
   }
   if (const auto* remote = std::get_if<node::MediaRemote>(&command)) {

@@ -95,11 +95,23 @@ void ShowCall(Session& session, const v1::Call& call) {
   }
 }
 
-// Both directions: ours arrived there (their RTCP told the round trip), theirs was decoded here.
-bool VoiceFlowedBothWays(const v1::Call& call) {
+// What lacks for voice in both directions, as far as this side knows; empty when nothing does. A
+// call of two seconds may end before the other side has said what it received: then it counts that
+// ours was sent.
+std::string WhatVoiceLacks(const v1::Call& call) {
   const v1::MediaStats& stats = call.media_stats();
-  return call.has_answer_time() && stats.sent_packet_count() > 0 &&
-         stats.received_packet_count() > 0 && stats.has_round_trip_time();
+  if (!call.has_answer_time()) return "nobody answered";
+  if (stats.received_packet_count() == 0) return "no packet came from the other side";
+  if (std::none_of(call.steps().begin(), call.steps().end(), [](const v1::CallStep& step) {
+        return step.kind() == v1::CallStep::FIRST_AUDIO_RECEIVED;
+      })) {
+    return "packets came from the other side, but no voice could be played of them";
+  }
+  if (stats.sent_packet_count() == 0) return "no packet was sent to the other side";
+  if (stats.peer_hears() == v1::MediaStats::NOTHING) {
+    return "the other side reports that none of our packets came";
+  }
+  return "";
 }
 
 bool WasHungUp(const v1::Call& call) {
@@ -200,9 +212,11 @@ Followed Follow(Session& session, const clients::Connection& connection, const v
     followed.status = voice.Finish(followed.call.has_answer_time());
   }
   // A stream that had not been attached when the call ended says that the call is over; that is no
-  // news.
-  if (followed.status.error_code() == grpc::StatusCode::FAILED_PRECONDITION &&
-      !followed.call.has_answer_time()) {
+  // news, and the call says why.
+  if (followed.call.state() == v1::Call::ENDED &&
+      followed.status.error_code() == grpc::StatusCode::FAILED_PRECONDITION &&
+      (!followed.call.has_answer_time() ||
+       clients::ReasonOf(followed.status) == "CALL_STATE_WRONG")) {
     followed.status = grpc::Status::OK;
   }
   return followed;
@@ -211,7 +225,8 @@ Followed Follow(Session& session, const clients::Connection& connection, const v
 ExitCode Conclude(Session& session, const Followed& followed) {
   if (!followed.status.ok()) return clients::Report(followed.status);
   if (!session.json()) PrintCall(followed.call);
-  if (VoiceFlowedBothWays(followed.call)) {
+  const std::string lacking = WhatVoiceLacks(followed.call);
+  if (lacking.empty()) {
     if (!WasHungUp(followed.call)) {
       std::fprintf(
           stderr,
@@ -221,9 +236,15 @@ ExitCode Conclude(Session& session, const Followed& followed) {
     }
     return ExitCode::kDone;
   }
+  const bool here =
+      followed.call.has_answer_time() && followed.call.end_reason() != v1::Call::ANSWERED_ELSEWHERE;
+  const std::string why = WhyItEnded(followed.call);
+  const ExitCode failed = clients::ReportFailure(
+      here ? absl::StrCat("no voice both ways: ", lacking, "; the call ended: ", why)
+           : absl::StrCat("no call: ", why));
   if (followed.call.end_reason() == v1::Call::NOT_FOUND) return ExitCode::kNotFound;
   if (followed.call.end_reason() == v1::Call::NO_ANSWER) return ExitCode::kTimedOut;
-  return ExitCode::kFailed;
+  return failed;
 }
 
 // The user gives up, perhaps while the daemon is still being asked to dial: no call stays behind.
@@ -323,6 +344,15 @@ ExitCode AnswerOne(Session& session, const clients::Connection& connection, cons
   v1::Call call;
   const auto context = connection.UnaryContext();
   const grpc::Status status = stub->AnswerCall(context.get(), request, &call);
+  if (status.error_code() == grpc::StatusCode::FAILED_PRECONDITION) {
+    // Somebody was faster, or the caller gave up: the call knows which.
+    v1::GetCallRequest get;
+    get.set_name(name);
+    const auto again = connection.UnaryContext();
+    if (stub->GetCall(again.get(), get, &call).ok() && call.state() == v1::Call::ENDED) {
+      return clients::ReportFailure("no call: " + WhyItEnded(call));
+    }
+  }
   if (!status.ok()) return clients::Report(status);
   return Conclude(session, Follow(session, connection, call, &files, limit, true));
 }

@@ -172,6 +172,21 @@ TEST(CallMedia, LossShowsInBothEndsStatistics) {
   EXPECT_LT(b.r_factor, a.r_factor);
 }
 
+TEST(CallMedia, TheReportsOfThePeerTellWhetherItHears) {
+  CallPair::Options options = Talk(5);
+  options.there.loss = 1.0;
+  CallPair pair(std::move(options));
+  pair.Run(absl::Milliseconds(900));
+  EXPECT_EQ(pair.a().stats(pair.Now()).peer_hears, PeerHears::kUnknown);
+  pair.Run(absl::Seconds(2));
+  EXPECT_EQ(pair.a().stats(pair.Now()).peer_hears, PeerHears::kNothing);
+  EXPECT_EQ(pair.b().stats(pair.Now(true)).peer_hears, PeerHears::kUnknown);
+  pair.there().loss = 0.0;
+  pair.Run(absl::Seconds(2));
+  EXPECT_EQ(pair.a().stats(pair.Now()).peer_hears, PeerHears::kVoice);
+  EXPECT_EQ(pair.b().stats(pair.Now(true)).peer_hears, PeerHears::kVoice);
+}
+
 TEST(CallMedia, ForgedReplayedAndForeignPacketsDoNothing) {
   CallPair pair(Talk(5));
   std::vector<Bytes> seen;

@@ -109,6 +109,30 @@ TEST_F(CallDeskTest, VerbsOnAnUnknownOrEndedCallSayWhatIsWrong) {
   EXPECT_FALSE(alice_.node().Hold(now(), call_, true).ok());
 }
 
+TEST_F(CallDeskTest, TheEndWaitsForTheLastFigures) {
+  Answer();
+  town_.world().RunFor(absl::Seconds(2));
+
+  ASSERT_TRUE(alice_.node().HangUp(now(), call_).ok());
+  // The driver has not stopped the media yet, nor does it say that it has.
+  EXPECT_EQ(View().info.state, CallState::kEnded);
+  EXPECT_TRUE(View().figures_pending);
+  alice_.Kick();
+  EXPECT_TRUE(Until([&] { return !View().figures_pending; }));
+  EXPECT_GT(View().media->packets_sent, 90u);
+}
+
+TEST_F(CallDeskTest, TheEndDoesNotWaitForEver) {
+  Answer();
+
+  ASSERT_TRUE(alice_.node().HangUp(now(), call_).ok());
+  while (alice_.node().PollMedia()) {
+  }
+  EXPECT_TRUE(View().figures_pending);
+  alice_.node().OnTimeout(now() + CallDesk::kFiguresWait);
+  EXPECT_FALSE(View().figures_pending);
+}
+
 TEST_F(CallDeskTest, AKilledPeerEndsTheCall) {
   Answer();
 

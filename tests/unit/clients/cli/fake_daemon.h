@@ -132,11 +132,12 @@ struct FakeCalls final : v1::CallService::Service {
         voice_bytes += in.frame().pcm().size();
       }
     }
-    return grpc::Status::OK;
+    return voice_status;
   }
   v1::WatchCallsRequest watch_request;
   std::vector<v1::WatchCallsResponse> changes;
   grpc::Status watch_status;
+  grpc::Status voice_status;
   std::mutex mutex;
   v1::AudioStart start;
   size_t voice_bytes = 0;

@@ -150,6 +150,11 @@ TEST(MediaStats, CarryTheirUnits) {
   EXPECT_EQ(out.jitter().nanos(), 3'000'000);
   EXPECT_EQ(out.rejected_packet_count(), 5u);
   EXPECT_FALSE(out.has_round_trip_time());
+  EXPECT_EQ(out.peer_hears(), v1::MediaStats::PEER_HEARS_UNSPECIFIED);
+  stats.peer_hears = media::PeerHears::kNothing;
+  EXPECT_EQ(ToProto(stats).peer_hears(), v1::MediaStats::NOTHING);
+  stats.peer_hears = media::PeerHears::kVoice;
+  EXPECT_EQ(ToProto(stats).peer_hears(), v1::MediaStats::VOICE);
 }
 
 }  // namespace

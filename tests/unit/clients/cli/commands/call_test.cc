@@ -1,6 +1,7 @@
 #include <filesystem>
 
 #include "clients/common/wav.h"
+#include "p2pd/v1/error.pb.h"
 #include "tests/unit/clients/cli/fake_daemon.h"
 
 namespace p2pd::cli {
@@ -26,8 +27,15 @@ class CallCommands : public WithFakeDaemon {
     call.mutable_answer_time()->set_seconds(1);
     call.mutable_media_stats()->set_sent_packet_count(10);
     call.mutable_media_stats()->set_received_packet_count(10);
-    call.mutable_media_stats()->mutable_round_trip_time()->set_nanos(1000);
+    call.add_steps()->set_kind(v1::CallStep::FIRST_AUDIO_RECEIVED);
     return call;
+  }
+  static grpc::Status OfReason(grpc::StatusCode code, const std::string& reason) {
+    v1::ErrorDetail detail;
+    detail.set_reason(reason);
+    v1::ErrorStatus details;
+    details.add_details()->PackFrom(detail);
+    return {code, "the call has ended", details.SerializeAsString()};
   }
   void Then(const v1::Call& call) {
     v1::WatchCallsResponse change;
@@ -63,9 +71,39 @@ TEST_F(CallCommands, DialPlaysRecordsAndSucceedsOnlyWithVoiceBothWays) {
 TEST_F(CallCommands, ACallWithoutVoiceFails) {
   v1::Call silent = Spoken();
   silent.mutable_media_stats()->set_received_packet_count(0);
-  Then(silent);
+  v1::Call undecodable = Spoken();
+  undecodable.clear_steps();
+  v1::Call mute = Spoken();
+  mute.mutable_media_stats()->set_sent_packet_count(0);
+  v1::Call unheard = Spoken();
+  unheard.mutable_media_stats()->set_peer_hears(v1::MediaStats::NOTHING);
+  const std::vector<std::pair<v1::Call, std::string>> table = {
+      {silent, "no packet came"},
+      {undecodable, "no voice could be played"},
+      {mute, "no packet was sent"},
+      {unheard, "reports that none of our packets came"}};
+  for (const auto& [call, lacking] : table) {
+    calls_.changes.clear();
+    Then(call);
 
-  EXPECT_EQ(Run({"call", "dial", "bob@example.org"}).code, 1);
+    const Outcome outcome = Run({"call", "dial", "bob@example.org"});
+
+    EXPECT_EQ(outcome.code, 1) << lacking;
+    EXPECT_NE(outcome.err.find("p2pctl: no voice both ways: "), std::string::npos) << outcome.err;
+    EXPECT_NE(outcome.err.find(lacking), std::string::npos) << outcome.err;
+  }
+}
+
+// Spoken() has no round trip: such a report needs more time than a short call has.
+TEST_F(CallCommands, AShortCallNeedsNoReportOfTheOtherSide) {
+  for (const auto hears : {v1::MediaStats::PEER_HEARS_UNSPECIFIED, v1::MediaStats::VOICE}) {
+    v1::Call call = Spoken();
+    call.mutable_media_stats()->set_peer_hears(hears);
+    calls_.changes.clear();
+    Then(call);
+
+    EXPECT_EQ(Run({"call", "dial", "bob@example.org"}).code, 0);
+  }
 }
 
 TEST_F(CallCommands, EndReasonsBecomeExitCodes) {
@@ -79,8 +117,10 @@ TEST_F(CallCommands, EndReasonsBecomeExitCodes) {
     calls_.changes.clear();
     Then(ended);
 
-    EXPECT_EQ(Run({"call", "dial", "bob@example.org"}).code, code)
-        << v1::Call::EndReason_Name(reason);
+    const Outcome outcome = Run({"call", "dial", "bob@example.org"});
+
+    EXPECT_EQ(outcome.code, code) << v1::Call::EndReason_Name(reason);
+    EXPECT_NE(outcome.err.find("p2pctl: no call: "), std::string::npos) << outcome.err;
   }
 }
 
@@ -91,7 +131,7 @@ TEST_F(CallCommands, StepsGoToStandardErrorEachOnce) {
   call.add_steps()->set_detail("hello went out");
   Then(call);
   v1::Call ended = Spoken();
-  *ended.mutable_steps() = call.steps();
+  ended.mutable_steps()->MergeFrom(call.steps());
   Then(ended);
 
   const Outcome outcome = Run({"call", "dial", "bob@example.org"});
@@ -190,6 +230,30 @@ TEST_F(CallCommands, AnswerTakesTheCallThatRings) {
 
   EXPECT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_EQ(calls_.AnswerCall_.request.name(), "calls/00ff");
+}
+
+// Two devices of one user: the other was faster, before ours was heard or after.
+TEST_F(CallCommands, AnAnswerThatCameTooLateSaysWhy) {
+  v1::Call elsewhere = CallIn(v1::Call::ENDED);
+  elsewhere.set_end_reason(v1::Call::ANSWERED_ELSEWHERE);
+  calls_.GetCall_.response = elsewhere;
+  calls_.AnswerCall_.status = {grpc::StatusCode::FAILED_PRECONDITION, "the call has ended"};
+
+  const Outcome before = Run({"call", "answer", "00ff"});
+
+  EXPECT_EQ(before.code, 1);
+  EXPECT_EQ(before.err, "p2pctl: no call: answered elsewhere\n");
+
+  elsewhere.mutable_answer_time()->set_seconds(1);
+  Then(elsewhere);
+  calls_.AnswerCall_.status = grpc::Status::OK;
+  calls_.AnswerCall_.response = CallIn(v1::Call::CONNECTING);
+  calls_.voice_status = OfReason(grpc::StatusCode::FAILED_PRECONDITION, "CALL_STATE_WRONG");
+
+  const Outcome after = Run({"call", "answer", "00ff"});
+
+  EXPECT_EQ(after.code, 1);
+  EXPECT_EQ(after.err, "p2pctl: no call: answered elsewhere\n");
 }
 
 TEST_F(CallCommands, VerbsNameTheCall) {
