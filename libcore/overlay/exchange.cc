@@ -53,10 +53,27 @@ RequestId Exchange::Route(Instant now, RouteCall call) {
   body.set_trace(call.options.trace);
   body.set_skip_origin(call.skip_origin);
   out.route = router_.Make(body);
+  if (call.options.way > 0 && !out.through) out.through = AnotherWay(call.key, call.options.way);
   Outgoing& kept = outgoing_.insert_or_assign(out.message_id, std::move(out)).first->second;
   const RequestId id = kept.id;
   Attempt(now, kept);
   return id;
+}
+
+// Through a neighbour that is chosen without regard to the key: the nodes that stand near it are
+// the same for all who come from the same side (Castro et al. 2002 §4.4).
+std::optional<NodeId> Exchange::AnotherWay(const Key& key, size_t way) const {
+  const std::vector<NodeId> members = ring_.Members();
+  if (members.empty()) return std::nullopt;
+  // Far from one another on the ring, each another one until all had their turn.
+  constexpr size_t kStride = 7;
+  const size_t size = members.size();
+  const size_t step = size % kStride == 0 ? 1 : kStride;
+  for (size_t i = 0; i < size; ++i) {
+    const NodeId& id = members[(Head(key) + way * step + i) % size];
+    if (!ring_.IsSuspect(id) && links_.Linked(id)) return id;
+  }
+  return std::nullopt;
 }
 
 void Exchange::Attempt(Instant now, Outgoing& out) {

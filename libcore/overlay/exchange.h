@@ -108,6 +108,7 @@ class Exchange {
   };
 
   std::optional<RequestId> Refuse(size_t payload);
+  std::optional<NodeId> AnotherWay(const Key& key, size_t way) const;
   void Attempt(Instant now, Outgoing& out);
   // Over the link, which is made if there is none. False when there is no room for it.
   bool SendDirect(Instant now, Outgoing& out, const NodeRecord& peer, Service service,

@@ -12,17 +12,37 @@ LeafSet::LeafSet(const NodeId& self, int per_side)
   Recompute();
 }
 
+LeafSet::Way LeafSet::Walk(const std::vector<NodeId>& ids) const {
+  Way out;
+  std::map<net::IpAddress, int> seen;
+  size_t counted = 0;
+  size_t beside = 0;
+  for (const NodeId& id : ids) {
+    const auto network = networks_.find(id);
+    const bool counts = network == networks_.end() || ++seen[network->second] <= kMaxFromNetwork;
+    if (!counts && ++beside > per_side_) continue;
+    out.ids.push_back(id);
+    if (counts && ++counted == per_side_) {
+      out.full = true;
+      break;
+    }
+  }
+  return out;
+}
+
 void LeafSet::Recompute() {
-  successors_.clear();
-  for (const auto& [id, record] : members_) successors_.push_back(id);
-  std::sort(successors_.begin(), successors_.end(), [this](const NodeId& a, const NodeId& b) {
+  std::vector<NodeId> upwards;
+  for (const auto& [id, record] : members_) upwards.push_back(id);
+  std::sort(upwards.begin(), upwards.end(), [this](const NodeId& a, const NodeId& b) {
     return Clockwise(self_, a) < Clockwise(self_, b);
   });
-  predecessors_.assign(successors_.rbegin(), successors_.rend());
-  if (successors_.size() > per_side_) {
-    successors_.resize(per_side_);
-    predecessors_.resize(per_side_);
-  }
+  Way up = Walk(upwards);
+  std::reverse(upwards.begin(), upwards.end());
+  Way down = Walk(upwards);
+  successors_ = std::move(up.ids);
+  predecessors_ = std::move(down.ids);
+  full_up_ = up.full;
+  full_down_ = down.full;
   Bytes ids;
   for (const auto& [id, record] : members_) Append(ids, id.view());
   const pki::Sha256Digest digest = pki::Sha256(ids);
@@ -30,13 +50,13 @@ void LeafSet::Recompute() {
 }
 
 bool LeafSet::Wants(const NodeId& id) const {
-  if (id == self_ || Contains(id)) return false;
-  if (successors_.size() < per_side_) return true;
+  if (id == self_ || Contains(id) || refused_.count(id) != 0) return false;
+  if (!full_up_ || !full_down_) return true;
   return Clockwise(self_, id) < Clockwise(self_, successors_.back()) ||
          Clockwise(id, self_) < Clockwise(predecessors_.back(), self_);
 }
 
-LeafSet::Change LeafSet::Insert(const NodeRecord& record) {
+LeafSet::Change LeafSet::Insert(const NodeRecord& record, const net::Endpoint& seen_at) {
   Change out;
   const auto found = members_.find(record.id());
   if (found != members_.end()) {
@@ -45,22 +65,41 @@ LeafSet::Change LeafSet::Insert(const NodeRecord& record) {
   }
   if (!Wants(record.id())) return out;
   members_.emplace(record.id(), record);
-  Recompute();
-  out.added = true;
-  for (const auto& [id, member] : members_) {
-    const bool kept = std::count(successors_.begin(), successors_.end(), id) != 0 ||
-                      std::count(predecessors_.begin(), predecessors_.end(), id) != 0;
-    if (!kept) out.evicted.push_back(id);
+  if (!seen_at.address.IsPrivate()) {
+    networks_.emplace(record.id(), net::WideNetworkOf(seen_at.address));
   }
-  for (const NodeId& id : out.evicted) members_.erase(id);
+  Recompute();
+  std::set<NodeId> kept(successors_.begin(), successors_.end());
+  kept.insert(predecessors_.begin(), predecessors_.end());
+  out.added = kept.count(record.id()) != 0;
+  for (const auto& [id, member] : members_) {
+    if (kept.count(id) == 0) out.evicted.push_back(id);
+  }
+  for (const NodeId& id : out.evicted) {
+    members_.erase(id);
+    networks_.erase(id);
+  }
   if (!out.evicted.empty()) Recompute();
+  if (!out.added) {
+    std::erase(out.evicted, record.id());
+    refused_.insert(record.id());
+    if (refused_.size() > kMaxRefused) refused_.erase(refused_.begin());
+  }
   return out;
 }
 
 bool LeafSet::Remove(const NodeId& id) {
   if (members_.erase(id) == 0) return false;
+  networks_.erase(id);
+  refused_.clear();
   Recompute();
   return true;
+}
+
+std::optional<net::IpAddress> LeafSet::NetworkOf(const NodeId& id) const {
+  const auto found = networks_.find(id);
+  if (found == networks_.end()) return std::nullopt;
+  return found->second;
 }
 
 const NodeRecord* LeafSet::Find(const NodeId& id) const {
@@ -68,7 +107,13 @@ const NodeRecord* LeafSet::Find(const NodeId& id) const {
   return found == members_.end() ? nullptr : &found->second;
 }
 
-bool LeafSet::Whole() const { return members_.size() < 2 * per_side_; }
+bool LeafSet::Whole() const {
+  if (members_.size() < 2 * per_side_) return true;
+  // Somebody stands on both sides.
+  return std::any_of(successors_.begin(), successors_.end(), [this](const NodeId& id) {
+    return std::find(predecessors_.begin(), predecessors_.end(), id) != predecessors_.end();
+  });
+}
 
 bool LeafSet::Covers(const Key& key) const {
   if (Whole()) return true;

@@ -1,14 +1,17 @@
 // LeafSet: the nodes next to us on the ring, up to `per_side` on each side. It decides who is the
 // root of a key, and who keeps its replicas.
 //
-// Rules: a node is in the set exactly when it is among the nearest `per_side` in one direction. In
-// a ring smaller than the set a node stands on both sides, and the set is the whole ring. Threads:
-// one owner. Source: Rowstron and Druschel 2001 §2.2; Rhea et al. 2004.
+// Rules: a node is in the set when it is among the nearest `per_side` in one direction. Of one
+// public network (/16, /32) two count; others are kept beside them, so that whoever fills the ring
+// round us from one network pushes nobody out, up to `per_side` a side, and beyond that they are
+// refused. In a ring smaller than the set a node stands on both sides, and the set is the whole
+// ring. Threads: one owner. Source: Rowstron and Druschel 2001 §2.2; Rhea et al. 2004.
 #pragma once
 
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "libcore/overlay/node_record.h"
@@ -18,6 +21,11 @@ namespace p2pd::overlay {
 
 class LeafSet {
  public:
+  // Of a side, from one public network.
+  static constexpr int kMaxFromNetwork = 2;
+  // Nodes that were refused, so that nobody is met again and again; beyond it the lowest id goes.
+  static constexpr size_t kMaxRefused = 256;
+
   LeafSet(const NodeId& self, int per_side);
 
   // Would this id be a member if it were offered? False for ourselves and for members.
@@ -28,7 +36,11 @@ class LeafSet {
     bool added = false;
     std::vector<NodeId> evicted;
   };
-  Change Insert(const NodeRecord& record);
+  Change Insert(const NodeRecord& record) { return Insert(record, record.addresses().front()); }
+  // `seen_at` is where its link goes; what the record says is the node's own word.
+  Change Insert(const NodeRecord& record, const net::Endpoint& seen_at);
+  // Of a member; nullopt for private networks, which are not counted, and for others.
+  std::optional<net::IpAddress> NetworkOf(const NodeId& id) const;
   bool Remove(const NodeId& id);
 
   bool Contains(const NodeId& id) const { return members_.count(id) != 0; }
@@ -48,13 +60,23 @@ class LeafSet {
   uint64_t Hash() const { return hash_; }
 
  private:
+  struct Way {
+    std::vector<NodeId> ids;
+    bool full = false;
+  };
+  // The side that the ids, nearest first, make.
+  Way Walk(const std::vector<NodeId>& ids) const;
   void Recompute();
 
   NodeId self_;
   size_t per_side_;
   std::map<NodeId, NodeRecord> members_;
+  std::map<NodeId, net::IpAddress> networks_;  // of members with public addresses
+  std::set<NodeId> refused_;
   std::vector<NodeId> successors_;
   std::vector<NodeId> predecessors_;
+  bool full_up_ = false;
+  bool full_down_ = false;
   uint64_t hash_ = 1;
 };
 

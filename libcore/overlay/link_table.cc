@@ -431,7 +431,7 @@ void LinkTable::OnFrames(Instant now, const net::Endpoint& from, uint32_t index,
     } else if (const auto* fragment = std::get_if<FragmentFrame>(&frame)) {
       peer.channel.AckDue();
       std::optional<Bytes> message = peer.channel.OnFragment(now, *fragment);
-      if (message) events_.push_back(MessageReceived{peer.id, from, *std::move(message)});
+      if (message) TakeMessage(now, from, peer, *std::move(message));
     } else if (const auto* challenge = std::get_if<ChallengeFrame>(&frame)) {
       ByteWriter writer;
       WriteFrame(ChallengeReplyFrame{challenge->nonce}, writer);
@@ -450,11 +450,22 @@ void LinkTable::OnFrames(Instant now, const net::Endpoint& from, uint32_t index,
   Retime(peer);
 }
 
+void LinkTable::TakeMessage(Instant now, const net::Endpoint& from, Peer& peer, Bytes message) {
+  if (tap_ != nullptr) {
+    std::vector<Bytes> replies;
+    const bool kept = tap_->OnIncoming(now, peer.id, message, replies);
+    for (Bytes& reply : replies) Send(now, peer.id, Purpose::kAnswer, std::move(reply));
+    if (!kept) return;
+  }
+  events_.push_back(MessageReceived{peer.id, from, std::move(message)});
+}
+
 // Sending.
 
 std::optional<uint64_t> LinkTable::Send(Instant, const NodeId& id, Purpose purpose, Bytes message) {
   Peer* peer = Find(id);
   if (peer == nullptr) return std::nullopt;
+  if (tap_ != nullptr) tap_->OnOutgoing(id, message);
   const uint64_t handle = rng_.Next();
   const size_t size = message.size();
   if (!peer->channel.Queue(handle, std::move(message))) return std::nullopt;

@@ -80,6 +80,19 @@ struct AddressObserved {
 using LinkEvent = std::variant<LinkUp, ConnectFailed, ConnectDeclined, LinkDown, MessageReceived,
                                MessageAcked, MessageSlow, MessageLost, AddressObserved>;
 
+// Sees in plain text what travels over our links, and may change it: the seam of p2pd-sim's
+// attackers, who speak the protocol and lie in it.
+class MessageTap {
+ public:
+  virtual ~MessageTap() = default;
+  // A message came whole, and its sender will have it acknowledged. False: we never see it. What is
+  // put into `replies` goes back to `from`.
+  virtual bool OnIncoming(Instant now, const NodeId& from, Bytes& message,
+                          std::vector<Bytes>& replies) = 0;
+  // A message of ours is about to be queued.
+  virtual void OnOutgoing(const NodeId& to, Bytes& message) = 0;
+};
+
 class LinkTable {
  public:
   // Neighbours with a link; beyond it the longest silent unpinned one goes, else the new one.
@@ -115,6 +128,8 @@ class LinkTable {
 
   // What we send in handshakes from now on.
   void SetSelf(const NodeRecord& self) { self_ = self; }
+  // Outlives the table; nullptr: nobody looks.
+  void SetTap(MessageTap* tap) { tap_ = tap; }
 
   void OnDatagram(Instant now, const net::Endpoint& from, DatagramType type, ByteView datagram);
   void OnTimeout(Instant now);
@@ -211,6 +226,7 @@ class LinkTable {
   void OnHalfOpenPacket(Instant now, const net::Endpoint& from, uint32_t index, ByteView datagram);
   void OnFrames(Instant now, const net::Endpoint& from, uint32_t index, Peer& peer,
                 const Link::Opened& packet);
+  void TakeMessage(Instant now, const net::Endpoint& from, Peer& peer, Bytes message);
   void OnChallengeReply(const net::Endpoint& from, Peer& peer, uint64_t nonce);
   void NoteAddress(Instant now, const net::Endpoint& from, Peer& peer);
   // False when the table is full of pinned neighbours.
@@ -245,6 +261,7 @@ class LinkTable {
   Rng& rng_;
   Counters& counters_;
   std::optional<NodeRecord> self_;
+  MessageTap* tap_ = nullptr;
   CookieJar cookies_;
   TokenBucket hello_bucket_{kHelloRate, kHelloBurst};
   TokenBucket knock_bucket_{kKnockRate, kKnockBurst};

@@ -390,6 +390,7 @@ Traffic Node::traffic() const {
   out.letters = impl_->letters.sent();
   return out;
 }
+void Node::SetTap(MessageTap* tap) { impl_->links.SetTap(tap); }
 Bytes Node::SaveCache() const {
   std::vector<NodeRecord> records;
   for (const NodeId& id : impl_->ring.Members()) {

@@ -105,6 +105,9 @@ struct RouteOptions {
   absl::Duration timeout = absl::Seconds(4);
   // Any node that is among the replicas of the key may answer, not only the root.
   bool any_replica = false;
+  // 0: by the best first hop. Others go by way of another neighbour each, whatever the key: whoever
+  // asks by several ways is not in one liar's hands.
+  size_t way = 0;
   // Record the path (Response arrives with it through trace()).
   bool trace = false;
 };
@@ -134,6 +137,8 @@ struct PeerInfo {
   std::optional<absl::Duration> round_trip;
   absl::Duration last_heard;  // ago
 };
+
+class MessageTap;
 
 class Node {
  public:
@@ -201,6 +206,8 @@ class Node {
   // Our address as others see it, when at least 2 of them agree.
   std::optional<net::Endpoint> ObservedAddress() const;
   Traffic traffic() const;
+  // Before Start: outlives the node (link_table.h).
+  void SetTap(MessageTap* tap);
   // Bootstrap cache for the next start, at most 16 KiB.
   Bytes SaveCache() const;
 

@@ -15,6 +15,12 @@ double Share(const RingId& distance) {
   return out;
 }
 
+std::optional<net::IpAddress> PublicNetwork(const NodeRecord& record) {
+  const net::IpAddress& address = record.addresses().front().address;
+  if (address.IsPrivate()) return std::nullopt;
+  return net::WideNetworkOf(address);
+}
+
 }  // namespace
 
 Ring::Ring(const NodeId& self, const RingOptions& options, LinkTable& links)
@@ -33,7 +39,8 @@ bool Ring::Consider(Instant, const NodeId& id) {
   const NodeRecord record = *known;
   dead_.erase(id);
   const bool was_leaf = leaves_.Contains(id);
-  const LeafSet::Change change = leaves_.Insert(record);
+  const LeafSet::Change change =
+      leaves_.Insert(record, links_.EndpointOf(id).value_or(record.addresses().front()));
   if (change.added) joined_.push_back(id);
   const absl::Duration round_trip = links_.RoundTripTo(id).value_or(RoundTrip::kInitial);
   const RoutingTable::Change slot =
@@ -247,9 +254,9 @@ std::optional<std::vector<NodeRecord>> Ring::ReplicaSet(const Key& key) const {
         below == per_side || (above < per_side && !Nearer(key, *std::prev(down), *up));
     const NodeId& id = upwards ? *up++ : *--down;
     const NodeRecord& record = id == self_ ? *self_record_ : *RecordOf(id);
-    const net::IpAddress& address = record.addresses().front().address;
-    if (!address.IsPrivate() && ++networks[net::WideNetworkOf(address)] > kMaxReplicasFromNetwork &&
-        ids.size() > 2 * per_side) {
+    const std::optional<net::IpAddress> network =
+        id == self_ ? PublicNetwork(record) : leaves_.NetworkOf(id);
+    if (network && ++networks[*network] > kMaxReplicasFromNetwork && ids.size() > 2 * per_side) {
       continue;
     }
     ++(upwards ? above : below);

@@ -57,6 +57,40 @@ TEST(LeafSet, ANewcomerPushesTheFarthestOut) {
   EXPECT_GT(evicted, 0u);
 }
 
+TEST(LeafSet, NobodyIsPushedOutFromOneNetwork) {
+  const NodeRecord self = RecordAt(1, EndpointAt(1));
+  const auto at = [](uint8_t network, uint8_t host) {
+    return net::Endpoint{net::IpAddress::V4({network, 7, 1, host}), 7464};
+  };
+  LeafSet honest(self.id(), 4);
+  LeafSet set(self.id(), 4);
+  std::vector<NodeRecord> crowd = Crowd(100);
+  for (size_t i = 0; i < 40; ++i) {
+    honest.Insert(crowd[i], at(static_cast<uint8_t>(20 + i), 1));
+    set.Insert(crowd[i], at(static_cast<uint8_t>(20 + i), 1));
+  }
+  size_t refused = 0;
+  for (size_t i = 40; i < 100; ++i) {
+    const bool wanted = set.Wants(crowd[i].id());
+    const bool added = set.Insert(crowd[i], at(19, static_cast<uint8_t>(i))).added;
+    if (wanted && !added) {
+      ++refused;
+      EXPECT_FALSE(set.Wants(crowd[i].id()));
+    }
+  }
+  for (const bool clockwise : {false, true}) {
+    size_t kept = 0;
+    for (const NodeId& id : set.Side(clockwise)) {
+      const auto& side = honest.Side(clockwise);
+      kept += std::count(side.begin(), side.end(), id) != 0 ? 1u : 0u;
+    }
+    EXPECT_GE(kept, 2u);
+    EXPECT_LE(set.Side(clockwise).size(), 8u);
+    EXPECT_GE(set.Side(clockwise).size(), 4u);
+  }
+  EXPECT_FALSE(set.Whole());
+}
+
 TEST(LeafSet, SmallRingIsWhole) {
   const NodeRecord self = RecordAt(1, EndpointAt(1));
   LeafSet set(self.id(), 8);
