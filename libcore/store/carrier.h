@@ -41,6 +41,8 @@ class Carrier {
   // As overlay::Node::ReplicaSet.
   virtual std::optional<std::vector<overlay::NodeRecord>> ReplicaSet(const Key& place) const = 0;
   virtual std::vector<overlay::NodeRecord> LeafSet() const = 0;
+  // The `count` nodes nearest to the place that we know first-hand, ourselves included.
+  virtual std::vector<overlay::NodeRecord> Nearest(const Key& place, size_t count) const = 0;
 };
 
 // True when `id` is one of `set`.

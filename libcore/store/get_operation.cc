@@ -31,7 +31,11 @@ void GetOperation::Start(Instant now, Carrier& carrier) {
   deadline_ = now + plan_.timeout;
   // Where there is a second place, the first one gets the larger part of the time.
   leg_deadline_ = TwoPlaces() ? now + plan_.timeout * 0.6 : deadline_;
-  RouteOn(now, carrier);
+  if (plan_.replicas.empty()) return RouteOn(now, carrier);
+  for (const overlay::NodeRecord& record : plan_.replicas) {
+    if (replicas_.size() < kMaxReplicas) replicas_.try_emplace(record.id(), record);
+  }
+  AskOthers(now, carrier);
 }
 
 StoreRequest GetOperation::Request(size_t max_bytes, bool want_replicas) const {
@@ -88,6 +92,12 @@ bool GetOperation::Relevant(const Object& object) const {
     return true;
   }
   if (object.kind() != *plan_.kind) return false;
+  if (plan_.data_digest && object.kind() == wire::v1::OBJECT_KIND_RAW) {
+    // A raw value's slot begins with the digest of its data.
+    const ByteView digest = plan_.data_digest->view();
+    const size_t size = std::min(object.slot().size(), digest.size());
+    return ByteView(object.slot().data(), size) == digest;
+  }
   if (object.kind() != wire::v1::OBJECT_KIND_AUTHENTICATION || plan_.roots.empty()) return true;
   return std::find(plan_.roots.begin(), plan_.roots.end(), object.chain().root().fingerprint()) !=
          plan_.roots.end();
@@ -231,7 +241,7 @@ void GetOperation::Judge(Instant now, Carrier& carrier) {
     failed += replica.failed && !replica.answered ? 1u : 0u;
   }
   const size_t living = KnownReplicas() - failed;
-  const size_t wanted = std::min<size_t>(kWantedAnswers, living);
+  const size_t wanted = plan_.replicas.empty() ? std::min<size_t>(kWantedAnswers, living) : living;
   // A single state among the first four may be all there is; nothing at all may be a ring in
   // motion.
   if (!Immutable() && HasWanted() && AtLeastReached() && answered >= wanted && answered > 0) {
@@ -358,7 +368,11 @@ void GetOperation::Finish(Instant now, Carrier& carrier, absl::Status status) {
   result.from = from_;
   result.invalid = invalid_;
   result.heal_first_place = second_place_ && first_place_empty_;
-  for (const auto& [id, replica] : replicas_) result.answers += replica.answered ? 1 : 0;
+  result.place = Place();
+  for (const auto& [id, replica] : replicas_) {
+    result.answers += replica.answered ? 1 : 0;
+    if (!replica.failed) result.keepers.push_back(id);
+  }
   if (result.status.ok()) {
     Repair(now, carrier);
     std::set<std::string> revoked;

@@ -29,6 +29,10 @@ struct GetPlan {
   std::vector<pki::CertificateHash> roots;
   std::map<Bytes, Sequence> at_least;
   absl::Duration timeout = absl::Seconds(4);
+  // Raw values: the one whose data has this digest, and no other.
+  std::optional<pki::Sha256Digest> data_digest;
+  // Asks these and routes nothing at first; all of them are heard.
+  std::vector<overlay::NodeRecord> replicas;
 };
 
 struct GetResult {
@@ -41,6 +45,9 @@ struct GetResult {
   bool heal_first_place = false;
   int invalid = 0;   // values that did not validate
   int outdated = 0;  // valid ones below `at_least`
+  // Where it was asked, and the nodes that are said to keep it and did not fail.
+  Key place;
+  std::vector<overlay::NodeId> keepers;
 };
 
 class GetOperation {

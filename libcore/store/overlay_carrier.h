@@ -50,6 +50,9 @@ class OverlayCarrier final : public Carrier {
     return node_.ReplicaSet(place);
   }
   std::vector<overlay::NodeRecord> LeafSet() const override { return node_.LeafSet(); }
+  std::vector<overlay::NodeRecord> Nearest(const Key& place, size_t count) const override {
+    return node_.Nearest(place, count);
+  }
 
  private:
   overlay::Node& node_;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "libcore/overlay/density.h"
 
 namespace p2pd::store {
 namespace {
@@ -14,6 +15,9 @@ constexpr absl::Duration kRouteTimeout = absl::Seconds(4);
 constexpr absl::Duration kAskTimeout = absl::Seconds(4);
 // First pause between attempts; doubles. Long enough for a ring to notice a dead root's silence.
 constexpr absl::Duration kFirstPause = absl::Milliseconds(300);
+// What is believed of holders when four ways found none that stand closer together
+// (overlay/density.h): honest ones hardly ever stand so far apart.
+constexpr double kSparseAtLast = 3;
 // The design's replica range; what a root claims beyond it does not raise our expectations.
 constexpr int kReplicas = 8;
 
@@ -75,6 +79,7 @@ void PutOperation::Attempt(Instant now, Carrier& carrier) {
   next_attempt_.reset();
   overlay::RouteOptions options;
   options.timeout = std::min(kRouteTimeout, deadline_ - now);
+  options.way = static_cast<size_t>(attempts_ - 1);
   if (!plan_.refresh && plan_.object.bytes().size() <= kMaxRoutedBytes) {
     pending_ = carrier.Route(now, plan_.place, Request(), options);
     return;
@@ -95,16 +100,34 @@ void PutOperation::OnReply(Instant now, Carrier& carrier, const ReplyFrom& reply
     const absl::Duration left = deadline_ - now;
     pending_ = carrier.Ask(now, reply.from, Request(), std::min(kAskTimeout, left));
   } else if (reply.reply.has_put()) {
-    OnPutReply(now, reply.reply.put());
+    OnPutReply(now, carrier, reply.reply.put());
   } else {
     TryAgain(now, absl::UnavailableError("the root of the key gave an answer to another question"));
   }
 }
 
-void PutOperation::OnPutReply(Instant now, const wire::v1::PutReply& reply) {
+// Who says that it is kept names nodes that cannot be the nearest ones.
+bool PutOperation::Doubtful(const Carrier& carrier, const wire::v1::PutReply& reply) const {
+  std::vector<overlay::NodeId> ids;
+  for (const std::string& bytes : reply.holders()) {
+    const auto id = overlay::NodeId::FromView(AsBytes(bytes));
+    if (id) ids.push_back(*id);
+  }
+  const double gap = overlay::MeanGap(carrier.self().id(), carrier.LeafSet());
+  const double times = attempts_ < kAttempts ? overlay::kSparse : kSparseAtLast;
+  return overlay::Sparse(plan_.place, ids, gap, times);
+}
+
+void PutOperation::OnPutReply(Instant now, const Carrier& carrier,
+                              const wire::v1::PutReply& reply) {
   if (const auto refusal = Refusal(reply.status())) {
     Finish(*refusal, reply.status());
     return;
+  }
+  // By another way somebody nearer may be found.
+  if (Doubtful(carrier, reply)) {
+    return TryAgain(now,
+                    absl::UnavailableError("nodes that are not near the key say they keep it"));
   }
   const std::set<std::string> holders(reply.holders().begin(), reply.holders().end());
   best_acks_ = std::max(best_acks_, static_cast<int>(holders.size()));

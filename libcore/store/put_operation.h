@@ -49,7 +49,8 @@ class PutOperation {
 
  private:
   void Attempt(Instant now, Carrier& carrier);
-  void OnPutReply(Instant now, const wire::v1::PutReply& reply);
+  void OnPutReply(Instant now, const Carrier& carrier, const wire::v1::PutReply& reply);
+  bool Doubtful(const Carrier& carrier, const wire::v1::PutReply& reply) const;
   void TryAgain(Instant now, const absl::Status& why, bool disk_failed = false);
   void Finish(absl::Status status, StoreStatus refusal);
   StoreRequest Request() const;

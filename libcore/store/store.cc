@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "libcore/base/check.h"
 #include "libcore/store/anti_entropy.h"
-#include "libcore/store/get_operation.h"
+#include "libcore/store/careful_get.h"
 #include "libcore/store/overlay_carrier.h"
 #include "libcore/store/put_operation.h"
 #include "libcore/store/replica_server.h"
@@ -75,7 +75,7 @@ class Store::Impl {
     std::optional<Upkeep::Job> job;
   };
   struct GetTask {
-    GetOperation operation;
+    CarefulGet operation;
     GetPurpose purpose;
   };
 
@@ -161,7 +161,7 @@ OperationId Store::Impl::RemoveRaw(Instant now, const Key& key,
 
 void Store::Impl::StartGet(Instant now, GetPlan plan, GetPurpose purpose, uint64_t number) {
   const auto [it, fresh] =
-      gets_.emplace(number, GetTask{GetOperation(std::move(plan), counters_), purpose});
+      gets_.emplace(number, GetTask{CarefulGet(std::move(plan), counters_), purpose});
   P2PD_CHECK(fresh);
   carrier_.Speak({Part::kGet, number});
   it->second.operation.Start(now, carrier_);
@@ -184,6 +184,7 @@ OperationId Store::Impl::Get(Instant now, const Key& key, const GetOptions& opti
   plan.roots = options.roots;
   plan.at_least = options.at_least;
   plan.timeout = options.timeout;
+  plan.data_digest = options.data_digest;
   StartGet(now, std::move(plan), GetPurpose::kUser, number);
   Settle(now);
   return id;

@@ -69,6 +69,8 @@ struct GetOptions {
       roots;  // authentication only: which roots the reader trusts; empty: all
   std::map<Bytes, Sequence> at_least;  // by slot: older ones are not accepted
   absl::Duration timeout = absl::Seconds(4);
+  // Raw values only: the one whose data has this digest, and none that a stranger put beside it.
+  std::optional<pki::Sha256Digest> data_digest;
 };
 
 class Store {

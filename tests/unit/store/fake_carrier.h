@@ -59,6 +59,8 @@ class FakeCarrier final : public Carrier {
   std::vector<overlay::NodeRecord> LeafSet() const override {
     return {nodes_.begin() + 1, nodes_.end()};
   }
+  // Nobody beyond those who answer, or the test would have to answer for them.
+  std::vector<overlay::NodeRecord> Nearest(const Key&, size_t) const override { return nearest; }
   const std::vector<overlay::NodeRecord>& nodes() const { return nodes_; }
 
   // The oldest request that was not taken yet.
@@ -72,6 +74,7 @@ class FakeCarrier final : public Carrier {
   std::vector<Answered> answered;
   bool is_root = true;
   bool responsible = true;
+  std::vector<overlay::NodeRecord> nearest;
 
  private:
   SeededRng rng_;
