@@ -87,14 +87,76 @@ bool World::Severed(const net::Endpoint& from, const net::Endpoint& to) const {
   return !broken_.empty() && broken_.count(Pair(from, to)) != 0;
 }
 
-void World::Inject(const net::Endpoint& from, net::Transmit transmit) {
+// ---- Translators -------------------------------------------------------------------------------
+
+void World::SetNat(const net::Endpoint& host, const net::IpAddress& outside, Nat kind) {
+  Translator& nat = nats_[host];
+  nat.outside = outside;
+  nat.kind = kind;
+}
+
+net::Endpoint World::Translate(const net::Endpoint& from, const net::Endpoint& to) {
+  const auto found = nats_.find(from);
+  if (found == nats_.end()) return from;
+  Translator& nat = found->second;
+  net::Endpoint told_apart = to;
+  if (nat.kind != Nat::kPortDependent) told_apart.port = 0;
+  if (nat.kind == Nat::kEndpointIndependent) told_apart = from;
+  const auto port = nat.ports.find(told_apart);
+  const bool lives = port != nat.ports.end() &&
+                     mappings_.at({nat.outside, port->second}).used + kNatLifetime > now_;
+  if (!lives) {
+    if (port != nat.ports.end()) mappings_.erase({nat.outside, port->second});
+    nat.ports[told_apart] = nat.next_port++;
+  }
+  const net::Endpoint outside{nat.outside, nat.ports.at(told_apart)};
+  Mapping& mapping = mappings_[outside];
+  mapping.inside = from;
+  mapping.sent_to.insert(to);
+  mapping.used = now_;
+  return outside;
+}
+
+std::optional<net::Endpoint> World::Admit(const net::Endpoint& from,
+                                          const net::Endpoint& to) const {
+  // Nobody outside knows the way to an address inside.
+  if (nats_.count(to) != 0) return std::nullopt;
+  const auto mapping = mappings_.find(to);
+  if (mapping == mappings_.end()) return to;
+  const Mapping& m = mapping->second;
+  if (m.used + kNatLifetime <= now_) return std::nullopt;
+  const Nat kind = nats_.at(m.inside).kind;
+  const bool known = std::any_of(m.sent_to.begin(), m.sent_to.end(), [&](const auto& peer) {
+    return kind == Nat::kPortDependent ? peer == from : peer.address == from.address;
+  });
+  if (kind != Nat::kEndpointIndependent && !known) return std::nullopt;
+  return m.inside;
+}
+
+std::optional<absl::Duration> World::Queue(std::map<net::Endpoint, Instant>& lines,
+                                           const net::Endpoint& at, Instant from, size_t bytes) {
+  if (options_.bandwidth <= 0) return absl::ZeroDuration();
+  constexpr size_t kHeaders = 28;
+  Instant& busy = lines[at];
+  busy = std::max(busy, from);
+  if (busy - from > options_.queue) return std::nullopt;
+  busy = busy + absl::Seconds(static_cast<double>(bytes + kHeaders) / options_.bandwidth);
+  return busy - from;
+}
+
+// ---- The way ------------------------------------------------------------------------------------
+
+void World::Inject(const net::Endpoint& inside, net::Transmit transmit) {
   ++traffic_.datagrams;
   traffic_.bytes += transmit.datagram.size();
   const bool too_big = transmit.datagram.size() > options_.mtu;
-  if (too_big || Severed(from, transmit.to) || (options_.loss > 0 && rng_.Unit() < options_.loss)) {
+  const auto sent = Queue(up_lines_, inside, now_, transmit.datagram.size());
+  if (too_big || !sent || Severed(inside, transmit.to) ||
+      (options_.loss > 0 && rng_.Unit() < options_.loss)) {
     ++traffic_.lost;
     return;
   }
+  const net::Endpoint from = nats_.empty() ? inside : Translate(inside, transmit.to);
   const int copies = options_.duplication > 0 && rng_.Unit() < options_.duplication ? 2 : 1;
   for (int i = 0; i < copies; ++i) {
     // One draw a statement: the order of two in one is the compiler's.
@@ -103,7 +165,17 @@ void World::Inject(const net::Endpoint& from, net::Transmit transmit) {
       ++traffic_.lost;
       return;
     }
-    const Instant at = now_ + latency + options_.jitter * rng_.Unit();
+    absl::Duration extra = options_.jitter * rng_.Unit();
+    if (options_.reordering > 0 && rng_.Unit() < options_.reordering) {
+      extra += options_.late * rng_.Unit();
+    }
+    const Instant arrives = now_ + *sent + latency + extra;
+    const auto received = Queue(down_lines_, transmit.to, arrives, transmit.datagram.size());
+    if (!received) {
+      ++traffic_.lost;
+      continue;
+    }
+    const Instant at = arrives + *received;
     if (free_slots_.empty()) {
       free_slots_.push_back(under_way_.size());
       under_way_.emplace_back();
@@ -145,7 +217,13 @@ World::Delivery World::TakeDelivery() {
 }
 
 void World::Deliver(const Delivery& delivery) {
-  const auto found = machines_.find(delivery.to);
+  const std::optional<net::Endpoint> to =
+      nats_.empty() ? delivery.to : Admit(delivery.from, delivery.to);
+  if (!to) {
+    ++traffic_.lost;
+    return;
+  }
+  const auto found = machines_.find(*to);
   if (found == machines_.end()) return;
   Machine* const machine = found->second.get();
   trace_hash_ = Fnv(FnvEndpoint(trace_hash_, delivery.to), delivery.datagram);

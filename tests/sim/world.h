@@ -1,13 +1,16 @@
 // World: a network in one process with a clock that jumps to the next event. Whatever has the
 // sans-I/O shape runs on it as a Host, unchanged; one seed gives one run.
 //
-// Faults: latency with jitter, loss, duplication, reordering (by jitter), partitions, hosts that
-// crash and restart, pairs that cannot talk, wall clocks that drift or step. Each is an option or a
-// call; nothing is random but by the World's own seed. Threads: one.
+// Faults: latency with jitter, loss, duplication, reordering (by jitter, and a share that comes
+// late), lines of limited bandwidth, an MTU, network address translators, partitions, hosts that
+// crash and restart, pairs that cannot talk. Each is an option or a call; nothing is random but by
+// the World's own seed. Wall clocks that drift or step are the hosts' (base/time.h, WallClock).
+// Threads: one.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -43,8 +46,19 @@ struct LinkOptions {
   absl::Duration jitter = absl::Milliseconds(2);  // uniform in [0, jitter) per datagram
   double loss = 0;                                // [0, 1)
   double duplication = 0;                         // [0, 1)
-  size_t mtu = 1472;                              // larger datagrams vanish
+  double reordering = 0;                          // [0, 1): comes later by up to `late`
+  absl::Duration late = absl::Milliseconds(100);
+  // Of each host, in each direction, bytes a second with IP and UDP headers; 0: without limit. What
+  // would wait longer than `queue` is lost.
+  double bandwidth = 0;
+  absl::Duration queue = absl::Milliseconds(200);
+  size_t mtu = 1472;  // larger datagrams vanish
 };
+
+// How a translator maps and whom it lets in (RFC 4787 §4.1, §5): one outside port for all
+// destinations, one for each address, or one for each address and port; and through it comes what
+// was sent to, in the same sense. The first lets everybody in.
+enum class Nat { kEndpointIndependent, kAddressDependent, kPortDependent };
 
 // What passed, for tests that count round trips and bytes.
 struct TrafficCounts {
@@ -83,6 +97,10 @@ class World {
       std::set<net::Endpoint> island);  // hosts in the island reach only each other; empty heals
   void BreakPair(const net::Endpoint& a, const net::Endpoint& b);
   void HealPair(const net::Endpoint& a, const net::Endpoint& b);
+  // Puts a host behind a translator of its own with this outside address. A mapping that nothing
+  // went out through for kNatLifetime is gone.
+  static constexpr absl::Duration kNatLifetime = absl::Seconds(60);
+  void SetNat(const net::Endpoint& host, const net::IpAddress& outside, Nat kind);
   // One way from one to the other, in place of the uniform choice of the options; infinite: nothing
   // arrives.
   using Latency = std::function<absl::Duration(const net::Endpoint&, const net::Endpoint&)>;
@@ -121,6 +139,25 @@ class World {
   };
   static constexpr size_t kNoPlace = SIZE_MAX;
 
+  struct Mapping {
+    net::Endpoint inside;
+    std::set<net::Endpoint> sent_to;
+    Instant used;
+  };
+  struct Translator {
+    net::IpAddress outside;
+    Nat kind = Nat::kEndpointIndependent;
+    uint16_t next_port = 20'000;
+    // By what the kind tells destinations apart by.
+    std::map<net::Endpoint, uint16_t> ports;
+  };
+  // The sender's address outside.
+  net::Endpoint Translate(const net::Endpoint& from, const net::Endpoint& to);
+  // The receiver inside; nullopt: not let in.
+  std::optional<net::Endpoint> Admit(const net::Endpoint& from, const net::Endpoint& to) const;
+  // When the line at `at` has carried so many bytes more; nullopt: its queue is full.
+  std::optional<absl::Duration> Queue(std::map<net::Endpoint, Instant>& lines,
+                                      const net::Endpoint& at, Instant from, size_t bytes);
   absl::Duration PairLatency(const net::Endpoint& a, const net::Endpoint& b);
   bool Severed(const net::Endpoint& from, const net::Endpoint& to) const;
   void Drain(Machine* machine);
@@ -149,6 +186,10 @@ class World {
   absl::flat_hash_map<std::pair<net::Endpoint, net::Endpoint>, absl::Duration> latencies_;
   std::set<net::Endpoint> island_;
   std::set<std::pair<net::Endpoint, net::Endpoint>> broken_;
+  std::map<net::Endpoint, Translator> nats_;   // by the host inside
+  std::map<net::Endpoint, Mapping> mappings_;  // by the endpoint outside
+  std::map<net::Endpoint, Instant> up_lines_;  // busy until
+  std::map<net::Endpoint, Instant> down_lines_;
   Tap tap_;
   Latency latency_;
   TrafficCounts traffic_;

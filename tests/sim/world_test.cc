@@ -174,5 +174,104 @@ TEST(World, SameSeedSameTrace) {
   EXPECT_NE(trace(1), trace(2));
 }
 
+TEST(World, ALineCarriesWhatItCanAndLosesTheRest) {
+  LinkOptions options;
+  options.latency_min = options.latency_max = absl::Milliseconds(10);
+  options.jitter = absl::ZeroDuration();
+  options.bandwidth = 10'000;
+  World world(1, options);
+  Probe a;
+  Probe b;
+  const net::Endpoint a_at = world.NextEndpoint();
+  const net::Endpoint b_at = world.NextEndpoint();
+  world.Attach(a_at, &a);
+  world.Attach(b_at, &b);
+  // 1,000 bytes with headers take 100 ms on either line; 200 ms may wait.
+  for (int i = 0; i < 10; ++i) world.Inject(a_at, {b_at, Bytes(972, 1)});
+  world.RunFor(absl::Milliseconds(215));
+  EXPECT_EQ(b.received.size(), 1u);
+  world.RunFor(absl::Seconds(2));
+  EXPECT_EQ(b.received.size(), 3u);
+  EXPECT_EQ(world.traffic().lost, 7u);
+}
+
+TEST(World, SomeComeLate) {
+  LinkOptions options;
+  options.jitter = absl::ZeroDuration();
+  options.reordering = 0.3;
+  World world(1, options);
+  Probe a;
+  Probe b;
+  const net::Endpoint a_at = world.NextEndpoint();
+  const net::Endpoint b_at = world.NextEndpoint();
+  world.Attach(a_at, &a);
+  world.Attach(b_at, &b);
+  for (uint8_t i = 0; i < 100; ++i) {
+    world.Inject(a_at, {b_at, Bytes{i}});
+    world.RunFor(absl::Milliseconds(1));
+  }
+  world.RunFor(absl::Seconds(1));
+  ASSERT_EQ(b.received.size(), 100u);
+  int overtaken = 0;
+  for (size_t i = 1; i < 100; ++i) overtaken += b.received[i].second < b.received[i - 1].second;
+  EXPECT_GT(overtaken, 5);
+}
+
+// Who gets through to a host behind each kind of translator, and from how many ports it is seen.
+TEST(World, TranslatorsOfThreeKinds) {
+  struct Case {
+    Nat kind;
+    bool one_port_for_all;
+    bool other_port_of_peer_gets_in;
+    bool stranger_gets_in;
+  };
+  for (const Case& c : {Case{Nat::kEndpointIndependent, true, true, true},
+                        Case{Nat::kAddressDependent, false, true, false},
+                        Case{Nat::kPortDependent, false, false, false}}) {
+    World world(1);
+    Probe inside;
+    Probe peer;
+    Probe other_port;
+    Probe stranger;
+    const net::Endpoint inside_at = world.NextEndpoint();
+    const net::Endpoint peer_at = world.NextEndpoint();
+    const net::Endpoint stranger_at = world.NextEndpoint();
+    const net::Endpoint other_at{peer_at.address, 9};
+    world.Attach(inside_at, &inside);
+    world.Attach(peer_at, &peer);
+    world.Attach(other_at, &other_port);
+    world.Attach(stranger_at, &stranger);
+    const net::IpAddress outside = net::IpAddress::V4({198, 51, 100, 1});
+    world.SetNat(inside_at, outside, c.kind);
+    world.Inject(peer_at, {inside_at, Bytes{1}});
+    world.Inject(inside_at, {peer_at, Bytes{2}});
+    world.RunFor(absl::Seconds(1));
+    EXPECT_TRUE(inside.received.empty());
+    ASSERT_EQ(peer.received.size(), 1u);
+    const net::Endpoint mapped = peer.received[0].first;
+    EXPECT_EQ(mapped.address, outside);
+    world.Inject(peer_at, {mapped, Bytes{3}});
+    world.RunFor(absl::Seconds(1));
+    EXPECT_EQ(inside.received.size(), 1u);
+    world.Inject(other_at, {mapped, Bytes{4}});
+    world.RunFor(absl::Seconds(1));
+    EXPECT_EQ(inside.received.size(), c.other_port_of_peer_gets_in ? 2u : 1u);
+    const size_t before = inside.received.size();
+    world.Inject(stranger_at, {mapped, Bytes{5}});
+    world.RunFor(absl::Seconds(1));
+    EXPECT_EQ(inside.received.size(), before + (c.stranger_gets_in ? 1u : 0u));
+    world.Inject(inside_at, {stranger_at, Bytes{6}});
+    world.RunFor(absl::Seconds(1));
+    ASSERT_EQ(stranger.received.size(), 1u);
+    EXPECT_EQ(stranger.received[0].first == mapped, c.one_port_for_all);
+    // Silence closes it.
+    world.RunFor(World::kNatLifetime);
+    const size_t last = inside.received.size();
+    world.Inject(peer_at, {mapped, Bytes{7}});
+    world.RunFor(absl::Seconds(1));
+    EXPECT_EQ(inside.received.size(), last);
+  }
+}
+
 }  // namespace
 }  // namespace p2pd::sim
