@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "libcore/base/check.h"
+#include "libcore/overlay/link_table.h"
 #include "libcore/store/memory_table.h"
 #include "libcore/store/store.h"
 #include "tests/sim/world.h"
@@ -20,11 +21,12 @@ namespace p2pd::sim {
 class StoreHost final : public Host {
  public:
   StoreHost(World& world, uint64_t seed, store::StoreOptions options = {},
-            std::optional<net::Endpoint> at = std::nullopt)
+            std::optional<net::Endpoint> at = std::nullopt,
+            std::optional<overlay::NodeKeys> keys = std::nullopt)
       : world_(world),
         at_(at ? *at : world.NextEndpoint()),
         rng_(seed),
-        keys_(overlay::NodeKeys::Generate(rng_)),
+        keys_(keys ? *std::move(keys) : overlay::NodeKeys::Generate(rng_)),
         options_(options),
         wall_(world.now(), world.wall_now()) {}
   ~StoreHost() override { Crash(); }
@@ -37,6 +39,7 @@ class StoreHost final : public Host {
     options.addresses = {at_};
     options.epoch = static_cast<uint64_t>(absl::ToUnixMillis(world_.wall_now())) + starts_++;
     node_ = std::make_unique<overlay::Node>(options, keys_, rng_, counters_);
+    node_->SetTap(tap_);
     store_ = std::make_unique<store::Store>(options_, *node_, table_, wall_, rng_, counters_);
     world_.Attach(at_, this);
     node_->Start(world_.now(), bootstrap, {});
@@ -91,6 +94,14 @@ class StoreHost final : public Host {
   using Handler = std::function<void(Instant now, const store::Event& event)>;
   void SetHandler(Handler handler) { handler_ = std::move(handler); }
 
+  // For attackers and checkers: sees the messages of our links; sees requests before the store does
+  // and takes those for which it returns true; sees answers to the store's requests.
+  void SetTap(overlay::MessageTap* tap) { tap_ = tap; }
+  using Interceptor = std::function<bool(Instant now, const overlay::IncomingRequest& request)>;
+  void SetInterceptor(Interceptor interceptor) { interceptor_ = std::move(interceptor); }
+  using Witness = std::function<void(const overlay::Response& response)>;
+  void SetWitness(Witness witness) { witness_ = std::move(witness); }
+
   store::Store& store() { return *store_; }
   overlay::Node& node() { return *node_; }
   store::MemoryTable& table() { return table_; }
@@ -121,9 +132,12 @@ class StoreHost final : public Host {
     while (auto event = node_->PollEvent()) {
       any = true;
       if (auto* request = std::get_if<overlay::IncomingRequest>(&*event)) {
+        if (interceptor_ && interceptor_(now, *request)) continue;
         if (request->service == overlay::Service::kStore) store_->OnRequest(now, *request);
       } else if (auto* response = std::get_if<overlay::Response>(&*event)) {
-        if (store_->Owns(response->id)) store_->OnResponse(now, *response);
+        if (!store_->Owns(response->id)) continue;
+        if (witness_) witness_(*response);
+        store_->OnResponse(now, *response);
       } else if (auto* failed = std::get_if<overlay::RequestFailed>(&*event)) {
         if (store_->Owns(failed->id)) store_->OnRequestFailed(now, *failed);
       } else if (auto* changed = std::get_if<overlay::LeafSetChanged>(&*event)) {
@@ -169,6 +183,9 @@ class StoreHost final : public Host {
   WallClock wall_;
   store::MemoryTable table_;
   Handler handler_;
+  overlay::MessageTap* tap_ = nullptr;
+  Interceptor interceptor_;
+  Witness witness_;
   uint64_t starts_ = 0;
   std::unique_ptr<overlay::Node> node_;
   std::unique_ptr<store::Store> store_;

@@ -37,6 +37,7 @@ Depot::Depot(const DepotOptions& options, std::unique_ptr<LatencyModel> latency)
       world_(options.seed, options.link),
       rng_(options.seed * 7919 + 31),
       authority_(options.seed + 5, world_.wall_now()) {
+  conspiracy_ = std::make_unique<Conspiracy>(options_.seed, options_.lies);
   UseLatencies(world_, *latency_, options_.seed, options_.broken_pairs);
   world_.SetTap([this](const net::Endpoint&, net::Transmit& transmit) {
     ++results_.datagrams;
@@ -125,6 +126,7 @@ void Depot::Reset() {
     if (node.host->up()) CountTraffic(node);
   }
   results_ = DepotResults();
+  found_.clear();
 }
 
 // ---- Nodes -------------------------------------------------------------------------------------
@@ -155,9 +157,18 @@ void Depot::StartNode(size_t place) {
   node.liar = false;
   node.backup.reset();
   node.counted = {};
-  node.host =
-      std::make_unique<StoreHost>(world_, rng_.Next(), store::StoreOptions(),
-                                  EndpointOfMachine(static_cast<uint32_t>(place), node.life++));
+  if (node.host && node.attacker) conspiracy_->Forget(*node.host);
+  const net::Endpoint at =
+      node.fixed_at.value_or(EndpointOfMachine(static_cast<uint32_t>(place), node.life++));
+  node.host = std::make_unique<StoreHost>(world_, rng_.Next(), store::StoreOptions(), at,
+                                          std::exchange(node.fixed_keys, std::nullopt));
+  node.honest.clear();
+  if (node.attacker) {
+    conspiracy_->Recruit(*node.host);
+  } else {
+    node.host->SetWitness(
+        [this, place](const overlay::Response& response) { Witness(place, response); });
+  }
   if (options_.clock_skew > absl::ZeroDuration()) {
     const absl::Duration skew = options_.clock_skew * (2 * rng_.Unit() - 1);
     node.host->wall().Set(world_.now(), world_.wall_now() + skew);
@@ -166,6 +177,7 @@ void Depot::StartNode(size_t place) {
       [this, place](Instant now, const store::Event& event) { OnStoreEvent(place, now, event); });
   if (split_) SetIsland();
   node.host->Start(doors);
+  if (node.attacker) conspiracy_->Started(*node.host);
   DrawDeath(place);
   AnnounceAt(place);
 }
@@ -181,6 +193,7 @@ void Depot::Crash(size_t place) {
   CountTime();
   Node& node = nodes_[place];
   if (node.host->up()) CountTraffic(node);
+  if (node.host->up() && node.attacker) conspiracy_->Dismiss(node.host->id());
   node.counted = {};
   ForgetOperations(place);
   ++node.death;
@@ -200,14 +213,15 @@ void Depot::Return(size_t place) {
   if (node.host->up()) return;
   CountTime();
   node.host->Start(Doors());
+  if (node.attacker) conspiracy_->Started(*node.host);
   DrawDeath(place);
   AnnounceAt(place);
 }
 
 void Depot::Grow() {
   for (int i = 0; i < options_.nodes; ++i) {
-    nodes_.emplace_back();
-    StartNode(nodes_.size() - 1);
+    const uint64_t machine = static_cast<uint64_t>(i) + (options_.seed << 20);
+    AddNode(options_.attackers > 0 && SeededRng(machine).Unit() < options_.attackers);
     RunFor(options_.join_gap);
   }
 }

@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "tests/sim/p2pd_sim/attackers.h"
 #include "tests/sim/p2pd_sim/ledger.h"
 #include "tests/sim/p2pd_sim/machines.h"
 #include "tests/sim/p2pd_sim/sessions.h"
@@ -41,6 +42,9 @@ struct DepotOptions {
   absl::Duration change_every = absl::Minutes(10);
   // Wall clocks are off by as much at most.
   absl::Duration clock_skew = absl::ZeroDuration();
+  // Share of the machines whose nodes are in a conspiracy, and what it does once it wakes.
+  double attackers = 0;
+  Conspiracy::Lies lies;
   // How often the oracle looks at every disk.
   absl::Duration census_every = absl::Minutes(1);
 };
@@ -51,7 +55,11 @@ struct DepotResults {
   Proportion immutable;  // gets that found the object while the asker lived
   Proportion changing;   // the same, of objects that change
   Proportion newest;     // of those: the newest version that was acknowledged at the question
-  Sample put_latency;    // ms
+  // Gets that brought an older version than the newest acknowledged one; no honest answer had a
+  // newer one, or it would be a violation.
+  uint64_t rolled_back = 0;
+  std::map<std::string, uint64_t> unread;  // why gets of what should be there brought nothing
+  Sample put_latency;                      // ms
   Sample immutable_latency;
   Sample changing_latency;
   Proportion neighbours;  // nodes that know their four nearest on each side, over the censuses
@@ -94,6 +102,24 @@ class Depot {
   // A random node claims newer versions than were ever issued, which it cannot sign.
   void Lie();
 
+  // One more machine, of the conspiracy: at this address, with this identity.
+  void AddAttacker(std::optional<net::Endpoint> at, std::optional<overlay::NodeKeys> keys);
+  // The conspiracy begins to lie.
+  void WakeAttackers();
+  const Conspiracy& conspiracy() const { return *conspiracy_; }
+  // A read of this entry now should give something.
+  bool IsDue(size_t entry) const { return ledger_.Due(entry, world_.wall_now()); }
+  // The nodes that stand before and after the key.
+  std::pair<overlay::NodeId, overlay::NodeId> NeighboursOf(const store::Key& key) const;
+  // Readers ask for these entries and no others; empty: for any.
+  void SetTargets(std::vector<size_t> entries) { targets_ = std::move(entries); }
+  // Of the entries that readers asked for since the last Reset.
+  const std::map<size_t, Proportion>& found() const { return found_; }
+  // The replica sets of `keys` random keys, each as every honest node in it sees it: how many of
+  // them hold how many nodes for which `in_it` is true.
+  std::map<size_t, size_t> ReplicasFrom(const std::function<bool(const net::Endpoint&)>& in_it,
+                                        int keys);
+
   // To be called after a time without faults: every acknowledged object of which a copy lives must
   // be read in its newest version by each of `readers` random nodes, and the ring must be whole.
   void CheckAtRest(int readers);
@@ -128,6 +154,12 @@ class Depot {
     std::map<size_t, store::Sequence> seen;  // by entry: what its readers know
     std::optional<store::MemoryTable> backup;
     bool liar = false;
+    bool attacker = false;
+    // Of an attacker: where it has to be, and who.
+    std::optional<net::Endpoint> fixed_at;
+    std::optional<overlay::NodeKeys> fixed_keys;
+    // Newest rows that honest nodes named since the last get of this node began.
+    std::map<std::pair<store::ObjectKind, Bytes>, store::Sequence> honest;
   };
   enum class TaskKind { kDeath, kReturn, kGet, kRaw, kRemoval, kPublish, kCensus };
   struct Task {
@@ -185,6 +217,10 @@ class Depot {
   void SetIsland();
   std::vector<net::Endpoint> Doors();
   std::optional<size_t> RandomActive();
+  // One that is honest, for people and readers.
+  std::optional<size_t> RandomUser();
+  void AddNode(bool attacker);
+  void Witness(size_t place, const overlay::Response& response);
   size_t up() const;
   void CountTime();
   void CountTraffic(Node& node);
@@ -228,6 +264,9 @@ class Depot {
   uint64_t removals_number_ = 0;
   std::vector<Node> nodes_;
   std::multimap<Instant, Task> agenda_;
+  std::unique_ptr<Conspiracy> conspiracy_;
+  std::vector<size_t> targets_;
+  std::map<size_t, Proportion> found_;
   bool split_ = false;
   bool liars_ = false;
 

@@ -42,7 +42,7 @@ std::vector<Depot::Copies> Depot::TakeCensus() {
   std::vector<Copies> census(ledger_.size());
   const absl::Time wall = world_.wall_now();
   for (const Node& node : nodes_) {
-    if (!node.host->up()) continue;
+    if (!node.host->up() || node.attacker) continue;
     for (const store::RowSummary& row :
          node.host->table().SummariesBetween(store::Key(), LastKey(), SIZE_MAX)) {
       const bool removal = row.kind == wire::v1::OBJECT_KIND_REMOVAL;
@@ -93,7 +93,7 @@ size_t Depot::Due() const {
 void Depot::NoteUnread(size_t entry, const absl::Status& status) {
   Ledger::Entry& e = ledger_.at(entry);
   const bool lives = TakeCensus()[entry].holders != 0;
-  if (!lives || split_) {
+  if (!lives || split_ || conspiracy_->awake()) {
     e.unread_since.reset();
     e.unread = 0;
     return;

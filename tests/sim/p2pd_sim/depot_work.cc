@@ -65,7 +65,8 @@ void Depot::Fill(absl::Duration span) {
     Person person = authority_.MakePerson(absl::StrCat("person", i, "@example.org"));
     auto environment = pki::Ed25519Key::Generate(rng_);
     owners_.push_back(std::make_unique<Owner>(Owner{std::move(person), std::move(environment)}));
-    const size_t place = rng_.Below(nodes_.size());
+    size_t place = rng_.Below(nodes_.size());
+    while (nodes_[place].attacker) place = rng_.Below(nodes_.size());
     for (const store::ObjectKind kind :
          {wire::v1::OBJECT_KIND_AUTHENTICATION, wire::v1::OBJECT_KIND_USER_ENVIRONMENT,
           wire::v1::OBJECT_KIND_USER_STATE}) {
@@ -135,7 +136,7 @@ void Depot::Publish(size_t index) {
 }
 
 void Depot::PutRaw() {
-  const std::optional<size_t> place = RandomActive();
+  const std::optional<size_t> place = RandomUser();
   if (!place) return;
   const size_t most = rng_.Below(20) == 0 ? kLargest : kUsual;
   const Bytes data = Random(rng_, kSmallest + rng_.Below(most - kSmallest));
@@ -184,7 +185,7 @@ void Depot::EndPut(OperationName name, const store::PutDone& done) {
 }
 
 void Depot::RemoveOne() {
-  const std::optional<size_t> place = RandomActive();
+  const std::optional<size_t> place = RandomUser();
   if (!place || ledger_.size() == 0) return;
   const size_t entry = rng_.Below(ledger_.size());
   Ledger::Entry& e = ledger_.at(entry);
@@ -211,16 +212,21 @@ void Depot::EndRemoval(OperationName name, const store::RemoveDone& done) {
 // ---- Gets --------------------------------------------------------------------------------------
 
 void Depot::GetOne() {
-  const std::optional<size_t> place = RandomActive();
+  const std::optional<size_t> place = RandomUser();
   if (!place || ledger_.size() == 0) return;
+  if (conspiracy_->awake()) {
+    // One at a time a reader, so that the witness knows which answers belong to it.
+    const auto open = gets_open_.lower_bound(OperationName(*place, 0));
+    if (open != gets_open_.end() && open->first.first == *place) return;
+  }
   // One half of those that change, one half of those that do not.
   const bool immutable = rng_.Below(2) == 0;
   constexpr int kTries = 200;
   for (int i = 0; i < kTries; ++i) {
-    const size_t entry = rng_.Below(ledger_.size());
-    if (ledger_.at(entry).immutable() != immutable || !ledger_.Due(entry, world_.wall_now())) {
-      continue;
-    }
+    const size_t entry =
+        targets_.empty() ? rng_.Below(ledger_.size()) : targets_[rng_.Below(targets_.size())];
+    if (!ledger_.Due(entry, world_.wall_now())) continue;
+    if (targets_.empty() && ledger_.at(entry).immutable() != immutable) continue;
     PendingGet pending;
     const auto seen = nodes_[*place].seen.find(entry);
     if (seen != nodes_[*place].seen.end()) pending.floor = seen->second;
@@ -234,8 +240,13 @@ void Depot::StartGet(size_t place, size_t entry, PendingGet pending) {
   store::GetOptions options;
   options.kind = e.kind;
   if (pending.floor && !e.immutable()) options.at_least[e.slot] = *pending.floor;
+  if (e.kind == wire::v1::OBJECT_KIND_RAW) {
+    options.data_digest =
+        pki::Sha256Digest::FromView(ByteView(e.slot.data(), std::min<size_t>(e.slot.size(), 32)));
+  }
   pending.entry = entry;
   pending.asked = world_.now();
+  nodes_[place].honest.clear();
   StoreHost& host = *nodes_[place].host;
   const store::OperationId id = host.store().Get(world_.now(), e.key, options);
   gets_open_.emplace(OperationName(place, id.value()), pending);
@@ -253,7 +264,17 @@ void Depot::EndGet(OperationName name, const store::GetDone& done) {
   // It was removed, or expired, while it was asked for.
   if (e.removal != Ledger::Removal::kNone || !ledger_.Due(get.entry, world_.wall_now())) return;
   const bool found = verdict.sequence.has_value();
+  if (!targets_.empty()) found_[get.entry].Add(found);
+  if (found && conspiracy_->awake() && *verdict.sequence < get.newest) {
+    ++results_.rolled_back;
+    const auto honest = nodes_[name.first].honest.find({e.kind, e.slot});
+    if (honest != nodes_[name.first].honest.end() && *verdict.sequence < honest->second) {
+      Violate(absl::StrCat("a get of ", e.Name(), " brought version ", verdict.sequence->value(),
+                           " although an honest node answered ", honest->second.value()));
+    }
+  }
   (e.immutable() ? results_.immutable : results_.changing).Add(found);
+  if (!found) ++results_.unread[std::string(done.status.message())];
   if (!found) return NoteUnread(get.entry, done.status);
   const double took = absl::ToDoubleMilliseconds(world_.now() - get.asked);
   (e.immutable() ? results_.immutable_latency : results_.changing_latency).Add(took);

@@ -10,6 +10,9 @@ constexpr uint16_t kFirstPort = 7464;
 constexpr uint32_t kPorts = 50'000;
 // World::NextEndpoint's network.
 constexpr uint8_t kWorldNetwork = 10;
+// EndpointInOneNetwork's, and where its machines are numbered from.
+constexpr uint8_t kOneNetwork = 19;
+constexpr uint32_t kOneNetworkMachines = 31'000;
 
 bool Broken(uint32_t a, uint32_t b, uint64_t seed, double share) {
   const uint64_t pair = (uint64_t{std::min(a, b)} << 32) | std::max(a, b);
@@ -25,8 +28,15 @@ net::Endpoint EndpointOfMachine(uint32_t machine, uint32_t life) {
   return net::Endpoint{address, static_cast<uint16_t>(kFirstPort + life % kPorts)};
 }
 
+net::Endpoint EndpointInOneNetwork(uint32_t number, uint32_t life) {
+  const auto address = net::IpAddress::V4(
+      {kOneNetwork, 7, static_cast<uint8_t>(number / 250), static_cast<uint8_t>(1 + number % 250)});
+  return net::Endpoint{address, static_cast<uint16_t>(kFirstPort + life % kPorts)};
+}
+
 uint32_t MachineOf(const net::Endpoint& at) {
   const ByteView bytes = at.address.bytes();
+  if (bytes[0] == kOneNetwork) return kOneNetworkMachines + uint32_t{bytes[2]} * 250 + bytes[3] - 1;
   if (bytes[0] == kWorldNetwork) return uint32_t{bytes[2]} * 256 + bytes[3];
   return uint32_t{bytes[0]} - 20 + 80 * uint32_t{bytes[1]} + 20'480 * uint32_t{bytes[2]};
 }

@@ -19,6 +19,8 @@ namespace p2pd::sim {
 inline constexpr uint64_t kDatagramHeaders = 28;
 
 net::Endpoint EndpointOfMachine(uint32_t machine, uint32_t life);
+// Addresses in one /16, each with a machine of its own; `number` below 60,000.
+net::Endpoint EndpointInOneNetwork(uint32_t number, uint32_t life);
 uint32_t MachineOf(const net::Endpoint& at);
 
 // Gives the world the latencies of the model, which outlives it, and cuts the share `broken_pairs`

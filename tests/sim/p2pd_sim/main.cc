@@ -104,9 +104,21 @@ void Define(CLI::App& app, Arguments& arguments) {
   app.add_option("--latency", arguments.run.latency, "synthetic, or a matrix of round trips (TSV)");
   app.add_option("--loss", arguments.run.loss, "share of datagrams lost")
       ->check(CLI::Range(0., .5));
+  app.add_option("--duplication", arguments.run.duplication, "share of datagrams that come twice")
+      ->check(CLI::Range(0., .5));
+  app.add_option("--reordering", arguments.run.reordering,
+                 "share of datagrams that come up to 100 ms late")
+      ->check(CLI::Range(0., .5));
+  app.add_option("--bandwidth", arguments.run.bandwidth,
+                 "bytes a second of each machine's line, each way")
+      ->check(CLI::Range(1000., 1e9));
+  app.add_option("--mtu", arguments.run.mtu, "bytes of the largest datagram that passes")
+      ->check(CLI::Range(500, 65'507));
   app.add_option("--broken-pairs", arguments.run.broken_pairs,
                  "share of pairs of machines that cannot talk")
       ->check(CLI::Range(0., .5));
+  app.add_option("--attackers", arguments.run.attackers, "share of the nodes that attack")
+      ->check(CLI::Range(0., .9));
   app.add_option("--lookups", arguments.run.lookups_per_second, "lookups a node and second")
       ->check(CLI::Range(0.0001, 100.));
   app.add_option(
@@ -170,7 +182,7 @@ int Main(int argc, char** argv) {
   }
   if (arguments.list) {
     for (const Scenario& scenario : Scenarios()) {
-      std::printf("%-14s%s\n", std::string(scenario.name).c_str(),
+      std::printf("%-20s%s\n", std::string(scenario.name).c_str(),
                   std::string(scenario.about).c_str());
     }
     return 0;

@@ -17,13 +17,71 @@ namespace {
 
 std::string Quoted(absl::string_view text) { return absl::StrCat("\"", absl::CEscape(text), "\""); }
 
+// "<= 60", or nothing.
+std::string MustBe(const std::optional<Limit>& limit) {
+  if (!limit) return "";
+  const bool most = limit->kind == Limit::Kind::kAtMost;
+  return absl::StrFormat("%s %.9g", most ? "<=" : ">=", limit->bound);
+}
+
+absl::Status Draw(const std::string& script, const std::string& path) {
+  FILE* const gnuplot = popen("gnuplot 2>/dev/null", "w");
+  if (gnuplot == nullptr) return absl::UnavailableError("cannot start gnuplot");
+  const bool written = fwrite(script.data(), 1, script.size(), gnuplot) == script.size();
+  if (pclose(gnuplot) != 0 || !written) {
+    return absl::UnavailableError(
+        absl::StrCat("gnuplot could not draw ", path,
+                     ": is it installed (apt-get install gnuplot-nox), and "
+                     "may the file be written?"));
+  }
+  return absl::OkStatus();
+}
+
+// One panel a curve, all protocols in each.
+absl::Status PlotCurves(const std::vector<Report>& reports, const std::string& path) {
+  std::string script = absl::StrFormat(
+      "set terminal pngcairo size 900,%d\nset output '%s'\nset logscale x\nset grid\n"
+      "set xlabel 'nodes'\nset yrange [0:*]\nset key top left\nset multiplot layout %d,1 title "
+      "'%s'\n",
+      400 * reports[0].curves.size(), absl::CEscape(path), reports[0].curves.size(),
+      reports[0].scenario);
+  for (size_t i = 0; i < reports[0].curves.size(); ++i) {
+    absl::StrAppendFormat(&script, "set ylabel '%s'\nplot ", reports[0].curves[i].name);
+    std::vector<std::string> lines;
+    std::string data;
+    for (const Report& report : reports) {
+      if (i >= report.curves.size()) continue;
+      lines.push_back(absl::StrFormat("'-' with linespoints title '%s, seed %u'", report.protocol,
+                                      report.seed));
+      for (const auto& [x, y] : report.curves[i].points)
+        absl::StrAppendFormat(&data, "%g %g\n", x, y);
+      absl::StrAppend(&data, "e\n");
+    }
+    absl::StrAppend(&script, absl::StrJoin(lines, ", "), "\n", data);
+  }
+  return Draw(script + "unset multiplot\n", path);
+}
+
 }  // namespace
+
+void Report::Add(absl::string_view name_of_it, double value, absl::string_view unit,
+                 std::optional<Limit> must_be) {
+  figures.push_back(Figure{std::string(name_of_it.data(), name_of_it.size()), value,
+                           std::string(unit.data(), unit.size()), must_be});
+  if (must_be && !baseline && !must_be->Holds(value)) {
+    violations.push_back(absl::StrFormat("%s: %.9g, must be %s%s%s", figures.back().name, value,
+                                         MustBe(must_be), unit.empty() ? "" : " ",
+                                         figures.back().unit));
+  }
+}
 
 std::string AsTable(const Report& report) {
   std::string out = absl::StrFormat("%s, %s, %d nodes, seed %u\n", report.scenario, report.protocol,
                                     report.nodes, report.seed);
   for (const Figure& figure : report.figures) {
-    absl::StrAppendFormat(&out, "  %-44s %14.6g %s\n", figure.name, figure.value, figure.unit);
+    absl::StrAppendFormat(&out, "  %-44s %14.6g %s", figure.name, figure.value, figure.unit);
+    if (figure.must_be) absl::StrAppend(&out, "  (must be ", MustBe(figure.must_be), ")");
+    absl::StrAppend(&out, "\n");
   }
   for (const std::string& violation : report.violations) {
     absl::StrAppend(&out, "  VIOLATED: ", violation, "\n");
@@ -32,10 +90,11 @@ std::string AsTable(const Report& report) {
 }
 
 std::string AsCsv(const Report& report, bool with_header) {
-  std::string out = with_header ? "scenario,protocol,seed,nodes,figure,value,unit\n" : "";
+  std::string out = with_header ? "scenario,protocol,seed,nodes,figure,value,unit,must be\n" : "";
   for (const Figure& figure : report.figures) {
-    absl::StrAppendFormat(&out, "%s,%s,%u,%d,\"%s\",%.9g,%s\n", report.scenario, report.protocol,
-                          report.seed, report.nodes, figure.name, figure.value, figure.unit);
+    absl::StrAppendFormat(&out, "%s,%s,%u,%d,\"%s\",%.9g,%s,%s\n", report.scenario, report.protocol,
+                          report.seed, report.nodes, figure.name, figure.value, figure.unit,
+                          MustBe(figure.must_be));
   }
   return out;
 }
@@ -43,8 +102,11 @@ std::string AsCsv(const Report& report, bool with_header) {
 std::string AsJson(const Report& report) {
   std::vector<std::string> figures;
   for (const Figure& figure : report.figures) {
-    figures.push_back(absl::StrFormat("{\"name\": %s, \"value\": %.9g, \"unit\": %s}",
-                                      Quoted(figure.name), figure.value, Quoted(figure.unit)));
+    const std::string must =
+        figure.must_be ? absl::StrCat(", \"mustBe\": ", Quoted(MustBe(figure.must_be))) : "";
+    figures.push_back(absl::StrFormat("{\"name\": %s, \"value\": %.9g, \"unit\": %s%s}",
+                                      Quoted(figure.name), figure.value, Quoted(figure.unit),
+                                      must));
   }
   std::vector<std::string> violations;
   for (const std::string& text : report.violations) violations.push_back(Quoted(text));
@@ -61,6 +123,7 @@ std::string AsComparison(const std::vector<Report>& reports) {
   std::vector<std::string> protocols;
   std::vector<std::pair<std::string, std::string>> rows;
   std::map<std::pair<std::string, std::string>, Sample> cells;
+  std::map<std::string, std::string> limits;
   std::set<uint64_t> seeds;
   std::string violations;
   for (const Report& report : reports) {
@@ -72,6 +135,7 @@ std::string AsComparison(const std::vector<Report>& reports) {
       const std::pair row(figure.name, figure.unit);
       if (std::count(rows.begin(), rows.end(), row) == 0) rows.push_back(row);
       cells[{report.protocol, figure.name}].Add(figure.value);
+      if (figure.must_be) limits[figure.name] = MustBe(figure.must_be);
     }
     for (const std::string& text : report.violations) {
       absl::StrAppendFormat(&violations, "  VIOLATED by %s, seed %u: %s\n", report.protocol,
@@ -95,11 +159,14 @@ std::string AsComparison(const std::vector<Report>& reports) {
       absl::StrAppendFormat(&out, " %32s", text);
     }
     if (!unit.empty()) absl::StrAppend(&out, "  ", unit);
+    const auto limit = limits.find(name);
+    if (limit != limits.end()) absl::StrAppend(&out, "  must be ", limit->second);
   }
   return absl::StrCat(out, "\n", violations);
 }
 
 absl::Status Plot(const std::vector<Report>& reports, const std::string& path) {
+  if (!reports.empty() && !reports[0].curves.empty()) return PlotCurves(reports, path);
   std::map<std::string, Sample> latencies;  // by protocol
   for (const Report& report : reports) {
     for (const double value : report.latency.Sorted()) latencies[report.protocol].Add(value);
@@ -108,8 +175,6 @@ absl::Status Plot(const std::vector<Report>& reports, const std::string& path) {
   if (latencies.empty()) {
     return absl::FailedPreconditionError("this scenario has no lookups to draw");
   }
-  FILE* const gnuplot = popen("gnuplot 2>/dev/null", "w");
-  if (gnuplot == nullptr) return absl::UnavailableError("cannot start gnuplot");
   std::string script = absl::StrFormat(
       "set terminal pngcairo size 900,600\nset output '%s'\nset title '%s, %d nodes'\n"
       "set xlabel 'lookup latency, ms'\nset ylabel 'share of lookups'\nset logscale x\nset grid\n"
@@ -128,14 +193,7 @@ absl::Status Plot(const std::vector<Report>& reports, const std::string& path) {
     }
     absl::StrAppend(&script, "e\n");
   }
-  const bool written = fwrite(script.data(), 1, script.size(), gnuplot) == script.size();
-  if (pclose(gnuplot) != 0 || !written) {
-    return absl::UnavailableError(
-        absl::StrCat("gnuplot could not draw ", path,
-                     ": is it installed (apt-get install gnuplot-nox), and "
-                     "may the file be written?"));
-  }
-  return absl::OkStatus();
+  return Draw(script, path);
 }
 
 }  // namespace p2pd::sim

@@ -3,18 +3,38 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "tests/sim/p2pd_sim/statistics.h"
 
 namespace p2pd::sim {
+
+// What a figure has to reach.
+struct Limit {
+  enum class Kind { kAtMost, kAtLeast };
+  Kind kind = Kind::kAtMost;
+  double bound = 0;
+  bool Holds(double value) const { return kind == Kind::kAtMost ? value <= bound : value >= bound; }
+};
+inline Limit AtMost(double bound) { return {Limit::Kind::kAtMost, bound}; }
+inline Limit AtLeast(double bound) { return {Limit::Kind::kAtLeast, bound}; }
 
 struct Figure {
   std::string name;
   double value = 0;
   std::string unit;
+  std::optional<Limit> must_be;
+};
+
+// For the picture of a scenario that runs at several sizes: x is the number of nodes.
+struct Curve {
+  std::string name;
+  std::vector<std::pair<double, double>> points;
 };
 
 struct Report {
@@ -27,7 +47,16 @@ struct Report {
   std::vector<std::string> violations;
   // ms, of the picture.
   Sample latency;
+  // Drawn in place of latencies, when there are any.
+  std::vector<Curve> curves;
   uint64_t trace_hash = 0;
+
+  // Of a protocol that is there to be compared with: what it misses is no violation.
+  bool baseline = false;
+
+  // A figure; one that misses its limit is a violation too.
+  void Add(absl::string_view name_of_it, double value, absl::string_view unit,
+           std::optional<Limit> must_be = std::nullopt);
 };
 
 std::string AsTable(const Report& report);

@@ -21,9 +21,14 @@ struct RunOptions {
   std::optional<absl::Duration> median_session;
   std::optional<absl::Duration> duration;
   std::optional<double> loss;
+  std::optional<double> duplication;
+  std::optional<double> reordering;
+  std::optional<double> bandwidth;  // bytes a second
+  std::optional<int> mtu;
   std::optional<double> broken_pairs;
   std::optional<double> lookups_per_second;
   std::optional<SessionKind> sessions;
+  std::optional<double> attackers;
   std::string latency = "synthetic";  // or a file
 };
 
@@ -33,6 +38,9 @@ struct Scenario {
   // InvalidArgument or NotFound: the latency file.
   std::function<absl::StatusOr<Report>(const RunOptions&)> run;
 };
+
+// What the command line sets of the network.
+void SetLink(const RunOptions& options, LinkOptions& link);
 
 const std::vector<Scenario>& Scenarios();
 const Scenario* FindScenario(absl::string_view name);

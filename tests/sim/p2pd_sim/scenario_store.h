@@ -8,6 +8,10 @@ namespace p2pd::sim {
 absl::StatusOr<Report> RunGets(const RunOptions& options);
 absl::StatusOr<Report> RunDurability(const RunOptions& options);
 absl::StatusOr<Report> RunStoreFaults(const RunOptions& options);
+absl::StatusOr<Report> RunMassDeathObjects(const RunOptions& options);
+absl::StatusOr<Report> RunAttackers(const RunOptions& options);
+absl::StatusOr<Report> RunSybil(const RunOptions& options);
+absl::StatusOr<Report> RunEclipse(const RunOptions& options);
 absl::StatusOr<Report> RunWatchers(const RunOptions& options);
 absl::StatusOr<Report> RunContacts(const RunOptions& options);
 

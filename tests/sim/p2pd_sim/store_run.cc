@@ -1,0 +1,88 @@
+#include "tests/sim/p2pd_sim/store_run.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "libcore/base/status.h"
+#include "tests/sim/p2pd_sim/scenario_store.h"
+
+namespace p2pd::sim {
+namespace {
+
+void AddLatency(StoreRun& run, absl::string_view what, const Sample& sample) {
+  run.Add(absl::StrCat(what, ", mean"), sample.Mean(), "ms");
+  run.Add(absl::StrCat(what, ", median"), sample.Quantile(0.5), "ms");
+  run.Add(absl::StrCat(what, ", p99"), sample.Quantile(0.99), "ms");
+}
+
+}  // namespace
+
+void StoreRun::Prepare() {
+  depot.Grow();
+  depot.RunFor(kRingSettle);
+  depot.Fill(kFill);
+  depot.RunFor(kFill + kStoreWarmUp);
+}
+
+Report StoreRun::Finish() {
+  for (std::string& text : depot.Violations()) report.violations.push_back(std::move(text));
+  report.trace_hash = depot.world().trace_hash();
+  return std::move(report);
+}
+
+absl::StatusOr<std::unique_ptr<StoreRun>> BeginStoreRun(absl::string_view name,
+                                                        const RunOptions& options,
+                                                        DepotOptions depot) {
+  depot.seed = options.seed;
+  depot.nodes = options.nodes.value_or(depot.nodes);
+  depot.sessions = options.sessions.value_or(depot.sessions);
+  SetLink(options, depot.link);
+  depot.broken_pairs = options.broken_pairs.value_or(depot.broken_pairs);
+  P2PD_ASSIGN_OR_RETURN(Report report, BeginReport(name, options, depot.nodes));
+  P2PD_ASSIGN_OR_RETURN(std::unique_ptr<LatencyModel> latency,
+                        MakeLatency(options.latency, options.seed));
+  return std::make_unique<StoreRun>(std::move(report), depot, std::move(latency));
+}
+
+void AddProportion(StoreRun& run, absl::string_view what, const Proportion& proportion) {
+  run.Add(what, 100 * proportion.Rate(), "%");
+  run.Add(absl::StrCat(what, ", at least (95 %)"), 100 * proportion.AtLeast(), "%");
+}
+
+void AddStoreTraffic(StoreRun& run, absl::string_view what) {
+  const DepotResults& results = run.depot.results();
+  const auto add = [&](absl::string_view part, double bytes) {
+    run.Add(absl::StrCat(what, part), bytes / results.node_seconds, "B/s a node");
+  };
+  add("", static_cast<double>(results.bytes));
+  const auto of = [&](overlay::Purpose purpose) {
+    return static_cast<double>(results.traffic.messages[static_cast<size_t>(purpose)].bytes);
+  };
+  add(", requests of the store", of(overlay::Purpose::kRequest));
+  add(", answers to them", of(overlay::Purpose::kAnswer));
+}
+
+void AddStore(StoreRun& run) {
+  const DepotResults& results = run.depot.results();
+  run.Add("gets", static_cast<double>(results.immutable.total + results.changing.total), "");
+  AddProportion(run, "gets that found, immutable", results.immutable);
+  AddProportion(run, "gets that found, changing", results.changing);
+  AddProportion(run, "gets of the newest version", results.newest);
+  AddLatency(run, "get of an immutable object", results.immutable_latency);
+  AddLatency(run, "get of one that changes", results.changing_latency);
+  run.Add("puts", static_cast<double>(results.puts.total), "");
+  AddProportion(run, "puts acknowledged", results.puts);
+  AddLatency(run, "put", results.put_latency);
+  run.Add("nodes that died", static_cast<double>(results.deaths), "");
+  run.Add("nodes that know their neighbours", 100 * results.neighbours.Rate(), "%");
+  run.Add("stored", run.depot.StoredBytes(), "B a node");
+  run.report.latency = results.immutable_latency;
+}
+
+void AddObjects(StoreRun& run) {
+  run.Add("objects", static_cast<double>(run.depot.Due()), "");
+  run.Add("objects lost", static_cast<double>(run.depot.Lost()), "");
+  run.Add("copies that stand where they should", 100 * run.depot.ReplicasHeld(), "%");
+}
+
+}  // namespace p2pd::sim
