@@ -8,14 +8,14 @@
 namespace p2pd::store {
 namespace {
 
-// The newer of each slot.
-void Merge(const std::vector<Object>& from, std::vector<Object>& into) {
+// The newer of each slot, and with `all` those of slots that are missing.
+void Merge(const std::vector<Object>& from, std::vector<Object>& into, bool all) {
   for (const Object& object : from) {
     const auto same = std::find_if(into.begin(), into.end(), [&](const Object& other) {
       return other.kind() == object.kind() && other.slot() == object.slot();
     });
     if (same == into.end()) {
-      into.push_back(object);
+      if (all) into.push_back(object);
     } else if (same->sequence() < object.sequence()) {
       *same = object;
     }
@@ -25,8 +25,11 @@ void Merge(const std::vector<Object>& from, std::vector<Object>& into) {
 // Those who answered cannot be the ones that keep this place.
 bool Implausible(const Carrier& carrier, const GetResult& result) {
   constexpr size_t kKnown = 4;
+  // A denial is what liars can do best, and honest readers seldom hear: one in ten asks twice.
+  constexpr double kSparseDenial = 1.5;
   const double gap = overlay::MeanGap(carrier.self().id(), carrier.LeafSet());
-  return overlay::Sparse(result.place, result.keepers, gap) ||
+  const double times = result.status.ok() ? overlay::kSparse : kSparseDenial;
+  return overlay::Sparse(result.place, result.keepers, gap, times) ||
          overlay::Omits(result.place, result.keepers, carrier.Nearest(result.place, kKnown));
 }
 
@@ -51,7 +54,9 @@ bool CarefulGet::Believed(const Carrier& carrier, const GetResult& result) const
 void CarefulGet::Doubt(Instant now, Carrier& carrier) {
   counters_.Add("store.gets_doubted");
   survey_.emplace(plan_.key, plan_.kind, rounds_++ * Survey::kWays);
+  if (second_) Merge(second_->Heard(), heard_, true);
   second_.reset();
+  replies_.clear();
   survey_->Start(now, carrier);
 }
 
@@ -60,6 +65,7 @@ void CarefulGet::AskKeepers(Instant now, Carrier& carrier) {
   plan.replicas = survey_->Keepers();
   plan.timeout = kSecondTimeout;
   second_.emplace(std::move(plan), counters_);
+  for (const ReplyFrom& reply : replies_) second_->Learn(wall_, reply);
   second_->Start(now, carrier);
 }
 
@@ -82,7 +88,11 @@ void CarefulGet::Step(Instant now, Carrier& carrier) {
 
 void CarefulGet::OnReply(Instant now, absl::Time wall, Carrier& carrier, const ReplyFrom& reply) {
   if (result_) return;
-  if (!survey_ || !survey_->OnReply(reply)) {
+  if (survey_ && survey_->OnReply(reply)) {
+    replies_.push_back(reply);
+    wall_ = wall;
+    if (second_) second_->Learn(wall, reply);  // late, but it counts
+  } else {
     first_.OnReply(now, wall, carrier, reply);
     if (second_) second_->OnReply(now, wall, carrier, reply);
   }
@@ -122,10 +132,14 @@ void CarefulGet::Finish(Carrier& carrier) {
   const GetResult* second = second_ && second_->result() ? &*second_->result() : nullptr;
   GetResult out = second != nullptr ? *second : *first;
   if (second != nullptr && first != nullptr && first->status.ok()) {
-    Merge(first->objects, out.objects);
+    Merge(first->objects, out.objects, true);
     out.status = absl::OkStatus();
     if (!out.from) out.from = first->from;
   }
+  // What came and was not the answer yet is newer all the same.
+  Merge(first_.Heard(), out.objects, false);
+  Merge(heard_, out.objects, false);
+  if (second_) Merge(second_->Heard(), out.objects, false);
   // Nobody but those who are hard to believe was heard.
   if (absl::IsNotFound(out.status) && Implausible(carrier, out)) {
     out.status = absl::UnavailableError("only nodes that are not near the key deny it");

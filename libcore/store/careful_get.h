@@ -49,6 +49,9 @@ class CarefulGet {
   Instant hedge_;
   size_t rounds_ = 0;
   std::optional<Survey> survey_;
+  std::vector<ReplyFrom> replies_;  // to the survey
+  absl::Time wall_;                 // at the last of them
+  std::vector<Object> heard_;       // in earlier rounds
   std::optional<GetOperation> second_;
   std::optional<GetResult> result_;
 };

@@ -36,6 +36,19 @@ void GetOperation::Start(Instant now, Carrier& carrier) {
     if (replicas_.size() < kMaxReplicas) replicas_.try_emplace(record.id(), record);
   }
   AskOthers(now, carrier);
+  Judge(now, carrier);
+}
+
+void GetOperation::Learn(absl::Time wall, const ReplyFrom& reply) {
+  const wire::v1::GetReply& get = reply.reply.get();
+  const bool found = reply.reply.has_get() && get.status() == wire::v1::STORE_STATUS_OK;
+  if (found) Absorb(wall, reply.from, get);
+}
+
+std::vector<Object> GetOperation::Heard() const {
+  std::vector<Object> out;
+  for (const auto& [slot, object] : newest_) out.push_back(object);
+  return out;
 }
 
 StoreRequest GetOperation::Request(size_t max_bytes, bool want_replicas) const {

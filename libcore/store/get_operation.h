@@ -61,6 +61,10 @@ class GetOperation {
 
   // `wall` is civil time at `now`: what has expired does not count.
   void Start(Instant now, Carrier& carrier);
+  // Before Start: what a replica of the first place said to somebody else's question.
+  void Learn(absl::Time wall, const ReplyFrom& reply);
+  // The newest of each slot that came so far, whether the get is over or not.
+  std::vector<Object> Heard() const;
   void OnReply(Instant now, absl::Time wall, Carrier& carrier, const ReplyFrom& reply);
   void OnFailed(Instant now, Carrier& carrier, overlay::RequestId id, const absl::Status& status);
   void OnTimeout(Instant now, Carrier& carrier);

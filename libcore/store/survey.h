@@ -19,8 +19,8 @@ namespace p2pd::store {
 class Survey {
  public:
   static constexpr size_t kWays = 6;
-  // So many answers will do; of four, one is honest more often than not even where half lie.
-  static constexpr size_t kEnough = 4;
+  // So many answers will do; lies come first, since they have the shorter way.
+  static constexpr size_t kEnough = 6;
   static constexpr size_t kMaxKeepers = 16;
   // Taken of one answer.
   static constexpr size_t kMaxPerAnswer = 9;
