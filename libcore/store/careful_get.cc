@@ -29,7 +29,10 @@ bool Implausible(const Carrier& carrier, const GetResult& result) {
   constexpr double kSparseDenial = 1.5;
   const double gap = overlay::MeanGap(carrier.self().id(), carrier.LeafSet());
   const double times = result.status.ok() ? overlay::kSparse : kSparseDenial;
-  return overlay::Sparse(result.place, result.keepers, gap, times) ||
+  // Where our own leaf set reaches, whom we met says more than how they are spread.
+  const bool sparse = !carrier.ReplicaSet(result.place) &&
+                      overlay::Sparse(result.place, result.keepers, gap, times);
+  return sparse ||
          overlay::Omits(result.place, result.keepers, carrier.Nearest(result.place, kKnown));
 }
 
