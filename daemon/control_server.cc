@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/strip.h"
+#include "grpc/support/log.h"
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/health_check_service_interface.h"
 #include "grpcpp/resource_quota.h"
@@ -51,6 +52,11 @@ class TokenProcessor final : public grpc::AuthMetadataProcessor {
  private:
   const std::string token_;
 };
+
+// gRPC reports each failed handshake as an error, and a stranger can fail as many as he likes.
+void LogOfGrpc(gpr_log_func_args* args) {
+  P2PD_LOG(grpc, kDebug, args->message, " (", args->file, ":", args->line, ")");
+}
 
 void SetLimits(grpc::ServerBuilder& builder) {
   builder.SetMaxReceiveMessageSize(ControlServer::kMaxMessage);
@@ -121,6 +127,7 @@ absl::StatusOr<std::unique_ptr<ControlServer>> ControlServer::Open(runtime::Loop
 
 absl::Status ControlServer::Serve(const std::vector<grpc::Service*>& services,
                                   const std::vector<std::string>& names) {
+  gpr_set_log_function(LogOfGrpc);
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   names_ = names;

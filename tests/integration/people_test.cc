@@ -169,6 +169,12 @@ TEST_F(PeopleTest, VoiceGoesBothWaysAndBothSeeTheSamePhrase) {
   EXPECT_EQ(bobs.end_reason(), v1::Call::HANGUP_REMOTE);
   EXPECT_FALSE(alices.safety_phrase().empty());
   EXPECT_EQ(alices.safety_phrase(), bobs.safety_phrase());
+  // The last message has the last figures, at the side that did not hang up too.
+  v1::GetCallRequest later;
+  later.set_name(in.name());
+  v1::Call shown;
+  ASSERT_TRUE(bob_.Call<v1::CallService>(&Calls::GetCall, later, &shown).ok());
+  EXPECT_EQ(bobs.media_stats().sent_packet_count(), shown.media_stats().sent_packet_count());
   EXPECT_EQ(alices.key_fingerprint(), bobs.key_fingerprint());
   EXPECT_EQ(alices.peer_certificate().emails(0), "bob@example.org");
   // Each heard the other and not itself.

@@ -189,6 +189,21 @@ class BadInput(LabTest):
         ], 'p2pctl', '--control', place)
         run([BIN / 'p2pctl', '--control', place, *row(pem, token, DONE)[0]])
 
+    def test_garbage_at_the_door_is_not_logged(self):
+        daemon = self.lab.daemon('d', flags=['--control', '127.0.0.1:0'])
+        place = next(e for e in daemon.status()['controlEndpoints'] if not e.startswith('unix:'))
+        before = daemon.tail()
+        for _ in range(5):
+            with socket.create_connection(place.rsplit(':', 1), timeout=20) as door:
+                door.sendall(b'garbage of a stranger\r\n' * 10)
+                # Until the daemon has judged it and closes.
+                try:
+                    while door.recv(4096):
+                        pass
+                except ConnectionResetError:
+                    pass
+        self.assertEqual(daemon.tail(), before)
+
     def test_what_a_daemon_is_told(self):
         daemon = self.lab.daemon('d')
         key = self.folder / 'key.pem'

@@ -55,6 +55,12 @@ class MediaHostTest : public ::testing::Test {
           const MutexLock lock(&mutex_);
           EXPECT_EQ(report.call, end.call);
           if (report.first_audio) ++first_audio_;
+          if (report.stopped) {
+            ++stopped_;
+            last_ = report.stats;
+          } else {
+            EXPECT_EQ(stopped_, 0) << "nothing follows";
+          }
         });
     media::CallMediaConfig config;
     config.negotiated = negotiated;
@@ -98,6 +104,8 @@ class MediaHostTest : public ::testing::Test {
   Mutex mutex_;
   std::deque<Flying> flying_;
   int first_audio_ = 0;
+  int stopped_ = 0;
+  std::optional<media::CallStats> last_;
 };
 
 TEST_F(MediaHostTest, VoiceFlowsBothWaysAndIsReported) {
@@ -117,6 +125,29 @@ TEST_F(MediaHostTest, AStoppedCallSaysGoodbyeAndTheBeatMayRest) {
   caller_.host->Obey(node::MediaStop{caller_.call}, {});
   EXPECT_EQ(caller_.host->running(), 0u);
   caller_.host->Rest();
+}
+
+TEST_F(MediaHostTest, TheAnswerToAStopHasTheLastFigures) {
+  Start(caller_, 1, {});
+  Start(callee_, 2, {});
+  Carry([this] { return first_audio_ == 2; });
+  callee_.host.reset();
+  caller_.host->Obey(node::MediaStop{caller_.call}, {});
+  {
+    const MutexLock lock(&mutex_);
+    const auto stopped = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stopped_ == 1; };
+    mutex_.Await(absl::Condition(&stopped));
+    ASSERT_TRUE(last_.has_value());
+    EXPECT_GT(last_->packets_sent, 0u);
+    last_.reset();
+  }
+  // Nobody waits in vain for those of a call that never started.
+  caller_.host->Obey(node::MediaStart{caller_.call, {}}, {});
+  caller_.host->Obey(node::MediaStop{caller_.call}, {});
+  const MutexLock lock(&mutex_);
+  const auto again = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stopped_ == 2; };
+  mutex_.Await(absl::Condition(&again));
+  EXPECT_FALSE(last_.has_value());
 }
 
 TEST_F(MediaHostTest, PacketsOfNoCallAreCountedAndDropped) {
