@@ -24,6 +24,7 @@
 #include "libcore/base/time.h"
 #include "libcore/net/endpoint.h"
 #include "libcore/net/transmit.h"
+#include "libcore/overlay/hint.h"
 #include "libcore/overlay/node_record.h"
 #include "libcore/overlay/ring_id.h"
 #include "libcore/overlay/traffic.h"
@@ -135,6 +136,8 @@ struct PeerInfo {
   absl::Duration last_heard;  // ago
 };
 
+class WideTable;
+
 class Node {
  public:
   // `rng`, `counters` outlive the node.
@@ -191,6 +194,19 @@ class Node {
   // included where we belong; empty optional when the key is so far that our leaf set does not
   // cover it.
   std::optional<std::vector<NodeRecord>> ReplicaSet(const Key& key) const;
+  // The `count` nodes nearest to `key` as hints say, nearest first, ourselves left out: hearsay,
+  // for whom to ask first (AskUnlinked proves who answers). Nodes that we are linked with are among
+  // them.
+  std::vector<Hint> NearestHints(const Key& key, size_t count) const;
+  // True when all nodes near `key` that have been up for some two minutes are among the hints.
+  bool HintsCover(const Key& key) const;
+  // How far a node is: measured where there is a link, predicted else.
+  std::optional<absl::Duration> RoundTripTo(const Hint& hint) const;
+  // It did not answer. It is dropped at once, and pinged if there is a link.
+  void HintFailed(Instant now, uint64_t head);
+  const WideTable& wide_table() const;
+  // Where we are in the space of round trips.
+  const Coordinate& coordinate() const;
   // The density test of Castro et al. 2002: could `id` be the root of `key`, judged by how densely
   // our own neighbourhood is populated? For whoever gets 'not found' from a node (Response::from).
   bool PlausibleRoot(const Key& key, const NodeId& id) const;

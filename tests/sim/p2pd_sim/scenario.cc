@@ -86,7 +86,7 @@ void AddTraffic(Run& run, absl::string_view what) {
   run.Add(absl::StrCat(what, ", datagrams"),
           static_cast<double>(results.datagrams) / results.node_seconds, "/s a node");
   const std::array<absl::string_view, overlay::kPurposes> purposes = {
-      "membership", "prefix table", "probes", "requests", "answers"};
+      "membership", "prefix table", "probes", "requests", "answers", "events"};
   double named = 0;
   const auto add = [&](absl::string_view purpose, double bytes) {
     named += bytes;
