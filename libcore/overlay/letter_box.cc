@@ -44,6 +44,10 @@ absl::Status LetterBox::Send(Instant now, Order order) {
   pending.order = std::move(order);
   pending.order.repeat_after = std::clamp(pending.order.repeat_after, kMinRepeat, kMaxRepeat);
   if (!Write(pending)) return absl::InvalidArgumentError("the node's sealing key is not a key");
+  // Over a link it goes by the key, not to this node.
+  if (pending.link_wanted && pending.order.route) {
+    return absl::InvalidArgumentError("a routed request has to fit one letter");
+  }
   const uint64_t message_id = pending.order.message_id;
   const auto [it, fresh] = pending_.try_emplace(message_id, std::move(pending));
   if (!fresh) return absl::InvalidArgumentError("a letter with this message id is under way");
@@ -56,6 +60,7 @@ bool LetterBox::Write(Pending& pending) {
   const Order& order = pending.order;
   LetterContent content;
   content.message_id = order.message_id;
+  content.route = order.route;
   content.service = order.service;
   content.answer_bytes = order.answer_bytes;
   content.cookie = pending.cookie;
@@ -125,7 +130,8 @@ void LetterBox::OnAnswer(Instant now, ByteView datagram) {
   }
   if (answer->cookie || pending.link_wanted) return OnRefusal(now, found->first, *answer);
   events_.push_back(
-      LetterAnswered{found->first, answer->from, std::move(answer->payload), answer->error});
+      LetterAnswered{found->first, answer->from, std::move(answer->payload), answer->error,
+                     std::move(answer->reply)});
   Forget(found);
 }
 
@@ -182,6 +188,17 @@ void LetterBox::Answer(Instant now, const LetterPath& path, ByteView payload,
   Emit(path.to, *std::move(datagram));
 }
 
+void LetterBox::AnswerRouted(Instant now, const LetterPath& path,
+                             const wire::v1::RouteReply& reply) {
+  std::optional<Bytes> datagram = WriteLetterReply(path, *self_, reply, rng_);
+  if (!datagram) {
+    counters_.Add("overlay.letter_answers_too_large");
+    const size_t size = reply.ByteSizeLong();
+    datagram = WriteLetterRefusal(path, *self_, Jar().Make(now, path.to), size, rng_);
+  }
+  Emit(path.to, *std::move(datagram));
+}
+
 void LetterBox::OnDatagram(Instant now, const net::Endpoint& from, DatagramType type,
                            ByteView datagram) {
   if (type == DatagramType::kLetter) return OnLetter(now, from, datagram);
@@ -200,7 +217,7 @@ void LetterBox::OnTimeout(Instant now) {
       continue;
     }
     counters_.Add("overlay.letters_unanswered");
-    events_.push_back(LetterLost{message_id});
+    events_.push_back(LetterLost{message_id, found->second.order.target.head});
     Forget(found);
   }
 }

@@ -16,6 +16,7 @@
 #include "libcore/overlay/record_cache.h"
 #include "libcore/overlay/ring.h"
 #include "libcore/overlay/router.h"
+#include "libcore/overlay/shortcut.h"
 #include "libcore/overlay/table_sync.h"
 #include "libcore/overlay/tuning.h"
 #include "libcore/overlay/wide_table.h"
@@ -35,6 +36,7 @@ class Node::Impl {
   std::optional<Instant> PollTimeout() const;
   void Pump(Instant now);
   std::vector<Hint> NearestHints(uint64_t position, size_t count) const;
+  void HintFailed(Instant now, uint64_t head);
 
   NodeOptions options;
   NodeKeys keys;
@@ -46,12 +48,13 @@ class Node::Impl {
   Ring ring;
   Liveness liveness;
   Router router;
-  Exchange exchange;
-  Membership membership;
-  Tuning tuning;
   Vivaldi vivaldi;
   Neighbours neighbours;
   WideTable wide;
+  Shortcut shortcut;
+  Exchange exchange;
+  Membership membership;
+  Tuning tuning;
   Gossip gossip;
   TableSync table_sync;
   overlay::ObservedAddress observed;
@@ -79,16 +82,18 @@ Node::Impl::Impl(const NodeOptions& o, const NodeKeys& k, Rng& rng, Counters& c)
       ring(self.id(), RingOptions{o.role, o.leaves_per_side, o.replicas_per_side}, links),
       liveness(links, ring, rng, c),
       router(keys, links, ring, records, c),
-      exchange(links, letters, router, ring, rng, c),
-      membership(o, links, ring, liveness, exchange, records, rng, c),
-      tuning(o.maintenance_bytes_per_second, links, ring, membership, exchange, rng, c),
       vivaldi(rng),
       neighbours(links, vivaldi),
       wide(Head(self.id()), c),
+      shortcut(ring, neighbours, wide, o.replicas_per_side),
+      exchange(links, letters, router, ring, rng, c),
+      membership(o, links, ring, liveness, exchange, records, rng, c),
+      tuning(o.maintenance_bytes_per_second, links, ring, membership, exchange, rng, c),
       gossip(o.maintenance_bytes_per_second, links, ring, liveness, neighbours, wide, vivaldi, rng,
              c),
       table_sync(links, ring, neighbours, wide, gossip, vivaldi, rng, c) {
   ring.SetHints(neighbours, wide);
+  exchange.SetShortcut(shortcut);
   SetRecord(o.epoch, o.addresses);
 }
 
@@ -275,6 +280,10 @@ bool Node::Impl::TakeRouter(Instant now) {
     exchange.OnReply(now, *reply);
     any = true;
   }
+  while (const std::optional<LetterReply> reply = router.PollLetterReply()) {
+    letters.AnswerRouted(now, reply->path, reply->reply);
+    any = true;
+  }
   return any;
 }
 
@@ -290,6 +299,8 @@ bool Node::Impl::TakeExchange(Instant now) {
     } else if (auto* failed = std::get_if<RequestFailed>(&*event)) {
       if (membership.OnRequestFailed(now, *failed) || tuning.OnRequestFailed(*failed)) continue;
       events.push_back(std::move(*failed));
+    } else if (const auto* silent = std::get_if<HintSilent>(&*event)) {
+      HintFailed(now, silent->head);
     } else {
       membership.OnProbe(now, std::get<ProbeRequest>(*event));
     }
@@ -315,6 +326,11 @@ bool Node::Impl::TakeRing(Instant now) {
     any = true;
   }
   return any;
+}
+
+void Node::Impl::HintFailed(Instant now, uint64_t head) {
+  wide.Fail(now, head);
+  gossip.OnReportedGone(now, head);
 }
 
 std::vector<Hint> Node::Impl::NearestHints(uint64_t position, size_t count) const {
@@ -444,8 +460,7 @@ std::optional<absl::Duration> Node::RoundTripTo(const Hint& hint) const {
   return impl_->neighbours.RoundTripTo(hint);
 }
 void Node::HintFailed(Instant now, uint64_t head) {
-  impl_->wide.Fail(now, head);
-  impl_->gossip.OnReportedGone(now, head);
+  impl_->HintFailed(now, head);
   impl_->Pump(now);
 }
 const WideTable& Node::wide_table() const { return impl_->wide; }

@@ -106,6 +106,11 @@ struct RouteOptions {
   absl::Duration timeout = absl::Seconds(4);
   // Any node that is among the replicas of the key may answer, not only the root.
   bool any_replica = false;
+  // The root answers at once, so that silence means that nobody is there: hints of who it is may be
+  // tried first, in a letter.
+  bool prompt = true;
+  // As in LetterOptions.
+  size_t answer_bytes = 0;
   // Record the path (Response arrives with it through trace()).
   bool trace = false;
 };
@@ -175,7 +180,7 @@ class Node {
   // Asks a node with which we have no link, in one datagram each way; the link is used where there
   // is one, and made where request or answer turn out not to fit. Response::from begins with the
   // head asked for and holds the sealing key, so it is proved. A letter is repeated once;
-  // Unavailable then comes after three times repeat_after. Also: InvalidArgument for ourselves, an
+  // Unavailable then comes after three times repeat_after, and the hint counts as failed. Also: InvalidArgument for ourselves, an
   // address that cannot be or a key that is none, ResourceExhausted, DeadlineExceeded,
   // Unimplemented.
   RequestId AskUnlinked(Instant now, const LetterTarget& target, Service service, Bytes payload,
