@@ -72,7 +72,7 @@ bool Exchange::TryLetter(Instant now, const RouteCall& call, Outgoing& out) {
   if (!letters_.Send(now, std::move(order)).ok()) return false;
   out.letter = true;
   out.expected = choice->expected;
-  out.next = now + choice->patience;
+  out.next = Instant::Max();
   counters_.Add("overlay.shortcuts");
   return true;
 }
@@ -152,6 +152,7 @@ RequestId Exchange::AskByLetter(Instant now, const LetterTarget& target, Service
   out.deadline = now + options.timeout;
   out.next = Instant::Max();
   out.letter = true;
+  out.once = options.once;
   LetterBox::Order order{
       out.message_id,      target, service, std::move(payload), options.answer_bytes,
       options.repeat_after, std::nullopt};
@@ -167,8 +168,9 @@ RequestId Exchange::AskByLetter(Instant now, const LetterTarget& target, Service
 void Exchange::Fail(uint64_t message_id, absl::Status status) {
   const auto found = outgoing_.find(message_id);
   if (found == outgoing_.end()) return;
-  // A routed one goes on by itself: we still want to know whether anybody is there.
-  if (found->second.letter && !found->second.route) letters_.Cancel(message_id);
+  // One that is late goes on by itself: we still want to know whether anybody is there.
+  const bool goes_on = found->second.route || found->second.once;
+  if (found->second.letter && !goes_on) letters_.Cancel(message_id);
   events_.push_back(RequestFailed{found->second.id, std::move(status)});
   outgoing_.erase(found);
 }
@@ -245,6 +247,8 @@ void Exchange::OnLetterEvent(Instant now, LetterEvent event) {
     OnLetterAnswered(now, std::move(*answered));
   } else if (const auto* large = std::get_if<LetterNeedsLink>(&event)) {
     OnLetterTooLarge(now, *large);
+  } else if (const auto* late = std::get_if<LetterLate>(&event)) {
+    OnLetterLate(now, late->message_id);
   } else {
     const LetterLost& lost = std::get<LetterLost>(event);
     events_.push_back(HintSilent{lost.head});
@@ -270,6 +274,16 @@ void Exchange::OnLetterAnswered(Instant now, LetterAnswered answered) {
   }
   if (answered.reply) return router_.OnLetterReply(answered.from.id(), *answered.reply);
   Finish(now, answered.message_id, answered.from, 1, std::move(answered.payload), answered.error);
+}
+
+void Exchange::OnLetterLate(Instant now, uint64_t message_id) {
+  const auto found = outgoing_.find(message_id);
+  if (found == outgoing_.end()) return;
+  if (found->second.once) {
+    Fail(message_id, absl::UnavailableError("the node does not answer in time"));
+  } else if (found->second.route && found->second.attempts == 0) {
+    Attempt(now, found->second);
+  }
 }
 
 void Exchange::OnLetterTooLarge(Instant now, const LetterNeedsLink& large) {

@@ -117,6 +117,7 @@ class Exchange {
     // A letter of ours is under way.
     bool letter = false;
     std::optional<absl::Duration> expected;  // until its answer comes
+    bool once = false;                       // it is not waited for any longer when it is late
   };
 
   std::optional<RequestId> Refuse(size_t payload);
@@ -124,6 +125,7 @@ class Exchange {
   // The first attempt of a routed request; false when there is no shortcut.
   bool TryLetter(Instant now, const RouteCall& call, Outgoing& out);
   void OnLetterAnswered(Instant now, LetterAnswered answered);
+  void OnLetterLate(Instant now, uint64_t message_id);
   void OnLetterTooLarge(Instant now, const LetterNeedsLink& large);
   // Over the link, which is made if there is none. False when there is no room for it.
   bool SendDirect(Instant now, Outgoing& out, const NodeRecord& peer, Service service,

@@ -235,6 +235,26 @@ std::optional<Bytes> WriteLetterAnswer(const LetterPath& path, const NodeRecord&
   return path.seal.Seal(SerializeProto(body), rng);
 }
 
+std::vector<Bytes> WriteLetterAnswerParts(const LetterPath& path, const NodeRecord& self,
+                                          ByteView payload, wire::v1::AnswerError error, Rng& rng) {
+  const size_t parts = (payload.size() + kAnswerPart - 1) / kAnswerPart;
+  if (path.limit != net::kMaxDatagram || parts > kMaxAnswerParts) return {};
+  std::vector<Bytes> out;
+  for (size_t i = 0; i < parts; ++i) {
+    wire::v1::LetterAnswerBody body;
+    AddRecord(path, self, body);
+    const size_t from = i * kAnswerPart;
+    body.set_payload(ToText(payload.subspan(from, std::min(kAnswerPart, payload.size() - from))));
+    body.set_error(error);
+    body.set_part(static_cast<uint32_t>(i));
+    body.set_parts(static_cast<uint32_t>(parts));
+    // With a record that the origin does not have it does not fit: he has to ask over a link.
+    if (AnswerSize(body) > path.limit) return {};
+    out.push_back(path.seal.Seal(SerializeProto(body), rng));
+  }
+  return out;
+}
+
 std::optional<Bytes> WriteLetterReply(const LetterPath& path, const NodeRecord& self,
                                       const wire::v1::RouteReply& reply, Rng& rng) {
   wire::v1::LetterAnswerBody body;
@@ -279,7 +299,8 @@ std::optional<LetterAnswer> OpenLetterAnswer(ByteView datagram, const AnswerSeal
     return std::nullopt;
   }
   LetterAnswer out{*from,   ToBytes(absl::string_view(body.payload())), body.error(), *cookie,
-                   body.size(), std::nullopt};
+                   body.size(), std::nullopt, body.part(), std::max<size_t>(body.parts(), 1)};
+  if (out.parts > kMaxAnswerParts || out.part >= out.parts) return std::nullopt;
   if (!body.reply().empty() && !ParseProto(AsBytes(body.reply()), out.reply.emplace())) {
     return std::nullopt;
   }

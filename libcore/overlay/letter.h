@@ -38,6 +38,12 @@ inline constexpr size_t kMinLetter = 384;
 
 // Seals and opens the answers to one letter. Copied with the way back of a request, wiped when it
 // goes.
+// Pieces of an answer to an address that is proved, and bytes of the payload in each: what the
+// handshake of a link would cost more than. Sent at once: a new connection's window is ten packets
+// (RFC 9002 §7.2).
+inline constexpr size_t kMaxAnswerParts = 8;
+inline constexpr size_t kAnswerPart = 1140;
+
 class AnswerSeal {
  public:
   static constexpr size_t kSecretSize = 36;  // name 8, key 16, IV 12
@@ -112,6 +118,9 @@ struct LetterPath {
 // nullopt when the datagram is larger than the path allows.
 std::optional<Bytes> WriteLetterAnswer(const LetterPath& path, const NodeRecord& self,
                                        ByteView payload, wire::v1::AnswerError error, Rng& rng);
+// In as many datagrams as it takes; empty when there would be too many, or the path is not proved.
+std::vector<Bytes> WriteLetterAnswerParts(const LetterPath& path, const NodeRecord& self,
+                                          ByteView payload, wire::v1::AnswerError error, Rng& rng);
 // The same for somebody else's signed answer to a routed request.
 std::optional<Bytes> WriteLetterReply(const LetterPath& path, const NodeRecord& self,
                                       const wire::v1::RouteReply& reply, Rng& rng);
@@ -129,6 +138,8 @@ struct LetterAnswer {
   size_t size = 0;               // of a refusal
   // From beyond the receiver; its signature has not been looked at.
   std::optional<wire::v1::RouteReply> reply;
+  size_t part = 0;   // of `parts`
+  size_t parts = 1;  // 1..kMaxAnswerParts
 };
 // `known` is the record whose epoch stood in the letter. nullopt unless the responder's record has
 // the sealing key that we sealed to and the head that we asked for.

@@ -121,7 +121,7 @@ void LetterBox::OnAnswer(Instant now, ByteView datagram) {
     return;
   }
   const auto found = pending_.find(named->second);
-  const Pending& pending = found->second;
+  Pending& pending = found->second;
   std::optional<LetterAnswer> answer = OpenLetterAnswer(
       datagram, pending.sealed.seal, pending.order.target, pending.known, records_);
   if (!answer) {
@@ -129,16 +129,26 @@ void LetterBox::OnAnswer(Instant now, ByteView datagram) {
     return;
   }
   if (answer->cookie || pending.link_wanted) return OnRefusal(now, found->first, *answer);
+  if (!Collect(pending, *answer)) return;
   events_.push_back(
       LetterAnswered{found->first, answer->from, std::move(answer->payload), answer->error,
                      std::move(answer->reply)});
   Forget(found);
 }
 
+bool LetterBox::Collect(Pending& pending, LetterAnswer& answer) {
+  if (answer.parts == 1) return true;
+  pending.parts.insert_or_assign(answer.part, std::move(answer.payload));
+  if (pending.parts.size() < answer.parts) return false;
+  answer.payload.clear();
+  for (const auto& [part, bytes] : pending.parts) Append(answer.payload, bytes);
+  return true;
+}
+
 void LetterBox::OnRefusal(Instant now, uint64_t message_id, const LetterAnswer& refusal) {
   const auto found = pending_.find(message_id);
   Pending& pending = found->second;
-  const bool fits = !pending.link_wanted && refusal.size <= net::kMaxDatagram;
+  const bool fits = !pending.link_wanted && refusal.size <= kMaxAnswerParts * kAnswerPart;
   // A second refusal would mean that we moved, or that they play with us.
   if (fits && !pending.cookie) {
     Withdraw(pending);
@@ -181,11 +191,13 @@ void LetterBox::OnLetter(Instant now, const net::Endpoint& from, ByteView datagr
 void LetterBox::Answer(Instant now, const LetterPath& path, ByteView payload,
                        wire::v1::AnswerError error) {
   std::optional<Bytes> datagram = WriteLetterAnswer(path, *self_, payload, error, rng_);
-  if (!datagram) {
+  if (datagram) return Emit(path.to, *std::move(datagram));
+  std::vector<Bytes> parts = WriteLetterAnswerParts(path, *self_, payload, error, rng_);
+  if (parts.empty()) {
     counters_.Add("overlay.letter_answers_too_large");
-    datagram = WriteLetterRefusal(path, *self_, Jar().Make(now, path.to), payload.size(), rng_);
+    parts = {WriteLetterRefusal(path, *self_, Jar().Make(now, path.to), payload.size(), rng_)};
   }
-  Emit(path.to, *std::move(datagram));
+  for (Bytes& part : parts) Emit(path.to, std::move(part));
 }
 
 void LetterBox::AnswerRouted(Instant now, const LetterPath& path,
@@ -214,6 +226,7 @@ void LetterBox::OnTimeout(Instant now) {
     const auto found = pending_.find(message_id);
     if (found->second.sends < kMaxSends) {
       SendNow(now, message_id, found->second);
+      events_.push_back(LetterLate{message_id});
       continue;
     }
     counters_.Add("overlay.letters_unanswered");

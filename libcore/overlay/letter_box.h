@@ -50,12 +50,17 @@ struct LetterNeedsLink {
   Service service = Service::kOverlay;
   Bytes payload;
 };
+// not yet, and it was repeated: the caller may take another way;
+struct LetterLate {
+  uint64_t message_id = 0;
+};
 // or nobody with the right key answered.
 struct LetterLost {
   uint64_t message_id = 0;
   uint64_t head = 0;  // of the silent
 };
-using LetterEvent = std::variant<LetterReceived, LetterAnswered, LetterNeedsLink, LetterLost>;
+using LetterEvent =
+    std::variant<LetterReceived, LetterAnswered, LetterNeedsLink, LetterLate, LetterLost>;
 
 class LetterBox {
  public:
@@ -119,12 +124,15 @@ class LetterBox {
     std::optional<Cookie> cookie;
     bool link_wanted = false;
     SealedLetter sealed;
+    std::map<size_t, Bytes> parts;  // of the answer, as they come
     int sends = 0;
     Instant next;
   };
 
   void OnLetter(Instant now, const net::Endpoint& from, ByteView datagram);
   void OnAnswer(Instant now, ByteView datagram);
+  // True when the answer is whole; `answer` holds it then.
+  static bool Collect(Pending& pending, LetterAnswer& answer);
   void OnRefusal(Instant now, uint64_t message_id, const LetterAnswer& refusal);
   // Seals `pending` anew; false when it cannot be.
   bool Write(Pending& pending);

@@ -130,7 +130,11 @@ void Node::Impl::OnTimeout(Instant now) {
   letters.OnTimeout(now);
   Pump(now);
   liveness.OnTimeout(now);
-  ring.SetTableWidth(liveness.TableWidth());
+  shortcut.SetComplete(table_sync.complete());
+  // One entry a slot is way enough where hints name everybody.
+  const bool all_known = table_sync.complete() && wide.radius() == WideTable::kWhole;
+  ring.SetTableWidth(all_known ? 1 : liveness.TableWidth());
+  tuning.SetRest(all_known);
   router.OnTimeout(now);
   exchange.OnTimeout(now);
   membership.OnTimeout(now);
@@ -455,6 +459,16 @@ std::vector<Hint> Node::NearestHints(const Key& key, size_t count) const {
 bool Node::HintsCover(const Key& key) const {
   return impl_->ring.leaves().Whole() ||
          (impl_->table_sync.complete() && impl_->wide.Covers(Head(key)));
+}
+std::vector<Node::NearNode> Node::NearReplicas(const Key& key) const {
+  const auto own = impl_->ring.ReplicaSet(key);
+  if (own && std::any_of(own->begin(), own->end(),
+                         [this](const NodeRecord& r) { return r.id() == self().id(); })) {
+    return {};
+  }
+  // In a ring that we know as a whole there are links.
+  const bool covered = HintsCover(key) && !impl_->ring.leaves().Whole();
+  return covered ? impl_->shortcut.Replicas(key) : std::vector<NearNode>();
 }
 std::optional<absl::Duration> Node::RoundTripTo(const Hint& hint) const {
   return impl_->neighbours.RoundTripTo(hint);

@@ -129,6 +129,9 @@ struct LetterOptions {
   // The round trip to be expected with its variation (30 ms to 1 s): after it the letter is sent a
   // second time, and after two more it is given up.
   absl::Duration repeat_after = absl::Milliseconds(400);
+  // Fails (Unavailable) when it is sent the second time, for who has another way; what still comes
+  // only says that the node is there.
+  bool once = false;
 };
 
 // What is known of a neighbour, for `overlay peers` and the API.
@@ -205,6 +208,14 @@ class Node {
   std::vector<Hint> NearestHints(const Key& key, size_t count) const;
   // True when all nodes near `key` that have been up for some two minutes are among the hints.
   bool HintsCover(const Key& key) const;
+  // The replicas of `key` by the hints, nearest to us in round trips first, each with the time after
+  // which its silence says that it is gone. Empty where the hints do not cover the key, or where we
+  // are a replica: Route knows as much. For reads of what proves itself, or is compared.
+  struct NearNode {
+    LetterTarget target;
+    absl::Duration patience;
+  };
+  std::vector<NearNode> NearReplicas(const Key& key) const;
   // How far a node is: measured where there is a link, predicted else.
   std::optional<absl::Duration> RoundTripTo(const Hint& hint) const;
   // It did not answer. It is dropped at once, and pinged if there is a link.

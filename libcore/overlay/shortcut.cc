@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "libcore/overlay/letter_box.h"
 
@@ -23,11 +24,13 @@ void Shortcut::OnAnswered(std::optional<absl::Duration> expected, absl::Duration
 }
 
 std::optional<Shortcut::Choice> Shortcut::For(const Key& key, bool any_replica) const {
-  if (!ring_.active() || ring_.leaves().Covers(key)) return std::nullopt;
+  if (!complete_ || !ring_.active() || ring_.leaves().Covers(key)) return std::nullopt;
   Ring::HopQuery query;
   query.key = key;
   if (ring_.NextHop(query).kind == Ring::Hop::Kind::kDeliver) return std::nullopt;
   const uint64_t position = Head(key);
+  // Half a table leads half the way, to somebody who is far from us.
+  if (!table_.Covers(position)) return std::nullopt;
   const std::vector<Hint> root = table_.Nearest(position, 1);
   if (root.empty()) return std::nullopt;
   // Somebody with a link stands as near.
@@ -36,9 +39,8 @@ std::optional<Shortcut::Choice> Shortcut::For(const Key& key, bool any_replica) 
       HeadDistance(position, Head(linked.front().id())) <= HeadDistance(position, root[0].head)) {
     return std::nullopt;
   }
-  const bool choose = any_replica && table_.Covers(position);
   std::optional<Choice> best;
-  for (const Hint& hint : choose ? table_.Around(position, per_side_) : root) {
+  for (const Hint& hint : any_replica ? table_.Around(position, per_side_) : root) {
     if (neighbours_.Linked(hint.head)) continue;
     const std::optional<absl::Duration> expected = neighbours_.RoundTripTo(hint);
     const bool nearer = best && expected && (!best->expected || *expected < *best->expected);
@@ -46,6 +48,23 @@ std::optional<Shortcut::Choice> Shortcut::For(const Key& key, bool any_replica) 
     best = Choice{{hint.head, hint.endpoint, hint.sealing_key}, expected, Patience(expected)};
   }
   return best;
+}
+
+std::vector<Node::NearNode> Shortcut::Replicas(const Key& key) const {
+  std::vector<std::pair<absl::Duration, Node::NearNode>> order;
+  for (const Hint& hint : table_.Around(Head(key), per_side_)) {
+    const std::optional<NodeId> linked = neighbours_.Linked(hint.head);
+    if (linked && ring_.IsSuspect(*linked)) continue;
+    const std::optional<absl::Duration> expected = neighbours_.RoundTripTo(hint);
+    order.emplace_back(expected.value_or(kUnknown),
+                       Node::NearNode{{hint.head, hint.endpoint, hint.sealing_key},
+                                      Patience(expected)});
+  }
+  std::stable_sort(order.begin(), order.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<Node::NearNode> out;
+  for (auto& [time, near] : order) out.push_back(std::move(near));
+  return out;
 }
 
 }  // namespace p2pd::overlay

@@ -39,14 +39,19 @@ class Shortcut {
         table_(table),
         per_side_(static_cast<size_t>(replicas_per_side)) {}
 
+  // The table has been fetched: who is not in it is not there. Before there are no shortcuts.
+  void SetComplete(bool complete) { complete_ = complete; }
+
   struct Choice {
     LetterTarget target;
     std::optional<absl::Duration> expected;  // round trip
     absl::Duration patience;                 // 30 ms to 1 s
   };
   // The root of `key` as hints have it; with `any_replica` the nearest to us of its replicas.
-  // nullopt where our own links know as much.
+  // nullopt where our own links know as much, or the hints do not cover the key.
   std::optional<Choice> For(const Key& key, bool any_replica) const;
+  // The replicas of `key` as hints have it, in the order of their distance from us.
+  std::vector<Node::NearNode> Replicas(const Key& key) const;
   // How long to wait for an answer that takes this long by prediction.
   absl::Duration Patience(std::optional<absl::Duration> expected) const;
   // A letter was answered.
@@ -57,6 +62,7 @@ class Shortcut {
   const Neighbours& neighbours_;
   const WideTable& table_;
   size_t per_side_;
+  bool complete_ = false;
   double ratio_ = kFirstRatio;
   double deviation_ = kFirstDeviation;
 };

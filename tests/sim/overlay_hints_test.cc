@@ -174,6 +174,62 @@ TEST(OverlayHints, ASmallRingNeedsNone) {
   }
 }
 
+TEST(OverlayHints, RequestsGoStraightToWhoIsNamed) {
+  HintRing ring(7);
+  ring.Grow(60);
+  ring.world().RunFor(absl::Minutes(4));
+  for (int i = 0; i < 500; ++i) {
+    ring.ring().LookUp();
+    ring.world().RunFor(absl::Milliseconds(20));
+  }
+  ring.world().RunFor(absl::Seconds(5));
+  const OverlayRing::Results& results = ring.ring().results();
+  EXPECT_EQ(results.right, 500);
+  // One hop, and none where the root itself asked.
+  EXPECT_LE(results.hops, 500);
+  EXPECT_GT(ring.Count("overlay.shortcuts"), 150u);
+  EXPECT_EQ(ring.Count("overlay.shortcuts_late"), 0u);
+}
+
+// The newest are not announced yet: who is asked in their place sends the request on, and their
+// answer back.
+TEST(OverlayHints, WhoIsNotTheRootSendsALetterOn) {
+  HintRing ring(8);
+  ring.Grow(40);
+  ring.world().RunFor(absl::Minutes(4));
+  ring.Grow(20);
+  ring.world().RunFor(absl::Seconds(20));
+  for (int i = 0; i < 500; ++i) {
+    ring.ring().LookUp();
+    ring.world().RunFor(absl::Milliseconds(20));
+  }
+  ring.world().RunFor(absl::Seconds(5));
+  const OverlayRing::Results& results = ring.ring().results();
+  EXPECT_EQ(results.right, 500) << (ring.ring().complaints.empty() ? ""
+                                                                   : ring.ring().complaints[0]);
+  EXPECT_GT(results.hops, 510);
+  EXPECT_GT(ring.Count("overlay.shortcuts"), 100u);
+}
+
+TEST(OverlayHints, ASilentHintCostsLittleAndIsForgotten) {
+  LinkOptions links;
+  links.loss = 0.01;
+  HintRing ring(9, links);
+  ring.Grow(60);
+  ring.world().RunFor(absl::Minutes(4));
+  for (size_t i = 0; i < 60; i += 6) ring.ring().Crash(*ring.ring().hosts()[i]);
+  for (int i = 0; i < 500; ++i) {
+    ring.ring().LookUp();
+    ring.world().RunFor(absl::Milliseconds(10));
+  }
+  ring.world().RunFor(absl::Seconds(10));
+  const OverlayRing::Results& results = ring.ring().results();
+  EXPECT_EQ(results.right + results.failed, 500);
+  EXPECT_LE(results.failed, 5);
+  EXPECT_GT(ring.Count("overlay.shortcuts_late"), 0u);
+  EXPECT_GT(ring.Count("overlay.hints_failed"), 0u);
+}
+
 TEST(OverlayHints, CoordinatesPredictRoundTrips) {
   HintRing ring(6);
   // Machines in a plane: 100 ms by 50 ms one way.

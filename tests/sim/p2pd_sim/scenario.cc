@@ -96,6 +96,8 @@ void AddTraffic(Run& run, absl::string_view what) {
     add(purposes[i], static_cast<double>(results.traffic.messages[i].bytes));
   }
   const overlay::Traffic::Sum& handshakes = results.traffic.handshakes;
+  const overlay::Traffic::Sum& letters = results.traffic.letters;
+  add("letters", static_cast<double>(letters.bytes + letters.count * kHeaders));
   add("handshakes", static_cast<double>(handshakes.bytes + handshakes.count * kHeaders));
   add("packets round messages, acknowledgements, pings",
       static_cast<double>(results.bytes) - named);
