@@ -67,8 +67,9 @@ bool Exchange::TryLetter(Instant now, const RouteCall& call, Outgoing& out) {
   }
   const auto choice = shortcut_->For(call.key, call.options.any_replica);
   if (!choice) return false;
-  LetterBox::Order order{out.message_id,     choice->target, call.service, {},
-                         call.options.answer_bytes, choice->patience, out.route};
+  LetterBox::Order order{
+      out.message_id,   choice->target, call.service, {}, call.options.answer_bytes,
+      choice->patience, out.route};
   if (!letters_.Send(now, std::move(order)).ok()) return false;
   out.letter = true;
   out.expected = choice->expected;
@@ -154,7 +155,7 @@ RequestId Exchange::AskByLetter(Instant now, const LetterTarget& target, Service
   out.letter = true;
   out.once = options.once;
   LetterBox::Order order{
-      out.message_id,      target, service, std::move(payload), options.answer_bytes,
+      out.message_id,       target,      service, std::move(payload), options.answer_bytes,
       options.repeat_after, std::nullopt};
   const absl::Status status = letters_.Send(now, std::move(order));
   if (!status.ok()) {
@@ -336,14 +337,14 @@ void Exchange::Arrive(Instant now, const MessageName& name, ReturnPath path,
 }
 
 void Exchange::OnDelivered(Instant now, const Delivered& delivered) {
-  IncomingRequest request{AnswerToken(),
-                          ToService(std::min<uint32_t>(delivered.body.service(), 255)),
-                          delivered.origin,
-                          delivered.letter ? delivered.letter->to
-                                           : delivered.origin.addresses().front(),
-                          Key::FromView(AsBytes(delivered.body.key())),
-                          delivered.hops,
-                          ToBytes(absl::string_view(delivered.body.payload()))};
+  IncomingRequest request{
+      AnswerToken(),
+      ToService(std::min<uint32_t>(delivered.body.service(), 255)),
+      delivered.origin,
+      delivered.letter ? delivered.letter->to : delivered.origin.addresses().front(),
+      Key::FromView(AsBytes(delivered.body.key())),
+      delivered.hops,
+      ToBytes(absl::string_view(delivered.body.payload()))};
   Arrive(now, delivered.name, delivered, std::move(request));
 }
 

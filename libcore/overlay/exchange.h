@@ -3,9 +3,10 @@
 // once, answered once, repeated to copies.
 //
 // Rules: the first attempt of a routed request is a letter to whom hints name as the root, where
-// there is no link to him; what he does not answer within his round trip goes hop by hop. A retry keeps the message id, so that the root runs it once; it takes another first hop
-// where there is one. Service 0 is the overlay's own and never reaches the layers above. Threads:
-// one owner. Sources: design §3 (4 attempts, 4 s).
+// there is no link to him; what he does not answer within his round trip goes hop by hop. A retry
+// keeps the message id, so that the root runs it once; it takes another first hop where there is
+// one. Service 0 is the overlay's own and never reaches the layers above. Threads: one owner.
+// Sources: design §3 (4 attempts, 4 s).
 #pragma once
 
 #include <deque>

@@ -298,8 +298,10 @@ std::optional<LetterAnswer> OpenLetterAnswer(ByteView datagram, const AnswerSeal
   if (!from || from->sealing_key() != target.sealing_key || Head(from->id()) != target.head) {
     return std::nullopt;
   }
-  LetterAnswer out{*from,   ToBytes(absl::string_view(body.payload())), body.error(), *cookie,
-                   body.size(), std::nullopt, body.part(), std::max<size_t>(body.parts(), 1)};
+  LetterAnswer out{*from,        ToBytes(absl::string_view(body.payload())),
+                   body.error(), *cookie,
+                   body.size(),  std::nullopt,
+                   body.part(),  std::max<size_t>(body.parts(), 1)};
   if (out.parts > kMaxAnswerParts || out.part >= out.parts) return std::nullopt;
   if (!body.reply().empty() && !ParseProto(AsBytes(body.reply()), out.reply.emplace())) {
     return std::nullopt;

@@ -130,9 +130,8 @@ void LetterBox::OnAnswer(Instant now, ByteView datagram) {
   }
   if (answer->cookie || pending.link_wanted) return OnRefusal(now, found->first, *answer);
   if (!Collect(pending, *answer)) return;
-  events_.push_back(
-      LetterAnswered{found->first, answer->from, std::move(answer->payload), answer->error,
-                     std::move(answer->reply)});
+  events_.push_back(LetterAnswered{found->first, answer->from, std::move(answer->payload),
+                                   answer->error, std::move(answer->reply)});
   Forget(found);
 }
 

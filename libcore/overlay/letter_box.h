@@ -95,8 +95,8 @@ class LetterBox {
     std::optional<wire::v1::RouteMessage> route;
   };
   // LetterAnswered, LetterNeedsLink or LetterLost follows. A payload that fits no datagram ends in
-  // LetterNeedsLink, a routed request in InvalidArgument. InvalidArgument also when no letter can go to this target, ResourceExhausted when
-  // too many are under way.
+  // LetterNeedsLink, a routed request in InvalidArgument. InvalidArgument also when no letter can
+  // go to this target, ResourceExhausted when too many are under way.
   absl::Status Send(Instant now, Order order);
   // Nothing more comes of this letter.
   void Cancel(uint64_t message_id);

@@ -183,9 +183,9 @@ class Node {
   // Asks a node with which we have no link, in one datagram each way; the link is used where there
   // is one, and made where request or answer turn out not to fit. Response::from begins with the
   // head asked for and holds the sealing key, so it is proved. A letter is repeated once;
-  // Unavailable then comes after three times repeat_after, and the hint counts as failed. Also: InvalidArgument for ourselves, an
-  // address that cannot be or a key that is none, ResourceExhausted, DeadlineExceeded,
-  // Unimplemented.
+  // Unavailable then comes after three times repeat_after, and the hint counts as failed. Also:
+  // InvalidArgument for ourselves, an address that cannot be or a key that is none,
+  // ResourceExhausted, DeadlineExceeded, Unimplemented.
   RequestId AskUnlinked(Instant now, const LetterTarget& target, Service service, Bytes payload,
                         const LetterOptions& options = {});
   // Answers an IncomingRequest. Late or double answers are dropped and counted. Requests that are
@@ -208,9 +208,9 @@ class Node {
   std::vector<Hint> NearestHints(const Key& key, size_t count) const;
   // True when all nodes near `key` that have been up for some two minutes are among the hints.
   bool HintsCover(const Key& key) const;
-  // The replicas of `key` by the hints, nearest to us in round trips first, each with the time after
-  // which its silence says that it is gone. Empty where the hints do not cover the key, or where we
-  // are a replica: Route knows as much. For reads of what proves itself, or is compared.
+  // The replicas of `key` by the hints, nearest to us in round trips first, each with the time
+  // after which its silence says that it is gone. Empty where the hints do not cover the key, or
+  // where we are a replica: Route knows as much. For reads of what proves itself, or is compared.
   struct NearNode {
     LetterTarget target;
     absl::Duration patience;

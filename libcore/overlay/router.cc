@@ -30,8 +30,9 @@ std::optional<Router::Flight> Router::Parse(Instant now, const NodeId& from,
   if (message.hops() > kMaxHops || message.trace_size() > static_cast<int>(kMaxHops)) {
     return std::nullopt;
   }
-  return Flight{std::move(message), std::move(body),      *key,        *std::move(origin), from, {},
-                std::nullopt,       now + kFlightLifetime, std::nullopt};
+  return Flight{
+      std::move(message), std::move(body),       *key,        *std::move(origin), from, {},
+      std::nullopt,       now + kFlightLifetime, std::nullopt};
 }
 
 std::optional<NodeId> Router::Submit(Instant now, const wire::v1::RouteMessage& message,
@@ -56,8 +57,8 @@ void Router::Note(Instant now, const Flight& flight) {
   const Instant expires = now + kSeenLifetime;
   const MessageName name{flight.origin.id(), flight.body.message_id()};
   const Purpose answer = flight.body.service() == 0 ? Purpose::kProbe : Purpose::kAnswer;
-  seen_.insert_or_assign(name, Seen{flight.previous, flight.message.attempt(), answer, expires,
-                                    flight.letter, false});
+  seen_.insert_or_assign(
+      name, Seen{flight.previous, flight.message.attempt(), answer, expires, flight.letter, false});
   seen_order_.emplace_back(expires, name);
 }
 

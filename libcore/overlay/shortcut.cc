@@ -56,9 +56,9 @@ std::vector<Node::NearNode> Shortcut::Replicas(const Key& key) const {
     const std::optional<NodeId> linked = neighbours_.Linked(hint.head);
     if (linked && ring_.IsSuspect(*linked)) continue;
     const std::optional<absl::Duration> expected = neighbours_.RoundTripTo(hint);
-    order.emplace_back(expected.value_or(kUnknown),
-                       Node::NearNode{{hint.head, hint.endpoint, hint.sealing_key},
-                                      Patience(expected)});
+    order.emplace_back(
+        expected.value_or(kUnknown),
+        Node::NearNode{{hint.head, hint.endpoint, hint.sealing_key}, Patience(expected)});
   }
   std::stable_sort(order.begin(), order.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });

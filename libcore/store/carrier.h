@@ -40,8 +40,8 @@ class Carrier {
                                    const overlay::RouteOptions& options) = 0;
   virtual overlay::RequestId Ask(Instant now, const overlay::NodeRecord& peer,
                                  const StoreRequest& request, absl::Duration timeout) = 0;
-  // The replicas of a place, nearest to us first; empty where hints do not cover it, or where we are
-  // a replica ourselves.
+  // The replicas of a place, nearest to us first; empty where hints do not cover it, or where we
+  // are a replica ourselves.
   virtual std::vector<NearReplica> NearReplicas(const Key& place) const = 0;
   // Asks one of them, in a letter where there is no link. `answer_bytes`: as much comes at once.
   virtual overlay::RequestId AskNear(Instant now, const NearReplica& peer,

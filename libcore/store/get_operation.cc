@@ -57,8 +57,9 @@ void GetOperation::AskNear(Instant now, Carrier& carrier, size_t max_bytes, size
 void GetOperation::OnNearReply(Instant now, absl::Time wall, Carrier& carrier,
                                const ReplyFrom& reply) {
   const wire::v1::GetReply& get = reply.reply.get();
-  if (reply.reply.has_get() && (get.status() == wire::v1::STORE_STATUS_OK ||
-                                (!Immutable() && get.status() == wire::v1::STORE_STATUS_NOT_FOUND))) {
+  if (reply.reply.has_get() &&
+      (get.status() == wire::v1::STORE_STATUS_OK ||
+       (!Immutable() && get.status() == wire::v1::STORE_STATUS_NOT_FOUND))) {
     for (const std::string& encoded : get.objects()) {
       AbsorbObject(wall, reply.from, AsBytes(encoded));
     }

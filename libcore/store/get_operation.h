@@ -4,13 +4,14 @@
 // Rules: where hints name the replicas, the nearest are asked past the routing: one for an
 // immutable kind, and the second together with the routed root once the first let its round trip
 // pass; else the nearest for the object and kNearVersions more for what version they have. Their
-// 'nothing' is never final: then, and whenever they differ, all goes the routed way. Of an immutable kind the first copy that verifies is the answer. Of the others all
-// replicas are asked at once and the newest of kWantedAnswers distinct answers counts (of all,
-// where fewer live). 'Not found' is said only when all replicas have answered or failed and
-// kWantedAnswers of them (or all that there are) said so. Replicas that turn out to be behind are
-// repaired. When the first place knows nothing, the second is asked. States: near → routing →
-// asking → (routing again, or the second place) → done. Threads: one owner. Limits: kMaxReplicas replicas,
-// kRounds questions to one of them.
+// 'nothing' is never final: then, and whenever they differ, all goes the routed way. Of an
+// immutable kind the first copy that verifies is the answer. Of the others all replicas are asked
+// at once and the newest of kWantedAnswers distinct answers counts (of all, where fewer live). 'Not
+// found' is said only when all replicas have answered or failed and kWantedAnswers of them (or all
+// that there are) said so. Replicas that turn out to be behind are repaired. When the first place
+// knows nothing, the second is asked. States: near → routing → asking → (routing again, or the
+// second place) → done. Threads: one owner. Limits: kMaxReplicas replicas, kRounds questions to one
+// of them.
 #pragma once
 
 #include <map>

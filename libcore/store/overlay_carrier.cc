@@ -62,8 +62,8 @@ overlay::RequestId OverlayCarrier::AskNear(Instant now, const NearReplica& peer,
   options.answer_bytes = answer_bytes;
   options.repeat_after = peer.patience;
   options.once = true;
-  const overlay::RequestId id = node_.AskUnlinked(now, peer.target, overlay::Service::kStore,
-                                                  Encode(request), options);
+  const overlay::RequestId id =
+      node_.AskUnlinked(now, peer.target, overlay::Service::kStore, Encode(request), options);
   senders_[id] = sender_;
   return id;
 }

@@ -5,7 +5,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "libcore/base/status.h"
-#include "tests/sim/p2pd_sim/crowd.h"
 #include "tests/sim/p2pd_sim/depot.h"
 
 namespace p2pd::sim {
@@ -75,7 +74,7 @@ void AddTraffic(StoreRun& run, absl::string_view what) {
   add(", requests of the store", of(overlay::Purpose::kRequest));
   add(", answers to them", of(overlay::Purpose::kAnswer));
   const overlay::Traffic::Sum& letters = results.traffic.letters;
-  add(", letters", static_cast<double>(letters.bytes + letters.count * kHeaders));
+  add(", letters", static_cast<double>(letters.bytes + letters.count * kDatagramHeaders));
 }
 
 void AddStore(StoreRun& run) {
