@@ -172,8 +172,11 @@ void Gossip::Flush(Instant now, const NodeId& to) {
 }
 
 void Gossip::SendBatch(Instant now, const NodeId& to, std::vector<Pending> events) {
-  std::stable_sort(events.begin(), events.end(),
-                   [](const Pending& a, const Pending& b) { return a.limit < b.limit; });
+  std::sort(events.begin(), events.end(), [](const Pending& a, const Pending& b) {
+    if (a.limit != b.limit) return a.limit < b.limit;
+    if (a.event.hint.head != b.event.hint.head) return a.event.hint.head < b.event.hint.head;
+    return a.event.hint.stamp < b.event.hint.stamp;
+  });
   wire::v1::EventBatch batch;
   std::vector<Pending> sent;
   ByteWriter group;

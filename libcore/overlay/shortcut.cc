@@ -60,8 +60,9 @@ std::vector<Node::NearNode> Shortcut::Replicas(const Key& key) const {
         expected.value_or(kUnknown),
         Node::NearNode{{hint.head, hint.endpoint, hint.sealing_key}, Patience(expected)});
   }
-  std::stable_sort(order.begin(), order.end(),
-                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::sort(order.begin(), order.end(), [](const auto& a, const auto& b) {
+    return a.first != b.first ? a.first < b.first : a.second.target.head < b.second.target.head;
+  });
   std::vector<Node::NearNode> out;
   for (auto& [time, near] : order) out.push_back(std::move(near));
   return out;
