@@ -56,8 +56,27 @@ RequestId Exchange::Route(Instant now, RouteCall call) {
   if (call.options.way > 0 && !out.through) out.through = AnotherWay(call.key, call.options.way);
   Outgoing& kept = outgoing_.insert_or_assign(out.message_id, std::move(out)).first->second;
   const RequestId id = kept.id;
-  Attempt(now, kept);
+  if (!TryLetter(now, call, kept)) Attempt(now, kept);
   return id;
+}
+
+bool Exchange::TryLetter(Instant now, const RouteCall& call, Outgoing& out) {
+  // A trace is of hops; the overlay's own probes are to look at them too.
+  if (shortcut_ == nullptr || call.options.way > 0 || call.through || call.skip_origin ||
+      call.options.trace || !call.options.prompt || call.service == Service::kOverlay) {
+    return false;
+  }
+  const auto choice = shortcut_->For(call.key, call.options.any_replica);
+  if (!choice) return false;
+  LetterBox::Order order{
+      out.message_id,   choice->target, call.service, {}, call.options.answer_bytes,
+      choice->patience, out.route};
+  if (!letters_.Send(now, std::move(order)).ok()) return false;
+  out.letter = true;
+  out.expected = choice->expected;
+  out.next = Instant::Max();
+  counters_.Add("overlay.shortcuts");
+  return true;
 }
 
 // Through a neighbour that is chosen without regard to the key: the nodes that stand near it are
@@ -77,7 +96,8 @@ std::optional<NodeId> Exchange::AnotherWay(const Key& key, size_t way) const {
 }
 
 void Exchange::Attempt(Instant now, Outgoing& out) {
-  out.route->set_attempt(static_cast<uint32_t>(out.attempts));
+  out.route->set_attempt(static_cast<uint32_t>(out.attempts) + (out.letter ? kAfterLetter : 0));
+  if (out.letter && out.attempts == 0) counters_.Add("overlay.shortcuts_late");
   ++out.attempts;
   out.next = out.attempts < kMaxAttempts ? now + out.wait : Instant::Max();
   out.wait = out.wait * 1.5;
@@ -150,9 +170,10 @@ RequestId Exchange::AskByLetter(Instant now, const LetterTarget& target, Service
   out.deadline = now + options.timeout;
   out.next = Instant::Max();
   out.letter = true;
+  out.once = options.once;
   LetterBox::Order order{
-      out.message_id,      target, service, std::move(payload), options.answer_bytes,
-      options.repeat_after};
+      out.message_id,       target,      service, std::move(payload), options.answer_bytes,
+      options.repeat_after, std::nullopt};
   const absl::Status status = letters_.Send(now, std::move(order));
   if (!status.ok()) {
     events_.push_back(RequestFailed{id, status});
@@ -165,7 +186,9 @@ RequestId Exchange::AskByLetter(Instant now, const LetterTarget& target, Service
 void Exchange::Fail(uint64_t message_id, absl::Status status) {
   const auto found = outgoing_.find(message_id);
   if (found == outgoing_.end()) return;
-  if (found->second.letter) letters_.Cancel(message_id);
+  // One that is late goes on by itself: we still want to know whether anybody is there.
+  const bool goes_on = found->second.route || found->second.once;
+  if (found->second.letter && !goes_on) letters_.Cancel(message_id);
   events_.push_back(RequestFailed{found->second.id, std::move(status)});
   outgoing_.erase(found);
 }
@@ -203,7 +226,7 @@ void Exchange::KeepTrace(RequestId id, const wire::v1::RouteReplyBody& body) {
 void Exchange::OnReply(Instant now, const ReplyArrived& reply) {
   const auto found = outgoing_.find(reply.message_id);
   if (found != outgoing_.end() && found->second.route) {
-    route_time_.OnSample(now - found->second.started);
+    if (!found->second.letter) route_time_.OnSample(now - found->second.started);
     if (reply.body.trace_size() > 0) KeepTrace(found->second.id, reply.body);
     Finish(now, reply.message_id, reply.responder, static_cast<int>(reply.body.hops()),
            ToBytes(absl::string_view(reply.body.payload())), reply.body.error());
@@ -239,19 +262,61 @@ void Exchange::OnLetterEvent(Instant now, LetterEvent event) {
   if (auto* received = std::get_if<LetterReceived>(&event)) {
     OnLetter(now, std::move(*received));
   } else if (auto* answered = std::get_if<LetterAnswered>(&event)) {
-    Finish(now, answered->message_id, answered->from, 1, std::move(answered->payload),
-           answered->error);
+    OnLetterAnswered(now, std::move(*answered));
   } else if (const auto* large = std::get_if<LetterNeedsLink>(&event)) {
-    const auto found = outgoing_.find(large->message_id);
-    if (found == outgoing_.end()) return;
-    found->second.letter = false;
-    // With the same message id: what the node has done already it does not do again.
-    if (SendDirect(now, found->second, large->to, large->service, large->payload)) return;
-    Fail(large->message_id, absl::ResourceExhaustedError("no room for a link"));
+    OnLetterTooLarge(now, *large);
+  } else if (const auto* late = std::get_if<LetterLate>(&event)) {
+    OnLetterLate(now, late->message_id);
   } else {
-    Fail(std::get<LetterLost>(event).message_id,
-         absl::UnavailableError("the node does not answer"));
+    const LetterLost& lost = std::get<LetterLost>(event);
+    events_.push_back(HintSilent{lost.head});
+    const auto found = outgoing_.find(lost.message_id);
+    // A routed one is under way over links.
+    if (found == outgoing_.end() || found->second.route) return;
+    Fail(lost.message_id, absl::UnavailableError("the node does not answer"));
   }
+}
+
+void Exchange::OnLetterAnswered(Instant now, LetterAnswered answered) {
+  const auto found = outgoing_.find(answered.message_id);
+  if (found != outgoing_.end() && found->second.route) {
+    // What came from beyond took longer than the way to whom we asked.
+    if (shortcut_ != nullptr && !answered.reply) {
+      shortcut_->OnAnswered(found->second.expected, now - found->second.started);
+    }
+    // Who is too busy is not the only way.
+    if (answered.error == wire::v1::ANSWER_ERROR_BUSY && !answered.reply) {
+      if (found->second.attempts == 0) Attempt(now, found->second);
+      return;
+    }
+  }
+  if (answered.reply) return router_.OnLetterReply(answered.from.id(), *answered.reply);
+  Finish(now, answered.message_id, answered.from, 1, std::move(answered.payload), answered.error);
+}
+
+void Exchange::OnLetterLate(Instant now, uint64_t message_id) {
+  const auto found = outgoing_.find(message_id);
+  if (found == outgoing_.end()) return;
+  if (found->second.once) {
+    Fail(message_id, absl::UnavailableError("the node does not answer in time"));
+  } else if (found->second.route && found->second.attempts == 0) {
+    Attempt(now, found->second);
+  }
+}
+
+void Exchange::OnLetterTooLarge(Instant now, const LetterNeedsLink& large) {
+  const auto found = outgoing_.find(large.message_id);
+  if (found == outgoing_.end()) return;
+  // By its key it finds the node that has the answer ready.
+  if (found->second.route) {
+    counters_.Add("overlay.shortcuts_too_large");
+    if (found->second.attempts == 0) Attempt(now, found->second);
+    return;
+  }
+  found->second.letter = false;
+  // With the same message id: what the node has done already it does not do again.
+  if (SendDirect(now, found->second, large.to, large.service, large.payload)) return;
+  Fail(large.message_id, absl::ResourceExhaustedError("no room for a link"));
 }
 
 // Theirs.
@@ -289,13 +354,14 @@ void Exchange::Arrive(Instant now, const MessageName& name, ReturnPath path,
 }
 
 void Exchange::OnDelivered(Instant now, const Delivered& delivered) {
-  IncomingRequest request{AnswerToken(),
-                          ToService(std::min<uint32_t>(delivered.body.service(), 255)),
-                          delivered.origin,
-                          delivered.origin.addresses().front(),
-                          Key::FromView(AsBytes(delivered.body.key())),
-                          delivered.hops,
-                          ToBytes(absl::string_view(delivered.body.payload()))};
+  IncomingRequest request{
+      AnswerToken(),
+      ToService(std::min<uint32_t>(delivered.body.service(), 255)),
+      delivered.origin,
+      delivered.letter ? delivered.letter->to : delivered.origin.addresses().front(),
+      Key::FromView(AsBytes(delivered.body.key())),
+      delivered.hops,
+      ToBytes(absl::string_view(delivered.body.payload()))};
   Arrive(now, delivered.name, delivered, std::move(request));
 }
 
@@ -315,6 +381,10 @@ void Exchange::OnDirectRequest(Instant now, const NodeId& from, const net::Endpo
 
 void Exchange::OnLetter(Instant now, LetterReceived received) {
   Letter& letter = received.letter;
+  if (letter.route) {
+    const bool proved = LetterBox::Proved(received.path);
+    return router_.OnLetter(now, std::move(received.path), *std::move(letter.route), proved);
+  }
   IncomingRequest request{AnswerToken(),
                           ToService(std::min<uint32_t>(letter.service, 255)),
                           letter.origin,
@@ -338,6 +408,9 @@ void Exchange::Answer(Instant now, AnswerToken token, AnswerContent content) {
 void Exchange::SendBack(Instant now, const MessageName& name, const ReturnPath& path,
                         const AnswerContent& content) {
   if (const auto* routed = std::get_if<Delivered>(&path)) {
+    if (routed->letter) {
+      return letters_.Answer(now, *routed->letter, content.payload, content.error);
+    }
     wire::v1::RouteReplyBody body;
     body.set_payload(ToText(content.payload));
     body.set_error(content.error);

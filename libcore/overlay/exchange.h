@@ -2,9 +2,11 @@
 // node, retried, timed out, each ending in exactly one Response or RequestFailed. Theirs: given up
 // once, answered once, repeated to copies.
 //
-// Rules: a retry keeps the message id, so that the root runs it once; it takes another first hop
-// where there is one. Service 0 is the overlay's own and never reaches the layers above. Threads:
-// one owner. Sources: design §3 (4 attempts, 4 s).
+// Rules: the first attempt of a routed request is a letter to whom hints name as the root, where
+// there is no link to him; what he does not answer within his round trip goes hop by hop. A retry
+// keeps the message id, so that the root runs it once; it takes another first hop where there is
+// one. Service 0 is the overlay's own and never reaches the layers above. Threads: one owner.
+// Sources: design §3 (4 attempts, 4 s).
 #pragma once
 
 #include <deque>
@@ -20,6 +22,7 @@
 #include "libcore/overlay/node.h"
 #include "libcore/overlay/request_table.h"
 #include "libcore/overlay/router.h"
+#include "libcore/overlay/shortcut.h"
 
 namespace p2pd::overlay {
 
@@ -29,7 +32,12 @@ struct ProbeRequest {
   NodeRecord from;
   wire::v1::OverlayProbe probe;
 };
-using ExchangeEvent = std::variant<IncomingRequest, Response, RequestFailed, ProbeRequest>;
+// A letter to the node with this head was not answered.
+struct HintSilent {
+  uint64_t head = 0;
+};
+using ExchangeEvent =
+    std::variant<IncomingRequest, Response, RequestFailed, ProbeRequest, HintSilent>;
 
 class Exchange {
  public:
@@ -41,6 +49,8 @@ class Exchange {
   static constexpr absl::Duration kMinWait = absl::Milliseconds(300);
   static constexpr absl::Duration kMaxWait = absl::Milliseconds(900);
   static constexpr size_t kMaxTraces = 16;
+  // Attempts are numbered from here where a letter went before: it has 0, its copy 1.
+  static constexpr uint32_t kAfterLetter = 2;
 
   Exchange(LinkTable& links, LetterBox& letters, Router& router, Ring& ring, Rng& rng,
            Counters& counters)
@@ -53,6 +63,8 @@ class Exchange {
         requests_(counters) {}
 
   void SetSelf(const NodeRecord& self) { self_ = self; }
+  // Outlives it; without one every request goes hop by hop.
+  void SetShortcut(Shortcut& shortcut) { shortcut_ = &shortcut; }
   // No new requests from here on: we leave.
   void Close() { closed_ = true; }
 
@@ -105,11 +117,18 @@ class Exchange {
     std::optional<NodeRecord> peer;
     // A letter of ours is under way.
     bool letter = false;
+    std::optional<absl::Duration> expected;  // until its answer comes
+    bool once = false;                       // it is not waited for any longer when it is late
   };
 
   std::optional<RequestId> Refuse(size_t payload);
   std::optional<NodeId> AnotherWay(const Key& key, size_t way) const;
   void Attempt(Instant now, Outgoing& out);
+  // The first attempt of a routed request; false when there is no shortcut.
+  bool TryLetter(Instant now, const RouteCall& call, Outgoing& out);
+  void OnLetterAnswered(Instant now, LetterAnswered answered);
+  void OnLetterLate(Instant now, uint64_t message_id);
+  void OnLetterTooLarge(Instant now, const LetterNeedsLink& large);
   // Over the link, which is made if there is none. False when there is no room for it.
   bool SendDirect(Instant now, Outgoing& out, const NodeRecord& peer, Service service,
                   const Bytes& payload);
@@ -126,6 +145,7 @@ class Exchange {
   LetterBox& letters_;
   Router& router_;
   Ring& ring_;
+  Shortcut* shortcut_ = nullptr;
   Rng& rng_;
   Counters& counters_;
   RequestTable requests_;

@@ -55,10 +55,15 @@ Bytes WhatIsSigned(const pki::X25519Public& receiver, ByteView body) {
 
 wire::v1::LetterBody ToBody(const LetterContent& content, const NodeRecord& self) {
   wire::v1::LetterBody body;
-  body.set_origin(ToText(self.bytes()));
-  body.set_message_id(content.message_id);
-  body.set_service(static_cast<uint32_t>(content.service));
-  body.set_payload(ToText(content.payload));
+  if (content.route) {
+    body.set_route(content.route->body());
+    body.set_route_signature(content.route->signature());
+  } else {
+    body.set_origin(ToText(self.bytes()));
+    body.set_message_id(content.message_id);
+    body.set_service(static_cast<uint32_t>(content.service));
+    body.set_payload(ToText(content.payload));
+  }
   if (content.cookie) body.set_cookie(content.cookie->ToString());
   body.set_known_epoch(content.known_epoch);
   body.set_link_wanted(content.link_wanted);
@@ -100,6 +105,22 @@ std::optional<std::optional<Cookie>> ReadCookie(absl::string_view bytes) {
   const auto cookie = Cookie::FromView(bytes);
   if (!cookie) return std::nullopt;
   return cookie;
+}
+
+// Moves what a routed request says of itself to where other letters say it; nullopt when it is
+// none, an empty one where there is no route.
+std::optional<std::optional<wire::v1::RouteMessage>> ReadRoute(wire::v1::LetterBody& body) {
+  if (body.route().empty()) return std::optional<wire::v1::RouteMessage>();
+  wire::v1::RouteBody route;
+  if (!ParseProto(AsBytes(body.route()), route)) return std::nullopt;
+  body.set_origin(route.origin());
+  body.set_message_id(route.message_id());
+  body.set_service(route.service());
+  body.set_payload(route.payload());
+  wire::v1::RouteMessage out;
+  out.set_body(body.route());
+  out.set_signature(body.route_signature());
+  return out;
 }
 
 size_t AnswerSize(const wire::v1::LetterAnswerBody& body) {
@@ -190,6 +211,8 @@ std::optional<Letter> OpenLetter(ByteView datagram, const NodeKeys& keys, const 
   if (!parts || !ParseProto(parts->body, body) || body.to() != Head(self.id())) return std::nullopt;
   const auto cookie = ReadCookie(body.cookie());
   if (!cookie) return std::nullopt;
+  const auto route = ReadRoute(body);
+  if (!route) return std::nullopt;
   const std::optional<NodeRecord> origin = records.Parse(AsBytes(body.origin()));
   if (!origin) return std::nullopt;
   if (!pki::Ed25519Verify(origin->key(), WhatIsSigned(ours, parts->body), parts->signature)) {
@@ -197,7 +220,8 @@ std::optional<Letter> OpenLetter(ByteView datagram, const NodeKeys& keys, const 
   }
   return Letter{
       *origin, body.message_id(),  body.service(),     ToBytes(absl::string_view(body.payload())),
-      *cookie, body.known_epoch(), body.link_wanted(), derived.seal};
+      *cookie, body.known_epoch(), body.link_wanted(), derived.seal,
+      *route};
 }
 
 std::optional<Bytes> WriteLetterAnswer(const LetterPath& path, const NodeRecord& self,
@@ -207,6 +231,35 @@ std::optional<Bytes> WriteLetterAnswer(const LetterPath& path, const NodeRecord&
   AddRecord(path, self, body);
   body.set_payload(ToText(payload));
   body.set_error(error);
+  if (AnswerSize(body) > path.limit) return std::nullopt;
+  return path.seal.Seal(SerializeProto(body), rng);
+}
+
+std::vector<Bytes> WriteLetterAnswerParts(const LetterPath& path, const NodeRecord& self,
+                                          ByteView payload, wire::v1::AnswerError error, Rng& rng) {
+  const size_t parts = (payload.size() + kAnswerPart - 1) / kAnswerPart;
+  if (path.limit != net::kMaxDatagram || parts > kMaxAnswerParts) return {};
+  std::vector<Bytes> out;
+  for (size_t i = 0; i < parts; ++i) {
+    wire::v1::LetterAnswerBody body;
+    AddRecord(path, self, body);
+    const size_t from = i * kAnswerPart;
+    body.set_payload(ToText(payload.subspan(from, std::min(kAnswerPart, payload.size() - from))));
+    body.set_error(error);
+    body.set_part(static_cast<uint32_t>(i));
+    body.set_parts(static_cast<uint32_t>(parts));
+    // With a record that the origin does not have it does not fit: he has to ask over a link.
+    if (AnswerSize(body) > path.limit) return {};
+    out.push_back(path.seal.Seal(SerializeProto(body), rng));
+  }
+  return out;
+}
+
+std::optional<Bytes> WriteLetterReply(const LetterPath& path, const NodeRecord& self,
+                                      const wire::v1::RouteReply& reply, Rng& rng) {
+  wire::v1::LetterAnswerBody body;
+  AddRecord(path, self, body);
+  body.set_reply(reply.SerializeAsString());
   if (AnswerSize(body) > path.limit) return std::nullopt;
   return path.seal.Seal(SerializeProto(body), rng);
 }
@@ -245,8 +298,15 @@ std::optional<LetterAnswer> OpenLetterAnswer(ByteView datagram, const AnswerSeal
   if (!from || from->sealing_key() != target.sealing_key || Head(from->id()) != target.head) {
     return std::nullopt;
   }
-  return LetterAnswer{*from, ToBytes(absl::string_view(body.payload())), body.error(), *cookie,
-                      body.size()};
+  LetterAnswer out{*from,        ToBytes(absl::string_view(body.payload())),
+                   body.error(), *cookie,
+                   body.size(),  std::nullopt,
+                   body.part(),  std::max<size_t>(body.parts(), 1)};
+  if (out.parts > kMaxAnswerParts || out.part >= out.parts) return std::nullopt;
+  if (!body.reply().empty() && !ParseProto(AsBytes(body.reply()), out.reply.emplace())) {
+    return std::nullopt;
+  }
+  return out;
 }
 
 }  // namespace p2pd::overlay

@@ -38,6 +38,12 @@ inline constexpr size_t kMinLetter = 384;
 
 // Seals and opens the answers to one letter. Copied with the way back of a request, wiped when it
 // goes.
+// Pieces of an answer to an address that is proved, and bytes of the payload in each: what the
+// handshake of a link would cost more than. Sent at once: a new connection's window is ten packets
+// (RFC 9002 §7.2).
+inline constexpr size_t kMaxAnswerParts = 8;
+inline constexpr size_t kAnswerPart = 1140;
+
 class AnswerSeal {
  public:
   static constexpr size_t kSecretSize = 36;  // name 8, key 16, IV 12
@@ -77,6 +83,8 @@ struct LetterContent {
   std::optional<Cookie> cookie;
   uint64_t known_epoch = 0;
   bool link_wanted = false;
+  // A signed routed request: it stands for message id, service and payload.
+  std::optional<wire::v1::RouteMessage> route;
 };
 // Bytes of the datagram before padding; beyond net::kMaxDatagram it cannot be sent.
 size_t LetterSize(const LetterContent& content, const NodeRecord& self);
@@ -94,6 +102,8 @@ struct Letter {
   uint64_t known_epoch = 0;
   bool link_wanted = false;
   AnswerSeal seal;
+  // Set when it is to the root of a key, whoever that is.
+  std::optional<wire::v1::RouteMessage> route;
 };
 std::optional<Letter> OpenLetter(ByteView datagram, const NodeKeys& keys, const NodeRecord& self,
                                  RecordCache& records);
@@ -108,6 +118,12 @@ struct LetterPath {
 // nullopt when the datagram is larger than the path allows.
 std::optional<Bytes> WriteLetterAnswer(const LetterPath& path, const NodeRecord& self,
                                        ByteView payload, wire::v1::AnswerError error, Rng& rng);
+// In as many datagrams as it takes; empty when there would be too many, or the path is not proved.
+std::vector<Bytes> WriteLetterAnswerParts(const LetterPath& path, const NodeRecord& self,
+                                          ByteView payload, wire::v1::AnswerError error, Rng& rng);
+// The same for somebody else's signed answer to a routed request.
+std::optional<Bytes> WriteLetterReply(const LetterPath& path, const NodeRecord& self,
+                                      const wire::v1::RouteReply& reply, Rng& rng);
 // Never larger than a letter. `payload_bytes` are those of the answer that was too large.
 Bytes WriteLetterRefusal(const LetterPath& path, const NodeRecord& self, const Cookie& cookie,
                          std::optional<size_t> payload_bytes, Rng& rng);
@@ -120,6 +136,10 @@ struct LetterAnswer {
   wire::v1::AnswerError error = wire::v1::ANSWER_ERROR_NONE;
   std::optional<Cookie> cookie;  // of a refusal
   size_t size = 0;               // of a refusal
+  // From beyond the receiver; its signature has not been looked at.
+  std::optional<wire::v1::RouteReply> reply;
+  size_t part = 0;   // of `parts`
+  size_t parts = 1;  // 1..kMaxAnswerParts
 };
 // `known` is the record whose epoch stood in the letter. nullopt unless the responder's record has
 // the sealing key that we sealed to and the head that we asked for.

@@ -44,6 +44,10 @@ absl::Status LetterBox::Send(Instant now, Order order) {
   pending.order = std::move(order);
   pending.order.repeat_after = std::clamp(pending.order.repeat_after, kMinRepeat, kMaxRepeat);
   if (!Write(pending)) return absl::InvalidArgumentError("the node's sealing key is not a key");
+  // Over a link it goes by the key, not to this node.
+  if (pending.link_wanted && pending.order.route) {
+    return absl::InvalidArgumentError("a routed request has to fit one letter");
+  }
   const uint64_t message_id = pending.order.message_id;
   const auto [it, fresh] = pending_.try_emplace(message_id, std::move(pending));
   if (!fresh) return absl::InvalidArgumentError("a letter with this message id is under way");
@@ -56,6 +60,7 @@ bool LetterBox::Write(Pending& pending) {
   const Order& order = pending.order;
   LetterContent content;
   content.message_id = order.message_id;
+  content.route = order.route;
   content.service = order.service;
   content.answer_bytes = order.answer_bytes;
   content.cookie = pending.cookie;
@@ -116,7 +121,7 @@ void LetterBox::OnAnswer(Instant now, ByteView datagram) {
     return;
   }
   const auto found = pending_.find(named->second);
-  const Pending& pending = found->second;
+  Pending& pending = found->second;
   std::optional<LetterAnswer> answer = OpenLetterAnswer(
       datagram, pending.sealed.seal, pending.order.target, pending.known, records_);
   if (!answer) {
@@ -124,15 +129,25 @@ void LetterBox::OnAnswer(Instant now, ByteView datagram) {
     return;
   }
   if (answer->cookie || pending.link_wanted) return OnRefusal(now, found->first, *answer);
-  events_.push_back(
-      LetterAnswered{found->first, answer->from, std::move(answer->payload), answer->error});
+  if (!Collect(pending, *answer)) return;
+  events_.push_back(LetterAnswered{found->first, answer->from, std::move(answer->payload),
+                                   answer->error, std::move(answer->reply)});
   Forget(found);
+}
+
+bool LetterBox::Collect(Pending& pending, LetterAnswer& answer) {
+  if (answer.parts == 1) return true;
+  pending.parts.insert_or_assign(answer.part, std::move(answer.payload));
+  if (pending.parts.size() < answer.parts) return false;
+  answer.payload.clear();
+  for (const auto& [part, bytes] : pending.parts) Append(answer.payload, bytes);
+  return true;
 }
 
 void LetterBox::OnRefusal(Instant now, uint64_t message_id, const LetterAnswer& refusal) {
   const auto found = pending_.find(message_id);
   Pending& pending = found->second;
-  const bool fits = !pending.link_wanted && refusal.size <= net::kMaxDatagram;
+  const bool fits = !pending.link_wanted && refusal.size <= kMaxAnswerParts * kAnswerPart;
   // A second refusal would mean that we moved, or that they play with us.
   if (fits && !pending.cookie) {
     Withdraw(pending);
@@ -175,9 +190,22 @@ void LetterBox::OnLetter(Instant now, const net::Endpoint& from, ByteView datagr
 void LetterBox::Answer(Instant now, const LetterPath& path, ByteView payload,
                        wire::v1::AnswerError error) {
   std::optional<Bytes> datagram = WriteLetterAnswer(path, *self_, payload, error, rng_);
+  if (datagram) return Emit(path.to, *std::move(datagram));
+  std::vector<Bytes> parts = WriteLetterAnswerParts(path, *self_, payload, error, rng_);
+  if (parts.empty()) {
+    counters_.Add("overlay.letter_answers_too_large");
+    parts = {WriteLetterRefusal(path, *self_, Jar().Make(now, path.to), payload.size(), rng_)};
+  }
+  for (Bytes& part : parts) Emit(path.to, std::move(part));
+}
+
+void LetterBox::AnswerRouted(Instant now, const LetterPath& path,
+                             const wire::v1::RouteReply& reply) {
+  std::optional<Bytes> datagram = WriteLetterReply(path, *self_, reply, rng_);
   if (!datagram) {
     counters_.Add("overlay.letter_answers_too_large");
-    datagram = WriteLetterRefusal(path, *self_, Jar().Make(now, path.to), payload.size(), rng_);
+    const size_t size = reply.ByteSizeLong();
+    datagram = WriteLetterRefusal(path, *self_, Jar().Make(now, path.to), size, rng_);
   }
   Emit(path.to, *std::move(datagram));
 }
@@ -197,10 +225,11 @@ void LetterBox::OnTimeout(Instant now) {
     const auto found = pending_.find(message_id);
     if (found->second.sends < kMaxSends) {
       SendNow(now, message_id, found->second);
+      events_.push_back(LetterLate{message_id});
       continue;
     }
     counters_.Add("overlay.letters_unanswered");
-    events_.push_back(LetterLost{message_id});
+    events_.push_back(LetterLost{message_id, found->second.order.target.head});
     Forget(found);
   }
 }

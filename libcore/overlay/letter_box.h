@@ -40,6 +40,8 @@ struct LetterAnswered {
   NodeRecord from;
   Bytes payload;
   wire::v1::AnswerError error = wire::v1::ANSWER_ERROR_NONE;
+  // Of a routed request that ended elsewhere; it replaces payload and error, and proves itself.
+  std::optional<wire::v1::RouteReply> reply;
 };
 // request or answer do not fit one datagram, but now we know the node's record;
 struct LetterNeedsLink {
@@ -48,11 +50,17 @@ struct LetterNeedsLink {
   Service service = Service::kOverlay;
   Bytes payload;
 };
+// not yet, and it was repeated: the caller may take another way;
+struct LetterLate {
+  uint64_t message_id = 0;
+};
 // or nobody with the right key answered.
 struct LetterLost {
   uint64_t message_id = 0;
+  uint64_t head = 0;  // of the silent
 };
-using LetterEvent = std::variant<LetterReceived, LetterAnswered, LetterNeedsLink, LetterLost>;
+using LetterEvent =
+    std::variant<LetterReceived, LetterAnswered, LetterNeedsLink, LetterLate, LetterLost>;
 
 class LetterBox {
  public:
@@ -83,15 +91,21 @@ class LetterBox {
     Bytes payload;
     size_t answer_bytes = 0;
     absl::Duration repeat_after = absl::Milliseconds(400);
+    // The request, signed, when it is to the root of a key: the receiver sends it on.
+    std::optional<wire::v1::RouteMessage> route;
   };
   // LetterAnswered, LetterNeedsLink or LetterLost follows. A payload that fits no datagram ends in
-  // LetterNeedsLink. InvalidArgument when no letter can go to this target, ResourceExhausted when
-  // too many are under way.
+  // LetterNeedsLink, a routed request in InvalidArgument. InvalidArgument also when no letter can
+  // go to this target, ResourceExhausted when too many are under way.
   absl::Status Send(Instant now, Order order);
   // Nothing more comes of this letter.
   void Cancel(uint64_t message_id);
   // Answers a LetterReceived; more than once is harmless.
   void Answer(Instant now, const LetterPath& path, ByteView payload, wire::v1::AnswerError error);
+  // The same with what the root of a key answered to whom we sent the request on.
+  void AnswerRouted(Instant now, const LetterPath& path, const wire::v1::RouteReply& reply);
+  // Did this letter come with a cookie of ours, so that its origin is where it says?
+  static bool Proved(const LetterPath& path) { return path.limit == net::kMaxDatagram; }
 
   // kLetter and kLetterAnswer only.
   void OnDatagram(Instant now, const net::Endpoint& from, DatagramType type, ByteView datagram);
@@ -110,12 +124,15 @@ class LetterBox {
     std::optional<Cookie> cookie;
     bool link_wanted = false;
     SealedLetter sealed;
+    std::map<size_t, Bytes> parts;  // of the answer, as they come
     int sends = 0;
     Instant next;
   };
 
   void OnLetter(Instant now, const net::Endpoint& from, ByteView datagram);
   void OnAnswer(Instant now, ByteView datagram);
+  // True when the answer is whole; `answer` holds it then.
+  static bool Collect(Pending& pending, LetterAnswer& answer);
   void OnRefusal(Instant now, uint64_t message_id, const LetterAnswer& refusal);
   // Seals `pending` anew; false when it cannot be.
   bool Write(Pending& pending);

@@ -410,6 +410,7 @@ wire::v1::LeafSync Membership::MakeSync(const NodeId& to) const {
   wire::v1::LeafSync sync;
   sync.set_state(ToWire(state_, options_.role));
   sync.set_own_hash(ring_.leaves().Hash());
+  sync.set_coordinate(place_);
   const auto known = leaf_hash_of_.find(to);
   if (known != leaf_hash_of_.end()) sync.set_your_hash(known->second);
   return sync;

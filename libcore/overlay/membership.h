@@ -72,6 +72,8 @@ class Membership {
              Exchange& exchange, RecordCache& records, Rng& rng, Counters& counters);
 
   void SetSelf(const NodeRecord& self) { self_ = self; }
+  // Our coordinate, packed, for those whom we talk to.
+  void SetPlace(uint64_t place) { place_ = place; }
   void Start(Instant now, const std::vector<net::Endpoint>& bootstrap,
              const std::vector<NodeRecord>& cache);
   void AddBootstrap(Instant now, const net::Endpoint& endpoint);
@@ -139,6 +141,7 @@ class Membership {
   Rng& rng_;
   Counters& counters_;
   std::optional<NodeRecord> self_;
+  uint64_t place_ = 0;
 
   JoinState state_ = JoinState::kAlone;
   std::optional<JoinState> state_change_;

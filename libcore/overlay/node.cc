@@ -1,19 +1,25 @@
 #include "libcore/overlay/node.h"
 
+#include <algorithm>
 #include <deque>
 #include <utility>
 
 #include "libcore/overlay/bootstrap_cache.h"
 #include "libcore/overlay/exchange.h"
+#include "libcore/overlay/gossip.h"
 #include "libcore/overlay/letter_box.h"
 #include "libcore/overlay/link_table.h"
 #include "libcore/overlay/liveness.h"
 #include "libcore/overlay/membership.h"
+#include "libcore/overlay/neighbours.h"
 #include "libcore/overlay/observed_address.h"
 #include "libcore/overlay/record_cache.h"
 #include "libcore/overlay/ring.h"
 #include "libcore/overlay/router.h"
+#include "libcore/overlay/shortcut.h"
+#include "libcore/overlay/table_sync.h"
 #include "libcore/overlay/tuning.h"
+#include "libcore/overlay/wide_table.h"
 #include "libcore/overlay/wire.h"
 #include "p2pd/wire/v1/overlay.pb.h"
 
@@ -29,6 +35,8 @@ class Node::Impl {
   void OnTimeout(Instant now);
   std::optional<Instant> PollTimeout() const;
   void Pump(Instant now);
+  std::vector<Hint> NearestHints(uint64_t position, size_t count) const;
+  void HintFailed(Instant now, uint64_t head);
 
   NodeOptions options;
   NodeKeys keys;
@@ -40,9 +48,15 @@ class Node::Impl {
   Ring ring;
   Liveness liveness;
   Router router;
+  Vivaldi vivaldi;
+  Neighbours neighbours;
+  WideTable wide;
+  Shortcut shortcut;
   Exchange exchange;
   Membership membership;
   Tuning tuning;
+  Gossip gossip;
+  TableSync table_sync;
   overlay::ObservedAddress observed;
   std::deque<Event> events;
 
@@ -68,9 +82,18 @@ Node::Impl::Impl(const NodeOptions& o, const NodeKeys& k, Rng& rng, Counters& c)
       ring(self.id(), RingOptions{o.role, o.leaves_per_side, o.replicas_per_side}, links),
       liveness(links, ring, rng, c),
       router(keys, links, ring, records, c),
+      vivaldi(rng),
+      neighbours(links, vivaldi),
+      wide(Head(self.id()), c),
+      shortcut(ring, neighbours, wide, o.replicas_per_side),
       exchange(links, letters, router, ring, rng, c),
       membership(o, links, ring, liveness, exchange, records, rng, c),
-      tuning(o.maintenance_bytes_per_second, links, ring, membership, exchange, rng, c) {
+      tuning(o.maintenance_bytes_per_second, links, ring, membership, exchange, rng, c),
+      gossip(o.maintenance_bytes_per_second, links, ring, liveness, neighbours, wide, vivaldi, rng,
+             c),
+      table_sync(links, ring, neighbours, wide, gossip, vivaldi, rng, c) {
+  ring.SetHints(neighbours, wide);
+  exchange.SetShortcut(shortcut);
   SetRecord(o.epoch, o.addresses);
 }
 
@@ -84,6 +107,8 @@ void Node::Impl::SetRecord(uint64_t epoch, const std::vector<net::Endpoint>& add
   exchange.SetSelf(self);
   membership.SetSelf(self);
   tuning.SetSelf(self);
+  gossip.SetSelf(self);
+  table_sync.SetSelf(self);
 }
 
 void Node::Impl::OnDatagram(Instant now, const net::Endpoint& from, ByteView datagram) {
@@ -105,11 +130,17 @@ void Node::Impl::OnTimeout(Instant now) {
   letters.OnTimeout(now);
   Pump(now);
   liveness.OnTimeout(now);
-  ring.SetTableWidth(liveness.TableWidth());
+  shortcut.SetComplete(table_sync.complete());
+  // One entry a slot is way enough where hints name everybody.
+  const bool all_known = table_sync.complete() && wide.radius() == WideTable::kWhole;
+  ring.SetTableWidth(all_known ? 1 : liveness.TableWidth());
+  tuning.SetRest(all_known);
   router.OnTimeout(now);
   exchange.OnTimeout(now);
   membership.OnTimeout(now);
   tuning.OnTimeout(now);
+  gossip.OnTimeout(now);
+  table_sync.OnTimeout(now);
   Pump(now);
 }
 
@@ -117,10 +148,12 @@ std::optional<Instant> Node::Impl::PollTimeout() const {
   std::optional<Instant> out = Earliest(links.PollTimeout(), liveness.PollTimeout());
   out = Earliest(out, letters.PollTimeout());
   out = Earliest(out, Earliest(router.PollTimeout(), exchange.PollTimeout()));
+  out = Earliest(out, Earliest(gossip.PollTimeout(), table_sync.PollTimeout()));
   return Earliest(out, Earliest(membership.PollTimeout(), tuning.PollTimeout()));
 }
 
 void Node::Impl::Pump(Instant now) {
+  membership.SetPlace(vivaldi.own().Pack());
   bool more = true;
   while (more) {
     more = TakeLinkEvents(now);
@@ -147,19 +180,24 @@ void Node::Impl::OnLinkEvent(Instant now, LinkEvent event) {
   } else if (const auto* acked = std::get_if<MessageAcked>(&event)) {
     router.OnAcked(acked->message);
     exchange.OnAcked(acked->message);
+    gossip.OnAcked(acked->message);
   } else if (const auto* slow = std::get_if<MessageSlow>(&event)) {
     liveness.Suspect(now, slow->peer);
     if (slow->message) router.OnSlow(now, *slow->message);
   } else if (const auto* lost = std::get_if<MessageLost>(&event)) {
     router.OnLost(now, lost->message);
     exchange.OnLost(now, lost->message);
+    gossip.OnLost(now, lost->message);
   } else if (const auto* up = std::get_if<LinkUp>(&event)) {
+    neighbours.OnLinkUp(up->id);
     membership.OnLinkUp(now, *up);
   } else if (const auto* failed = std::get_if<ConnectFailed>(&event)) {
     membership.OnConnectFailed(now, *failed);
   } else if (const auto* declined = std::get_if<ConnectDeclined>(&event)) {
     membership.OnConnectDeclined(now, declined->id);
   } else if (const auto* down = std::get_if<LinkDown>(&event)) {
+    gossip.OnLinkDown(down->id);
+    table_sync.OnLinkDown(down->id);
     membership.OnLinkDown(now, down->id);
   } else {
     const AddressObserved& seen = std::get<AddressObserved>(event);
@@ -179,6 +217,7 @@ void Node::Impl::OnMessage(Instant now, const MessageReceived& received) {
     case wire::v1::OverlayMessage::kLeafSync: {
       const auto ours = net::Endpoint::FromBytes(AsBytes(message.leaf_sync().observed()));
       if (ours) observed.Vote(from, received.endpoint, *ours);
+      neighbours.Learn(from, message.leaf_sync().coordinate());
       return membership.OnLeafSync(now, from, received.endpoint, message.leaf_sync());
     }
     case wire::v1::OverlayMessage::kRecordQuery:
@@ -198,7 +237,14 @@ void Node::Impl::OnMessage(Instant now, const MessageReceived& received) {
     case wire::v1::OverlayMessage::kAnswer:
       return exchange.OnDirectAnswer(now, from, message.answer());
     case wire::v1::OverlayMessage::kFarewell:
-      return membership.OnFarewell(now, from);
+      membership.OnFarewell(now, from);
+      return gossip.OnGone(now, from);
+    case wire::v1::OverlayMessage::kEventBatch:
+      return gossip.OnEventBatch(now, from, message.event_batch());
+    case wire::v1::OverlayMessage::kTableQuery:
+      return table_sync.OnTableQuery(now, from, message.table_query());
+    case wire::v1::OverlayMessage::kTableAnswer:
+      return table_sync.OnTableAnswer(now, from, message.table_answer());
     case wire::v1::OverlayMessage::KIND_NOT_SET:
       break;
   }
@@ -218,6 +264,7 @@ bool Node::Impl::TakeLiveness(Instant now) {
   bool any = false;
   while (const std::optional<NodeId> dead = liveness.PollDead()) {
     membership.OnDead(now, *dead);
+    gossip.OnGone(now, *dead);
     any = true;
   }
   while (liveness.PollCleared()) {
@@ -237,6 +284,10 @@ bool Node::Impl::TakeRouter(Instant now) {
     exchange.OnReply(now, *reply);
     any = true;
   }
+  while (const std::optional<LetterReply> reply = router.PollLetterReply()) {
+    letters.AnswerRouted(now, reply->path, reply->reply);
+    any = true;
+  }
   return any;
 }
 
@@ -252,6 +303,8 @@ bool Node::Impl::TakeExchange(Instant now) {
     } else if (auto* failed = std::get_if<RequestFailed>(&*event)) {
       if (membership.OnRequestFailed(now, *failed) || tuning.OnRequestFailed(*failed)) continue;
       events.push_back(std::move(*failed));
+    } else if (const auto* silent = std::get_if<HintSilent>(&*event)) {
+      HintFailed(now, silent->head);
     } else {
       membership.OnProbe(now, std::get<ProbeRequest>(*event));
     }
@@ -262,16 +315,54 @@ bool Node::Impl::TakeExchange(Instant now) {
 bool Node::Impl::TakeRing(Instant now) {
   bool any = false;
   if (std::optional<LeafSetChanged> change = ring.TakeChange()) {
+    gossip.OnLeafSetChanged(now, *change);
     events.push_back(*std::move(change));
     router.Reconsider(now);
     any = true;
   }
   if (const std::optional<JoinState> state = membership.TakeStateChange()) {
+    if (*state == JoinState::kActive && options.role == Role::kPeer) {
+      gossip.Start(now);
+      table_sync.Start(now);
+    }
     events.push_back(JoinStateChanged{*state});
     router.Reconsider(now);
     any = true;
   }
   return any;
+}
+
+void Node::Impl::HintFailed(Instant now, uint64_t head) {
+  wide.Fail(now, head);
+  gossip.OnReportedGone(now, head);
+}
+
+std::vector<Hint> Node::Impl::NearestHints(uint64_t position, size_t count) const {
+  std::vector<Hint> out = wide.Nearest(position, count);
+  for (const NodeId& id : ring.Members()) {
+    const uint64_t head = Head(id);
+    const NodeRecord* record = ring.IsSuspect(id) ? nullptr : links.RecordOf(id);
+    const bool named =
+        std::any_of(out.begin(), out.end(), [head](const Hint& hint) { return hint.head == head; });
+    if (record == nullptr || named) continue;
+    Hint& hint = out.emplace_back();
+    hint.head = head;
+    hint.stamp = wide.StampOf(head).value_or(0);
+    hint.endpoint = *links.EndpointOf(id);
+    hint.sealing_key = record->sealing_key();
+    hint.place = neighbours.PlaceOf(head);
+  }
+  std::erase_if(out, [this](const Hint& hint) {
+    const std::optional<NodeId> linked = neighbours.Linked(hint.head);
+    return linked && ring.IsSuspect(*linked);
+  });
+  std::sort(out.begin(), out.end(), [position](const Hint& a, const Hint& b) {
+    const uint64_t to_a = HeadDistance(position, a.head);
+    const uint64_t to_b = HeadDistance(position, b.head);
+    return to_a != to_b ? to_a < to_b : a.head < b.head;
+  });
+  if (out.size() > count) out.resize(count);
+  return out;
 }
 
 Node::Node(const NodeOptions& options, const NodeKeys& keys, Rng& rng, Counters& counters)
@@ -288,6 +379,8 @@ void Node::Start(Instant now, const std::vector<net::Endpoint>& bootstrap, ByteV
 void Node::Leave(Instant now) {
   impl_->membership.Leave(now);
   impl_->tuning.Stop();
+  impl_->gossip.Stop();
+  impl_->table_sync.Stop();
   impl_->Pump(now);
 }
 
@@ -360,6 +453,32 @@ std::vector<NodeRecord> Node::Nearest(const Key& key, size_t count) const {
 std::optional<std::vector<NodeRecord>> Node::ReplicaSet(const Key& key) const {
   return impl_->ring.ReplicaSet(key);
 }
+std::vector<Hint> Node::NearestHints(const Key& key, size_t count) const {
+  return impl_->NearestHints(Head(key), count);
+}
+bool Node::HintsCover(const Key& key) const {
+  return impl_->ring.leaves().Whole() ||
+         (impl_->table_sync.complete() && impl_->wide.Covers(Head(key)));
+}
+std::vector<Node::NearNode> Node::NearReplicas(const Key& key) const {
+  const auto own = impl_->ring.ReplicaSet(key);
+  if (own && std::any_of(own->begin(), own->end(),
+                         [this](const NodeRecord& r) { return r.id() == self().id(); })) {
+    return {};
+  }
+  // In a ring that we know as a whole there are links.
+  const bool covered = HintsCover(key) && !impl_->ring.leaves().Whole();
+  return covered ? impl_->shortcut.Replicas(key) : std::vector<NearNode>();
+}
+std::optional<absl::Duration> Node::RoundTripTo(const Hint& hint) const {
+  return impl_->neighbours.RoundTripTo(hint);
+}
+void Node::HintFailed(Instant now, uint64_t head) {
+  impl_->HintFailed(now, head);
+  impl_->Pump(now);
+}
+const WideTable& Node::wide_table() const { return impl_->wide; }
+const Coordinate& Node::coordinate() const { return impl_->vivaldi.own(); }
 bool Node::PlausibleRoot(const Key& key, const NodeId& id) const {
   return impl_->ring.PlausibleRoot(key, id);
 }

@@ -24,6 +24,7 @@
 #include "libcore/base/time.h"
 #include "libcore/net/endpoint.h"
 #include "libcore/net/transmit.h"
+#include "libcore/overlay/hint.h"
 #include "libcore/overlay/node_record.h"
 #include "libcore/overlay/ring_id.h"
 #include "libcore/overlay/traffic.h"
@@ -105,6 +106,11 @@ struct RouteOptions {
   absl::Duration timeout = absl::Seconds(4);
   // Any node that is among the replicas of the key may answer, not only the root.
   bool any_replica = false;
+  // The root answers at once, so that silence means that nobody is there: hints of who it is may be
+  // tried first, in a letter.
+  bool prompt = true;
+  // As in LetterOptions.
+  size_t answer_bytes = 0;
   // 0: by the best first hop. Others go by way of another neighbour each, whatever the key: whoever
   // asks by several ways is not in one liar's hands.
   size_t way = 0;
@@ -126,6 +132,9 @@ struct LetterOptions {
   // The round trip to be expected with its variation (30 ms to 1 s): after it the letter is sent a
   // second time, and after two more it is given up.
   absl::Duration repeat_after = absl::Milliseconds(400);
+  // Fails (Unavailable) when it is sent the second time, for who has another way; what still comes
+  // only says that the node is there.
+  bool once = false;
 };
 
 // What is known of a neighbour, for `overlay peers` and the API.
@@ -138,6 +147,7 @@ struct PeerInfo {
   absl::Duration last_heard;  // ago
 };
 
+class WideTable;
 class MessageTap;
 
 class Node {
@@ -177,9 +187,9 @@ class Node {
   // Asks a node with which we have no link, in one datagram each way; the link is used where there
   // is one, and made where request or answer turn out not to fit. Response::from begins with the
   // head asked for and holds the sealing key, so it is proved. A letter is repeated once;
-  // Unavailable then comes after three times repeat_after. Also: InvalidArgument for ourselves, an
-  // address that cannot be or a key that is none, ResourceExhausted, DeadlineExceeded,
-  // Unimplemented.
+  // Unavailable then comes after three times repeat_after, and the hint counts as failed. Also:
+  // InvalidArgument for ourselves, an address that cannot be or a key that is none,
+  // ResourceExhausted, DeadlineExceeded, Unimplemented.
   RequestId AskUnlinked(Instant now, const LetterTarget& target, Service service, Bytes payload,
                         const LetterOptions& options = {});
   // Answers an IncomingRequest. Late or double answers are dropped and counted. Requests that are
@@ -196,6 +206,27 @@ class Node {
   // included where we belong; empty optional when the key is so far that our leaf set does not
   // cover it.
   std::optional<std::vector<NodeRecord>> ReplicaSet(const Key& key) const;
+  // The `count` nodes nearest to `key` as hints say, nearest first, ourselves left out: hearsay,
+  // for whom to ask first (AskUnlinked proves who answers). Nodes that we are linked with are among
+  // them.
+  std::vector<Hint> NearestHints(const Key& key, size_t count) const;
+  // True when all nodes near `key` that have been up for some two minutes are among the hints.
+  bool HintsCover(const Key& key) const;
+  // The replicas of `key` by the hints, nearest to us in round trips first, each with the time
+  // after which its silence says that it is gone. Empty where the hints do not cover the key, or
+  // where we are a replica: Route knows as much. For reads of what proves itself, or is compared.
+  struct NearNode {
+    LetterTarget target;
+    absl::Duration patience;
+  };
+  std::vector<NearNode> NearReplicas(const Key& key) const;
+  // How far a node is: measured where there is a link, predicted else.
+  std::optional<absl::Duration> RoundTripTo(const Hint& hint) const;
+  // It did not answer. It is dropped at once, and pinged if there is a link.
+  void HintFailed(Instant now, uint64_t head);
+  const WideTable& wide_table() const;
+  // Where we are in the space of round trips.
+  const Coordinate& coordinate() const;
   // The density test of Castro et al. 2002: could `id` be the root of `key`, judged by how densely
   // our own neighbourhood is populated? For whoever gets 'not found' from a node (Response::from).
   bool PlausibleRoot(const Key& key, const NodeId& id) const;

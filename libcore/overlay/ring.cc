@@ -4,6 +4,9 @@
 #include <cmath>
 #include <iterator>
 
+#include "libcore/overlay/neighbours.h"
+#include "libcore/overlay/wide_table.h"
+
 namespace p2pd::overlay {
 namespace {
 
@@ -177,6 +180,15 @@ std::optional<NodeId> Ring::UsableNearerThanSelf(const HopQuery& query) const {
   return best;
 }
 
+// Somebody with a link to us in whose leaf set the root is: one hop more at most.
+std::optional<NodeId> Ring::HintedHop(const HopQuery& query) const {
+  if (hints_ == nullptr) return std::nullopt;
+  for (const NodeId& id : neighbours_->Towards(query.key, *hints_)) {
+    if (Usable(id, query) && Nearer(query.key, id, self_)) return id;
+  }
+  return std::nullopt;
+}
+
 Ring::Hop Ring::NextHop(const HopQuery& query) const {
   const std::optional<NodeId> nearest = NearestMember(query);
   if (!nearest) return {};
@@ -192,6 +204,7 @@ Ring::Hop Ring::NextHop(const HopQuery& query) const {
     return {Hop::Kind::kForward, *nearest};
   }
   if (!leaves_.Covers(query.key)) {
+    if (const std::optional<NodeId> hop = HintedHop(query)) return {Hop::Kind::kForward, *hop};
     // The nearest by round trip of those that match a digit more (Rhea et al. 2004 §4.4).
     for (const RoutingTable::Entry& entry : table_.SlotFor(query.key)) {
       const NodeId& id = entry.record.id();

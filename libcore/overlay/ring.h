@@ -19,6 +19,9 @@
 
 namespace p2pd::overlay {
 
+class Neighbours;
+class WideTable;
+
 struct RingOptions {
   Role role = Role::kPeer;
   int leaves_per_side = 8;
@@ -39,6 +42,12 @@ class Ring {
   Ring(const NodeId& self, const RingOptions& options, LinkTable& links);
 
   void SetSelf(const NodeRecord& self) { self_record_ = self; }
+  // By these a next hop is taken from all links, where they show one that stands beside the key.
+  // Both outlive the ring; without them the prefix table alone decides.
+  void SetHints(const Neighbours& neighbours, const WideTable& hints) {
+    neighbours_ = &neighbours;
+    hints_ = &hints;
+  }
   // False until the leaf set is complete: requests that would end here wait.
   void SetActive(bool active) { active_ = active; }
   bool active() const { return active_; }
@@ -111,11 +120,14 @@ class Ring {
   bool Usable(const NodeId& id, const HopQuery& query) const;
   std::optional<NodeId> NearestMember(const HopQuery& query) const;
   std::optional<NodeId> UsableNearerThanSelf(const HopQuery& query) const;
+  std::optional<NodeId> HintedHop(const HopQuery& query) const;
   void Repin(const NodeId& id);
 
   NodeId self_;
   RingOptions options_;
   LinkTable& links_;
+  const Neighbours* neighbours_ = nullptr;
+  const WideTable* hints_ = nullptr;
   std::optional<NodeRecord> self_record_;
   bool active_ = false;
   LeafSet leaves_;

@@ -30,8 +30,9 @@ std::optional<Router::Flight> Router::Parse(Instant now, const NodeId& from,
   if (message.hops() > kMaxHops || message.trace_size() > static_cast<int>(kMaxHops)) {
     return std::nullopt;
   }
-  return Flight{std::move(message), std::move(body),      *key, *std::move(origin), from, {},
-                std::nullopt,       now + kFlightLifetime};
+  return Flight{
+      std::move(message), std::move(body),       *key,        *std::move(origin), from, {},
+      std::nullopt,       now + kFlightLifetime, std::nullopt};
 }
 
 std::optional<NodeId> Router::Submit(Instant now, const wire::v1::RouteMessage& message,
@@ -56,7 +57,8 @@ void Router::Note(Instant now, const Flight& flight) {
   const Instant expires = now + kSeenLifetime;
   const MessageName name{flight.origin.id(), flight.body.message_id()};
   const Purpose answer = flight.body.service() == 0 ? Purpose::kProbe : Purpose::kAnswer;
-  seen_.insert_or_assign(name, Seen{flight.previous, flight.message.attempt(), answer, expires});
+  seen_.insert_or_assign(
+      name, Seen{flight.previous, flight.message.attempt(), answer, expires, flight.letter, false});
   seen_order_.emplace_back(expires, name);
 }
 
@@ -72,6 +74,31 @@ void Router::OnRoute(Instant now, const NodeId& from, wire::v1::RouteMessage mes
   if (seen != seen_.end() && flight->message.attempt() <= seen->second.attempt) {
     counters_.Add("overlay.dropped_duplicate_routes");
     return;
+  }
+  Note(now, *flight);
+  Launch(now, *std::move(flight));
+}
+
+void Router::OnLetter(Instant now, LetterPath path, wire::v1::RouteMessage message, bool proved) {
+  message.set_hops(1);
+  std::optional<Flight> flight = Parse(now, self_->id(), std::move(message));
+  // The overlay's own requests are between neighbours.
+  if (!flight || flight->body.service() == 0) {
+    counters_.Add("overlay.dropped_bad_route");
+    return;
+  }
+  flight->previous = flight->origin.id();
+  flight->letter = std::move(path);
+  const auto seen = seen_.find({flight->origin.id(), flight->body.message_id()});
+  if (seen != seen_.end()) {
+    seen->second.letter = flight->letter;
+    // A copy gets the answer that we gave, or waits for the one that is on its way.
+    if (seen->second.delivered) return Deliver(*flight);
+    if (!proved) {
+      counters_.Add("overlay.dropped_duplicate_routes");
+      return;
+    }
+    flight->message.set_attempt(seen->second.attempt + 1);
   }
   Note(now, *flight);
   Launch(now, *std::move(flight));
@@ -159,7 +186,8 @@ bool Router::SendTo(Instant now, uint64_t id, Flight& flight, const NodeId& to) 
 }
 
 void Router::Deliver(const Flight& flight) {
-  const bool own = flight.origin.id() == self_->id();
+  // A letter proves its origin.
+  const bool own = flight.origin.id() == self_->id() || flight.letter;
   if (!own && !pki::Ed25519Verify(flight.origin.key(), Signed(kRoutePrefix, flight.message.body()),
                                   AsBytes(flight.message.signature()))) {
     counters_.Add("overlay.dropped_bad_route_signature");
@@ -170,7 +198,10 @@ void Router::Deliver(const Flight& flight) {
                 flight.previous,
                 static_cast<int>(flight.message.hops()),
                 flight.body,
-                {}};
+                {},
+                flight.letter};
+  const auto seen = seen_.find(out.name);
+  if (seen != seen_.end()) seen->second.delivered = true;
   out.trace.assign(flight.message.trace().begin(), flight.message.trace().end());
   if (flight.body.trace()) {
     wire::v1::RouteTrace stop;
@@ -317,7 +348,18 @@ void Router::SendReply(Instant now, ReplyFlight flight) {
     replies_.emplace(*handle, std::move(flight));
     return;
   }
+  if (known && seen->second.letter) {
+    letter_replies_.push_back(LetterReply{*seen->second.letter, std::move(flight.reply)});
+    return;
+  }
   counters_.Add("overlay.replies_lost");
+}
+
+std::optional<LetterReply> Router::PollLetterReply() {
+  if (letter_replies_.empty()) return std::nullopt;
+  LetterReply out = std::move(letter_replies_.front());
+  letter_replies_.pop_front();
+  return out;
 }
 
 void Router::OnReply(Instant now, const NodeId& from, const wire::v1::RouteReply& reply) {
@@ -340,6 +382,18 @@ void Router::OnReply(Instant now, const NodeId& from, const wire::v1::RouteReply
   flight.name = {*origin, body.message_id()};
   flight.tried.insert(from);
   SendReply(now, std::move(flight));
+}
+
+void Router::OnLetterReply(const NodeId& from, const wire::v1::RouteReply& reply) {
+  wire::v1::RouteReplyBody body;
+  const bool parsed = ParseProto(AsBytes(reply.body()), body);
+  const bool ours = parsed && NodeId::FromView(AsBytes(body.origin_id())) == self_->id();
+  if (!ours || body.payload().size() > kMaxPayload ||
+      body.trace_size() > static_cast<int>(kMaxHops) + 1) {
+    counters_.Add("overlay.dropped_bad_reply");
+    return;
+  }
+  AcceptReply(from, reply, body);
 }
 
 void Router::AcceptReply(const NodeId& from, const wire::v1::RouteReply& reply,

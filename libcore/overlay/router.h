@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "libcore/base/counters.h"
+#include "libcore/overlay/letter.h"
 #include "libcore/overlay/link_table.h"
 #include "libcore/overlay/record_cache.h"
 #include "libcore/overlay/ring.h"
@@ -37,6 +38,13 @@ struct Delivered {
   int hops = 0;
   wire::v1::RouteBody body;
   std::vector<wire::v1::RouteTrace> trace;
+  // The origin sent it to us in a letter, and is answered by one.
+  std::optional<LetterPath> letter;
+};
+// An answer to a request that came by letter and ended beyond us; to be sent by letter.
+struct LetterReply {
+  LetterPath path;
+  wire::v1::RouteReply reply;
 };
 // An answer to a request of ours; authentic.
 struct ReplyArrived {
@@ -72,6 +80,11 @@ class Router {
 
   void OnRoute(Instant now, const NodeId& from, wire::v1::RouteMessage message);
   void OnReply(Instant now, const NodeId& from, const wire::v1::RouteReply& reply);
+  // A routed request in a letter: its origin is proved. `proved`: so is the address, since the
+  // letter came back with a cookie; the request then runs again, for its answer was too large.
+  void OnLetter(Instant now, LetterPath path, wire::v1::RouteMessage message, bool proved);
+  // The answer to a letter of ours, by way of `from`.
+  void OnLetterReply(const NodeId& from, const wire::v1::RouteReply& reply);
   // Answers a delivered request.
   void Reply(Instant now, const Delivered& request, wire::v1::RouteReplyBody body);
 
@@ -85,6 +98,7 @@ class Router {
 
   std::optional<Delivered> PollDelivered();
   std::optional<ReplyArrived> PollReply();
+  std::optional<LetterReply> PollLetterReply();
   size_t flights() const { return flights_.size(); }
 
  private:
@@ -97,12 +111,15 @@ class Router {
     std::set<NodeId> tried;
     std::optional<std::pair<NodeId, uint64_t>> out;  // neighbour, handle
     Instant expires;
+    std::optional<LetterPath> letter;
   };
   struct Seen {
     NodeId previous;
     uint32_t attempt = 0;
     Purpose answer = Purpose::kAnswer;
     Instant expires;
+    std::optional<LetterPath> letter;
+    bool delivered = false;
   };
   struct ReplyFlight {
     wire::v1::RouteReply reply;
@@ -138,6 +155,7 @@ class Router {
   std::map<uint64_t, ReplyFlight> replies_;  // by handle
   std::deque<Delivered> delivered_;
   std::deque<ReplyArrived> arrived_;
+  std::deque<LetterReply> letter_replies_;
 };
 
 }  // namespace p2pd::overlay

@@ -14,9 +14,10 @@ enum class Purpose : uint8_t {
   kTable,       // rows of the prefix table
   kProbe,       // the overlay's own requests and their answers: join, far tuning, partition check
   kRequest,     // requests of the layers above
-  kAnswer       // answers to those
+  kAnswer,      // answers to those
+  kEvents       // the wide table: who came and went, comparisons
 };
-inline constexpr size_t kPurposes = 5;
+inline constexpr size_t kPurposes = 6;
 
 struct Traffic {
   struct Sum {

@@ -39,7 +39,8 @@ void Tuning::Stop() {
 }
 
 absl::Duration Tuning::Period(Instant now, absl::Duration mean) {
-  return rng_.Jitter(now - started_ < kYoung ? mean / kYoungFactor : mean);
+  if (now - started_ < kYoung) return rng_.Jitter(mean / kYoungFactor);
+  return rng_.Jitter(rest_ ? mean * kRestFactor : mean);
 }
 
 int Tuning::PickRow() {

@@ -27,6 +27,9 @@ class Tuning {
   static constexpr absl::Duration kFar = absl::Seconds(30);
   static constexpr absl::Duration kYoung = absl::Minutes(2);
   static constexpr int kYoungFactor = 5;
+  // Where hints name everybody, requests go past the prefix table: it is the way out when they
+  // fail, and is looked after so much less often.
+  static constexpr int kRestFactor = 4;
   static constexpr absl::Duration kLookupTimeout = absl::Seconds(4);
   // What one step costs in bytes on the wire, both ways, with one handshake: measured on the
   // simulated network, rounded up.
@@ -42,6 +45,8 @@ class Tuning {
   void SetSelf(const NodeRecord& self) { self_ = self; }
   void Start(Instant now);
   void Stop();
+  // The hints cover the whole ring, or do no more.
+  void SetRest(bool rest) { rest_ = rest; }
   void OnRowQuery(Instant now, const NodeId& from, const wire::v1::RowQuery& query);
   void OnRowList(Instant now, const NodeId& from, const wire::v1::RowList& list);
   // True when the response or failure belongs to a lookup of ours.
@@ -67,6 +72,7 @@ class Tuning {
   TokenBucket budget_;
   std::optional<NodeRecord> self_;
   Instant started_;
+  bool rest_ = false;
   std::optional<Instant> next_near_;
   std::optional<Instant> next_far_;
   std::map<NodeId, int> asked_;  // whose row we asked for

@@ -27,6 +27,12 @@ struct ReplyFrom {
   StoreReply reply;
 };
 
+// A replica of a place as hints have it: hearsay, for reads alone.
+struct NearReplica {
+  overlay::LetterTarget target;
+  absl::Duration patience;  // after which its silence says that it is gone
+};
+
 class Carrier {
  public:
   virtual ~Carrier() = default;
@@ -34,6 +40,13 @@ class Carrier {
                                    const overlay::RouteOptions& options) = 0;
   virtual overlay::RequestId Ask(Instant now, const overlay::NodeRecord& peer,
                                  const StoreRequest& request, absl::Duration timeout) = 0;
+  // The replicas of a place, nearest to us first; empty where hints do not cover it, or where we
+  // are a replica ourselves.
+  virtual std::vector<NearReplica> NearReplicas(const Key& place) const = 0;
+  // Asks one of them, in a letter where there is no link. `answer_bytes`: as much comes at once.
+  virtual overlay::RequestId AskNear(Instant now, const NearReplica& peer,
+                                     const StoreRequest& request, absl::Duration timeout,
+                                     size_t answer_bytes) = 0;
   virtual void Answer(Instant now, const ReplyTo& to, const StoreReply& reply) = 0;
 
   virtual const overlay::NodeRecord& self() const = 0;

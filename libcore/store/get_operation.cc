@@ -31,7 +31,7 @@ void GetOperation::Start(Instant now, Carrier& carrier) {
   deadline_ = now + plan_.timeout;
   // Where there is a second place, the first one gets the larger part of the time.
   leg_deadline_ = TwoPlaces() ? now + plan_.timeout * 0.6 : deadline_;
-  if (plan_.replicas.empty()) return RouteOn(now, carrier);
+  if (plan_.replicas.empty()) return Begin(now, carrier);
   for (const overlay::NodeRecord& record : plan_.replicas) {
     if (replicas_.size() < kMaxReplicas) replicas_.try_emplace(record.id(), record);
   }
@@ -49,6 +49,87 @@ std::vector<Object> GetOperation::Heard() const {
   std::vector<Object> out;
   for (const auto& [slot, object] : newest_) out.push_back(object);
   return out;
+}
+
+// The near ones first, where they are known.
+void GetOperation::Begin(Instant now, Carrier& carrier) {
+  near_ = carrier.NearReplicas(Place());
+  near_asked_ = 0;
+  if (near_.empty()) return RouteOn(now, carrier);
+  const size_t versions = Immutable() ? 0 : kNearVersions;
+  AskNear(now, carrier, kNearAnswer, kNearPadding);
+  while (near_asked_ < std::min(near_.size(), 1 + versions)) {
+    AskNear(now, carrier, 0, kVersionPadding);
+  }
+}
+
+void GetOperation::AskNear(Instant now, Carrier& carrier, size_t max_bytes, size_t padding) {
+  const NearReplica& near = near_[near_asked_++];
+  const Instant late = now + near.patience * kNearRounds;
+  near_pending_.insert(
+      carrier.AskNear(now, near, Request(max_bytes, false), leg_deadline_ - now, padding));
+  next_near_ = next_near_ ? std::max(*next_near_, late) : late;
+}
+
+void GetOperation::OnNearReply(Instant now, absl::Time wall, Carrier& carrier,
+                               const ReplyFrom& reply) {
+  const wire::v1::GetReply& get = reply.reply.get();
+  if (reply.reply.has_get() &&
+      (get.status() == wire::v1::STORE_STATUS_OK ||
+       (!Immutable() && get.status() == wire::v1::STORE_STATUS_NOT_FOUND))) {
+    for (const std::string& encoded : get.objects()) {
+      AbsorbObject(wall, reply.from, AsBytes(encoded));
+    }
+    Replica& replica = replicas_.try_emplace(reply.from.id(), reply.from).first->second;
+    replica.rows.clear();
+    for (const auto& row : get.rows()) {
+      replica.rows[Slot(row.kind(), ToBytes(AsBytes(row.slot())))] = Sequence(row.sequence());
+    }
+    replica.near = true;
+    replica_count_ = std::max<size_t>(replica_count_, get.replica_count());
+  }
+  JudgeNear(now, carrier);
+}
+
+void GetOperation::JudgeNear(Instant now, Carrier& carrier) {
+  size_t agreed = 0;
+  for (auto& [id, replica] : replicas_) {
+    if (replica.near && Complete(replica)) replica.answered = true;
+    agreed += replica.answered ? 1u : 0u;
+  }
+  const size_t wanted = Immutable() ? 1 : std::min<size_t>(kWantedAnswers, KnownReplicas());
+  if (HasWanted() && AtLeastReached() && agreed >= wanted) {
+    hops_ = std::max(hops_, 1);
+    return Finish(now, carrier, absl::OkStatus());
+  }
+  if (!near_pending_.empty() || routed_ || next_route_) return;
+  // Somebody has it, and it is too large for letters.
+  for (auto& [id, replica] : replicas_) {
+    if (!replica.near || replica.answered || replica.rounds > 0 || !Immutable()) continue;
+    next_near_.reset();
+    return AskOne(now, carrier, replica);
+  }
+  LeaveNear(now, carrier);
+}
+
+// One of them is silent.
+void GetOperation::NearSilent(Instant now, Carrier& carrier) {
+  counters_.Add("store.near_replicas_silent");
+  const bool more = near_asked_ < near_.size() && near_asked_ < kMaxNear;
+  if (more && !routed_) AskNear(now, carrier, kNearAnswer, kNearPadding);
+  if (Immutable() && !routed_ && !next_route_) return LeaveNear(now, carrier);
+  JudgeNear(now, carrier);
+}
+
+void GetOperation::LeaveNear(Instant now, Carrier& carrier) {
+  next_near_.reset();
+  // That hints led to nobody who has it says nothing.
+  if (!HasWanted()) {
+    replicas_.clear();
+    replica_count_ = 0;
+  }
+  counters_.Add("store.gets_beyond_the_near");
+  RouteOn(now, carrier);
 }
 
 StoreRequest GetOperation::Request(size_t max_bytes, bool want_replicas) const {
@@ -178,6 +259,7 @@ bool GetOperation::Complete(const Replica& replica) const {
 
 void GetOperation::OnReply(Instant now, absl::Time wall, Carrier& carrier, const ReplyFrom& reply) {
   if (result_) return;
+  if (near_pending_.erase(reply.id) != 0) return OnNearReply(now, wall, carrier, reply);
   const bool routed = routed_ == reply.id;
   Replica* replica = nullptr;
   for (auto& [id, candidate] : replicas_) {
@@ -210,6 +292,7 @@ void GetOperation::OnReply(Instant now, absl::Time wall, Carrier& carrier, const
 void GetOperation::OnFailed(Instant now, Carrier& carrier, overlay::RequestId id,
                             const absl::Status& status) {
   if (result_) return;
+  if (near_pending_.erase(id) != 0) return NearSilent(now, carrier);
   if (routed_ == id) {
     routed_.reset();
     Inconclusive(now, carrier, status);
@@ -306,6 +389,9 @@ void GetOperation::Conclude(Instant now, Carrier& carrier) {
 void GetOperation::Reset() {
   replicas_.clear();
   replica_count_ = 0;
+  near_.clear();
+  near_pending_.clear();
+  next_near_.reset();
   routed_.reset();
   next_route_.reset();
 }
@@ -327,7 +413,7 @@ void GetOperation::Inconclusive(Instant now, Carrier& carrier, const absl::Statu
     second_place_ = true;
     leg_deadline_ = deadline_;
     Reset();
-    RouteOn(now, carrier);
+    Begin(now, carrier);
     return;
   }
   // The first place denied it and the second could not be heard.
@@ -343,14 +429,16 @@ void GetOperation::OnTimeout(Instant now, Carrier& carrier) {
       Inconclusive(now, carrier,
                    last_.ok() ? absl::DeadlineExceededError("nobody answered in time") : last_);
     }
-  } else if (next_route_ && now >= *next_route_) {
-    RouteOn(now, carrier);
+    return;
   }
+  if (next_route_ && now >= *next_route_) RouteOn(now, carrier);
+  if (!next_near_ || now < *next_near_) return;
+  if (!routed_) LeaveNear(now, carrier);
 }
 
 std::optional<Instant> GetOperation::PollTimeout() const {
   if (result_) return std::nullopt;
-  return Earliest(leg_deadline_, next_route_);
+  return Earliest(Earliest(leg_deadline_, next_route_), next_near_);
 }
 
 // Brings the newest to those that answered with less; fire and forget.

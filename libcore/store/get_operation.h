@@ -1,13 +1,17 @@
 // GetOperation: one get, seen from who reads: the nearest replica first, the others when its copy
 // is not answer enough.
 //
-// Rules: of an immutable kind the first copy that verifies is the answer. Of the others all
-// replicas are asked at once and the newest of kWantedAnswers distinct answers counts (of all,
-// where fewer live). 'Not found' is said only when all replicas have answered or failed and
-// kWantedAnswers of them (or all that there are) said so. Replicas that turn out to be behind are
-// repaired. When the first place knows nothing, the second is asked. States: routing → asking →
-// (routing again, or the second place) → done. Threads: one owner. Limits: kMaxReplicas replicas,
-// kRounds questions to one of them.
+// Rules: where hints name the replicas, the nearest are asked past the routing: one for an
+// immutable kind, and the second together with the routed root once the first let its round trip
+// pass; else the nearest for the object and kNearVersions more for what version they have. Their
+// 'nothing' is never final: then, and whenever they differ, all goes the routed way. Of an
+// immutable kind the first copy that verifies is the answer. Of the others all replicas are asked
+// at once and the newest of kWantedAnswers distinct answers counts (of all, where fewer live). 'Not
+// found' is said only when all replicas have answered or failed and kWantedAnswers of them (or all
+// that there are) said so. Replicas that turn out to be behind are repaired. When the first place
+// knows nothing, the second is asked. States: near → routing → asking → (routing again, or the
+// second place) → done. Threads: one owner. Limits: kMaxReplicas replicas, kRounds questions to one
+// of them.
 #pragma once
 
 #include <map>
@@ -56,6 +60,17 @@ class GetOperation {
   static constexpr size_t kMaxReplicas = 16;
   // How often one replica is asked, when its objects do not fit one answer.
   static constexpr int kRounds = 4;
+  // Replicas that are asked for the version of what changes, beside the nearest: one may be silent.
+  static constexpr size_t kNearVersions = 4;
+  // Replicas asked this way in all, and how often their patience they have: an answer of some
+  // datagrams takes two round trips.
+  static constexpr size_t kMaxNear = 6;
+  static constexpr double kNearRounds = 2.5;
+  // Bytes of objects in the answer of a near replica; eight datagrams with a cookie.
+  static constexpr size_t kNearAnswer = 8000;
+  // Bytes that come at once: the letter has a whole datagram. Of versions alone it has few.
+  static constexpr size_t kNearPadding = 960;
+  static constexpr size_t kVersionPadding = 100;
 
   GetOperation(GetPlan plan, Counters& counters);
 
@@ -79,6 +94,7 @@ class GetOperation {
     int rounds = 0;
     bool answered = false;
     bool failed = false;
+    bool near = false;  // asked past the routing
     std::map<std::pair<ObjectKind, Bytes>, Sequence> rows;
   };
   using Slot = std::pair<ObjectKind, Bytes>;
@@ -87,7 +103,14 @@ class GetOperation {
   // Who asks for all kinds asks for those with a second place too.
   bool TwoPlaces() const { return !plan_.kind || HasSecondPlace(*plan_.kind); }
   Key Place() const { return second_place_ ? SecondPlace(plan_.key) : plan_.key; }
+  void Begin(Instant now, Carrier& carrier);
   void RouteOn(Instant now, Carrier& carrier);
+  void AskNear(Instant now, Carrier& carrier, size_t max_bytes, size_t padding);
+  void OnNearReply(Instant now, absl::Time wall, Carrier& carrier, const ReplyFrom& reply);
+  // Ends the get if what the near ones said is enough; the routed way takes over if it cannot be.
+  void JudgeNear(Instant now, Carrier& carrier);
+  void NearSilent(Instant now, Carrier& carrier);
+  void LeaveNear(Instant now, Carrier& carrier);
   void AskOne(Instant now, Carrier& carrier, Replica& replica);
   void AskOthers(Instant now, Carrier& carrier);
   StoreRequest Request(size_t max_bytes, bool want_replicas) const;
@@ -115,6 +138,10 @@ class GetOperation {
   Instant leg_deadline_;
   bool second_place_ = false;
   bool first_place_empty_ = false;
+  std::vector<NearReplica> near_;
+  size_t near_asked_ = 0;
+  std::set<overlay::RequestId> near_pending_;
+  std::optional<Instant> next_near_;  // when their silence is too long
   std::optional<overlay::RequestId> routed_;
   std::optional<Instant> next_route_;
   std::map<overlay::NodeId, Replica> replicas_;

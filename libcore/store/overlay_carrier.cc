@@ -54,6 +54,20 @@ overlay::RequestId OverlayCarrier::Ask(Instant now, const overlay::NodeRecord& p
   return id;
 }
 
+overlay::RequestId OverlayCarrier::AskNear(Instant now, const NearReplica& peer,
+                                           const StoreRequest& request, absl::Duration timeout,
+                                           size_t answer_bytes) {
+  overlay::LetterOptions options;
+  options.timeout = timeout;
+  options.answer_bytes = answer_bytes;
+  options.repeat_after = peer.patience;
+  options.once = true;
+  const overlay::RequestId id =
+      node_.AskUnlinked(now, peer.target, overlay::Service::kStore, Encode(request), options);
+  senders_[id] = sender_;
+  return id;
+}
+
 void OverlayCarrier::Answer(Instant now, const ReplyTo& to, const StoreReply& reply) {
   if (to.token) {
     node_.Answer(now, *to.token, Encode(reply));

@@ -43,6 +43,15 @@ class OverlayCarrier final : public Carrier {
                            const overlay::RouteOptions& options) override;
   overlay::RequestId Ask(Instant now, const overlay::NodeRecord& peer, const StoreRequest& request,
                          absl::Duration timeout) override;
+  std::vector<NearReplica> NearReplicas(const Key& place) const override {
+    std::vector<NearReplica> out;
+    for (const overlay::Node::NearNode& near : node_.NearReplicas(place)) {
+      out.push_back(NearReplica{near.target, near.patience});
+    }
+    return out;
+  }
+  overlay::RequestId AskNear(Instant now, const NearReplica& peer, const StoreRequest& request,
+                             absl::Duration timeout, size_t answer_bytes) override;
   void Answer(Instant now, const ReplyTo& to, const StoreReply& reply) override;
   const overlay::NodeRecord& self() const override { return node_.self(); }
   bool IsRoot(const Key& place) const override { return node_.IsRoot(place); }

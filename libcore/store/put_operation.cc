@@ -79,6 +79,8 @@ void PutOperation::Attempt(Instant now, Carrier& carrier) {
   next_attempt_.reset();
   overlay::RouteOptions options;
   options.timeout = std::min(kRouteTimeout, deadline_ - now);
+  // The root answers when others have their copies.
+  options.prompt = false;
   options.way = static_cast<size_t>(attempts_ - 1);
   if (!plan_.refresh && plan_.object.bytes().size() <= kMaxRoutedBytes) {
     pending_ = carrier.Route(now, plan_.place, Request(), options);

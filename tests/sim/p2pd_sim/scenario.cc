@@ -87,7 +87,7 @@ void AddTraffic(Run& run, absl::string_view what) {
   run.Add(absl::StrCat(what, ", datagrams"),
           static_cast<double>(results.datagrams) / results.node_seconds, "/s a node");
   const std::array<absl::string_view, overlay::kPurposes> purposes = {
-      "membership", "prefix table", "probes", "requests", "answers"};
+      "membership", "prefix table", "probes", "requests", "answers", "events"};
   double named = 0;
   const auto add = [&](absl::string_view purpose, double bytes) {
     named += bytes;
@@ -97,6 +97,8 @@ void AddTraffic(Run& run, absl::string_view what) {
     add(purposes[i], static_cast<double>(results.traffic.messages[i].bytes));
   }
   const overlay::Traffic::Sum& handshakes = results.traffic.handshakes;
+  const overlay::Traffic::Sum& letters = results.traffic.letters;
+  add("letters", static_cast<double>(letters.bytes + letters.count * kHeaders));
   add("handshakes", static_cast<double>(handshakes.bytes + handshakes.count * kHeaders));
   add("packets round messages, acknowledgements, pings",
       static_cast<double>(results.bytes) - named);

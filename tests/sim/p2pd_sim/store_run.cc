@@ -60,6 +60,8 @@ void AddStoreTraffic(StoreRun& run, absl::string_view what) {
   };
   add(", requests of the store", of(overlay::Purpose::kRequest));
   add(", answers to them", of(overlay::Purpose::kAnswer));
+  const overlay::Traffic::Sum& letters = results.traffic.letters;
+  add(", letters", static_cast<double>(letters.bytes + letters.count * kDatagramHeaders));
 }
 
 void AddStore(StoreRun& run) {

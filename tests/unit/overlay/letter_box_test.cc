@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/unit/overlay/letter_fixture.h"
 
 namespace p2pd::overlay {
@@ -100,6 +102,7 @@ TEST_F(LetterBoxTest, IsRepeatedOnceAndGivenUp) {
   const auto second = a_.Sent();
   ASSERT_EQ(second.size(), 1u);
   EXPECT_EQ(second[0].datagram, first) << "one key and nonce, one plaintext";
+  EXPECT_EQ(Only<LetterLate>(a_.Events())->message_id, 1u);
   EXPECT_EQ(a_.box.PollTimeout(), now_ + 3 * kLater);
   a_.box.OnTimeout(now_ + 3 * kLater);
   EXPECT_TRUE(a_.Sent().empty());
@@ -138,8 +141,28 @@ TEST_F(LetterBoxTest, TheLargestAnswerThatFits) {
   EXPECT_EQ(Only<LetterAnswered>(a_.Events())->payload.size(), 1163u);
 }
 
-TEST_F(LetterBoxTest, WhatFitsNoDatagramNeedsALink) {
-  for (const size_t bytes : {size_t{1164}, kMaxPayload}) {
+TEST_F(LetterBoxTest, ALargerOneComesInPieces) {
+  for (const size_t bytes : {size_t{1164}, size_t{3000}, size_t{8900}}) {
+    a_.Receive(now_, b_.party.at, AnswerAt(a_.party.at, Letter1(), bytes)[0].datagram);
+    const auto again = a_.Sent();
+    ASSERT_EQ(again.size(), 1u);
+    auto pieces = AnswerAt(a_.party.at, again[0].datagram, bytes);
+    EXPECT_EQ(pieces.size(), (bytes + kAnswerPart - 1) / kAnswerPart);
+    std::reverse(pieces.begin(), pieces.end());
+    for (size_t i = 0; i < pieces.size(); ++i) {
+      EXPECT_LE(pieces[i].datagram.size(), 1200u);
+      EXPECT_TRUE(a_.Events().empty()) << "not whole yet";
+      // One that comes twice counts once.
+      a_.Receive(now_, b_.party.at, pieces[i].datagram);
+      if (i == 0) a_.Receive(now_, b_.party.at, pieces[i].datagram);
+    }
+    EXPECT_EQ(Only<LetterAnswered>(a_.Events())->payload.size(), bytes);
+    EXPECT_EQ(a_.box.pending(), 0u);
+  }
+}
+
+TEST_F(LetterBoxTest, WhatFitsNoEightDatagramsNeedsALink) {
+  for (const size_t bytes : {size_t{9121}, kMaxPayload}) {
     a_.Receive(now_, b_.party.at, AnswerAt(a_.party.at, Letter1(), bytes)[0].datagram);
     const auto large = Only<LetterNeedsLink>(a_.Events());
     ASSERT_TRUE(large.has_value()) << bytes;

@@ -41,6 +41,25 @@ class FakeCarrier final : public Carrier {
     sent.push_back({overlay::RequestId(next_++), peer, Key(), request});
     return sent.back().id;
   }
+  // `near` are its nodes by place in the list; asked, they are among `sent` like any other.
+  std::vector<NearReplica> NearReplicas(const Key&) const override {
+    std::vector<NearReplica> out;
+    for (const size_t place : near) {
+      const overlay::NodeRecord& record = nodes_[place];
+      out.push_back(NearReplica{
+          {overlay::Head(record.id()), record.addresses().front(), record.sealing_key()},
+          absl::Milliseconds(100)});
+    }
+    return out;
+  }
+  overlay::RequestId AskNear(Instant, const NearReplica& peer, const StoreRequest& request,
+                             absl::Duration, size_t) override {
+    for (const overlay::NodeRecord& record : nodes_) {
+      if (overlay::Head(record.id()) != peer.target.head) continue;
+      sent.push_back({overlay::RequestId(next_++), record, Key(), request});
+    }
+    return sent.back().id;
+  }
   void Answer(Instant, const ReplyTo& to, const StoreReply& reply) override {
     answered.push_back({to, reply});
   }
@@ -72,6 +91,7 @@ class FakeCarrier final : public Carrier {
 
   std::vector<Sent> sent;
   std::vector<Answered> answered;
+  std::vector<size_t> near;
   bool is_root = true;
   bool responsible = true;
   std::vector<overlay::NodeRecord> nearest;

@@ -73,6 +73,109 @@ TEST_F(GetOperationTest, FirstCopyOfAnImmutableKindIsTheAnswer) {
   EXPECT_TRUE(carrier.sent.empty());
 }
 
+TEST_F(GetOperationTest, TheNearestReplicaIsAskedPastTheRouting) {
+  carrier.near = {3, 5, 2};
+  const Object raw = f.Raw("x");
+  GetOperation get = Started(raw.key(), wire::v1::OBJECT_KIND_RAW);
+  ASSERT_EQ(carrier.sent.size(), 1u);
+  EXPECT_EQ(carrier.sent[0].to->id(), carrier.nodes()[3].id());
+  AnswerNext(get, Reply({raw}, false));
+  ASSERT_TRUE(get.result().has_value());
+  EXPECT_TRUE(get.result()->status.ok());
+  EXPECT_EQ(get.result()->hops, 1);
+  EXPECT_TRUE(carrier.sent.empty());
+}
+
+TEST_F(GetOperationTest, ItsNothingIsNotFinal) {
+  carrier.near = {3, 5, 2};
+  const Object raw = f.Raw("x");
+  GetOperation get = Started(raw.key(), wire::v1::OBJECT_KIND_RAW);
+  AnswerNext(get, Reply({}, false));
+  EXPECT_FALSE(get.result().has_value());
+  ASSERT_EQ(carrier.sent.size(), 1u);
+  EXPECT_FALSE(carrier.sent[0].to.has_value()) << "routed";
+  AnswerRouted(get, Reply({raw}));
+  ASSERT_TRUE(get.result().has_value());
+  EXPECT_TRUE(get.result()->status.ok());
+}
+
+TEST_F(GetOperationTest, WhenTheNearestIsSilentTheSecondAndTheRootAreAsked) {
+  carrier.near = {3, 5, 2};
+  const Object raw = f.Raw("x");
+  GetOperation get = Started(raw.key(), wire::v1::OBJECT_KIND_RAW);
+  FailNext(get);
+  ASSERT_EQ(carrier.sent.size(), 2u);
+  EXPECT_EQ(carrier.sent[0].to->id(), carrier.nodes()[5].id());
+  EXPECT_FALSE(carrier.sent[1].to.has_value());
+  AnswerNext(get, Reply({raw}, false));
+  ASSERT_TRUE(get.result().has_value());
+  EXPECT_TRUE(get.result()->status.ok());
+}
+
+TEST_F(GetOperationTest, ASilentLinkIsNotWaitedForEither) {
+  carrier.near = {3, 5, 2};
+  const Object raw = f.Raw("x");
+  GetOperation get = Started(raw.key(), wire::v1::OBJECT_KIND_RAW);
+  now = *get.PollTimeout();
+  EXPECT_LT(now, Instant() + absl::Seconds(1));
+  get.OnTimeout(now, carrier);
+  ASSERT_EQ(carrier.sent.size(), 2u);
+  EXPECT_FALSE(carrier.sent[1].to.has_value());
+  carrier.Take();
+  AnswerRouted(get, Reply({raw}));
+  ASSERT_TRUE(get.result().has_value());
+}
+
+TEST_F(GetOperationTest, ALargeImmutableObjectIsFetchedFromTheNearest) {
+  carrier.near = {3, 5};
+  const Object raw = f.Raw("x");
+  GetOperation get = Started(raw.key(), wire::v1::OBJECT_KIND_RAW);
+  StoreReply named = Reply({raw}, false);
+  named.mutable_get()->clear_objects();
+  AnswerNext(get, named);
+  ASSERT_EQ(carrier.sent.size(), 1u);
+  EXPECT_EQ(carrier.sent[0].to->id(), carrier.nodes()[3].id());
+  AnswerNext(get, Reply({raw}, false));
+  ASSERT_TRUE(get.result().has_value());
+}
+
+TEST_F(GetOperationTest, OfWhatChangesTheNearestFiveAreAskedAndFourHaveToAnswer) {
+  carrier.near = {1, 2, 3, 4, 5, 6};
+  GetOperation get = Environment();
+  ASSERT_EQ(carrier.sent.size(), 5u);
+  EXPECT_GT(carrier.sent[0].request.get().max_bytes(), 0u);
+  EXPECT_EQ(carrier.sent[1].request.get().max_bytes(), 0u) << "its version alone";
+  StoreReply version = Reply({f.Environment(3)}, false);
+  version.mutable_get()->clear_objects();
+  const auto first = carrier.Take();
+  AnswerNext(get, version);
+  AnswerNext(get, version);
+  AnswerNext(get, version);
+  EXPECT_FALSE(get.result().has_value()) << "nobody brought it yet";
+  get.OnReply(now, f.now, carrier, {first.id, *first.to, 1, Reply({f.Environment(3)}, false)});
+  ASSERT_TRUE(get.result().has_value());
+  EXPECT_EQ(get.result()->objects.at(0).sequence(), Sequence(3));
+  EXPECT_EQ(get.result()->answers, 4);
+}
+
+TEST_F(GetOperationTest, WhereANearOneNamesANewerVersionAllAreAsked) {
+  carrier.near = {1, 2, 3, 4, 5, 6};
+  GetOperation get = Environment();
+  AnswerNext(get, Reply({f.Environment(3)}, false));
+  StoreReply newer = Reply({f.Environment(4)}, false);
+  newer.mutable_get()->clear_objects();
+  StoreReply same = Reply({f.Environment(3)}, false);
+  same.mutable_get()->clear_objects();
+  AnswerNext(get, newer);
+  AnswerNext(get, newer);
+  AnswerNext(get, same);
+  EXPECT_FALSE(get.result().has_value());
+  AnswerNext(get, newer);
+  EXPECT_FALSE(get.result().has_value());
+  ASSERT_EQ(carrier.sent.size(), 1u);
+  EXPECT_FALSE(carrier.sent[0].to.has_value()) << "routed";
+}
+
 TEST_F(GetOperationTest, NewestOfFourAnswersCountsAndTheOthersAreRepaired) {
   GetOperation get = Environment();
   AnswerRouted(get, Reply({f.Environment(3)}));
