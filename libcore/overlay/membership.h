@@ -118,6 +118,8 @@ class Membership {
   void Announce(Instant now, const NodeId& to);
   void StartRound(Instant now);
   void ContactBootstrap(Instant now, size_t count);
+  void ContactKnown(Instant now, const NodeRecord& record);
+  void ContactRemembered(Instant now);
   void CheckJoined(Instant now);
   void SetState(Instant now, JoinState state);
   void LeavesChanged(Instant now);

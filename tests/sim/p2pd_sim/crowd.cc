@@ -94,7 +94,9 @@ void Crowd::StartNode(size_t place) {
   std::vector<net::Endpoint> bootstrap;
   for (int i = 0; i < options_.bootstrap && !ids_.empty(); ++i) {
     const std::optional<size_t> any = options_.one_door ? std::optional<size_t>(0) : RandomActive();
-    if (any && *any != place) bootstrap.push_back(nodes_[*any].host->at());
+    if (!any || *any == place) continue;
+    const net::Endpoint& door = nodes_[*any].host->at();
+    if (std::count(bootstrap.begin(), bootstrap.end(), door) == 0) bootstrap.push_back(door);
   }
   node.host = MakeParticipant(place);
   node.started = world_.now();
