@@ -365,6 +365,8 @@ void Membership::OnLinkDown(Instant now, const NodeId& id) {
 }
 
 void Membership::OnDead(Instant now, const NodeId& id) {
+  const bool after = IsNext(id, false);
+  const bool before = IsNext(id, true);
   const bool leaf = ring_.Remove(now, id, true);
   links_.Drop(now, id, false);
   OnLinkDown(now, id);
@@ -373,8 +375,20 @@ void Membership::OnDead(Instant now, const NodeId& id) {
   if (reported != reported_gone_.end()) reported_gone_.erase(reported);
   if (!leaf) return;
   LeafLost(now, id);
-  // Whoever found it dead told those round it; who was told does not tell again.
-  if (!known) PushGone(now, id);
+  // Whoever found it dead told its own leaves. Who was told does not tell again, but for the two
+  // beside the corpse: together they know all its leaves, and the finder, if it stands farther off,
+  // does not.
+  const LeafSet& leaves = ring_.leaves();
+  if (!known) {
+    PushGone(now, id, leaves.Ids());
+  } else if (after || before) {
+    PushGone(now, id, leaves.Side(after));
+  }
+}
+
+bool Membership::IsNext(const NodeId& id, bool clockwise) const {
+  const std::vector<NodeId>& side = ring_.leaves().Side(clockwise);
+  return !side.empty() && side.front() == id;
 }
 
 void Membership::OnFarewell(Instant now, const NodeId& id) {
@@ -403,9 +417,9 @@ void Membership::LeafLost(Instant now, const NodeId& id) {
   SendSync(now, farthest, std::move(sync));
 }
 
-void Membership::PushGone(Instant now, const NodeId& gone) {
+void Membership::PushGone(Instant now, const NodeId& gone, const std::vector<NodeId>& to) {
   if (!push_bucket_.TryTake(now, 1)) return;
-  for (const auto& [id, record] : ring_.leaves().members()) {
+  for (const NodeId& id : to) {
     wire::v1::LeafSync sync = MakeSync(id);
     sync.add_gone(gone.ToString());
     SendSync(now, id, std::move(sync));

@@ -130,7 +130,9 @@ class Membership {
   bool Blocked(Instant now) const;
   void SyncRandomLeaf(Instant now);
   void CheckPartition(Instant now);
-  void PushGone(Instant now, const NodeId& gone);
+  void PushGone(Instant now, const NodeId& gone, const std::vector<NodeId>& to);
+  // Is it beside us on this side?
+  bool IsNext(const NodeId& id, bool clockwise) const;
   bool RecentlyUnreachable(Instant now, const NodeId& id);
   bool IsMemberEndpoint(const net::Endpoint& endpoint) const;
 
