@@ -73,6 +73,7 @@ class Bamboo2004 final : public Participant, public Host {
   const overlay::NodeId& id() const override { return self_.id; }
   const net::Endpoint& at() const override { return self_.at; }
   void Start(const std::vector<net::Endpoint>& bootstrap) override;
+  bool holds_lookups() const override { return false; }
   uint64_t Lookup(const overlay::Key& key) override;
   void Kick() override { world_.Kick(self_.at); }
   std::vector<overlay::NodeId> Leaves() const override;

@@ -98,6 +98,7 @@ void Crowd::StartNode(size_t place) {
     const net::Endpoint& door = nodes_[*any].host->at();
     if (std::count(bootstrap.begin(), bootstrap.end(), door) == 0) bootstrap.push_back(door);
   }
+  node.asked_first = false;
   node.host = MakeParticipant(place);
   node.started = world_.now();
   node.ends = median_ == absl::InfiniteDuration()
@@ -105,6 +106,9 @@ void Crowd::StartNode(size_t place) {
                   : world_.now() + DrawSession(options_.sessions, median_, rng_);
   ++up_;
   node.host->Start(bootstrap);
+  if (!node.host->holds_lookups() || bootstrap.empty()) return;
+  AskFirst(place);
+  node.host->Kick();
 }
 
 std::unique_ptr<Participant> Crowd::MakeParticipant(size_t place) {
@@ -128,11 +132,14 @@ std::unique_ptr<Participant> Crowd::MakeParticipant(size_t place) {
   P2PD_CHECK(false);
 }
 
-// As soon as it has joined. What it causes goes out when its host is drained, which is under way.
+// A node's first question: its user does not wait until it has joined, if it can hold it. Called
+// from a host's events it goes out when the host is drained, which is under way.
 void Crowd::AskFirst(size_t place) {
-  if (lookups_per_second_ <= 0) return;
+  Node& node = nodes_[place];
+  if (lookups_per_second_ <= 0 || node.asked_first) return;
+  node.asked_first = true;
   const auto key = rng_.Make<overlay::Key>();
-  questions_[{place, nodes_[place].host->Lookup(key)}] = Question{std::nullopt, world_.now()};
+  questions_[{place, node.host->Lookup(key)}] = Question{std::nullopt, world_.now()};
 }
 
 void Crowd::KillNode(size_t place, bool replace) {
@@ -354,7 +361,11 @@ void Crowd::EndQuestion(QuestionName name, const std::optional<Answer>& answer) 
   const Question question = found->second;
   questions_.erase(found);
   if (!question.group) {
-    if (!answer) return;
+    if (!answer) {
+      nodes_[name.first].asked_first = false;
+      if (ids_.count(nodes_[name.first].host->id()) != 0) AskFirst(name.first);
+      return;
+    }
     results_.join.Add(absl::ToDoubleMilliseconds(world_.now() - nodes_[name.first].started));
     return;
   }
@@ -379,7 +390,9 @@ void Crowd::EndQuestion(QuestionName name, const std::optional<Answer>& answer) 
 
 void Crowd::OnActive(size_t place, bool active) {
   SetActive(nodes_[place].host->id(), active);
-  if (active) AskFirst(place);
+  if (!active) return;
+  results_.member.Add(absl::ToDoubleMilliseconds(world_.now() - nodes_[place].started));
+  AskFirst(place);
 }
 
 void Crowd::OnAnswer(size_t place, uint64_t lookup, const overlay::NodeId& root,

@@ -72,6 +72,7 @@ struct CrowdResults {
   Sample direct;          // ms, those round trips
   Sample hops;
   Sample join;         // ms from a node's start to the answer to its first lookup
+  Sample member;       // ms from a node's start until it is a complete member
   uint64_t bytes = 0;  // of all nodes, IP and UDP headers (28 bytes a datagram) included
   uint64_t datagrams = 0;
   overlay::Traffic traffic;  // by purpose, of nodes that are up or died meanwhile
@@ -113,6 +114,7 @@ class Crowd final : private Participant::Listener {
     uint32_t machine = 0;
     std::unique_ptr<Participant> host;
     Instant started;
+    bool asked_first = false;  // its first question is asked, and did not fail
     overlay::Traffic counted;  // of its traffic, what is in some results already
     Instant ends = Instant() + absl::InfiniteDuration();
   };

@@ -17,9 +17,7 @@ void OverlayParticipant::Start(const std::vector<net::Endpoint>& bootstrap) {
 }
 
 uint64_t OverlayParticipant::Lookup(const overlay::Key& key) {
-  return host_.node()
-      .Route(spec_.world->now(), key, overlay::Service::kApplication, {42}, {})
-      .value();
+  return host_.node().Route(host_.Now(), key, overlay::Service::kApplication, {42}, {}).value();
 }
 
 std::vector<overlay::NodeId> OverlayParticipant::Leaves() const {

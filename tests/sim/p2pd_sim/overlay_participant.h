@@ -15,6 +15,7 @@ class OverlayParticipant final : public Participant {
   const overlay::NodeId& id() const override { return host_.id(); }
   const net::Endpoint& at() const override { return host_.at(); }
   void Start(const std::vector<net::Endpoint>& bootstrap) override;
+  bool holds_lookups() const override { return true; }
   uint64_t Lookup(const overlay::Key& key) override;
   void Kick() override { host_.Kick(); }
   std::vector<overlay::NodeId> Leaves() const override;

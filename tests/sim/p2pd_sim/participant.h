@@ -35,6 +35,8 @@ class Participant {
   virtual const net::Endpoint& at() const = 0;
   // Joins through these; with none it is a ring of its own, active at once.
   virtual void Start(const std::vector<net::Endpoint>& bootstrap) = 0;
+  // Lookups that are asked before it has joined wait in it and go out as soon as anybody can help.
+  virtual bool holds_lookups() const = 0;
   // Who is the root of this key? Exactly one OnAnswer or OnFailed follows, unless it dies before.
   // Names are unique per participant. The answer may come before this returns only through a later
   // Kick.

@@ -199,6 +199,8 @@ absl::StatusOr<Report> RunJoin(const RunOptions& options) {
   run->Add("joins", static_cast<double>(join.count()), "");
   run->Add("join to first answer, median", join.Quantile(0.5), "ms", AtMost(1500));
   run->Add("join to first answer, p99", join.Quantile(0.99), "ms", AtMost(5000));
+  run->Add("start to complete member, median", crowd.results().member.Quantile(0.5), "ms");
+  run->Add("start to complete member, p99", crowd.results().member.Quantile(0.99), "ms");
   run->Add("join to first answer, most", join.Quantile(1), "ms");
   run->Require(join.count() > 0, "somebody joined");
   return run->Finish();
