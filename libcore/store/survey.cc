@@ -22,6 +22,8 @@ void Survey::Start(Instant now, Carrier& carrier) {
   overlay::RouteOptions options;
   options.timeout = kTimeout;
   options.any_replica = true;
+  // Whom hints name is asked beside.
+  options.prompt = false;
   for (size_t way = 0; way < kWays; ++way) {
     options.way = first_way_ + way;
     pending_.emplace(carrier.Route(now, place_, request, options), way);
