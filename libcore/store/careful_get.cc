@@ -1,10 +1,9 @@
 #include "libcore/store/careful_get.h"
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
-#include "libcore/overlay/density.h"
+#include "libcore/store/doubt.h"
 
 namespace p2pd::store {
 namespace {
@@ -23,37 +22,15 @@ void Merge(const std::vector<Object>& from, std::vector<Object>& into, bool all)
   }
 }
 
-// Most of those that are known to stand there are not among them.
-bool MostMissing(const Carrier& carrier, const GetVoices& voices) {
-  std::set<uint64_t> heads;
-  for (const overlay::NodeId& id : voices.keepers) heads.insert(overlay::Head(id));
-  std::vector<uint64_t> known;
-  if (const auto set = carrier.ReplicaSet(voices.place)) {
-    for (const overlay::NodeRecord& record : *set) known.push_back(overlay::Head(record.id()));
-  } else {
-    for (const NearReplica& near : carrier.NearReplicas(voices.place)) {
-      known.push_back(near.target.head);
-    }
-  }
-  if (known.size() < overlay::kFewestForDensity) return false;
-  const auto missing = std::count_if(known.begin(), known.end(),
-                                     [&](uint64_t head) { return heads.count(head) == 0; });
-  return static_cast<size_t>(missing) * 2 > known.size();
-}
-
 // Those who answered cannot be the ones that keep this place.
 bool Implausible(const Carrier& carrier, const GetVoices& voices, bool denial) {
   constexpr size_t kKnown = 4;
   // A denial is what liars can do best, and honest readers seldom hear: one in ten asks twice.
   constexpr double kSparseDenial = 1.5;
-  const double gap = overlay::MeanGap(carrier.self().id(), carrier.LeafSet());
-  const double times = denial ? kSparseDenial : overlay::kSparse;
-  // Where our own leaf set reaches, whom we met says more than how they are spread.
-  const bool sparse = !carrier.ReplicaSet(voices.place) &&
-                      overlay::Sparse(voices.place, voices.keepers, gap, times);
-  return sparse ||
-         overlay::Omits(voices.place, voices.keepers, carrier.Nearest(voices.place, kKnown)) ||
-         (denial && MostMissing(carrier, voices));
+  const auto& [place, keepers] = voices;
+  return FarApart(carrier, place, keepers, denial ? kSparseDenial : overlay::kSparse) ||
+         overlay::Omits(place, keepers, carrier.Nearest(place, kKnown)) ||
+         (denial && MostMissing(carrier, place, keepers));
 }
 
 bool Implausible(const Carrier& carrier, const GetResult& result) {

@@ -19,6 +19,12 @@ void Survey::Start(Instant now, Carrier& carrier) {
   if (kind_) get.add_kinds(*kind_);
   get.set_max_bytes(static_cast<uint32_t>(kMaxRoutedAnswer));
   get.set_want_replicas(true);
+  if (have_) {
+    wire::v1::RowName& name = *get.add_have();
+    name.set_kind(have_->kind());
+    name.set_slot(ToText(have_->slot()));
+    name.set_sequence(have_->sequence().value());
+  }
   overlay::RouteOptions options;
   options.timeout = kTimeout;
   options.any_replica = true;
