@@ -212,6 +212,40 @@ TEST_F(LetterBoxTest, CookiesAge) {
   EXPECT_LE(AnswerAt(a_.party.at, again[0].datagram, 1000)[0].datagram.size(), kMinLetter);
 }
 
+TEST_F(LetterBoxTest, ACookieIsGoodForOneLargeAnswer) {
+  a_.Receive(now_, b_.party.at, AnswerAt(a_.party.at, Letter1(), 8000)[0].datagram);
+  const auto again = a_.Sent();
+  ASSERT_EQ(again.size(), 1u);
+  EXPECT_EQ(AnswerAt(a_.party.at, again[0].datagram, 8000).size(), 8u);
+  // Whoever saw the letter sends it in a's name for as long as the cookie lives.
+  for (int i = 0; i < 70; ++i) {
+    size_t out = 0;
+    for (const net::Transmit& t : AnswerAt(a_.party.at, again[0].datagram, 8000)) {
+      out += t.datagram.size();
+    }
+    EXPECT_LE(out, again[0].datagram.size()) << i;
+    now_ = now_ + absl::Seconds(1);
+  }
+  EXPECT_GE(b_.counters.Get("overlay.refused_spent_cookies"), 30u);
+}
+
+TEST_F(LetterBoxTest, ACookieOfAnotherRequestIsWorthNothing) {
+  a_.Receive(now_, b_.party.at, AnswerAt(a_.party.at, Letter1(), 8000)[0].datagram);
+  const Bytes letter = a_.Sent()[0].datagram;
+  const auto opened = OpenLetter(letter, b_.party.keys, b_.party.record, b_.party.records);
+  ASSERT_TRUE(opened && opened->cookie);
+  for (const uint64_t message_id : {uint64_t{1}, uint64_t{2}}) {
+    LetterContent content;
+    content.message_id = message_id;
+    content.payload = Bytes{1};
+    content.cookie = opened->cookie;
+    const auto sealed = WriteLetter(TargetOf(b_.party.record), content, a_.party.keys,
+                                    a_.party.record, a_.party.rng);
+    ASSERT_TRUE(sealed.has_value());
+    EXPECT_EQ(AnswerAt(a_.party.at, sealed->datagram, 8000).size(), message_id == 1 ? 8u : 1u);
+  }
+}
+
 TEST_F(LetterBoxTest, EveryFlippedByteIsDroppedAndCounted) {
   const Bytes letter = Letter1();
   const Bytes answer = AnswerAt(a_.party.at, letter, 3)[0].datagram;
