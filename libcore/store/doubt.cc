@@ -4,6 +4,18 @@
 #include <set>
 
 namespace p2pd::store {
+namespace {
+
+bool Agree(const Carrier& carrier, const Key& place, const std::vector<overlay::NodeId>& voices) {
+  const std::vector<uint64_t> known = KnownKeepers(carrier, place);
+  if (known.size() < overlay::kWholeSet) return false;
+  const auto named = std::count_if(voices.begin(), voices.end(), [&](const overlay::NodeId& id) {
+    return std::find(known.begin(), known.end(), overlay::Head(id)) != known.end();
+  });
+  return static_cast<size_t>(named) * 4 >= voices.size() * 3;
+}
+
+}  // namespace
 
 std::vector<uint64_t> KnownKeepers(const Carrier& carrier, const Key& place) {
   std::vector<uint64_t> out;
@@ -35,6 +47,7 @@ bool MostMissing(const Carrier& carrier, const Key& place,
 bool FarApart(const Carrier& carrier, const Key& place, const std::vector<overlay::NodeId>& voices,
               double times) {
   if (carrier.ReplicaSet(place)) return false;
+  if (Agree(carrier, place, voices)) times = std::max(times, kSparseAgreed);
   const double gap = overlay::MeanGap(carrier.self().id(), carrier.LeafSet());
   return overlay::Sparse(place, voices, gap, times);
 }

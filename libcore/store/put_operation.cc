@@ -15,9 +15,9 @@ constexpr absl::Duration kRouteTimeout = absl::Seconds(4);
 constexpr absl::Duration kAskTimeout = absl::Seconds(4);
 // First pause between attempts; doubles. Long enough for a ring to notice a dead root's silence.
 constexpr absl::Duration kFirstPause = absl::Milliseconds(300);
-// What is believed of holders when four ways found none that stand closer together
+// What is believed of holders when two surveys found none that stand closer together
 // (overlay/density.h): honest ones hardly ever stand so far apart.
-constexpr double kSparseAtLast = 3;
+constexpr double kSparseAtLast = 4.5;
 // The design's replica range; what a root claims beyond it does not raise our expectations.
 constexpr size_t kReplicas = 8;
 
@@ -122,7 +122,7 @@ void PutOperation::OnRootReply(Instant now, Carrier& carrier, const ReplyFrom& r
 // Who says that it is kept names nodes that cannot be the nearest ones.
 bool PutOperation::Doubtful(const Carrier& carrier,
                             const std::vector<overlay::NodeId>& holders) const {
-  const double times = attempts_ < kAttempts ? overlay::kSparse : kSparseAtLast;
+  const double times = rounds_ < 2 ? overlay::kSparse : kSparseAtLast;
   return FarApart(carrier, plan_.place, holders, times) ||
          MostMissing(carrier, plan_.place, holders);
 }

@@ -46,8 +46,8 @@ class LetterBoxTest : public testing::Test {
     return order;
   }
   // a's letter to b, as it goes out.
-  Bytes Letter1(size_t answer_bytes = 0) {
-    LetterBox::Order order = OrderTo(b_, 1);
+  Bytes Letter1(size_t answer_bytes = 0, uint64_t message_id = 1) {
+    LetterBox::Order order = OrderTo(b_, message_id);
     order.answer_bytes = answer_bytes;
     EXPECT_TRUE(a_.box.Send(now_, order).ok());
     const auto sent = a_.Sent();
@@ -143,7 +143,7 @@ TEST_F(LetterBoxTest, TheLargestAnswerThatFits) {
 
 TEST_F(LetterBoxTest, ALargerOneComesInPieces) {
   for (const size_t bytes : {size_t{1164}, size_t{3000}, size_t{8900}}) {
-    a_.Receive(now_, b_.party.at, AnswerAt(a_.party.at, Letter1(), bytes)[0].datagram);
+    a_.Receive(now_, b_.party.at, AnswerAt(a_.party.at, Letter1(0, bytes), bytes)[0].datagram);
     const auto again = a_.Sent();
     ASSERT_EQ(again.size(), 1u);
     auto pieces = AnswerAt(a_.party.at, again[0].datagram, bytes);
@@ -239,6 +239,7 @@ TEST_F(LetterBoxTest, ACookieOfAnotherRequestIsWorthNothing) {
     content.message_id = message_id;
     content.payload = Bytes{1};
     content.cookie = opened->cookie;
+    content.known_epoch = b_.party.record.epoch();
     const auto sealed = WriteLetter(TargetOf(b_.party.record), content, a_.party.keys,
                                     a_.party.record, a_.party.rng);
     ASSERT_TRUE(sealed.has_value());
