@@ -190,8 +190,8 @@ void PutOperation::JudgeDirect(Instant now, const Carrier& carrier) {
   if (!holders.empty() && static_cast<int>(holders.size()) >= Needed()) {
     return Finish(absl::OkStatus(), wire::v1::STORE_STATUS_OK);
   }
-  TryAgain(now,
-           last_.ok() ? absl::UnavailableError("too few of those near the key keep it") : last_);
+  if (!last_.ok()) return TryAgain(now, last_, disk_failed_);
+  TryAgain(now, absl::UnavailableError("too few of those near the key keep it"));
 }
 
 void PutOperation::OnFailed(Instant now, Carrier& carrier, overlay::RequestId id,
