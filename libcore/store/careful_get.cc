@@ -29,7 +29,9 @@ bool Implausible(const Carrier& carrier, const GetVoices& voices, bool denial) {
   constexpr double kSparseDenial = 1.5;
   const auto& [place, keepers] = voices;
   return FarApart(carrier, place, keepers, denial ? kSparseDenial : overlay::kSparse) ||
-         overlay::Omits(place, keepers, carrier.Nearest(place, kKnown)) ||
+         // The nearest by round trip are some of the eight.
+         ((denial || !Agree(carrier, place, keepers)) &&
+          overlay::Omits(place, keepers, carrier.Nearest(place, kKnown))) ||
          (denial && MostMissing(carrier, place, keepers));
 }
 

@@ -4,8 +4,6 @@
 #include <set>
 
 namespace p2pd::store {
-namespace {
-
 bool Agree(const Carrier& carrier, const Key& place, const std::vector<overlay::NodeId>& voices) {
   const std::vector<uint64_t> known = KnownKeepers(carrier, place);
   if (known.size() < overlay::kWholeSet) return false;
@@ -14,8 +12,6 @@ bool Agree(const Carrier& carrier, const Key& place, const std::vector<overlay::
   });
   return static_cast<size_t>(named) * 4 >= voices.size() * 3;
 }
-
-}  // namespace
 
 std::vector<uint64_t> KnownKeepers(const Carrier& carrier, const Key& place) {
   std::vector<uint64_t> out;

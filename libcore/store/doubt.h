@@ -23,12 +23,15 @@ bool MayKeep(const Carrier& carrier, const Key& place, const overlay::NodeId& id
 bool MostMissing(const Carrier& carrier, const Key& place,
                  const std::vector<overlay::NodeId>& voices);
 
+// True when hints name eight keepers, and three quarters of the voices are among them.
+bool Agree(const Carrier& carrier, const Key& place, const std::vector<overlay::NodeId>& voices);
+
 // Voices that are whom hints name may stand so far apart: eight honest nodes in 200 do, one liar's
 // set in 14 where a fifth lies, and then hints would have to lie too.
 inline constexpr double kSparseAgreed = 3;
 
-// True when they stand `times` farther apart than nodes do here, and kSparseAgreed where three
-// quarters of them are whom hints name. Where our own leaf set reaches, that says nothing more.
+// True when they stand `times` farther apart than nodes do here, and kSparseAgreed where hints
+// agree. Where our own leaf set reaches, that says nothing more.
 bool FarApart(const Carrier& carrier, const Key& place, const std::vector<overlay::NodeId>& voices,
               double times = overlay::kSparse);
 

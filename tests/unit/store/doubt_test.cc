@@ -48,6 +48,12 @@ TEST(DoubtTest, ColludersStandFarApart) {
   std::vector<overlay::NodeId> far;
   for (size_t i = 30; i < 70; i += 5) far.push_back(ids[i]);
   EXPECT_TRUE(FarApart(carrier, key, far));
+  // Whom hints name may stand a little farther apart.
+  carrier.near = {0, 1, 2, 3, 4, 5, 6, 7};
+  EXPECT_TRUE(Agree(carrier, key, Ids(carrier, 2, 8)));
+  EXPECT_TRUE(Agree(carrier, key, Ids(carrier, 2, 10)));
+  EXPECT_FALSE(Agree(carrier, key, Ids(carrier, 3, 11)));
+  EXPECT_TRUE(FarApart(carrier, key, far));
   carrier.responsible = true;
   EXPECT_FALSE(FarApart(carrier, key, far)) << "our leaf set reaches";
 }
