@@ -75,9 +75,9 @@ CookieJar::CookieJar(Rng& rng) {
   secret_ = SecretBytes(std::move(secret));
 }
 
-Cookie CookieJar::MakeFor(uint32_t slot, const net::Endpoint& to) const {
+Cookie CookieJar::MakeFor(uint32_t slot, const net::Endpoint& to, uint64_t purpose) const {
   ByteWriter input;
-  input.U32(slot);
+  input.U32(slot).U64(purpose);
   to.Write(input);
   const pki::Sha256Digest mac = pki::HmacSha256(secret_.view(), input.bytes());
   ByteWriter out;
@@ -85,16 +85,17 @@ Cookie CookieJar::MakeFor(uint32_t slot, const net::Endpoint& to) const {
   return *Cookie::FromView(out.bytes());
 }
 
-Cookie CookieJar::Make(Instant now, const net::Endpoint& to) const {
-  return MakeFor(static_cast<uint32_t>((now - Instant()) / kSlot), to);
+Cookie CookieJar::Make(Instant now, const net::Endpoint& to, uint64_t purpose) const {
+  return MakeFor(SlotAt(now), to, purpose);
 }
 
-bool CookieJar::Check(Instant now, const net::Endpoint& from, const Cookie& cookie) const {
-  const auto current = static_cast<uint32_t>((now - Instant()) / kSlot);
+bool CookieJar::Check(Instant now, const net::Endpoint& from, const Cookie& cookie,
+                      uint64_t purpose) const {
+  const uint32_t current = SlotAt(now);
   ByteReader reader(cookie.view());
   const uint32_t slot = reader.U32();
   if (slot != current && slot + 1 != current) return false;
-  return ConstantTimeEqual(MakeFor(slot, from).view(), cookie.view());
+  return ConstantTimeEqual(MakeFor(slot, from, purpose).view(), cookie.view());
 }
 
 Bytes MakeKnock(const Knock& knock) {

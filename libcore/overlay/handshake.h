@@ -42,11 +42,15 @@ class CookieJar {
   static constexpr absl::Duration kSlot = absl::Seconds(30);
 
   explicit CookieJar(Rng& rng);
-  Cookie Make(Instant now, const net::Endpoint& to) const;
-  bool Check(Instant now, const net::Endpoint& from, const Cookie& cookie) const;
+  // `purpose`: a cookie for one is worth nothing for another.
+  Cookie Make(Instant now, const net::Endpoint& to, uint64_t purpose = 0) const;
+  bool Check(Instant now, const net::Endpoint& from, const Cookie& cookie,
+             uint64_t purpose = 0) const;
+  // Grows with time; the cookies of one slot die together.
+  static uint32_t SlotAt(Instant now) { return static_cast<uint32_t>((now - Instant()) / kSlot); }
 
  private:
-  Cookie MakeFor(uint32_t slot, const net::Endpoint& to) const;
+  Cookie MakeFor(uint32_t slot, const net::Endpoint& to, uint64_t purpose) const;
   SecretBytes secret_;
 };
 

@@ -114,6 +114,7 @@ struct LetterPath {
   AnswerSeal seal;
   size_t limit = 0;  // bytes of the answer's datagram: as many as came, or a whole one for a cookie
   uint64_t known_epoch = 0;
+  uint64_t message_id = 0;  // of the request, for which alone a cookie is good
 };
 // nullopt when the datagram is larger than the path allows.
 std::optional<Bytes> WriteLetterAnswer(const LetterPath& path, const NodeRecord& self,

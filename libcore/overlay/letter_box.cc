@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "libcore/base/codec.h"
+
 namespace p2pd::overlay {
 namespace {
 
@@ -177,14 +179,32 @@ void LetterBox::OnLetter(Instant now, const net::Endpoint& from, ByteView datagr
     return;
   }
   counters_.Add("overlay.letters_received");
-  LetterPath path{from, letter->seal, datagram.size(), letter->known_epoch};
-  if (letter->link_wanted) {
-    const Cookie cookie = Jar().Make(now, from);
-    return Emit(from, WriteLetterRefusal(path, *self_, cookie, std::nullopt, rng_));
-  }
-  // A cookie that is too old or of another address is as good as none.
-  if (letter->cookie && Jar().Check(now, from, *letter->cookie)) path.limit = net::kMaxDatagram;
+  LetterPath path{from, letter->seal, datagram.size(), letter->known_epoch, letter->message_id};
+  if (letter->link_wanted) return Refuse(now, path, std::nullopt);
+  // A cookie that is too old, of another address or request, or spent is as good as none.
+  if (Spend(now, from, *letter)) path.limit = net::kMaxDatagram;
   events_.push_back(LetterReceived{*std::move(letter), std::move(path)});
+}
+
+bool LetterBox::Spend(Instant now, const net::Endpoint& from, const Letter& letter) {
+  if (!letter.cookie || !Jar().Check(now, from, *letter.cookie, letter.message_id)) return false;
+  const uint32_t slot = ByteReader(letter.cookie->view()).U32();
+  while (!spent_.empty() && spent_.begin()->first + 1 < CookieJar::SlotAt(now)) {
+    spent_.erase(spent_.begin());
+  }
+  std::set<Cookie>& spent = spent_[slot];
+  if (spent.size() >= kMaxSpent && spent.count(*letter.cookie) == 0) {
+    counters_.Add("overlay.refused_spent_cookies_full");
+    return false;
+  }
+  const bool fresh = spent.insert(*letter.cookie).second;
+  if (!fresh) counters_.Add("overlay.refused_spent_cookies");
+  return fresh;
+}
+
+void LetterBox::Refuse(Instant now, const LetterPath& path, std::optional<size_t> size) {
+  const Cookie cookie = Jar().Make(now, path.to, path.message_id);
+  Emit(path.to, WriteLetterRefusal(path, *self_, cookie, size, rng_));
 }
 
 void LetterBox::Answer(Instant now, const LetterPath& path, ByteView payload,
@@ -194,7 +214,7 @@ void LetterBox::Answer(Instant now, const LetterPath& path, ByteView payload,
   std::vector<Bytes> parts = WriteLetterAnswerParts(path, *self_, payload, error, rng_);
   if (parts.empty()) {
     counters_.Add("overlay.letter_answers_too_large");
-    parts = {WriteLetterRefusal(path, *self_, Jar().Make(now, path.to), payload.size(), rng_)};
+    return Refuse(now, path, payload.size());
   }
   for (Bytes& part : parts) Emit(path.to, std::move(part));
 }
@@ -204,8 +224,7 @@ void LetterBox::AnswerRouted(Instant now, const LetterPath& path,
   std::optional<Bytes> datagram = WriteLetterReply(path, *self_, reply, rng_);
   if (!datagram) {
     counters_.Add("overlay.letter_answers_too_large");
-    const size_t size = reply.ByteSizeLong();
-    datagram = WriteLetterRefusal(path, *self_, Jar().Make(now, path.to), size, rng_);
+    return Refuse(now, path, reply.ByteSizeLong());
   }
   Emit(path.to, *std::move(datagram));
 }

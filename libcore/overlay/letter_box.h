@@ -3,7 +3,9 @@
 //
 // Rules: an address that proved nothing gets no more bytes than came from it: where the answer is
 // larger, a refusal with a cookie goes instead, and the same letter with the cookie gets the answer
-// if one datagram holds it. A letter costs us one X25519 and one or two signature checks, so
+// in up to eight datagrams, once: the cookie is good for this request of this origin and address,
+// and spent at the first letter that brings it. A copy of that letter, from whomever, gets no more
+// than it has. A letter costs us one X25519 and one or two signature checks, so
 // letters are taken from a bucket before anything is computed. Copies are told apart by (origin,
 // message id) in RequestTable, as those of any request; a letter that somebody kept and sends again
 // after the minute for which answers are kept runs again, as a routed request would: services are
@@ -74,6 +76,9 @@ class LetterBox {
   // Datagrams that wait for PollTransmit; beyond it they are dropped.
   static constexpr size_t kMaxTransmits = 1024;
   static constexpr int kMaxSends = 2;
+  // Spent cookies of one slot (CookieJar::kSlot): of all letters that can be opened in it. Beyond
+  // it a cookie is as good as none.
+  static constexpr size_t kMaxSpent = 8192;
   // LetterOptions::repeat_after is held within these, the bounds of a link's retransmission timer.
   static constexpr absl::Duration kMinRepeat = absl::Milliseconds(30);
   static constexpr absl::Duration kMaxRepeat = absl::Seconds(1);
@@ -143,6 +148,9 @@ class LetterBox {
   void Forget(std::map<uint64_t, Pending>::iterator it);
   void Emit(const net::Endpoint& to, Bytes datagram);
   const CookieJar& Jar();
+  // True when the letter's cookie is good, once.
+  bool Spend(Instant now, const net::Endpoint& from, const Letter& letter);
+  void Refuse(Instant now, const LetterPath& path, std::optional<size_t> size);
 
   const NodeKeys& keys_;
   RecordCache& records_;
@@ -150,6 +158,7 @@ class LetterBox {
   Counters& counters_;
   std::optional<NodeRecord> self_;
   std::optional<CookieJar> jar_;
+  std::map<uint32_t, std::set<Cookie>> spent_;  // by slot: two at most
   TokenBucket bucket_{kLetterRate, kLetterBurst};
 
   std::map<uint64_t, Pending> pending_;            // by message id

@@ -2,6 +2,17 @@
 
 namespace p2pd::overlay {
 
+namespace {
+
+// How much may go back this way.
+size_t LimitOf(const ReturnPath& path) {
+  if (const auto* letter = std::get_if<LetterPath>(&path)) return letter->limit;
+  const auto* routed = std::get_if<Delivered>(&path);
+  return routed != nullptr && routed->letter ? routed->letter->limit : SIZE_MAX;
+}
+
+}  // namespace
+
 RequestTable::Admission RequestTable::Admit(Instant now, const MessageName& name, ReturnPath path) {
   Admission out;
   const auto answered = answers_.find(name);
@@ -13,7 +24,9 @@ RequestTable::Admission RequestTable::Admit(Instant now, const MessageName& name
   }
   const auto waiting = token_of_.find(name);
   if (waiting != token_of_.end()) {
-    open_.at(waiting->second).path = std::move(path);
+    // A copy that proves less does not spoil the way back of the one that proved more.
+    ReturnPath& before = open_.at(waiting->second).path;
+    if (LimitOf(path) >= LimitOf(before)) before = std::move(path);
     out.arrival = Arrival::kWaiting;
     return out;
   }

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "libcore/overlay/density.h"
+#include "libcore/store/doubt.h"
 
 namespace p2pd::store {
 namespace {
@@ -23,20 +23,32 @@ void Merge(const std::vector<Object>& from, std::vector<Object>& into, bool all)
 }
 
 // Those who answered cannot be the ones that keep this place.
-bool Implausible(const Carrier& carrier, const GetResult& result) {
+bool Implausible(const Carrier& carrier, const GetVoices& voices, bool denial) {
   constexpr size_t kKnown = 4;
   // A denial is what liars can do best, and honest readers seldom hear: one in ten asks twice.
   constexpr double kSparseDenial = 1.5;
-  const double gap = overlay::MeanGap(carrier.self().id(), carrier.LeafSet());
-  const double times = result.status.ok() ? overlay::kSparse : kSparseDenial;
-  // Where our own leaf set reaches, whom we met says more than how they are spread.
-  const bool sparse = !carrier.ReplicaSet(result.place) &&
-                      overlay::Sparse(result.place, result.keepers, gap, times);
-  return sparse ||
-         overlay::Omits(result.place, result.keepers, carrier.Nearest(result.place, kKnown));
+  const auto& [place, keepers] = voices;
+  return FarApart(carrier, place, keepers, denial ? kSparseDenial : overlay::kSparse) ||
+         // The nearest by round trip are some of the eight.
+         ((denial || !Agree(carrier, place, keepers)) &&
+          overlay::Omits(place, keepers, carrier.Nearest(place, kKnown))) ||
+         (denial && MostMissing(carrier, place, keepers));
+}
+
+bool Implausible(const Carrier& carrier, const GetResult& result) {
+  if (result.status.ok()) return Implausible(carrier, result.voices.back(), false);
+  return std::any_of(result.voices.begin(), result.voices.end(),
+                     [&](const GetVoices& v) { return Implausible(carrier, v, true); });
+}
+
+Key PlaceOfPlan(const GetPlan& plan) {
+  return plan.second_place ? SecondPlace(plan.key) : plan.key;
 }
 
 }  // namespace
+
+CarefulGet::Leg::Leg(GetPlan plan, Counters& counters, size_t first_way)
+    : survey(PlaceOfPlan(plan), plan.kind, first_way), get(std::move(plan), counters) {}
 
 CarefulGet::CarefulGet(GetPlan plan, Counters& counters)
     : plan_(std::move(plan)), counters_(counters), first_(plan_, counters) {}
@@ -54,22 +66,35 @@ bool CarefulGet::Believed(const Carrier& carrier, const GetResult& result) const
   return !Implausible(carrier, result);
 }
 
-void CarefulGet::Doubt(Instant now, Carrier& carrier) {
-  counters_.Add("store.gets_doubted");
-  survey_.emplace(plan_.key, plan_.kind, rounds_++ * Survey::kWays);
-  if (second_) Merge(second_->Heard(), heard_, true);
-  second_.reset();
-  replies_.clear();
-  survey_->Start(now, carrier);
+// By whom it was asked last, at all its places.
+bool CarefulGet::Denied(const Carrier& carrier) const {
+  const auto denied = [&](const std::optional<GetResult>& result) {
+    return result && absl::IsNotFound(result->status) && !Implausible(carrier, *result);
+  };
+  if (denied(first_.result())) return true;
+  return !legs_.empty() && std::all_of(legs_.begin(), legs_.end(),
+                                       [&](const Leg& leg) { return denied(leg.get.result()); });
 }
 
-void CarefulGet::AskKeepers(Instant now, Carrier& carrier) {
+void CarefulGet::Doubt(Instant now, Carrier& carrier) {
+  counters_.Add("store.gets_doubted");
+  const size_t first_way = rounds_++ * Survey::kWays;
+  for (const Leg& leg : legs_) Merge(leg.get.Heard(), heard_, true);
+  legs_.clear();
   GetPlan plan = plan_;
-  plan.replicas = survey_->Keepers();
+  plan.thorough = true;
   plan.timeout = kSecondTimeout;
-  second_.emplace(std::move(plan), counters_);
-  for (const ReplyFrom& reply : replies_) second_->Learn(wall_, reply);
-  second_->Start(now, carrier);
+  legs_.emplace_back(plan, counters_, first_way);
+  if (!plan_.kind || HasSecondPlace(*plan_.kind)) {
+    plan.second_place = true;
+    legs_.emplace_back(plan, counters_, first_way);
+  }
+  for (Leg& leg : legs_) {
+    leg.get.Start(now, carrier);
+    leg.survey.Start(now, carrier);
+  }
+  // Who named a version has to bring it.
+  legs_.front().get.Widen(now, carrier, first_.Debtors(), false);
 }
 
 void CarefulGet::Step(Instant now, Carrier& carrier) {
@@ -77,27 +102,37 @@ void CarefulGet::Step(Instant now, Carrier& carrier) {
   if (first_.result()) {
     // Even while somebody else is asked: it was only slow.
     if (Believed(carrier, *first_.result())) return Finish(carrier);
-    if (!survey_) Doubt(now, carrier);
+    if (legs_.empty()) Doubt(now, carrier);
   }
-  if (!survey_ || !survey_->done()) return;
-  if (!second_) AskKeepers(now, carrier);
-  if (!second_->result()) return;
-  if (second_->result()->status.ok() || (first_.result() && rounds_ >= kRounds)) {
-    return Finish(carrier);
+  if (legs_.empty()) return;
+  for (Leg& leg : legs_) {
+    if (leg.surveyed || !leg.survey.done()) continue;
+    leg.surveyed = true;
+    leg.get.Widen(now, carrier, leg.survey.Keepers(), true);
   }
-  if (Believed(carrier, *second_->result()) && first_.result()) return Finish(carrier);
-  if (rounds_ < kRounds) Doubt(now, carrier);
+  const std::optional<GetResult>& at_first = legs_.front().get.result();
+  if (at_first && at_first->status.ok()) return Finish(carrier);
+  for (const Leg& leg : legs_) {
+    if (!leg.get.result()) return;
+    if (leg.get.result()->status.ok()) return Finish(carrier);
+  }
+  // The first may yet bring it.
+  if (!first_.result()) return;
+  if (Denied(carrier) || rounds_ >= kRounds) return Finish(carrier);
+  Doubt(now, carrier);
 }
 
 void CarefulGet::OnReply(Instant now, absl::Time wall, Carrier& carrier, const ReplyFrom& reply) {
   if (result_) return;
-  if (survey_ && survey_->OnReply(reply)) {
-    replies_.push_back(reply);
-    wall_ = wall;
-    if (second_) second_->Learn(wall, reply);  // late, but it counts
-  } else {
+  bool surveyed = false;
+  for (Leg& leg : legs_) {
+    if (!leg.survey.OnReply(reply)) continue;
+    surveyed = true;
+    leg.get.Learn(wall, reply);  // late, but it counts
+  }
+  if (!surveyed) {
     first_.OnReply(now, wall, carrier, reply);
-    if (second_) second_->OnReply(now, wall, carrier, reply);
+    for (Leg& leg : legs_) leg.get.OnReply(now, wall, carrier, reply);
   }
   Step(now, carrier);
 }
@@ -105,9 +140,11 @@ void CarefulGet::OnReply(Instant now, absl::Time wall, Carrier& carrier, const R
 void CarefulGet::OnFailed(Instant now, Carrier& carrier, overlay::RequestId id,
                           const absl::Status& status) {
   if (result_) return;
-  if (!survey_ || !survey_->OnFailed(id)) {
+  bool surveyed = false;
+  for (Leg& leg : legs_) surveyed = leg.survey.OnFailed(id) || surveyed;
+  if (!surveyed) {
     first_.OnFailed(now, carrier, id, status);
-    if (second_) second_->OnFailed(now, carrier, id, status);
+    for (Leg& leg : legs_) leg.get.OnFailed(now, carrier, id, status);
   }
   Step(now, carrier);
 }
@@ -115,26 +152,39 @@ void CarefulGet::OnFailed(Instant now, Carrier& carrier, overlay::RequestId id,
 void CarefulGet::OnTimeout(Instant now, Carrier& carrier) {
   if (result_) return;
   first_.OnTimeout(now, carrier);
-  if (survey_) survey_->OnTimeout(now);
-  if (second_) second_->OnTimeout(now, carrier);
-  if (!first_.result() && !survey_ && now >= hedge_) Doubt(now, carrier);
+  for (Leg& leg : legs_) {
+    leg.survey.OnTimeout(now);
+    leg.get.OnTimeout(now, carrier);
+  }
+  if (!first_.result() && legs_.empty() && now >= hedge_) Doubt(now, carrier);
   Step(now, carrier);
 }
 
 std::optional<Instant> CarefulGet::PollTimeout() const {
   if (result_) return std::nullopt;
   std::optional<Instant> next = first_.PollTimeout();
-  if (!survey_) return Earliest(next, hedge_);
-  next = Earliest(next, survey_->PollTimeout());
-  if (second_) next = Earliest(next, second_->PollTimeout());
+  if (legs_.empty()) return Earliest(next, hedge_);
+  for (const Leg& leg : legs_) {
+    next = Earliest(next, Earliest(leg.survey.PollTimeout(), leg.get.PollTimeout()));
+  }
   return next;
 }
 
-void CarefulGet::Finish(Carrier& carrier) {
+void CarefulGet::Finish(const Carrier& carrier) {
+  // The answer of the first place is the answer, if there is one.
+  const GetResult* base = nullptr;
+  for (const Leg& leg : legs_) {
+    const std::optional<GetResult>& result = leg.get.result();
+    if (result && (base == nullptr || (!base->status.ok() && result->status.ok()))) {
+      base = &*result;
+    }
+  }
   const GetResult* first = first_.result() ? &*first_.result() : nullptr;
-  const GetResult* second = second_ && second_->result() ? &*second_->result() : nullptr;
-  GetResult out = second != nullptr ? *second : *first;
-  if (second != nullptr && first != nullptr && first->status.ok()) {
+  GetResult out = base != nullptr ? *base : *first;
+  if (base != nullptr && base != &*legs_.front().get.result() && out.status.ok()) {
+    out.heal_first_place = true;
+  }
+  if (base != nullptr && first != nullptr && first->status.ok()) {
     Merge(first->objects, out.objects, true);
     out.status = absl::OkStatus();
     if (!out.from) out.from = first->from;
@@ -142,9 +192,9 @@ void CarefulGet::Finish(Carrier& carrier) {
   // What came and was not the answer yet is newer all the same.
   Merge(first_.Heard(), out.objects, false);
   Merge(heard_, out.objects, false);
-  if (second_) Merge(second_->Heard(), out.objects, false);
+  for (const Leg& leg : legs_) Merge(leg.get.Heard(), out.objects, false);
   // Nobody but those who are hard to believe was heard.
-  if (absl::IsNotFound(out.status) && Implausible(carrier, out)) {
+  if (absl::IsNotFound(out.status) && !Denied(carrier)) {
     out.status = absl::UnavailableError("only nodes that are not near the key deny it");
   }
   result_ = std::move(out);

@@ -1,15 +1,16 @@
 // CarefulGet: a get that is not in the hands of whoever answers first. It asks as GetOperation
-// does; where that fails, takes long, or rests on nodes that cannot be the nearest ones, it finds
-// out by several ways who keeps the place, and asks all of them.
+// does; where that fails, takes long, or rests on nodes that cannot be the nearest ones, it asks
+// everybody whom hints name, finds out by several ways who keeps the place, and asks all of them.
 //
 // Rules: what an object proves is believed from anybody; 'there is none', and 'this is the newest',
-// only from nodes that stand as close together as nodes do here (overlay/density.h). The newest of
-// both answers counts. States: first → (survey → second, again by other ways while nobody can be
-// believed) → done. Threads: one owner. Sources: Castro et al., OSDI 2002, §4; design §3
-// (attackers).
+// only from nodes that stand as close together as nodes do here (overlay/density.h), and at both
+// places where there are two. The newest of all answers counts. States: first → (surveys and
+// thorough gets, again by other ways while nobody can be believed) → done. Threads: one owner.
+// Sources: Castro et al., OSDI 2002, §4; design §3 (attackers).
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "libcore/store/get_operation.h"
 #include "libcore/store/survey.h"
@@ -36,23 +37,27 @@ class CarefulGet {
 
  private:
   bool Immutable() const { return plan_.kind && IsImmutable(*plan_.kind); }
+  // One place, asked thoroughly.
+  struct Leg {
+    Leg(GetPlan plan, Counters& counters, size_t first_way);
+    Survey survey;
+    GetOperation get;
+    bool surveyed = false;
+  };
   // True when this answer needs no other.
   bool Believed(const Carrier& carrier, const GetResult& result) const;
   void Doubt(Instant now, Carrier& carrier);
-  void AskKeepers(Instant now, Carrier& carrier);
   void Step(Instant now, Carrier& carrier);
-  void Finish(Carrier& carrier);
+  bool Denied(const Carrier& carrier) const;
+  void Finish(const Carrier& carrier);
 
   GetPlan plan_;
   Counters& counters_;
   GetOperation first_;
   Instant hedge_;
   size_t rounds_ = 0;
-  std::optional<Survey> survey_;
-  std::vector<ReplyFrom> replies_;  // to the survey
-  absl::Time wall_;                 // at the last of them
-  std::vector<Object> heard_;       // in earlier rounds
-  std::optional<GetOperation> second_;
+  std::vector<Leg> legs_;
+  std::vector<Object> heard_;  // in earlier rounds
   std::optional<GetResult> result_;
 };
 

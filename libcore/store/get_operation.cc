@@ -11,6 +11,8 @@ namespace {
 // A direct question: a node that is gone costs us this, so it is short; a live one answers within a
 // round trip.
 constexpr absl::Duration kAskTimeout = absl::Milliseconds(1500);
+// By another way: one neighbour carries it, who may be gone or worse.
+constexpr absl::Duration kWayTimeout = absl::Milliseconds(1500);
 // Before the next routed attempt, so that a ring in motion settles a little.
 constexpr absl::Duration kPause = absl::Milliseconds(400);
 // Objects that one repair brings to one replica.
@@ -31,18 +33,27 @@ void GetOperation::Start(Instant now, Carrier& carrier) {
   deadline_ = now + plan_.timeout;
   // Where there is a second place, the first one gets the larger part of the time.
   leg_deadline_ = TwoPlaces() ? now + plan_.timeout * 0.6 : deadline_;
-  if (plan_.replicas.empty()) return Begin(now, carrier);
-  for (const overlay::NodeRecord& record : plan_.replicas) {
+  if (!plan_.thorough) return Begin(now, carrier);
+  second_place_ = plan_.second_place;
+  open_ = true;
+  near_ = carrier.NearReplicas(Place());
+  for (NearReplica& near : near_) near.patience = near.patience * kThoroughPatience;
+  for (size_t i = 0; i < std::min(near_.size(), kMaxNear); ++i) AskNear(now, carrier, i, true);
+}
+
+void GetOperation::Widen(Instant now, Carrier& carrier,
+                         const std::vector<overlay::NodeRecord>& more, bool last) {
+  for (const overlay::NodeRecord& record : more) {
     if (replicas_.size() < kMaxReplicas) replicas_.try_emplace(record.id(), record);
   }
-  AskOthers(now, carrier);
+  open_ = open_ && !last;
   Judge(now, carrier);
 }
 
 void GetOperation::Learn(absl::Time wall, const ReplyFrom& reply) {
   const wire::v1::GetReply& get = reply.reply.get();
   const bool found = reply.reply.has_get() && get.status() == wire::v1::STORE_STATUS_OK;
-  if (found) Absorb(wall, reply.from, get);
+  if (found && !result_) Absorb(wall, reply.from, get);
 }
 
 std::vector<Object> GetOperation::Heard() const {
@@ -51,61 +62,71 @@ std::vector<Object> GetOperation::Heard() const {
   return out;
 }
 
+std::vector<overlay::NodeRecord> GetOperation::Debtors() const {
+  std::vector<overlay::NodeRecord> out;
+  for (const auto& [id, replica] : replicas_) {
+    if (!replica.failed && !Complete(replica)) out.push_back(replica.record);
+  }
+  return out;
+}
+
 // The near ones first, where they are known.
 void GetOperation::Begin(Instant now, Carrier& carrier) {
   near_ = carrier.NearReplicas(Place());
   near_asked_ = 0;
+  left_near_ = false;
   if (near_.empty()) return RouteOn(now, carrier);
   const size_t versions = Immutable() ? 0 : kNearVersions;
-  AskNear(now, carrier, kNearAnswer, kNearPadding);
+  AskNear(now, carrier, near_asked_++, true);
   while (near_asked_ < std::min(near_.size(), 1 + versions)) {
-    AskNear(now, carrier, 0, kVersionPadding);
+    AskNear(now, carrier, near_asked_++, false);
   }
 }
 
-void GetOperation::AskNear(Instant now, Carrier& carrier, size_t max_bytes, size_t padding) {
-  const NearReplica& near = near_[near_asked_++];
+void GetOperation::AskNear(Instant now, Carrier& carrier, size_t index, bool whole) {
+  const NearReplica& near = near_[index];
   const Instant late = now + near.patience * kNearRounds;
-  near_pending_.insert(
-      carrier.AskNear(now, near, Request(max_bytes, false), leg_deadline_ - now, padding));
-  next_near_ = next_near_ ? std::max(*next_near_, late) : late;
+  const StoreRequest request = Request(whole ? kNearAnswer : 0, false);
+  near_pending_.emplace(carrier.AskNear(now, near, request, leg_deadline_ - now,
+                                        whole ? kNearPadding : kVersionPadding),
+                        NearQuestion{index, whole});
+  if (!plan_.thorough) next_near_ = next_near_ ? std::max(*next_near_, late) : late;
 }
 
 void GetOperation::OnNearReply(Instant now, absl::Time wall, Carrier& carrier,
-                               const ReplyFrom& reply) {
+                               const ReplyFrom& reply, const NearQuestion& question) {
   const wire::v1::GetReply& get = reply.reply.get();
+  const bool denial = get.status() == wire::v1::STORE_STATUS_NOT_FOUND;
   if (reply.reply.has_get() &&
-      (get.status() == wire::v1::STORE_STATUS_OK ||
-       (!Immutable() && get.status() == wire::v1::STORE_STATUS_NOT_FOUND))) {
-    for (const std::string& encoded : get.objects()) {
-      AbsorbObject(wall, reply.from, AsBytes(encoded));
-    }
-    Replica& replica = replicas_.try_emplace(reply.from.id(), reply.from).first->second;
-    replica.rows.clear();
-    for (const auto& row : get.rows()) {
-      replica.rows[Slot(row.kind(), ToBytes(AsBytes(row.slot())))] = Sequence(row.sequence());
-    }
+      (get.status() == wire::v1::STORE_STATUS_OK || (denial && (plan_.thorough || !Immutable())))) {
+    Replica& replica = Take(wall, reply.from, get);
     replica.near = true;
     replica_count_ = std::max<size_t>(replica_count_, get.replica_count());
+    const bool owes = !replica.failed && !Complete(replica);
+    // Who names a newer version is asked for it.
+    if (owes && !question.whole) AskNear(now, carrier, question.index, true);
+    if (plan_.thorough && !owes && !replica.failed) replica.answered = true;
   }
+  if (plan_.thorough) return Judge(now, carrier);
   JudgeNear(now, carrier);
 }
 
 void GetOperation::JudgeNear(Instant now, Carrier& carrier) {
   size_t agreed = 0;
   for (auto& [id, replica] : replicas_) {
-    if (replica.near && Complete(replica)) replica.answered = true;
+    if (replica.near && !replica.failed && Complete(replica)) replica.answered = true;
     agreed += replica.answered ? 1u : 0u;
   }
   const size_t wanted = Immutable() ? 1 : std::min<size_t>(kWantedAnswers, KnownReplicas());
-  if (HasWanted() && AtLeastReached() && agreed >= wanted) {
+  if (HasWanted() && AtLeastReached() && agreed >= wanted && (Immutable() || !Owed())) {
     hops_ = std::max(hops_, 1);
     return Finish(now, carrier, absl::OkStatus());
   }
   if (!near_pending_.empty() || routed_ || next_route_) return;
   // Somebody has it, and it is too large for letters.
   for (auto& [id, replica] : replicas_) {
-    if (!replica.near || replica.answered || replica.rounds > 0 || !Immutable()) continue;
+    if (!replica.near || replica.answered || replica.failed || replica.rounds > 0) continue;
+    if (!Immutable()) continue;
     next_near_.reset();
     return AskOne(now, carrier, replica);
   }
@@ -115,8 +136,9 @@ void GetOperation::JudgeNear(Instant now, Carrier& carrier) {
 // One of them is silent.
 void GetOperation::NearSilent(Instant now, Carrier& carrier) {
   counters_.Add("store.near_replicas_silent");
+  if (plan_.thorough) return Judge(now, carrier);
   const bool more = near_asked_ < near_.size() && near_asked_ < kMaxNear;
-  if (more && !routed_) AskNear(now, carrier, kNearAnswer, kNearPadding);
+  if (more && !routed_) AskNear(now, carrier, near_asked_++, true);
   if (Immutable() && !routed_ && !next_route_) return LeaveNear(now, carrier);
   JudgeNear(now, carrier);
 }
@@ -125,10 +147,15 @@ void GetOperation::LeaveNear(Instant now, Carrier& carrier) {
   next_near_.reset();
   // That hints led to nobody who has it says nothing.
   if (!HasWanted()) {
-    replicas_.clear();
+    std::erase_if(replicas_, [](const auto& entry) { return entry.second.rows.empty(); });
     replica_count_ = 0;
   }
   counters_.Add("store.gets_beyond_the_near");
+  for (size_t i = 0; i < kSecondNear && Immutable() && !left_near_; ++i) {
+    if (near_asked_ < near_.size()) AskNear(now, carrier, near_asked_++, true);
+  }
+  left_near_ = true;
+  next_near_.reset();
   RouteOn(now, carrier);
 }
 
@@ -159,6 +186,10 @@ void GetOperation::RouteOn(Instant now, Carrier& carrier) {
   overlay::RouteOptions options;
   options.timeout = leg_deadline_ - now;
   options.any_replica = true;
+  // Whom hints name was asked already.
+  options.prompt = !left_near_;
+  options.way = routes_++;
+  if (options.way > 0) options.timeout = std::min(options.timeout, kWayTimeout);
   routed_ = carrier.Route(now, Place(), Request(kMaxRoutedAnswer, true), options);
 }
 
@@ -170,8 +201,11 @@ void GetOperation::AskOne(Instant now, Carrier& carrier, Replica& replica) {
 }
 
 void GetOperation::AskOthers(Instant now, Carrier& carrier) {
+  std::set<uint64_t> asked;
+  for (const auto& [id, question] : near_pending_) asked.insert(near_[question.index].target.head);
   for (auto& [id, replica] : replicas_) {
-    if (!replica.pending && !replica.failed && replica.rounds == 0 && !replica.answered) {
+    if (!replica.pending && !replica.failed && replica.rounds == 0 && !replica.answered &&
+        asked.count(overlay::Head(id)) == 0) {
       AskOne(now, carrier, replica);
     }
   }
@@ -197,27 +231,51 @@ bool GetOperation::Relevant(const Object& object) const {
          plan_.roots.end();
 }
 
-void GetOperation::AbsorbObject(absl::Time wall, const overlay::NodeRecord& from,
+bool GetOperation::AbsorbObject(absl::Time wall, const overlay::NodeRecord& from,
                                 ByteView encoded) {
   Judgement judgement = Validate(encoded, wall);
   if (judgement.fault != ObjectFault::kNone) {
     counters_.Add(CounterOf(judgement.fault));
     ++invalid_;
-    return;
+    // Clocks differ; nothing else that an honest node keeps is judged differently here.
+    return judgement.fault == ObjectFault::kExpired;
   }
   Object& object = *judgement.object;
   if (!Relevant(object)) {
     counters_.Add("store.dropped_unasked_object");
-    return;
+    return true;
   }
   if (!from_ && (!plan_.kind || object.kind() == *plan_.kind)) from_ = from;
   const auto [it, fresh] = newest_.try_emplace(Slot(object.kind(), object.slot()), object);
-  if (fresh) return;
+  if (fresh) return true;
   const Object& have = it->second;
   const bool newer = have.sequence() < object.sequence();
   // Its owner signed two of one sequence: all readers settle on the same.
   const bool tie = have.sequence() == object.sequence() && object.digest() < have.digest();
   if (newer || tie) it->second = std::move(object);
+  return true;
+}
+
+void GetOperation::Disbelieve(Replica& replica) {
+  counters_.Add("store.replicas_disbelieved");
+  replica.failed = true;
+  replica.answered = false;
+  replica.rows.clear();
+}
+
+GetOperation::Replica& GetOperation::Take(absl::Time wall, const overlay::NodeRecord& from,
+                                          const wire::v1::GetReply& reply) {
+  Replica& replica = replicas_.try_emplace(from.id(), from).first->second;
+  bool honest = true;
+  for (const std::string& encoded : reply.objects()) {
+    honest = AbsorbObject(wall, from, AsBytes(encoded)) && honest;
+  }
+  replica.rows.clear();
+  for (const auto& row : reply.rows()) {
+    replica.rows[Slot(row.kind(), ToBytes(AsBytes(row.slot())))] = Sequence(row.sequence());
+  }
+  if (!honest) Disbelieve(replica);
+  return replica;
 }
 
 void GetOperation::LearnReplicas(const wire::v1::GetReply& reply) {
@@ -231,15 +289,15 @@ void GetOperation::LearnReplicas(const wire::v1::GetReply& reply) {
 
 void GetOperation::Absorb(absl::Time wall, const overlay::NodeRecord& from,
                           const wire::v1::GetReply& reply) {
-  for (const std::string& encoded : reply.objects()) AbsorbObject(wall, from, AsBytes(encoded));
-  Replica& replica = replicas_.try_emplace(from.id(), from).first->second;
-  replica.rows.clear();
-  for (const auto& row : reply.rows()) {
-    replica.rows[Slot(row.kind(), ToBytes(AsBytes(row.slot())))] = Sequence(row.sequence());
-  }
+  Replica& replica = Take(wall, from, reply);
+  if (replica.failed) return;
   LearnReplicas(reply);
+  // There is room for one object at least, and none came.
+  if (!Immutable() && replica.rounds > 0 && reply.objects_size() == 0 && !Complete(replica)) {
+    return Disbelieve(replica);
+  }
   // Who has all of it needs no list of the others; who must ask the others needs the whole list.
-  const bool listed = !MoreReplicas() || (Immutable() && HasWanted());
+  const bool listed = plan_.thorough || !MoreReplicas() || (Immutable() && HasWanted());
   if ((Complete(replica) && listed) || replica.rounds >= kRounds) replica.answered = true;
 }
 
@@ -259,7 +317,9 @@ bool GetOperation::Complete(const Replica& replica) const {
 
 void GetOperation::OnReply(Instant now, absl::Time wall, Carrier& carrier, const ReplyFrom& reply) {
   if (result_) return;
-  if (near_pending_.erase(reply.id) != 0) return OnNearReply(now, wall, carrier, reply);
+  if (const auto near = near_pending_.extract(reply.id)) {
+    return OnNearReply(now, wall, carrier, reply, near.mapped());
+  }
   const bool routed = routed_ == reply.id;
   Replica* replica = nullptr;
   for (auto& [id, candidate] : replicas_) {
@@ -283,7 +343,8 @@ void GetOperation::OnReply(Instant now, absl::Time wall, Carrier& carrier, const
   Absorb(wall, reply.from, get);
   Replica& answered = replicas_.at(reply.from.id());
   // What did not fit is fetched, unless the first copy is all that is wanted and it came.
-  if (!answered.answered && !answered.pending && !(Immutable() && HasWanted())) {
+  if (!answered.answered && !answered.failed && !answered.pending &&
+      !(Immutable() && HasWanted())) {
     AskOne(now, carrier, answered);
   }
   Judge(now, carrier);
@@ -324,6 +385,12 @@ bool GetOperation::AtLeastReached() const {
   return true;
 }
 
+bool GetOperation::Owed() const {
+  return std::any_of(replicas_.begin(), replicas_.end(), [this](const auto& entry) {
+    return !entry.second.answered && !entry.second.failed && !Complete(entry.second);
+  });
+}
+
 void GetOperation::Judge(Instant now, Carrier& carrier) {
   if (result_ || routed_ || next_route_) return;
   if (Immutable() && HasWanted() && AtLeastReached()) {
@@ -337,10 +404,11 @@ void GetOperation::Judge(Instant now, Carrier& carrier) {
     failed += replica.failed && !replica.answered ? 1u : 0u;
   }
   const size_t living = KnownReplicas() - failed;
-  const size_t wanted = plan_.replicas.empty() ? std::min<size_t>(kWantedAnswers, living) : living;
+  const size_t wanted = std::min<size_t>(kWantedAnswers, living);
   // A single state among the first four may be all there is; nothing at all may be a ring in
   // motion.
-  if (!Immutable() && HasWanted() && AtLeastReached() && answered >= wanted && answered > 0) {
+  if (!plan_.thorough && !Immutable() && HasWanted() && AtLeastReached() && answered >= wanted &&
+      answered > 0 && !Owed()) {
     Finish(now, carrier, absl::OkStatus());
     return;
   }
@@ -348,7 +416,7 @@ void GetOperation::Judge(Instant now, Carrier& carrier) {
   const bool settled = std::all_of(replicas_.begin(), replicas_.end(), [](const auto& entry) {
     return entry.second.answered || entry.second.failed;
   });
-  if (settled) Conclude(now, carrier);
+  if (settled && !open_ && (!plan_.thorough || near_pending_.empty())) Conclude(now, carrier);
 }
 
 void GetOperation::Conclude(Instant now, Carrier& carrier) {
@@ -386,6 +454,14 @@ void GetOperation::Conclude(Instant now, Carrier& carrier) {
   Finish(now, carrier, absl::NotFoundError("nothing is kept under this key"));
 }
 
+void GetOperation::NoteVoices() {
+  GetVoices& voices = voices_.emplace_back();
+  voices.place = Place();
+  for (const auto& [id, replica] : replicas_) {
+    if (!replica.failed) voices.keepers.push_back(id);
+  }
+}
+
 void GetOperation::Reset() {
   replicas_.clear();
   replica_count_ = 0;
@@ -394,11 +470,15 @@ void GetOperation::Reset() {
   next_near_.reset();
   routed_.reset();
   next_route_.reset();
+  left_near_ = false;
 }
 
 // Another try if there is time, else the second place, else the end.
 void GetOperation::Inconclusive(Instant now, Carrier& carrier, const absl::Status& why) {
   last_ = why;
+  if (plan_.thorough) {
+    return Finish(now, carrier, HasWanted() && AtLeastReached() ? absl::OkStatus() : last_);
+  }
   if (!first_place_empty_ && now + kPause * 2 < leg_deadline_) {
     Reset();
     next_route_ = now + kPause;
@@ -410,6 +490,7 @@ void GetOperation::Inconclusive(Instant now, Carrier& carrier, const absl::Statu
     return;
   }
   if (TwoPlaces() && !second_place_ && now < deadline_) {
+    NoteVoices();
     second_place_ = true;
     leg_deadline_ = deadline_;
     Reset();
@@ -469,10 +550,10 @@ void GetOperation::Finish(Instant now, Carrier& carrier, absl::Status status) {
   result.from = from_;
   result.invalid = invalid_;
   result.heal_first_place = second_place_ && first_place_empty_;
-  result.place = Place();
+  NoteVoices();
+  result.voices = std::move(voices_);
   for (const auto& [id, replica] : replicas_) {
     result.answers += replica.answered ? 1 : 0;
-    if (!replica.failed) result.keepers.push_back(id);
   }
   if (result.status.ok()) {
     Repair(now, carrier);

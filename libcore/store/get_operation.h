@@ -4,7 +4,9 @@
 // Rules: where hints name the replicas, the nearest are asked past the routing: one for an
 // immutable kind, and the second together with the routed root once the first let its round trip
 // pass; else the nearest for the object and kNearVersions more for what version they have. Their
-// 'nothing' is never final: then, and whenever they differ, all goes the routed way. Of an
+// 'nothing' is never final: then two more near ones are asked, and all goes the routed way, each
+// time by another neighbour. Whoever names a version has to bring it before anything counts; who
+// brings a forgery, or nothing, is not heard any more. Of an
 // immutable kind the first copy that verifies is the answer. Of the others all replicas are asked
 // at once and the newest of kWantedAnswers distinct answers counts (of all, where fewer live). 'Not
 // found' is said only when all replicas have answered or failed and kWantedAnswers of them (or all
@@ -35,8 +37,16 @@ struct GetPlan {
   absl::Duration timeout = absl::Seconds(4);
   // Raw values: the one whose data has this digest, and no other.
   std::optional<pki::Sha256Digest> data_digest;
-  // Asks these and routes nothing at first; all of them are heard.
-  std::vector<overlay::NodeRecord> replicas;
+  // One place only, all that hints name there, and whom Widen() brings; nothing is routed, and all
+  // of them are heard.
+  bool thorough = false;
+  bool second_place = false;  // of a thorough one
+};
+
+// Whom a get rests on, at one place: the nodes that are said to keep it and did not fail.
+struct GetVoices {
+  Key place;
+  std::vector<overlay::NodeId> keepers;
 };
 
 struct GetResult {
@@ -49,9 +59,8 @@ struct GetResult {
   bool heal_first_place = false;
   int invalid = 0;   // values that did not validate
   int outdated = 0;  // valid ones below `at_least`
-  // Where it was asked, and the nodes that are said to keep it and did not fail.
-  Key place;
-  std::vector<overlay::NodeId> keepers;
+  // By place; the last one gave the answer, those before it denied.
+  std::vector<GetVoices> voices;
 };
 
 class GetOperation {
@@ -64,8 +73,13 @@ class GetOperation {
   static constexpr size_t kNearVersions = 4;
   // Replicas asked this way in all, and how often their patience they have: an answer of some
   // datagrams takes two round trips.
-  static constexpr size_t kMaxNear = 6;
+  static constexpr size_t kMaxNear = 8;
   static constexpr double kNearRounds = 2.5;
+  // More of them that are asked when the nearest has no immutable object; one in 25 is a liar's
+  // pair where a fifth lies.
+  static constexpr size_t kSecondNear = 2;
+  // Whoever hears all has time.
+  static constexpr double kThoroughPatience = 3;
   // Bytes of objects in the answer of a near replica; eight datagrams with a cookie.
   static constexpr size_t kNearAnswer = 8000;
   // Bytes that come at once: the letter has a whole datagram. Of versions alone it has few.
@@ -76,10 +90,15 @@ class GetOperation {
 
   // `wall` is civil time at `now`: what has expired does not count.
   void Start(Instant now, Carrier& carrier);
-  // Before Start: what a replica of the first place said to somebody else's question.
+  // What a replica of the place said to somebody else's question.
   void Learn(absl::Time wall, const ReplyFrom& reply);
   // The newest of each slot that came so far, whether the get is over or not.
   std::vector<Object> Heard() const;
+  // Who named a version that did not come yet.
+  std::vector<overlay::NodeRecord> Debtors() const;
+  // Of a thorough one: asks these too; with `last` nobody else comes.
+  void Widen(Instant now, Carrier& carrier, const std::vector<overlay::NodeRecord>& more,
+             bool last);
   void OnReply(Instant now, absl::Time wall, Carrier& carrier, const ReplyFrom& reply);
   void OnFailed(Instant now, Carrier& carrier, overlay::RequestId id, const absl::Status& status);
   void OnTimeout(Instant now, Carrier& carrier);
@@ -98,15 +117,21 @@ class GetOperation {
     std::map<std::pair<ObjectKind, Bytes>, Sequence> rows;
   };
   using Slot = std::pair<ObjectKind, Bytes>;
+  // A question to one of `near_`.
+  struct NearQuestion {
+    size_t index = 0;
+    bool whole = false;  // for the object, not its version alone
+  };
 
   bool Immutable() const { return plan_.kind && IsImmutable(*plan_.kind); }
   // Who asks for all kinds asks for those with a second place too.
-  bool TwoPlaces() const { return !plan_.kind || HasSecondPlace(*plan_.kind); }
+  bool TwoPlaces() const { return !plan_.thorough && (!plan_.kind || HasSecondPlace(*plan_.kind)); }
   Key Place() const { return second_place_ ? SecondPlace(plan_.key) : plan_.key; }
   void Begin(Instant now, Carrier& carrier);
   void RouteOn(Instant now, Carrier& carrier);
-  void AskNear(Instant now, Carrier& carrier, size_t max_bytes, size_t padding);
-  void OnNearReply(Instant now, absl::Time wall, Carrier& carrier, const ReplyFrom& reply);
+  void AskNear(Instant now, Carrier& carrier, size_t index, bool whole);
+  void OnNearReply(Instant now, absl::Time wall, Carrier& carrier, const ReplyFrom& reply,
+                   const NearQuestion& question);
   // Ends the get if what the near ones said is enough; the routed way takes over if it cannot be.
   void JudgeNear(Instant now, Carrier& carrier);
   void NearSilent(Instant now, Carrier& carrier);
@@ -115,7 +140,11 @@ class GetOperation {
   void AskOthers(Instant now, Carrier& carrier);
   StoreRequest Request(size_t max_bytes, bool want_replicas) const;
   void Absorb(absl::Time wall, const overlay::NodeRecord& from, const wire::v1::GetReply& reply);
-  void AbsorbObject(absl::Time wall, const overlay::NodeRecord& from, ByteView encoded);
+  // Objects and names of an answer; who brings a forgery has failed.
+  Replica& Take(absl::Time wall, const overlay::NodeRecord& from, const wire::v1::GetReply& reply);
+  void Disbelieve(Replica& replica);
+  // False when it is a forgery.
+  bool AbsorbObject(absl::Time wall, const overlay::NodeRecord& from, ByteView encoded);
   void LearnReplicas(const wire::v1::GetReply& reply);
   // True when every row of the replica's that is newer than ours came along.
   bool Complete(const Replica& replica) const;
@@ -123,6 +152,8 @@ class GetOperation {
   size_t KnownReplicas() const;
   bool MoreReplicas() const;
   bool AtLeastReached() const;
+  // Somebody named a newer version and may still bring it.
+  bool Owed() const;
   bool Relevant(const Object& object) const;
   bool HasWanted() const;
   void Judge(Instant now, Carrier& carrier);
@@ -131,6 +162,7 @@ class GetOperation {
   void Finish(Instant now, Carrier& carrier, absl::Status status);
   void Repair(Instant now, Carrier& carrier);
   void Reset();
+  void NoteVoices();
 
   GetPlan plan_;
   Counters& counters_;
@@ -140,7 +172,10 @@ class GetOperation {
   bool first_place_empty_ = false;
   std::vector<NearReplica> near_;
   size_t near_asked_ = 0;
-  std::set<overlay::RequestId> near_pending_;
+  bool left_near_ = false;
+  bool open_ = false;  // thorough, and more may come
+  size_t routes_ = 0;
+  std::map<overlay::RequestId, NearQuestion> near_pending_;
   std::optional<Instant> next_near_;  // when their silence is too long
   std::optional<overlay::RequestId> routed_;
   std::optional<Instant> next_route_;
@@ -151,6 +186,7 @@ class GetOperation {
   std::optional<overlay::NodeRecord> from_;
   int hops_ = 0;
   absl::Status last_;
+  std::vector<GetVoices> voices_;
   std::optional<GetResult> result_;
 };
 

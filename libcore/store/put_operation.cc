@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "libcore/overlay/density.h"
+#include "libcore/store/doubt.h"
 
 namespace p2pd::store {
 namespace {
@@ -15,11 +15,11 @@ constexpr absl::Duration kRouteTimeout = absl::Seconds(4);
 constexpr absl::Duration kAskTimeout = absl::Seconds(4);
 // First pause between attempts; doubles. Long enough for a ring to notice a dead root's silence.
 constexpr absl::Duration kFirstPause = absl::Milliseconds(300);
-// What is believed of holders when four ways found none that stand closer together
+// What is believed of holders when two surveys found none that stand closer together
 // (overlay/density.h): honest ones hardly ever stand so far apart.
-constexpr double kSparseAtLast = 3;
+constexpr double kSparseAtLast = 4.5;
 // The design's replica range; what a root claims beyond it does not raise our expectations.
-constexpr int kReplicas = 8;
+constexpr size_t kReplicas = 8;
 
 // nullopt: worth another attempt.
 std::optional<absl::Status> Refusal(StoreStatus status) {
@@ -71,6 +71,7 @@ StoreRequest PutOperation::Request() const {
 
 void PutOperation::Start(Instant now, Carrier& carrier) {
   deadline_ = now + kPutTimeout;
+  hedge_ = now + kPatience;
   Attempt(now, carrier);
 }
 
@@ -84,76 +85,120 @@ void PutOperation::Attempt(Instant now, Carrier& carrier) {
   options.way = static_cast<size_t>(attempts_ - 1);
   if (!plan_.refresh && plan_.object.bytes().size() <= kMaxRoutedBytes) {
     pending_ = carrier.Route(now, plan_.place, Request(), options);
+    // Who was in doubt once waits for nobody.
+    if (!hedge_) GoDirect(now, carrier);
     return;
   }
   StoreRequest locate;
   locate.mutable_locate()->set_place(plan_.place.ToString());
   if (plan_.refresh) locate.mutable_locate()->set_digest(ToText(plan_.object.digest().view()));
   pending_ = carrier.Route(now, plan_.place, locate, options);
+  if (!hedge_) GoDirect(now, carrier);
 }
 
 void PutOperation::OnReply(Instant now, Carrier& carrier, const ReplyFrom& reply) {
-  if (result_ || reply.id != pending_) return;
+  if (result_) return;
+  if (direct_ && direct_->OnReply(now, carrier, reply)) return JudgeDirect(now, carrier);
+  if (reply.id != pending_) return;
   pending_.reset();
+  OnRootReply(now, carrier, reply);
+}
+
+void PutOperation::OnRootReply(Instant now, Carrier& carrier, const ReplyFrom& reply) {
   if (reply.reply.has_locate()) {
+    if (!MayKeep(carrier, plan_.place, reply.from.id())) return GoDirect(now, carrier);
     if (plan_.refresh && reply.reply.locate().holds()) {
       return Finish(absl::OkStatus(), wire::v1::STORE_STATUS_OK);
     }
     const absl::Duration left = deadline_ - now;
     pending_ = carrier.Ask(now, reply.from, Request(), std::min(kAskTimeout, left));
   } else if (reply.reply.has_put()) {
-    OnPutReply(now, carrier, reply.reply.put());
+    OnPutReply(now, carrier, reply);
   } else {
     TryAgain(now, absl::UnavailableError("the root of the key gave an answer to another question"));
   }
 }
 
 // Who says that it is kept names nodes that cannot be the nearest ones.
-bool PutOperation::Doubtful(const Carrier& carrier, const wire::v1::PutReply& reply) const {
-  std::vector<overlay::NodeId> ids;
-  for (const std::string& bytes : reply.holders()) {
-    const auto id = overlay::NodeId::FromView(AsBytes(bytes));
-    if (id) ids.push_back(*id);
-  }
-  const double gap = overlay::MeanGap(carrier.self().id(), carrier.LeafSet());
-  const double times = attempts_ < kAttempts ? overlay::kSparse : kSparseAtLast;
-  return overlay::Sparse(plan_.place, ids, gap, times);
+bool PutOperation::Doubtful(const Carrier& carrier,
+                            const std::vector<overlay::NodeId>& holders) const {
+  const double times = rounds_ < 2 ? overlay::kSparse : kSparseAtLast;
+  return FarApart(carrier, plan_.place, holders, times) ||
+         MostMissing(carrier, plan_.place, holders);
 }
 
-void PutOperation::OnPutReply(Instant now, const Carrier& carrier,
-                              const wire::v1::PutReply& reply) {
+void PutOperation::NoteReplicas(const Carrier& carrier, size_t claimed) {
+  const size_t known = KnownKeepers(carrier, plan_.place).size();
+  const size_t replicas = std::max(claimed, known);
+  if (replicas > 0) replicas_ = static_cast<int>(std::min<size_t>(replicas, kReplicas));
+}
+
+int PutOperation::Needed() const { return std::min(plan_.wanted, replicas_); }
+
+void PutOperation::OnPutReply(Instant now, Carrier& carrier, const ReplyFrom& from) {
+  const wire::v1::PutReply& reply = from.reply.put();
   if (const auto refusal = Refusal(reply.status())) {
-    Finish(*refusal, reply.status());
-    return;
+    if (!MayKeep(carrier, plan_.place, from.from.id())) return GoDirect(now, carrier);
+    return Finish(*refusal, reply.status());
   }
-  // By another way somebody nearer may be found.
-  if (Doubtful(carrier, reply)) {
-    return TryAgain(now,
-                    absl::UnavailableError("nodes that are not near the key say they keep it"));
+  std::set<overlay::NodeId> holders;
+  for (const std::string& bytes : reply.holders()) {
+    const auto id = overlay::NodeId::FromView(AsBytes(bytes));
+    if (id) holders.insert(*id);
   }
-  const std::set<std::string> holders(reply.holders().begin(), reply.holders().end());
+  if (Doubtful(carrier, {holders.begin(), holders.end()})) {
+    last_ = absl::UnavailableError("nodes that are not near the key say they keep it");
+    return GoDirect(now, carrier);
+  }
   best_acks_ = std::max(best_acks_, static_cast<int>(holders.size()));
-  if (reply.replicas() > 0) {
-    replicas_ = std::clamp(static_cast<int>(reply.replicas()), 1, kReplicas);
-  }
+  NoteReplicas(carrier, reply.replicas());
   if (reply.status() != wire::v1::STORE_STATUS_OK) {
     TryAgain(now, absl::UnavailableError(WhyNot(reply.status())),
              reply.status() == wire::v1::STORE_STATUS_FAILED);
     return;
   }
-  if (static_cast<int>(holders.size()) >= std::min(plan_.wanted, replicas_)) {
+  if (static_cast<int>(holders.size()) >= Needed()) {
     Finish(absl::OkStatus(), wire::v1::STORE_STATUS_OK);
     return;
   }
-  TryAgain(now, absl::UnavailableError(absl::StrCat("only ", holders.size(), " of ",
-                                                    std::min(plan_.wanted, replicas_),
+  TryAgain(now, absl::UnavailableError(absl::StrCat("only ", holders.size(), " of ", Needed(),
                                                     " wanted copies stand")));
+}
+
+void PutOperation::GoDirect(Instant now, Carrier& carrier) {
+  hedge_.reset();
+  if (direct_) return;
+  direct_.emplace(plan_.place, plan_.object, static_cast<size_t>(std::max(0, plan_.wanted)),
+                  1 + rounds_++ * Survey::kWays);
+  direct_->Start(now, carrier);
+  JudgeDirect(now, carrier);
+}
+
+void PutOperation::JudgeDirect(Instant now, const Carrier& carrier) {
+  if (!direct_->done()) return;
+  if (const auto status = direct_->Refusal()) {
+    if (const auto refusal = Refusal(*status)) return Finish(*refusal, *status);
+  }
+  const std::vector<overlay::NodeId> holders = direct_->Holders();
+  const size_t replicas = direct_->Replicas();
+  direct_.reset();
+  if (Doubtful(carrier, holders)) {
+    return TryAgain(now, absl::UnavailableError("nobody near the key says that he keeps it"));
+  }
+  best_acks_ = std::max(best_acks_, static_cast<int>(holders.size()));
+  NoteReplicas(carrier, replicas);
+  if (!holders.empty() && static_cast<int>(holders.size()) >= Needed()) {
+    return Finish(absl::OkStatus(), wire::v1::STORE_STATUS_OK);
+  }
+  if (!last_.ok()) return TryAgain(now, last_, disk_failed_);
+  TryAgain(now, absl::UnavailableError("too few of those near the key keep it"));
 }
 
 void PutOperation::OnFailed(Instant now, Carrier& carrier, overlay::RequestId id,
                             const absl::Status& status) {
-  (void)carrier;
-  if (result_ || id != pending_) return;
+  if (result_) return;
+  if (direct_ && direct_->OnFailed(now, carrier, id)) return JudgeDirect(now, carrier);
+  if (id != pending_) return;
   pending_.reset();
   TryAgain(now, status);
 }
@@ -161,6 +206,9 @@ void PutOperation::OnFailed(Instant now, Carrier& carrier, overlay::RequestId id
 void PutOperation::TryAgain(Instant now, const absl::Status& why, bool disk_failed) {
   last_ = why;
   disk_failed_ = disk_failed;
+  // Our own copies may still do.
+  if (direct_) return;
+  pending_.reset();
   const Instant next = now + kFirstPause * (1 << (attempts_ - 1));
   if (attempts_ >= kAttempts || next >= deadline_) {
     Finish(last_, wire::v1::STORE_STATUS_OK);
@@ -174,19 +222,28 @@ void PutOperation::OnTimeout(Instant now, Carrier& carrier) {
   if (now >= deadline_) {
     Finish(last_.ok() ? absl::DeadlineExceededError("nobody answered in time") : last_,
            wire::v1::STORE_STATUS_OK);
-  } else if (next_attempt_ && now >= *next_attempt_) {
-    Attempt(now, carrier);
+    return;
   }
+  if (direct_) {
+    direct_->OnTimeout(now, carrier);
+    JudgeDirect(now, carrier);
+  }
+  if (result_) return;
+  if (next_attempt_ && now >= *next_attempt_) Attempt(now, carrier);
+  if (!result_ && hedge_ && now >= *hedge_) GoDirect(now, carrier);
 }
 
 std::optional<Instant> PutOperation::PollTimeout() const {
   if (result_) return std::nullopt;
-  return Earliest(deadline_, next_attempt_);
+  std::optional<Instant> next = Earliest(Earliest(deadline_, next_attempt_), hedge_);
+  if (direct_) next = Earliest(next, direct_->PollTimeout());
+  return next;
 }
 
 void PutOperation::Finish(absl::Status status, StoreStatus refusal) {
   pending_.reset();
   next_attempt_.reset();
+  hedge_.reset();
   result_ = PutResult{std::move(status), best_acks_, replicas_, refusal, disk_failed_};
 }
 

@@ -1,8 +1,12 @@
-// PutOperation: one put, seen from who puts: to the root, again when too few copies stand.
+// PutOperation: one put, seen from who puts: to the root, again when too few copies stand; and
+// to each replica itself when the root is silent, or says what cannot be so.
 //
 // States: locating (a large object needs the root's record first; a refresh asks whether the object
 // stands there and is done when it does) → putting → waiting (before the
-// next attempt) → done. Limits: kAttempts attempts, kPutTimeout in all. Threads: one owner.
+// next attempt) → done; beside the first two, once there is doubt, copies of our own (direct_put).
+// Rules: those who say that they keep it have to be able to be the nearest (doubt.h); a refusal, or
+// 'it stands', counts of those who are. Limits: kAttempts attempts, kPutTimeout in all. Threads:
+// one owner.
 #pragma once
 
 #include <optional>
@@ -10,6 +14,7 @@
 
 #include "absl/status/status.h"
 #include "libcore/store/carrier.h"
+#include "libcore/store/direct_put.h"
 
 namespace p2pd::store {
 
@@ -36,6 +41,8 @@ class PutOperation {
  public:
   static constexpr int kAttempts = 4;
   static constexpr absl::Duration kPutTimeout = absl::Seconds(12);
+  // A root answers after 1.5 s with what stands; by then somebody dropped the request.
+  static constexpr absl::Duration kPatience = absl::Seconds(2);
 
   explicit PutOperation(PutPlan plan) : plan_(std::move(plan)) {}
 
@@ -49,8 +56,14 @@ class PutOperation {
 
  private:
   void Attempt(Instant now, Carrier& carrier);
-  void OnPutReply(Instant now, const Carrier& carrier, const wire::v1::PutReply& reply);
-  bool Doubtful(const Carrier& carrier, const wire::v1::PutReply& reply) const;
+  void OnRootReply(Instant now, Carrier& carrier, const ReplyFrom& reply);
+  void OnPutReply(Instant now, Carrier& carrier, const ReplyFrom& reply);
+  bool Doubtful(const Carrier& carrier, const std::vector<overlay::NodeId>& holders) const;
+  void GoDirect(Instant now, Carrier& carrier);
+  void JudgeDirect(Instant now, const Carrier& carrier);
+  // How many copies have to stand.
+  int Needed() const;
+  void NoteReplicas(const Carrier& carrier, size_t claimed);
   void TryAgain(Instant now, const absl::Status& why, bool disk_failed = false);
   void Finish(absl::Status status, StoreStatus refusal);
   StoreRequest Request() const;
@@ -60,6 +73,9 @@ class PutOperation {
   int attempts_ = 0;
   std::optional<overlay::RequestId> pending_;
   std::optional<Instant> next_attempt_;
+  std::optional<DirectPut> direct_;  // while it is under way
+  size_t rounds_ = 0;                // of them
+  std::optional<Instant> hedge_;     // until when the root is waited for alone
   absl::Status last_;
   bool disk_failed_ = false;  // as of `last_`
   int best_acks_ = 0;

@@ -19,9 +19,17 @@ void Survey::Start(Instant now, Carrier& carrier) {
   if (kind_) get.add_kinds(*kind_);
   get.set_max_bytes(static_cast<uint32_t>(kMaxRoutedAnswer));
   get.set_want_replicas(true);
+  if (have_) {
+    wire::v1::RowName& name = *get.add_have();
+    name.set_kind(have_->kind());
+    name.set_slot(ToText(have_->slot()));
+    name.set_sequence(have_->sequence().value());
+  }
   overlay::RouteOptions options;
   options.timeout = kTimeout;
   options.any_replica = true;
+  // Whom hints name is asked beside.
+  options.prompt = false;
   for (size_t way = 0; way < kWays; ++way) {
     options.way = first_way_ + way;
     pending_.emplace(carrier.Route(now, place_, request, options), way);

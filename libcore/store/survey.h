@@ -30,6 +30,8 @@ class Survey {
   Survey(const Key& place, std::optional<ObjectKind> kind, size_t first_way)
       : place_(place), kind_(kind), first_way_(first_way) {}
 
+  // Before Start: the answers need not bring this object, nor older versions of it.
+  void Have(const Object& object) { have_ = object; }
   void Start(Instant now, Carrier& carrier);
   // False when it is not an answer to this survey.
   bool OnReply(const ReplyFrom& reply);
@@ -46,6 +48,7 @@ class Survey {
   Key place_;
   std::optional<ObjectKind> kind_;
   size_t first_way_;
+  std::optional<Object> have_;
   Instant deadline_;
   bool started_ = false;
   bool done_ = false;

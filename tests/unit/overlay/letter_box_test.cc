@@ -46,8 +46,8 @@ class LetterBoxTest : public testing::Test {
     return order;
   }
   // a's letter to b, as it goes out.
-  Bytes Letter1(size_t answer_bytes = 0) {
-    LetterBox::Order order = OrderTo(b_, 1);
+  Bytes Letter1(size_t answer_bytes = 0, uint64_t message_id = 1) {
+    LetterBox::Order order = OrderTo(b_, message_id);
     order.answer_bytes = answer_bytes;
     EXPECT_TRUE(a_.box.Send(now_, order).ok());
     const auto sent = a_.Sent();
@@ -143,7 +143,7 @@ TEST_F(LetterBoxTest, TheLargestAnswerThatFits) {
 
 TEST_F(LetterBoxTest, ALargerOneComesInPieces) {
   for (const size_t bytes : {size_t{1164}, size_t{3000}, size_t{8900}}) {
-    a_.Receive(now_, b_.party.at, AnswerAt(a_.party.at, Letter1(), bytes)[0].datagram);
+    a_.Receive(now_, b_.party.at, AnswerAt(a_.party.at, Letter1(0, bytes), bytes)[0].datagram);
     const auto again = a_.Sent();
     ASSERT_EQ(again.size(), 1u);
     auto pieces = AnswerAt(a_.party.at, again[0].datagram, bytes);
@@ -210,6 +210,41 @@ TEST_F(LetterBoxTest, CookiesAge) {
   const auto again = a_.Sent();
   now_ = now_ + absl::Seconds(61);
   EXPECT_LE(AnswerAt(a_.party.at, again[0].datagram, 1000)[0].datagram.size(), kMinLetter);
+}
+
+TEST_F(LetterBoxTest, ACookieIsGoodForOneLargeAnswer) {
+  a_.Receive(now_, b_.party.at, AnswerAt(a_.party.at, Letter1(), 8000)[0].datagram);
+  const auto again = a_.Sent();
+  ASSERT_EQ(again.size(), 1u);
+  EXPECT_EQ(AnswerAt(a_.party.at, again[0].datagram, 8000).size(), 8u);
+  // Whoever saw the letter sends it in a's name for as long as the cookie lives.
+  for (int i = 0; i < 70; ++i) {
+    size_t out = 0;
+    for (const net::Transmit& t : AnswerAt(a_.party.at, again[0].datagram, 8000)) {
+      out += t.datagram.size();
+    }
+    EXPECT_LE(out, again[0].datagram.size()) << i;
+    now_ = now_ + absl::Seconds(1);
+  }
+  EXPECT_GE(b_.counters.Get("overlay.refused_spent_cookies"), 30u);
+}
+
+TEST_F(LetterBoxTest, ACookieOfAnotherRequestIsWorthNothing) {
+  a_.Receive(now_, b_.party.at, AnswerAt(a_.party.at, Letter1(), 8000)[0].datagram);
+  const Bytes letter = a_.Sent()[0].datagram;
+  const auto opened = OpenLetter(letter, b_.party.keys, b_.party.record, b_.party.records);
+  ASSERT_TRUE(opened && opened->cookie);
+  for (const uint64_t message_id : {uint64_t{1}, uint64_t{2}}) {
+    LetterContent content;
+    content.message_id = message_id;
+    content.payload = Bytes{1};
+    content.cookie = opened->cookie;
+    content.known_epoch = b_.party.record.epoch();
+    const auto sealed = WriteLetter(TargetOf(b_.party.record), content, a_.party.keys,
+                                    a_.party.record, a_.party.rng);
+    ASSERT_TRUE(sealed.has_value());
+    EXPECT_EQ(AnswerAt(a_.party.at, sealed->datagram, 8000).size(), message_id == 1 ? 8u : 1u);
+  }
 }
 
 TEST_F(LetterBoxTest, EveryFlippedByteIsDroppedAndCounted) {

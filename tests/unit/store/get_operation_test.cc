@@ -92,8 +92,12 @@ TEST_F(GetOperationTest, ItsNothingIsNotFinal) {
   GetOperation get = Started(raw.key(), wire::v1::OBJECT_KIND_RAW);
   AnswerNext(get, Reply({}, false));
   EXPECT_FALSE(get.result().has_value());
-  ASSERT_EQ(carrier.sent.size(), 1u);
-  EXPECT_FALSE(carrier.sent[0].to.has_value()) << "routed";
+  ASSERT_EQ(carrier.sent.size(), 3u);
+  EXPECT_EQ(carrier.sent[0].to->id(), carrier.nodes()[5].id()) << "two more near ones";
+  EXPECT_EQ(carrier.sent[1].to->id(), carrier.nodes()[2].id());
+  EXPECT_FALSE(carrier.sent[2].to.has_value()) << "routed";
+  AnswerNext(get, Reply({}, false));
+  AnswerNext(get, Reply({}, false));
   AnswerRouted(get, Reply({raw}));
   ASSERT_TRUE(get.result().has_value());
   EXPECT_TRUE(get.result()->status.ok());
@@ -104,9 +108,9 @@ TEST_F(GetOperationTest, WhenTheNearestIsSilentTheSecondAndTheRootAreAsked) {
   const Object raw = f.Raw("x");
   GetOperation get = Started(raw.key(), wire::v1::OBJECT_KIND_RAW);
   FailNext(get);
-  ASSERT_EQ(carrier.sent.size(), 2u);
+  ASSERT_EQ(carrier.sent.size(), 3u);
   EXPECT_EQ(carrier.sent[0].to->id(), carrier.nodes()[5].id());
-  EXPECT_FALSE(carrier.sent[1].to.has_value());
+  EXPECT_FALSE(carrier.sent[2].to.has_value());
   AnswerNext(get, Reply({raw}, false));
   ASSERT_TRUE(get.result().has_value());
   EXPECT_TRUE(get.result()->status.ok());
@@ -119,9 +123,9 @@ TEST_F(GetOperationTest, ASilentLinkIsNotWaitedForEither) {
   now = *get.PollTimeout();
   EXPECT_LT(now, Instant() + absl::Seconds(1));
   get.OnTimeout(now, carrier);
-  ASSERT_EQ(carrier.sent.size(), 2u);
-  EXPECT_FALSE(carrier.sent[1].to.has_value());
-  carrier.Take();
+  ASSERT_EQ(carrier.sent.size(), 4u);
+  EXPECT_FALSE(carrier.sent[3].to.has_value());
+  for (int i = 0; i < 3; ++i) carrier.Take();
   AnswerRouted(get, Reply({raw}));
   ASSERT_TRUE(get.result().has_value());
 }
@@ -158,7 +162,7 @@ TEST_F(GetOperationTest, OfWhatChangesTheNearestFiveAreAskedAndFourHaveToAnswer)
   EXPECT_EQ(get.result()->answers, 4);
 }
 
-TEST_F(GetOperationTest, WhereANearOneNamesANewerVersionAllAreAsked) {
+TEST_F(GetOperationTest, WhereANearOneNamesANewerVersionItIsAskedForIt) {
   carrier.near = {1, 2, 3, 4, 5, 6};
   GetOperation get = Environment();
   AnswerNext(get, Reply({f.Environment(3)}, false));
@@ -169,11 +173,54 @@ TEST_F(GetOperationTest, WhereANearOneNamesANewerVersionAllAreAsked) {
   AnswerNext(get, newer);
   AnswerNext(get, newer);
   AnswerNext(get, same);
+  AnswerNext(get, same);
+  EXPECT_FALSE(get.result().has_value()) << "a newer one was named";
+  ASSERT_EQ(carrier.sent.size(), 2u);
+  EXPECT_EQ(carrier.sent[0].to->id(), carrier.nodes()[2].id());
+  EXPECT_GT(carrier.sent[0].request.get().max_bytes(), 0u);
+  AnswerNext(get, Reply({f.Environment(4)}, false));
+  ASSERT_TRUE(get.result().has_value());
+  EXPECT_EQ(get.result()->objects.at(0).sequence(), Sequence(4));
+}
+
+TEST_F(GetOperationTest, WhoBringsAForgeryIsNotHeardAnyMore) {
+  carrier.near = {1, 2, 3, 4, 5, 6};
+  GetOperation get = Environment();
+  AnswerNext(get, Reply({f.Environment(3)}, false));
+  StoreReply same = Reply({f.Environment(3)}, false);
+  same.mutable_get()->clear_objects();
+  StoreReply forged = Reply({f.Environment(9)}, false);
+  std::string& bytes = *forged.mutable_get()->mutable_objects(0);
+  bytes[bytes.size() / 2] ^= 1;
+  StoreReply named = forged;
+  named.mutable_get()->clear_objects();
+  AnswerNext(get, named);
+  for (int i = 0; i < 3; ++i) AnswerNext(get, same);
   EXPECT_FALSE(get.result().has_value());
-  AnswerNext(get, newer);
-  EXPECT_FALSE(get.result().has_value());
-  ASSERT_EQ(carrier.sent.size(), 1u);
-  EXPECT_FALSE(carrier.sent[0].to.has_value()) << "routed";
+  ASSERT_EQ(carrier.sent.size(), 1u) << "the one that named the ninth version";
+  AnswerNext(get, forged);
+  ASSERT_TRUE(get.result().has_value());
+  EXPECT_EQ(get.result()->objects.at(0).sequence(), Sequence(3));
+  EXPECT_EQ(counters.Get("store.replicas_disbelieved"), 1u);
+}
+
+TEST_F(GetOperationTest, AThoroughOneHearsEverybody) {
+  carrier.near = {1, 2, 3};
+  GetPlan plan;
+  plan.key = f.Environment(1).key();
+  plan.kind = wire::v1::OBJECT_KIND_USER_ENVIRONMENT;
+  plan.thorough = true;
+  GetOperation get(plan, counters);
+  get.Start(now, carrier);
+  EXPECT_EQ(carrier.sent.size(), 3u) << "whom hints name; nothing is routed";
+  for (int i = 0; i < 3; ++i) AnswerNext(get, Reply({}, false));
+  EXPECT_FALSE(get.result().has_value()) << "more may come";
+  get.Widen(now, carrier, {carrier.nodes()[3], carrier.nodes()[4]}, true);
+  ASSERT_EQ(carrier.sent.size(), 1u) << "one has answered";
+  AnswerNext(get, Reply({f.Environment(3)}, false));
+  ASSERT_TRUE(get.result().has_value());
+  EXPECT_TRUE(get.result()->status.ok());
+  EXPECT_EQ(get.result()->answers, 4);
 }
 
 TEST_F(GetOperationTest, NewestOfFourAnswersCountsAndTheOthersAreRepaired) {

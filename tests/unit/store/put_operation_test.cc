@@ -14,13 +14,28 @@ class PutOperationTest : public testing::Test {
     StoreReply reply;
     reply.mutable_put()->set_status(status);
     for (int i = 0; i < holders; ++i) {
-      reply.mutable_put()->add_holders(std::string(20, static_cast<char>('a' + i)));
+      reply.mutable_put()->add_holders(carrier.nodes()[static_cast<size_t>(i)].id().ToString());
     }
     reply.mutable_put()->set_replicas(replicas);
     return reply;
   }
   void Answer(PutOperation& put, const StoreReply& reply) {
     put.OnReply(now, carrier, {carrier.Take().id, carrier.nodes()[1], 2, reply});
+  }
+  // Answers the root's part until the end; copies of our own are not answered for.
+  void Conclude(PutOperation& put, const StoreReply& reply) {
+    while (!put.result()) {
+      while (!carrier.sent.empty() && !put.result()) {
+        if (carrier.sent[0].request.has_put()) {
+          Answer(put, reply);
+        } else {
+          put.OnFailed(now, carrier, carrier.Take().id, absl::UnavailableError("silent"));
+        }
+      }
+      if (put.result()) return;
+      now = *put.PollTimeout();
+      put.OnTimeout(now, carrier);
+    }
   }
   PutOperation Small() { return PutOperation({Key(), f.Raw("x"), 5}); }
   ObjectFixture f;
@@ -81,6 +96,7 @@ TEST_F(PutOperationTest, OnlyAnAnswerToARefreshCanSayThatItStands) {
 }
 
 TEST_F(PutOperationTest, FewerWhereTheRingHasFewer) {
+  carrier.responsible = false;
   PutOperation put = Small();
   put.Start(now, carrier);
   Answer(put, Reply(wire::v1::STORE_STATUS_OK, 2, 2));
@@ -100,14 +116,7 @@ TEST_F(PutOperationTest, TheSameHolderTwiceCountsOnce) {
 TEST_F(PutOperationTest, TooFewCopiesAreTriedAgainAndThenSaid) {
   PutOperation put = Small();
   put.Start(now, carrier);
-  for (int attempt = 1; attempt <= PutOperation::kAttempts; ++attempt) {
-    ASSERT_EQ(carrier.sent.size(), 1u) << attempt;
-    Answer(put, Reply(wire::v1::STORE_STATUS_OK, 3, 8));
-    if (attempt == PutOperation::kAttempts) break;
-    ASSERT_FALSE(put.result().has_value());
-    now = *put.PollTimeout();
-    put.OnTimeout(now, carrier);
-  }
+  Conclude(put, Reply(wire::v1::STORE_STATUS_OK, 3, 8));
   ASSERT_TRUE(put.result().has_value());
   EXPECT_EQ(put.result()->status.code(), absl::StatusCode::kUnavailable);
   EXPECT_EQ(put.result()->acks, 3);
@@ -166,6 +175,56 @@ TEST_F(PutOperationTest, FailureAndForeignAnswersAreTriedAgain) {
   EXPECT_FALSE(put.result().has_value());
 }
 
+TEST_F(PutOperationTest, WhomTheRootCannotMeanIsNotBelieved) {
+  carrier.responsible = false;
+  carrier.near = {1, 2, 3, 4, 5, 6, 7, 8};
+  PutOperation put = Small();
+  put.Start(now, carrier);
+  StoreReply lie = Reply(wire::v1::STORE_STATUS_OK, 0, 8);
+  for (int i = 0; i < 6; ++i) {
+    lie.mutable_put()->add_holders(std::string(20, static_cast<char>('a' + i)));
+  }
+  Answer(put, lie);
+  EXPECT_FALSE(put.result().has_value());
+  // Each of those whom hints name gets a copy, and the survey goes by its ways.
+  ASSERT_EQ(carrier.sent.size(), 8 + Survey::kWays);
+  for (int i = 0; i < 6; ++i) {
+    const auto sent = carrier.Take();
+    ASSERT_TRUE(sent.request.has_replicate());
+    EXPECT_EQ(sent.request.replicate().replicas(0).object(), ToText(f.Raw("x").bytes()));
+    StoreReply kept;
+    kept.mutable_replicate()->add_statuses(wire::v1::STORE_STATUS_OK);
+    put.OnReply(now, carrier, {sent.id, *sent.to, 1, kept});
+  }
+  ASSERT_TRUE(put.result().has_value());
+  EXPECT_TRUE(put.result()->status.ok());
+  EXPECT_EQ(put.result()->acks, 6);
+}
+
+TEST_F(PutOperationTest, ASilentRootIsNotWaitedForAlone) {
+  carrier.responsible = false;
+  PutOperation put = Small();
+  put.Start(now, carrier);
+  ASSERT_EQ(put.PollTimeout(), now + PutOperation::kPatience);
+  now = now + PutOperation::kPatience;
+  put.OnTimeout(now, carrier);
+  EXPECT_EQ(carrier.sent.size(), 1 + Survey::kWays);
+  // It was slow, and counts all the same.
+  Answer(put, Reply(wire::v1::STORE_STATUS_OK, 5, 8));
+  ASSERT_TRUE(put.result().has_value());
+  EXPECT_TRUE(put.result()->status.ok());
+}
+
+TEST_F(PutOperationTest, ARefusalOfAStrangerIsNone) {
+  carrier.responsible = false;
+  carrier.near = {2, 3, 4, 5};
+  PutOperation put = Small();
+  put.Start(now, carrier);
+  Answer(put, Reply(wire::v1::STORE_STATUS_STALE, 0, 8));
+  EXPECT_FALSE(put.result().has_value());
+  EXPECT_TRUE(carrier.sent[0].request.has_replicate());
+}
+
 TEST_F(PutOperationTest, EndsInTime) {
   PutOperation put = Small();
   put.Start(now, carrier);
@@ -178,12 +237,7 @@ TEST_F(PutOperationTest, EndsInTime) {
 TEST_F(PutOperationTest, AFullDiskIsSaidInWords) {
   PutOperation put = Small();
   put.Start(now, carrier);
-  for (int attempt = 1; attempt <= PutOperation::kAttempts; ++attempt) {
-    Answer(put, Reply(wire::v1::STORE_STATUS_FAILED, 2, 8));
-    if (attempt == PutOperation::kAttempts) break;
-    now = *put.PollTimeout();
-    put.OnTimeout(now, carrier);
-  }
+  Conclude(put, Reply(wire::v1::STORE_STATUS_FAILED, 2, 8));
   ASSERT_TRUE(put.result().has_value());
   EXPECT_EQ(put.result()->status.code(), absl::StatusCode::kUnavailable);
   EXPECT_NE(put.result()->status.message().find("disk"), absl::string_view::npos);

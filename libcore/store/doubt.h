@@ -1,0 +1,38 @@
+// Doubt: can those who speak for a place be the nodes that keep it?
+//
+// Rules: whom we met ourselves in our leaf set says most, then how close they stand together
+// (overlay/density.h), then whom hints name; none of it is proof, so doubt costs more questions and
+// never an answer. Few voices say nothing. Threads: none of its own. Source: design §3 (attackers).
+#pragma once
+
+#include <vector>
+
+#include "libcore/overlay/density.h"
+#include "libcore/store/carrier.h"
+
+namespace p2pd::store {
+
+// The first 64 bits of the ids of whom we know to keep this place, first-hand where our leaf set
+// reaches it, else by hints; empty when we know nobody.
+std::vector<uint64_t> KnownKeepers(const Carrier& carrier, const Key& place);
+
+// True when this node is known to keep the place, or nothing is known.
+bool MayKeep(const Carrier& carrier, const Key& place, const overlay::NodeId& id);
+
+// True when more than half of those whom we know are not among the voices.
+bool MostMissing(const Carrier& carrier, const Key& place,
+                 const std::vector<overlay::NodeId>& voices);
+
+// True when hints name eight keepers, and three quarters of the voices are among them.
+bool Agree(const Carrier& carrier, const Key& place, const std::vector<overlay::NodeId>& voices);
+
+// Voices that are whom hints name may stand so far apart: eight honest nodes in 200 do, one liar's
+// set in 14 where a fifth lies, and then hints would have to lie too.
+inline constexpr double kSparseAgreed = 3;
+
+// True when they stand `times` farther apart than nodes do here, and kSparseAgreed where hints
+// agree. Where our own leaf set reaches, that says nothing more.
+bool FarApart(const Carrier& carrier, const Key& place, const std::vector<overlay::NodeId>& voices,
+              double times = overlay::kSparse);
+
+}  // namespace p2pd::store
