@@ -102,6 +102,12 @@ std::optional<net::IpAddress> LeafSet::NetworkOf(const NodeId& id) const {
   return found->second;
 }
 
+std::vector<NodeId> LeafSet::Ids() const {
+  std::vector<NodeId> out;
+  for (const auto& [id, record] : members_) out.push_back(id);
+  return out;
+}
+
 const NodeRecord* LeafSet::Find(const NodeId& id) const {
   const auto found = members_.find(id);
   return found == members_.end() ? nullptr : &found->second;

@@ -47,6 +47,7 @@ class LeafSet {
   const NodeRecord* Find(const NodeId& id) const;
   // In the order of ids.
   const std::map<NodeId, NodeRecord>& members() const { return members_; }
+  std::vector<NodeId> Ids() const;
   size_t size() const { return members_.size(); }
   // Nearest first; `clockwise` upwards.
   const std::vector<NodeId>& Side(bool clockwise) const {

@@ -119,15 +119,23 @@ void Membership::ContactBootstrap(Instant now, size_t count) {
     links_.ConnectEndpoint(now, endpoints[pick]);  // a second link, perhaps, but a fresh one
     endpoints.erase(endpoints.begin() + static_cast<std::ptrdiff_t>(pick));
   }
-  if (cache_.empty() || state_ == JoinState::kActive) return;
-  const NodeRecord& record = cache_[rng_.Below(cache_.size())];
-  if (record.id() == self_->id()) return;
-  probe_through_.insert(record.id());
-  if (links_.Linked(record.id())) {
-    ProbeThrough(now, record.id(), state_ == JoinState::kJoining);
-  } else {
-    links_.Connect(now, record);
-  }
+  if (state_ == JoinState::kActive) return;
+  if (!cache_.empty()) ContactKnown(now, NodeRecord(cache_[rng_.Below(cache_.size())]));
+  ContactRemembered(now);
+}
+
+void Membership::ContactKnown(Instant now, const NodeRecord& record) {
+  const NodeId& id = record.id();
+  if (id == self_->id()) return;
+  if (links_.Linked(id)) return ProbeThrough(now, id, state_ == JoinState::kJoining);
+  probe_through_.insert(id);
+  links_.Connect(now, record);
+}
+
+// Whoever was heard of in passing: its ring may have moved apart from ours.
+void Membership::ContactRemembered(Instant now) {
+  const NodeRecord* known = records_.FindFrom(rng_.Make<NodeId>());
+  if (known != nullptr && !ring_.Contains(known->id())) ContactKnown(now, NodeRecord(*known));
 }
 
 void Membership::ProbeThrough(Instant now, const NodeId& peer, bool want_leaves) {
@@ -357,6 +365,8 @@ void Membership::OnLinkDown(Instant now, const NodeId& id) {
 }
 
 void Membership::OnDead(Instant now, const NodeId& id) {
+  const bool after = IsNext(id, false);
+  const bool before = IsNext(id, true);
   const bool leaf = ring_.Remove(now, id, true);
   links_.Drop(now, id, false);
   OnLinkDown(now, id);
@@ -365,8 +375,20 @@ void Membership::OnDead(Instant now, const NodeId& id) {
   if (reported != reported_gone_.end()) reported_gone_.erase(reported);
   if (!leaf) return;
   LeafLost(now, id);
-  // Whoever found it dead told those round it; who was told does not tell again.
-  if (!known) PushGone(now, id);
+  // Whoever found it dead told its own leaves. Who was told does not tell again, but for the two
+  // beside the corpse: together they know all its leaves, and the finder, if it stands farther off,
+  // does not.
+  const LeafSet& leaves = ring_.leaves();
+  if (!known) {
+    PushGone(now, id, leaves.Ids());
+  } else if (after || before) {
+    PushGone(now, id, leaves.Side(after));
+  }
+}
+
+bool Membership::IsNext(const NodeId& id, bool clockwise) const {
+  const std::vector<NodeId>& side = ring_.leaves().Side(clockwise);
+  return !side.empty() && side.front() == id;
 }
 
 void Membership::OnFarewell(Instant now, const NodeId& id) {
@@ -381,6 +403,11 @@ void Membership::LeafLost(Instant now, const NodeId& id) {
   LeavesChanged(now);
   // Hints that were of no use before may be of use now.
   leaf_hash_of_.clear();
+  if (ring_.leaves().size() == 0 && state_ == JoinState::kActive) {
+    // The last one: from the start, without the patience of the partition check.
+    SetState(now, JoinState::kAlone);
+    return StartRound(now);
+  }
   if (ring_.leaves().Whole() || !push_bucket_.TryTake(now, 1)) return;
   const bool clockwise = Clockwise(self_->id(), id) < Clockwise(id, self_->id());
   const NodeId farthest = ring_.leaves().Side(clockwise).back();
@@ -390,9 +417,9 @@ void Membership::LeafLost(Instant now, const NodeId& id) {
   SendSync(now, farthest, std::move(sync));
 }
 
-void Membership::PushGone(Instant now, const NodeId& gone) {
+void Membership::PushGone(Instant now, const NodeId& gone, const std::vector<NodeId>& to) {
   if (!push_bucket_.TryTake(now, 1)) return;
-  for (const auto& [id, record] : ring_.leaves().members()) {
+  for (const NodeId& id : to) {
     wire::v1::LeafSync sync = MakeSync(id);
     sync.add_gone(gone.ToString());
     SendSync(now, id, std::move(sync));
@@ -518,11 +545,15 @@ void Membership::SyncRandomLeaf(Instant now) {
 void Membership::CheckPartition(Instant now) {
   next_partition_check_ = now + rng_.Jitter(kPartitionCheck);
   const std::vector<NodeRecord> dead = ring_.Dead(now);
-  if (dead.empty() || rng_.Below(2) == 0) return ContactBootstrap(now, 1);
-  const NodeRecord& record = dead[rng_.Below(dead.size())];
-  if (links_.Linked(record.id())) return ProbeThrough(now, record.id(), false);
-  probe_through_.insert(record.id());
-  links_.Connect(now, record);
+  switch (rng_.Below(3)) {
+    case 0:
+      return ContactBootstrap(now, 1);
+    case 1:
+      return ContactRemembered(now);
+    default:
+      if (dead.empty()) return ContactBootstrap(now, 1);
+      ContactKnown(now, dead[rng_.Below(dead.size())]);
+  }
 }
 
 void Membership::Leave(Instant now) {

@@ -118,6 +118,8 @@ class Membership {
   void Announce(Instant now, const NodeId& to);
   void StartRound(Instant now);
   void ContactBootstrap(Instant now, size_t count);
+  void ContactKnown(Instant now, const NodeRecord& record);
+  void ContactRemembered(Instant now);
   void CheckJoined(Instant now);
   void SetState(Instant now, JoinState state);
   void LeavesChanged(Instant now);
@@ -128,7 +130,9 @@ class Membership {
   bool Blocked(Instant now) const;
   void SyncRandomLeaf(Instant now);
   void CheckPartition(Instant now);
-  void PushGone(Instant now, const NodeId& gone);
+  void PushGone(Instant now, const NodeId& gone, const std::vector<NodeId>& to);
+  // Is it beside us on this side?
+  bool IsNext(const NodeId& id, bool clockwise) const;
   bool RecentlyUnreachable(Instant now, const NodeId& id);
   bool IsMemberEndpoint(const net::Endpoint& endpoint) const;
 

@@ -37,4 +37,10 @@ const NodeRecord* RecordCache::FindHead(uint64_t head) const {
   return found == newest_.end() || Head(found->first) != head ? nullptr : &found->second;
 }
 
+const NodeRecord* RecordCache::FindFrom(const NodeId& id) const {
+  if (newest_.empty()) return nullptr;
+  const auto found = newest_.lower_bound(id);
+  return found == newest_.end() ? &newest_.begin()->second : &found->second;
+}
+
 }  // namespace p2pd::overlay

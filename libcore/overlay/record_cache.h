@@ -30,6 +30,8 @@ class RecordCache {
   const NodeRecord* Find(const NodeId& id) const;
   // The same for the node whose id begins with `head`.
   const NodeRecord* FindHead(uint64_t head) const;
+  // The first at or after `id`, round the ring; nullptr when nothing is kept.
+  const NodeRecord* FindFrom(const NodeId& id) const;
 
  private:
   // Found by the bytes as they travel, so that a known record is not parsed again.

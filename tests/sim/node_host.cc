@@ -30,16 +30,16 @@ NodeHost::NodeHost(World& world, const net::Endpoint& at, std::vector<net::Endpo
 NodeHost::~NodeHost() { Crash(); }
 
 void NodeHost::Boot() {
-  wall_.Set(world_.now(), world_.wall_now());
+  wall_.Set(world_.TimeAt(at_), world_.wall_now());
   node::NodeOptions options;
   options.addresses = {at_};
   options.bootstrap = bootstrap_;
   options.device_label = at_.ToString();
-  auto made =
-      node::Node::Create(options, node::Node::Parts{storage_, table_, rng_, wall_}, world_.now());
+  auto made = node::Node::Create(options, node::Node::Parts{storage_, table_, rng_, wall_},
+                                 world_.TimeAt(at_));
   P2PD_CHECK(made.ok());
   node_ = *std::move(made);
-  P2PD_CHECK(node_->Start(world_.now()).ok());
+  P2PD_CHECK(node_->Start(world_.TimeAt(at_)).ok());
   world_.Attach(at_, this);
 }
 

@@ -45,7 +45,7 @@ class OverlayHost final : public Host {
   OverlayHost& operator=(const OverlayHost&) = delete;
 
   void Start(const std::vector<net::Endpoint>& bootstrap, ByteView cache = {}) {
-    node_->Start(world_.now(), bootstrap, cache);
+    node_->Start(Now(), bootstrap, cache);
     Kick();
   }
   // Gone without a word; the object stays for its counters.
@@ -55,7 +55,7 @@ class OverlayHost final : public Host {
   }
   // Farewell, then gone.
   void Leave() {
-    node_->Leave(world_.now());
+    node_->Leave(Now());
     Kick();
     Crash();
   }
@@ -73,7 +73,7 @@ class OverlayHost final : public Host {
     world_.Detach(at_);
     at_ = to;
     world_.Attach(at_, this);
-    if (tell) node_->SetAddresses(world_.now(), {at_});
+    if (tell) node_->SetAddresses(Now(), {at_});
     Kick();
   }
   // After calls into node(): what they caused goes out.
@@ -83,15 +83,13 @@ class OverlayHost final : public Host {
 
   overlay::RequestId Route(const overlay::Key& key, overlay::Service service, Bytes payload,
                            const overlay::RouteOptions& options = {}) {
-    const overlay::RequestId id =
-        node_->Route(world_.now(), key, service, std::move(payload), options);
+    const overlay::RequestId id = node_->Route(Now(), key, service, std::move(payload), options);
     Kick();
     return id;
   }
   overlay::RequestId Ask(const overlay::NodeRecord& peer, overlay::Service service, Bytes payload,
                          absl::Duration timeout = absl::Seconds(4)) {
-    const overlay::RequestId id =
-        node_->Ask(world_.now(), peer, service, std::move(payload), timeout);
+    const overlay::RequestId id = node_->Ask(Now(), peer, service, std::move(payload), timeout);
     Kick();
     return id;
   }
@@ -100,6 +98,8 @@ class OverlayHost final : public Host {
   const overlay::Node& node() const { return *node_; }
   const overlay::NodeId& id() const { return node_->self().id(); }
   const net::Endpoint& at() const { return at_; }
+  // By the host's own clock.
+  Instant Now() const { return world_.TimeAt(at_); }
   Counters& counters() { return counters_; }
   const overlay::NodeKeys& keys() const { return keys_; }
   Rng& rng() { return rng_; }

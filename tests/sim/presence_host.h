@@ -32,7 +32,7 @@ class PresenceHost final : public Host {
         crypto_(pki::Crypto::Create(rng_)),
         keys_(overlay::NodeKeys::Generate(rng_)),
         options_(std::move(options)),
-        wall_(world.now(), world.wall_now()) {
+        wall_(world.TimeAt(at_), world.wall_now()) {
     if (options_.device_label.empty()) options_.device_label = at_.ToString();
   }
   ~PresenceHost() override { Crash(); }
@@ -53,9 +53,9 @@ class PresenceHost final : public Host {
     presence_ = std::make_unique<presence::Presence>(
         options_, presence::Presence::Parts{*node_, *store_, *sessions_, storage_, *crypto_, trust_,
                                             wall_, rng_, counters_});
-    loaded = presence_->Load(world_.now());
+    loaded = presence_->Load(Now());
     world_.Attach(at_, this);
-    node_->Start(world_.now(), bootstrap_, {});
+    node_->Start(Now(), bootstrap_, {});
     world_.Kick(at_);
   }
   // Through whom the next Start joins.
@@ -78,10 +78,10 @@ class PresenceHost final : public Host {
     world_.Detach(at_);
     at_ = at;
     world_.Attach(at_, this);
-    node_->SetAddresses(world_.now(), {at});
+    node_->SetAddresses(Now(), {at});
     sessions_->SetAddresses({at});
-    sessions_->OnNetworkChanged(world_.now());
-    presence_->SetAddresses(world_.now(), {at});
+    sessions_->OnNetworkChanged(Now());
+    presence_->SetAddresses(Now(), {at});
     Kick();
   }
   bool up() const { return presence_ != nullptr; }
@@ -102,24 +102,24 @@ class PresenceHost final : public Host {
     return done_.at(id.value());
   }
   presence::OperationDone Login(absl::string_view email = "") {
-    return Await(presence_->Login(world_.now(), email));
+    return Await(presence_->Login(Now(), email));
   }
   presence::OperationDone Logout(absl::string_view email = "") {
-    return Await(presence_->Logout(world_.now(), email));
+    return Await(presence_->Logout(Now(), email));
   }
   presence::OperationDone Resolve(absl::string_view email) {
-    return Await(presence_->Resolve(world_.now(), "", email));
+    return Await(presence_->Resolve(Now(), "", email));
   }
   presence::OperationDone GetPresence(absl::string_view email) {
-    return Await(presence_->GetPresence(world_.now(), "", email));
+    return Await(presence_->GetPresence(Now(), "", email));
   }
   absl::Status AddContact(absl::string_view email, absl::string_view as = "") {
-    const absl::Status status = presence_->AddContact(world_.now(), as, email, "");
+    const absl::Status status = presence_->AddContact(Now(), as, email, "");
     Kick();
     return status;
   }
   absl::Status RemoveContact(absl::string_view email) {
-    const absl::Status status = presence_->RemoveContact(world_.now(), "", email);
+    const absl::Status status = presence_->RemoveContact(Now(), "", email);
     Kick();
     return status;
   }
@@ -146,6 +146,8 @@ class PresenceHost final : public Host {
   store::MemoryTable& table() { return table_; }
   Counters& counters() { return counters_; }
   const net::Endpoint& at() const { return at_; }
+  // By the host's own clock.
+  Instant Now() const { return world_.TimeAt(at_); }
   WallClock& wall() { return wall_; }
 
   absl::Status loaded;

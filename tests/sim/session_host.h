@@ -28,7 +28,7 @@ class SessionHost : public Host {
         at_(world.NextEndpoint()),
         rng_(seed),
         crypto_(pki::Crypto::Create(rng_)),
-        wall_(world.now(), world.wall_now() + clock_error),
+        wall_(world.TimeAt(at_), world.wall_now() + clock_error),
         sessions_(options, trust_, *crypto_, wall_, rng_, counters_,
                   world.wall_now() + clock_error),
         calls_(call_options, sessions_, wall_, rng_, counters_) {
@@ -50,6 +50,8 @@ class SessionHost : public Host {
     world_.Attach(at_, this);
   }
   const net::Endpoint& at() const { return at_; }
+  // By the host's own clock.
+  Instant Now() const { return world_.TimeAt(at_); }
   session::Sessions& sessions() { return sessions_; }
   session::Calls& calls() { return calls_; }
   pki::TrustStore& trust() { return trust_; }
@@ -70,7 +72,7 @@ class SessionHost : public Host {
     options.purpose = purpose;
     options.call = rng_.Make<session::CallId>();
     options.offer = ToBytes(offer);
-    auto id = sessions_.Dial(world_.now(), as.user(), to, options);
+    auto id = sessions_.Dial(Now(), as.user(), to, options);
     Kick();
     return id;
   }

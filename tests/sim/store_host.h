@@ -28,7 +28,7 @@ class StoreHost final : public Host {
         rng_(seed),
         keys_(keys ? *std::move(keys) : overlay::NodeKeys::Generate(rng_)),
         options_(options),
-        wall_(world.now(), world.wall_now()) {}
+        wall_(world.TimeAt(at_), world.wall_now()) {}
   ~StoreHost() override { Crash(); }
   StoreHost(const StoreHost&) = delete;
   StoreHost& operator=(const StoreHost&) = delete;
@@ -42,7 +42,7 @@ class StoreHost final : public Host {
     node_->SetTap(tap_);
     store_ = std::make_unique<store::Store>(options_, *node_, table_, wall_, rng_, counters_);
     world_.Attach(at_, this);
-    node_->Start(world_.now(), bootstrap, {});
+    node_->Start(Now(), bootstrap, {});
     Kick();
   }
   // kill -9: what the store held in memory is gone, the table stays.
@@ -64,17 +64,17 @@ class StoreHost final : public Host {
 
   // Each runs the world until the operation is done.
   store::PutDone Put(const store::Object& object) {
-    return Await<store::PutDone>(store_->Put(world_.now(), object));
+    return Await<store::PutDone>(store_->Put(Now(), object));
   }
   store::GetDone Get(const store::Key& key, const store::GetOptions& options = {}) {
-    return Await<store::GetDone>(store_->Get(world_.now(), key, options));
+    return Await<store::GetDone>(store_->Get(Now(), key, options));
   }
   store::RemoveDone Remove(const store::Key& key, const pki::Sha256Digest& digest,
                            ByteView secret) {
-    return Await<store::RemoveDone>(store_->RemoveRaw(world_.now(), key, digest, secret));
+    return Await<store::RemoveDone>(store_->RemoveRaw(Now(), key, digest, secret));
   }
   void Subscribe(const store::Key& key, store::ObjectKind kind) {
-    P2PD_CHECK(store_->Subscribe(world_.now(), key, kind).ok());
+    P2PD_CHECK(store_->Subscribe(Now(), key, kind).ok());
     Kick();
   }
   std::vector<store::Object> TakeNotifications() {
@@ -108,6 +108,8 @@ class StoreHost final : public Host {
   WallClock& wall() { return wall_; }
   Counters& counters() { return counters_; }
   const net::Endpoint& at() const { return at_; }
+  // By the host's own clock.
+  Instant Now() const { return world_.TimeAt(at_); }
   const overlay::NodeId& id() const { return node_->self().id(); }
   const overlay::NodeKeys& keys() const { return keys_; }
 

@@ -26,6 +26,22 @@ uint64_t FnvEndpoint(uint64_t hash, const net::Endpoint& at) {
   return Fnv(Fnv(Fnv(hash, family), at.address.bytes()), port);
 }
 
+constexpr int64_t kNanosPerSecond = 1'000'000'000;
+
+// How much a clock that gains `drift` nanoseconds a second is ahead after this long.
+int64_t Gained(int64_t nanos, int64_t drift) {
+  return nanos / kNanosPerSecond * drift + nanos % kNanosPerSecond * drift / kNanosPerSecond;
+}
+
+// The first true moment at which the clock shows `shown` or more.
+Instant TrueTime(Instant shown, int64_t drift) {
+  if (drift == 0 || shown == Instant::Max()) return shown;
+  int64_t nanos = shown.nanos() - Gained(shown.nanos(), drift);
+  while (nanos + Gained(nanos, drift) >= shown.nanos()) --nanos;
+  while (nanos + Gained(nanos, drift) < shown.nanos()) ++nanos;
+  return Instant::FromNanos(nanos);
+}
+
 // A host that asks for a timeout in the past again and again would stop the clock.
 constexpr int kRoundsMax = 10000;
 
@@ -36,6 +52,19 @@ World::~World() = default;
 
 absl::Time World::wall_now() const {
   return absl::FromUnixSeconds(1767225600) + (now_ - Instant());
+}
+
+// By its address, so that it is the same after a restart, and no draw of chance is used up.
+int64_t World::DriftOf(const net::Endpoint& at) const {
+  if (options_.drift == 0) return 0;
+  const uint64_t draw = SeededRng(Fnv(0xcbf29ce484222325, at.address.bytes())).Below(2001);
+  return static_cast<int64_t>(options_.drift * 1e6) * (static_cast<int64_t>(draw) - 1000);
+}
+
+Instant World::TimeAt(const net::Endpoint& at) const { return Shown(DriftOf(at)); }
+
+Instant World::Shown(int64_t drift) const {
+  return drift == 0 ? now_ : Instant::FromNanos(now_.nanos() + Gained(now_.nanos(), drift));
 }
 
 net::Endpoint World::NextEndpoint() {
@@ -53,6 +82,7 @@ void World::Attach(const net::Endpoint& at, Host* host) {
   machine = std::make_unique<Machine>();
   machine->at = at;
   machine->host = host;
+  machine->drift = DriftOf(at);
   Drain(machine.get());
 }
 
@@ -193,19 +223,22 @@ void World::Inject(const net::Endpoint& inside, net::Transmit transmit) {
 void World::Drain(Machine* machine) {
   const net::Endpoint at = machine->at;
   Host* const host = machine->host;
+  const Instant now = Shown(machine->drift);
   for (int round = 0;; ++round) {
     P2PD_CHECK(round < kRoundsMax);
-    while (std::optional<net::Transmit> transmit = host->PollTransmit(now_))
+    while (std::optional<net::Transmit> transmit = host->PollTransmit(now))
       Launch(at, *std::move(transmit));
-    if (!host->DrainEvents(now_)) break;
+    if (!host->DrainEvents(now)) break;
     // An event handler may have crashed this host.
     const auto found = machines_.find(at);
     if (found == machines_.end()) return;
     machine = found->second.get();
   }
-  while (std::optional<net::Transmit> transmit = host->PollTransmit(now_))
+  while (std::optional<net::Transmit> transmit = host->PollTransmit(now))
     Launch(at, *std::move(transmit));
-  SetTimeout(machine, machine->host->PollTimeout());
+  std::optional<Instant> timeout = machine->host->PollTimeout();
+  if (timeout) timeout = TrueTime(*timeout, machine->drift);
+  SetTimeout(machine, timeout);
 }
 
 World::Delivery World::TakeDelivery() {
@@ -227,7 +260,7 @@ void World::Deliver(const Delivery& delivery) {
   if (found == machines_.end()) return;
   Machine* const machine = found->second.get();
   trace_hash_ = Fnv(FnvEndpoint(trace_hash_, delivery.to), delivery.datagram);
-  machine->host->OnDatagram(now_, delivery.from, delivery.datagram);
+  machine->host->OnDatagram(Shown(machine->drift), delivery.from, delivery.datagram);
   Drain(machine);
 }
 
@@ -244,7 +277,7 @@ bool World::Step(Instant until) {
   }
   Machine* const machine = timeouts_.front();
   // A timeout that did not move is the host's bug: it would be called for ever.
-  machine->host->OnTimeout(now_);
+  machine->host->OnTimeout(Shown(machine->drift));
   Drain(machine);
   return true;
 }

@@ -53,6 +53,9 @@ struct LinkOptions {
   double bandwidth = 0;
   absl::Duration queue = absl::Milliseconds(200);
   size_t mtu = 1472;  // larger datagrams vanish
+  // Each host's monotonic clock is fast or slow by up to this share, [0, 0.01], by its address: a
+  // host that moves would get another clock.
+  double drift = 0;
 };
 
 // How a translator maps and whom it lets in (RFC 4787 §4.1, §5): one outside port for all
@@ -76,6 +79,8 @@ class World {
   Rng& rng() { return rng_; }
   // Civil time that all hosts start from: 2026-01-01 plus the time simulated.
   absl::Time wall_now() const;
+  // What the monotonic clock of the host there shows: true time, but for LinkOptions::drift.
+  Instant TimeAt(const net::Endpoint& at) const;
 
   // Adds a host that is up; its address is 10.x.y.z:7464, one per call.
   net::Endpoint NextEndpoint();
@@ -134,7 +139,8 @@ class World {
   struct Machine {
     net::Endpoint at;
     Host* host = nullptr;
-    Instant timeout;
+    int64_t drift = 0;        // nanoseconds a second
+    Instant timeout;          // in true time
     size_t place = kNoPlace;  // in timeouts_
   };
   static constexpr size_t kNoPlace = SIZE_MAX;
@@ -158,6 +164,8 @@ class World {
   // When the line at `at` has carried so many bytes more; nullopt: its queue is full.
   std::optional<absl::Duration> Queue(std::map<net::Endpoint, Instant>& lines,
                                       const net::Endpoint& at, Instant from, size_t bytes);
+  int64_t DriftOf(const net::Endpoint& at) const;
+  Instant Shown(int64_t drift) const;
   absl::Duration PairLatency(const net::Endpoint& a, const net::Endpoint& b);
   bool Severed(const net::Endpoint& from, const net::Endpoint& to) const;
   void Drain(Machine* machine);

@@ -72,6 +72,34 @@ TEST_F(WorldTest, TimeoutsComeInOrderAndTheClockJumps) {
   EXPECT_EQ(world_.now(), Instant() + absl::Hours(4));
 }
 
+// Each host lives by its own clock, and the world still ends at the same moment for all.
+TEST(World, ClocksDrift) {
+  LinkOptions options;
+  options.drift = 0.001;
+  World world(1, options);
+  std::vector<Probe> probes(20);
+  std::vector<net::Endpoint> at;
+  absl::Duration most;
+  for (Probe& probe : probes) {
+    at.push_back(world.NextEndpoint());
+    world.Attach(at.back(), &probe);
+    probe.wake = Instant() + absl::Seconds(999.123456789);
+    world.Kick(at.back());
+  }
+  world.RunFor(absl::Seconds(1100));
+  for (size_t i = 0; i < probes.size(); ++i) {
+    const absl::Duration ahead = world.TimeAt(at[i]) - world.now();
+    most = std::max(most, absl::AbsDuration(ahead));
+    EXPECT_LE(absl::AbsDuration(ahead), absl::Seconds(1.1));
+    // Woken once, when its own clock showed the time; a fast one leaves out a nanosecond at times.
+    ASSERT_EQ(probes[i].woken.size(), 1u);
+    const absl::Duration late = probes[i].woken[0] - (Instant() + absl::Seconds(999.123456789));
+    EXPECT_GE(late, absl::ZeroDuration());
+    EXPECT_LE(late, absl::Nanoseconds(2));
+  }
+  EXPECT_GT(most, absl::Seconds(0.3));
+}
+
 // Against a plain search: timeouts that are moved, taken back and set again, at equal moments too.
 TEST(World, TimeoutsThatMoveComeInOrder) {
   World world(1);

@@ -29,7 +29,7 @@ std::unique_ptr<Participant> MakeBamboo2004(const ParticipantSpec& spec,
 }
 
 void Bamboo2004::Start(const std::vector<net::Endpoint>& bootstrap) {
-  const Instant now = world_.now();
+  const Instant now = world_.TimeAt(self_.at);
   for (const net::Endpoint& gateway : bootstrap) {
     if (gateway != self_.at) gateways_.push_back(gateway);
   }
@@ -45,7 +45,7 @@ void Bamboo2004::Start(const std::vector<net::Endpoint>& bootstrap) {
 }
 
 uint64_t Bamboo2004::Lookup(const overlay::Key& key) {
-  const Instant now = world_.now();
+  const Instant now = world_.TimeAt(self_.at);
   const uint64_t lookup = next_lookup_++;
   lookups_[lookup] = now + kLookupTimeout;
   Forward(now, bamboo::Route{key, self_, lookup, 0, false});

@@ -94,7 +94,9 @@ void Crowd::StartNode(size_t place) {
   std::vector<net::Endpoint> bootstrap;
   for (int i = 0; i < options_.bootstrap && !ids_.empty(); ++i) {
     const std::optional<size_t> any = options_.one_door ? std::optional<size_t>(0) : RandomActive();
-    if (any && *any != place) bootstrap.push_back(nodes_[*any].host->at());
+    if (!any || *any == place) continue;
+    const net::Endpoint& door = nodes_[*any].host->at();
+    if (std::count(bootstrap.begin(), bootstrap.end(), door) == 0) bootstrap.push_back(door);
   }
   node.host = MakeParticipant(place);
   node.started = world_.now();
@@ -154,11 +156,37 @@ void Crowd::KillNode(size_t place, bool replace) {
 }
 
 void Crowd::Grow() {
+  std::set<size_t> first;
+  if (options_.trace) {
+    for (const Stay& stay : options_.trace->stays) {
+      if (stay.comes == absl::ZeroDuration()) first.insert(stay.machine);
+    }
+  }
+  nodes_.reserve(static_cast<size_t>(options_.nodes));
   for (int i = 0; i < options_.nodes; ++i) {
     nodes_.emplace_back();
+    if (options_.trace && first.count(nodes_.size() - 1) == 0) continue;
     StartNode(nodes_.size() - 1);
     world_.RunFor(options_.join_gap);
   }
+}
+
+void Crowd::PlayTrace() {
+  for (const Stay& stay : options_.trace->stays) {
+    Node& node = nodes_[stay.machine];
+    if (stay.comes == absl::ZeroDuration() && node.host) {
+      node.ends = world_.now() + stay.goes;
+    } else {
+      arrivals_.emplace_back(world_.now() + stay.comes, stay);
+    }
+  }
+  std::stable_sort(arrivals_.begin(), arrivals_.end(),
+                   [](const auto& a, const auto& b) { return a.first > b.first; });
+}
+
+void Crowd::Arrive(const Stay& stay) {
+  StartNode(stay.machine);
+  nodes_[stay.machine].ends = world_.now() + (stay.goes - stay.comes);
 }
 
 void Crowd::SetChurn(absl::Duration median) {
@@ -175,7 +203,8 @@ void Crowd::RunFor(absl::Duration span) {
   std::priority_queue<Death, std::vector<Death>, std::greater<>> deaths;
   for (size_t i = 0; i < nodes_.size(); ++i) deaths.emplace(nodes_[i].ends, i);
   const auto pause = [this] {
-    const double rate = lookups_per_second_ * options_.nodes / options_.askers;
+    const double up = static_cast<double>(std::max<size_t>(up_, 1));
+    const double rate = lookups_per_second_ * up / options_.askers;
     return absl::Seconds(-std::log(1 - rng_.Unit()) / rate);
   };
   if (lookups_per_second_ > 0) next_ask_ = world_.now() + pause();
@@ -185,15 +214,26 @@ void Crowd::RunFor(absl::Duration span) {
     if (death) next = deaths.top().first;
     const bool ask = lookups_per_second_ > 0 && *next_ask_ < next;
     if (ask) next = *next_ask_;
+    const bool arrival = !arrivals_.empty() && arrivals_.back().first < next;
+    if (arrival) next = arrivals_.back().first;
     world_.RunFor(next - world_.now());
-    if (ask) {
+    if (arrival) {
+      const Stay stay = arrivals_.back().second;
+      arrivals_.pop_back();
+      // Who goes at the same moment goes first.
+      if (nodes_[stay.machine].host) KillNode(stay.machine, false);
+      Arrive(stay);
+      deaths.emplace(nodes_[stay.machine].ends, stay.machine);
+    } else if (ask) {
       AskGroup();
       next_ask_ = world_.now() + pause();
     } else if (death) {
       const size_t place = deaths.top().second;
+      const bool due = nodes_[place].host && nodes_[place].ends == deaths.top().first;
       deaths.pop();
-      KillNode(place, true);
-      deaths.emplace(nodes_[place].ends, place);
+      if (!due) continue;
+      KillNode(place, !options_.trace);
+      if (!options_.trace) deaths.emplace(nodes_[place].ends, place);
     } else {
       break;
     }

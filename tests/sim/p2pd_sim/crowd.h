@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "tests/sim/p2pd_sim/churn_trace.h"
 #include "tests/sim/p2pd_sim/latency.h"
 #include "tests/sim/p2pd_sim/participant.h"
 #include "tests/sim/p2pd_sim/sessions.h"
@@ -57,6 +58,8 @@ struct CrowdOptions {
   double broken_pairs = 0;
   LinkOptions link;
   int leaves_per_side = 8;
+  // Who comes and goes when; `nodes` is its number of machines then.
+  std::optional<ChurnTrace> trace;
 };
 
 // What was seen since the last Reset.
@@ -81,8 +84,11 @@ class Crowd final : private Participant::Listener {
   Crowd(const CrowdOptions& options, std::unique_ptr<LatencyModel> latency);
   ~Crowd() override;
 
-  // Starts all nodes; returns when the last one has started.
+  // Starts all nodes, of a trace those that are there when it begins; returns when the last one has
+  // started.
   void Grow();
+  // The trace begins now.
+  void PlayTrace();
   // From now on sessions end and nodes ask; RunFor sees to both.
   void SetChurn(absl::Duration median);
   void SetLookups(double per_second) { lookups_per_second_ = per_second; }
@@ -127,6 +133,7 @@ class Crowd final : private Participant::Listener {
   net::Endpoint EndpointOf(uint32_t machine, uint32_t life) const;
   uint32_t MachineAt(const net::Endpoint& at) const;
   void StartNode(size_t place);
+  void Arrive(const Stay& stay);
   void KillNode(size_t place, bool replace);
   void Ask(size_t place, uint64_t group);
   void AskGroup();
@@ -156,6 +163,8 @@ class Crowd final : private Participant::Listener {
   double lookups_per_second_ = 0;
   absl::Duration median_ = absl::InfiniteDuration();
   std::vector<Node> nodes_;
+  // Stays of the trace that are to come, soonest last.
+  std::vector<std::pair<Instant, Stay>> arrivals_;
   std::vector<uint32_t> lives_;  // by machine
   std::map<net::Endpoint, uint32_t> machines_;
   // Nodes that joined and are up.

@@ -47,6 +47,34 @@ TEST(CrowdTest, ChurnKeepsTheNumberAndKillsAtItsRate) {
   EXPECT_EQ(crowd.WrongNeighbours(8), 0u);
 }
 
+TEST(CrowdTest, ATraceSaysWhoIsThere) {
+  CrowdOptions options = Small(4);
+  options.trace.emplace();
+  options.trace->machines = 30;
+  for (size_t machine = 0; machine < 20; ++machine) {
+    options.trace->stays.push_back({machine, absl::ZeroDuration(), absl::Hours(1)});
+  }
+  for (size_t machine = 20; machine < 30; ++machine) {
+    options.trace->stays.push_back({machine, absl::Minutes(2), absl::Minutes(4)});
+    options.trace->stays.push_back({machine, absl::Minutes(6), absl::Hours(1)});
+  }
+  Crowd crowd(options, MakeSyntheticLatency(4));
+  crowd.Grow();
+  crowd.RunFor(absl::Minutes(1));
+  EXPECT_EQ(crowd.active(), 20u);
+  crowd.PlayTrace();
+  crowd.Reset();
+  crowd.RunFor(absl::Minutes(3));
+  EXPECT_EQ(crowd.active(), 30u);
+  EXPECT_EQ(crowd.WrongNeighbours(8), 0u);
+  crowd.RunFor(absl::Minutes(2));
+  EXPECT_EQ(crowd.active(), 20u);
+  EXPECT_EQ(crowd.results().deaths, 10u);
+  crowd.RunFor(absl::Minutes(2));
+  EXPECT_EQ(crowd.active(), 30u);
+  EXPECT_NEAR(crowd.results().node_seconds, 60 * (20 * 7 + 10 * 3), 1);
+}
+
 TEST(CrowdTest, TheOracleSeesAWrongRing) {
   Crowd crowd(Small(3), MakeSyntheticLatency(3));
   crowd.Grow();

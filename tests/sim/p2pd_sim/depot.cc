@@ -169,10 +169,7 @@ void Depot::StartNode(size_t place) {
     node.host->SetWitness(
         [this, place](const overlay::Response& response) { Witness(place, response); });
   }
-  if (options_.clock_skew > absl::ZeroDuration()) {
-    const absl::Duration skew = options_.clock_skew * (2 * rng_.Unit() - 1);
-    node.host->wall().Set(world_.now(), world_.wall_now() + skew);
-  }
+  if (options_.clock_skew > absl::ZeroDuration()) SetWall(*node.host);
   node.host->SetHandler(
       [this, place](Instant now, const store::Event& event) { OnStoreEvent(place, now, event); });
   if (split_) SetIsland();
@@ -246,12 +243,23 @@ void Depot::KillShare(double share, bool replace) {
   }
 }
 
+void Depot::SetWall(StoreHost& host) {
+  const absl::Duration skew = options_.clock_skew * (2 * rng_.Unit() - 1);
+  host.wall().Set(host.Now(), world_.wall_now() + skew);
+}
+
+void Depot::StepClocks(double share) {
+  for (Node& node : nodes_) {
+    if (node.host->up() && rng_.Unit() < share) SetWall(*node.host);
+  }
+}
+
 void Depot::CrashOne(absl::Duration away, Disk disk) {
   const std::optional<size_t> place = RandomActive();
   if (!place) return;
   Crash(*place);
   Node& node = nodes_[*place];
-  if (disk == Disk::kTorn) Tear(node.host->table(), node.host->wall().At(world_.now()) - kTorn);
+  if (disk == Disk::kTorn) Tear(node.host->table(), node.host->wall().At(node.host->Now()) - kTorn);
   if (disk == Disk::kOld && node.backup) node.host->table() = *node.backup;
   At(world_.now() + away, {TaskKind::kReturn, *place});
 }

@@ -99,6 +99,9 @@ class Depot {
   void Backup();
   // Every second machine is cut off from the others; false heals.
   void Split(bool apart);
+  // The wall clocks of a share of the nodes step, forwards or back; none is off by more than
+  // `clock_skew` then.
+  void StepClocks(double share);
   // A random node claims newer versions than were ever issued, which it cannot sign.
   void Lie();
 
@@ -209,6 +212,7 @@ class Depot {
   // depot.cc: nodes and time.
   void At(Instant when, Task task) { agenda_.emplace(when, task); }
   void Do(const Task& task);
+  void SetWall(StoreHost& host);
   void StartNode(size_t place);
   void KillNode(size_t place, bool replace);
   void Crash(size_t place);

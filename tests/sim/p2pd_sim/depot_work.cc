@@ -98,7 +98,7 @@ void Depot::AnnounceAt(size_t place) {
 absl::StatusOr<store::Object> Depot::NextVersion(Publication& publication) {
   const Owner& owner = *owners_[publication.person];
   StoreHost& host = *nodes_[publication.place].host;
-  const absl::Time wall = host.wall().At(world_.now());
+  const absl::Time wall = host.wall().At(host.Now());
   const store::Sequence sequence(++publication.sequence);
   if (publication.kind == wire::v1::OBJECT_KIND_AUTHENTICATION) {
     return store::MakeAuthentication(owner.person.key, owner.person.chain, owner.person.email,
@@ -141,7 +141,7 @@ void Depot::PutRaw() {
   const size_t most = rng_.Below(20) == 0 ? kLargest : kUsual;
   const Bytes data = Random(rng_, kSmallest + rng_.Below(most - kSmallest));
   const Bytes secret = Random(rng_, 16);
-  const absl::Time wall = nodes_[*place].host->wall().At(world_.now());
+  const absl::Time wall = nodes_[*place].host->wall().At(nodes_[*place].host->Now());
   const auto key = rng_.Make<store::Key>();
   const auto object = store::MakeRaw(key, data, pki::Sha256(secret).view(), wall + kRawLife, wall);
   P2PD_CHECK(object.ok());
@@ -152,7 +152,7 @@ void Depot::PutRaw() {
 void Depot::StartPut(size_t place, const store::Object& object, std::optional<size_t> publication) {
   const size_t entry = ledger_.Issue(object);
   StoreHost& host = *nodes_[place].host;
-  const store::OperationId id = host.store().Put(world_.now(), object);
+  const store::OperationId id = host.store().Put(host.Now(), object);
   if (publication) publications_[*publication].pending = true;
   puts_.emplace(OperationName(place, id.value()),
                 PendingPut{entry, object, world_.now(), publication});
@@ -176,7 +176,7 @@ void Depot::EndPut(OperationName name, const store::PutDone& done) {
   Publication& publication = publications_[*put.publication];
   publication.pending = false;
   if (!done.status.ok()) return PublishAgain(*put.publication, rng_.Jitter(kRetry));
-  host.store().KeepAlive(world_.now(), put.object);
+  host.store().KeepAlive(host.Now(), put.object);
   if (publication.kind == wire::v1::OBJECT_KIND_AUTHENTICATION) return;
   publication.changes = true;
   const bool state = publication.kind == wire::v1::OBJECT_KIND_USER_STATE;
@@ -196,7 +196,7 @@ void Depot::RemoveOne() {
   P2PD_CHECK(digest.has_value());
   e.removal = Ledger::Removal::kOpen;
   StoreHost& host = *nodes_[*place].host;
-  const auto id = host.store().RemoveRaw(world_.now(), e.key, *digest, e.secret);
+  const auto id = host.store().RemoveRaw(host.Now(), e.key, *digest, e.secret);
   removals_open_.emplace(OperationName(*place, id.value()), entry);
   host.Kick();
 }
@@ -248,7 +248,7 @@ void Depot::StartGet(size_t place, size_t entry, PendingGet pending) {
   pending.asked = world_.now();
   nodes_[place].honest.clear();
   StoreHost& host = *nodes_[place].host;
-  const store::OperationId id = host.store().Get(world_.now(), e.key, options);
+  const store::OperationId id = host.store().Get(host.Now(), e.key, options);
   gets_open_.emplace(OperationName(place, id.value()), pending);
   host.Kick();
 }

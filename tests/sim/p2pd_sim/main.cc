@@ -100,6 +100,9 @@ void Define(CLI::App& app, Arguments& arguments) {
   app.add_option("--median-session", arguments.median_session, "how long half of the nodes stay");
   app.add_option("--sessions", arguments.sessions,
                  "exponential, weibull or pareto; else the scenario's");
+  app.add_option("--churn", arguments.run.churn,
+                 "a file of stays, 'machine comes goes' in seconds: who is up when, for the "
+                 "scenarios churn, large and broken-pairs");
   app.add_option("--duration", arguments.duration, "simulated time of the measurement");
   app.add_option("--latency", arguments.run.latency, "synthetic, or a matrix of round trips (TSV)");
   app.add_option("--loss", arguments.run.loss, "share of datagrams lost")
@@ -114,6 +117,9 @@ void Define(CLI::App& app, Arguments& arguments) {
       ->check(CLI::Range(1000., 1e9));
   app.add_option("--mtu", arguments.run.mtu, "bytes of the largest datagram that passes")
       ->check(CLI::Range(500, 65'507));
+  app.add_option("--drift", arguments.run.drift,
+                 "share by which each machine's clock is fast or slow at most")
+      ->check(CLI::Range(0., .01));
   app.add_option("--broken-pairs", arguments.run.broken_pairs,
                  "share of pairs of machines that cannot talk")
       ->check(CLI::Range(0., .5));

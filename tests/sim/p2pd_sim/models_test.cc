@@ -4,6 +4,7 @@
 #include <cmath>
 #include <fstream>
 
+#include "tests/sim/p2pd_sim/churn_trace.h"
 #include "tests/sim/p2pd_sim/latency.h"
 #include "tests/sim/p2pd_sim/report.h"
 #include "tests/sim/p2pd_sim/sessions.h"
@@ -88,6 +89,36 @@ TEST_F(MatrixTest, WhatIsNoMatrixIsRefusedByLine) {
   EXPECT_NE(Read("0\t1\n1\n").status().message().find("square"), absl::string_view::npos);
   EXPECT_FALSE(Read("0\t-1\n-1\t0\n").ok());
   EXPECT_FALSE(Read("").ok());
+}
+
+class ChurnTraceTest : public testing::Test {
+ protected:
+  absl::StatusOr<ChurnTrace> Read(const std::string& text) {
+    std::ofstream(path_) << text;
+    return ReadChurnTrace(path_);
+  }
+  std::string path_ = testing::TempDir() + "p2pd-sim-churn.txt";
+};
+
+TEST_F(ChurnTraceTest, IsReadInOrder) {
+  const auto trace = Read("# machine comes goes\n1 100 200\n\n0 0 3600\n1 12.5 90\n");
+  ASSERT_TRUE(trace.ok()) << trace.status();
+  EXPECT_EQ(trace->machines, 2u);
+  EXPECT_EQ(trace->ends, absl::Hours(1));
+  ASSERT_EQ(trace->stays.size(), 3u);
+  EXPECT_EQ(trace->stays[1].comes, absl::Seconds(12.5));
+  EXPECT_EQ(trace->stays[2].goes, absl::Seconds(200));
+}
+
+TEST_F(ChurnTraceTest, WhatIsWrongIsNamedByLine) {
+  EXPECT_TRUE(absl::IsNotFound(ReadChurnTrace("/nowhere/churn.txt").status()));
+  for (const char* line : {"1 5 5", "1 -1 5", "-1 0 5", "60000 0 5", "1 0", "1 0 5 6", "a b c"}) {
+    const auto trace = Read(std::string("0 0 5\n") + line + "\n");
+    EXPECT_NE(trace.status().message().find(":2: "), absl::string_view::npos) << line;
+  }
+  EXPECT_NE(Read("0 0 5\n1 0 5\n1 4 9\n").status().message().find("overlap"),
+            absl::string_view::npos);
+  EXPECT_FALSE(Read("# nobody\n").ok());
 }
 
 TEST(ReportTest, SaysTheSameInEachForm) {

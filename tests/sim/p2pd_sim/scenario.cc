@@ -47,6 +47,10 @@ absl::StatusOr<std::unique_ptr<Run>> Begin(absl::string_view name, const RunOpti
   crowd.seed = options.seed;
   crowd.protocol = options.protocol;
   crowd.nodes = options.nodes.value_or(crowd.nodes);
+  if (!options.churn.empty()) {
+    P2PD_ASSIGN_OR_RETURN(crowd.trace, ReadChurnTrace(options.churn));
+    crowd.nodes = static_cast<int>(crowd.trace->machines);
+  }
   crowd.sessions = options.sessions.value_or(crowd.sessions);
   SetLink(options, crowd.link);
   crowd.broken_pairs = options.broken_pairs.value_or(crowd.broken_pairs);
@@ -142,7 +146,11 @@ absl::StatusOr<Report> RunChurn(absl::string_view name, const RunOptions& option
   crowd.Grow();
   crowd.RunFor(kSettle);
   const absl::Duration median = options.median_session.value_or(absl::Minutes(47));
-  crowd.SetChurn(median);
+  if (options.churn.empty()) {
+    crowd.SetChurn(median);
+  } else {
+    crowd.PlayTrace();
+  }
   crowd.RunFor(kWarmUp);
   crowd.Reset();
   crowd.RunFor(duration / 4);
@@ -157,6 +165,7 @@ absl::StatusOr<Report> RunChurn(absl::string_view name, const RunOptions& option
   run->Add("nodes died", static_cast<double>(crowd.results().deaths), "");
   run->Add("join to first answer, median", crowd.results().join.Quantile(0.5), "ms");
   run->Add("join to first answer, p99", crowd.results().join.Quantile(0.99), "ms");
+  if (!options.churn.empty()) return run->Finish();  // the targets are for drawn sessions
   const auto targets = TargetsOf(name, run->report.nodes, median);
   if (targets) AddTargets(*run, *targets, maintenance);
   const double failed = 100 * (1 - crowd.results().completed.Rate());
@@ -305,6 +314,7 @@ absl::StatusOr<Report> RunFaults(const RunOptions& options) {
   defaults.link.loss = 0.05 * dice.Unit();
   defaults.link.duplication = 0.05 * dice.Unit();
   defaults.link.jitter = absl::Milliseconds(40) * dice.Unit();
+  defaults.link.drift = 0.001 * dice.Unit();
   defaults.broken_pairs = dice.Below(2) == 0 ? 0 : 0.02;
   P2PD_ASSIGN_OR_RETURN(const std::unique_ptr<Run> run, Begin("faults", options, defaults));
   Crowd& crowd = run->crowd;
@@ -391,6 +401,7 @@ void SetLink(const RunOptions& options, LinkOptions& link) {
   link.duplication = options.duplication.value_or(link.duplication);
   link.reordering = options.reordering.value_or(link.reordering);
   link.bandwidth = options.bandwidth.value_or(link.bandwidth);
+  link.drift = options.drift.value_or(link.drift);
   if (options.mtu) link.mtu = static_cast<size_t>(*options.mtu);
 }
 

@@ -25,10 +25,12 @@ struct RunOptions {
   std::optional<double> reordering;
   std::optional<double> bandwidth;  // bytes a second
   std::optional<int> mtu;
+  std::optional<double> drift;
   std::optional<double> broken_pairs;
   std::optional<double> lookups_per_second;
   std::optional<SessionKind> sessions;
   std::optional<double> attackers;
+  std::string churn;                  // a ChurnTrace's file; empty: sessions are drawn
   std::string latency = "synthetic";  // or a file
 };
 

@@ -154,6 +154,9 @@ void Torment(Depot& depot, Rng& dice) {
       case 5:
         depot.KillShare(0.3 * dice.Unit(), true);
         break;
+      case 6:
+        depot.StepClocks(0.3 * dice.Unit());
+        break;
       default:
         break;  // only time passes, and people go on
     }
@@ -171,6 +174,7 @@ absl::StatusOr<Report> RunStoreFaults(const RunOptions& options) {
   defaults.link.loss = 0.05 * dice.Unit();
   defaults.link.duplication = 0.05 * dice.Unit();
   defaults.link.jitter = absl::Milliseconds(40) * dice.Unit();
+  defaults.link.drift = 0.001 * dice.Unit();
   defaults.raws = 20;
   defaults.people = 5;
   defaults.change_every = absl::Seconds(20);

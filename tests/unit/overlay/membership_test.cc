@@ -75,6 +75,50 @@ TEST(Membership, AFarewellIsObeyedAtOnce) {
   EXPECT_EQ(a.ResponseTo(id)->from.id(), a.id());
 }
 
+// sim faults, seed 49: who had lost its last leaf waited for the partition check, a minute at a
+// time.
+TEST(Membership, WhoLostTheLastLeafStartsFromTheBeginning) {
+  World world(8);
+  OverlayHost a(world, 1);
+  OverlayHost b(world, 2);
+  OverlayHost c(world, 3);
+  a.Start({});
+  b.Start({a.at()});
+  c.Start({a.at()});
+  world.RunFor(absl::Seconds(10));
+  world.SetPartition({c.at()});
+  EXPECT_TRUE(world.RunUntil(absl::Minutes(2), [&] { return c.node().LeafSet().empty(); }));
+  world.RunFor(absl::Seconds(1));
+  EXPECT_EQ(c.node().join_state(), JoinState::kAlone);
+  world.RunFor(absl::Seconds(20));
+  world.SetPartition({});
+  EXPECT_TRUE(world.RunUntil(absl::Seconds(20), [&] {
+    return c.node().LeafSet().size() == 2 && c.node().join_state() == JoinState::kActive;
+  }));
+}
+
+// Its door is gone for ever; somebody whom it heard of in passing is not.
+TEST(Membership, WhoLostTheLastLeafAsksWhomItRemembers) {
+  World world(9);
+  OverlayHost a(world, 1);
+  OverlayHost b(world, 2);
+  OverlayHost c(world, 3);
+  a.Start({});
+  b.Start({a.at()});
+  world.RunFor(absl::Seconds(5));
+  // The two cannot talk, but each learns the other's record from the one between them.
+  world.BreakPair(b.at(), c.at());
+  c.Start({a.at()});
+  world.RunFor(absl::Seconds(30));
+  a.Crash();
+  EXPECT_TRUE(world.RunUntil(
+      absl::Minutes(2), [&] { return b.node().LeafSet().empty() && c.node().LeafSet().empty(); }));
+  world.HealPair(b.at(), c.at());
+  EXPECT_TRUE(world.RunUntil(absl::Minutes(2), [&] {
+    return b.node().LeafSet().size() == 1 && c.node().LeafSet().size() == 1;
+  }));
+}
+
 TEST(Membership, AClientAsksButEntersNoTable) {
   World world(6);
   OverlayHost a(world, 1);

@@ -31,5 +31,22 @@ TEST(RecordCache, AForgedCopyOfAKnownRecordIsRefused) {
   EXPECT_EQ(counters.Get("overlay.dropped_bad_record"), 2u);
 }
 
+TEST(RecordCache, FindsTheNextOneRoundTheRing) {
+  Counters counters;
+  RecordCache cache(counters);
+  EXPECT_EQ(cache.FindFrom(NodeId{}), nullptr);
+  NodeRecord low = RecordAt(1, EndpointAt(1));
+  NodeRecord high = RecordAt(2, EndpointAt(2));
+  if (high.id() < low.id()) std::swap(low, high);
+  ASSERT_TRUE(cache.Parse(low.bytes()) && cache.Parse(high.bytes()));
+  EXPECT_EQ(cache.FindFrom(low.id())->id(), low.id());
+  NodeId above = low.id();
+  ++above.mutable_view().back();
+  EXPECT_EQ(cache.FindFrom(above)->id(), high.id());
+  above = high.id();
+  ++above.mutable_view().back();
+  EXPECT_EQ(cache.FindFrom(above)->id(), low.id());
+}
+
 }  // namespace
 }  // namespace p2pd::overlay
