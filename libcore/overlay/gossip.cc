@@ -62,35 +62,55 @@ void Gossip::Stop() {
   started_.reset();
   next_audit_.reset();
   outboxes_.clear();
+  next_flush_ = Instant::Max();
   pending_ = 0;
   sent_.clear();
 }
 
 // How it spreads.
 
-std::vector<Gossip::Delegate> Gossip::Eligible() const {
-  std::vector<Delegate> out;
+const std::vector<Gossip::Delegate>& Gossip::Eligible() {
+  const Basis basis{neighbours_.version(), ring_.version(), ring_.suspicions(), table_.watched(),
+                    complete_};
+  if (basis == eligible_by_) return eligible_;
+  eligible_by_ = basis;
+  eligible_.clear();
+  std::vector<uint64_t> heads;
   for (const NodeId& id : neighbours_.All()) {
     const uint64_t head = Head(id);
+    heads.push_back(head);
     // Who is not announced does not pay for it; as long as we cannot tell, all members do.
     if (ring_.IsSuspect(id) || (!Announced(head) && (complete_ || !ring_.Contains(id)))) continue;
-    out.push_back(Delegate{id, ClockwiseHeads(self_head(), head), 0});
+    eligible_.push_back(Delegate{id, ClockwiseHeads(self_head(), head), 0});
   }
-  std::sort(out.begin(), out.end(),
+  table_.Watch(std::move(heads));
+  std::sort(eligible_.begin(), eligible_.end(),
             [](const Delegate& a, const Delegate& b) { return a.distance < b.distance; });
-  size_t place = 0;
-  for (Delegate& delegate : out) {
-    ++place;
-    const size_t rank = std::max(place, table_.RankOf(Head(delegate.id)));
-    delegate.level = static_cast<int>(std::bit_width(rank)) - 1;
-  }
+  return eligible_;
+}
+
+Gossip::Delegate Gossip::WithLevel(size_t index, const std::vector<uint64_t>& ranks) {
+  Delegate out = eligible_[index];
+  const auto by_rank = std::upper_bound(ranks.begin(), ranks.end(), out.distance) - ranks.begin();
+  const int by_place = static_cast<int>(std::bit_width(index + 1));
+  out.level = std::max(by_place, static_cast<int>(by_rank)) - 1;
   return out;
 }
 
-std::vector<Gossip::Delegate> Gossip::Select(const std::vector<Delegate>& eligible) {
+std::vector<Gossip::Delegate> Gossip::Select() {
+  const std::vector<Delegate>& eligible = Eligible();
+  const std::vector<uint64_t> ranks = table_.DistancesOfRanks();
   std::vector<Delegate> out;
-  for (const Delegate& delegate : eligible) {
-    if (out.empty() || delegate.level > out.back().level) out.push_back(delegate);
+  for (size_t i = 0; i < eligible.size();) {
+    out.push_back(WithLevel(i, ranks));
+    // The first of a higher level, by its place or by its rank.
+    const auto level = static_cast<size_t>(out.back().level) + 1;
+    i = (size_t{1} << level) - 1;
+    if (level >= ranks.size()) continue;
+    const auto by_rank = std::lower_bound(
+        eligible.begin(), eligible.end(), ranks[level],
+        [](const Delegate& delegate, uint64_t distance) { return delegate.distance < distance; });
+    i = std::min(i, static_cast<size_t>(by_rank - eligible.begin()));
   }
   return out;
 }
@@ -117,7 +137,7 @@ absl::Duration Gossip::Hold(Instant now, int level) const {
 }
 
 void Gossip::Forward(Instant now, const HintEvent& event, uint64_t limit) {
-  const std::vector<Delegate> delegates = Select(Eligible());
+  const std::vector<Delegate> delegates = Select();
   const uint64_t end = ClockwiseHeads(self_head(), limit);
   for (size_t i = 0; i < delegates.size() && delegates[i].distance < end; ++i) {
     const bool last = i + 1 == delegates.size() || delegates[i + 1].distance >= end;
@@ -133,10 +153,11 @@ void Gossip::GiveToNext(Instant now, const NodeId& after, Pending pending) {
     counters_.Add("overlay.events_lost");
     return;
   }
-  for (const Delegate& delegate : Eligible()) {
-    if (delegate.distance <= begin || delegate.distance >= end) continue;
+  const std::vector<Delegate>& eligible = Eligible();
+  for (size_t i = 0; i < eligible.size(); ++i) {
+    if (eligible[i].distance <= begin || eligible[i].distance >= end) continue;
     // Who stands between the two hears of it when tables are compared.
-    return Enqueue(now, delegate, std::move(pending));
+    return Enqueue(now, WithLevel(i, table_.DistancesOfRanks()), std::move(pending));
   }
 }
 
@@ -150,6 +171,7 @@ void Gossip::Enqueue(Instant now, const Delegate& to, Pending pending) {
   // With the limit, which most events share.
   box.bytes += HintEventSize(pending.event);
   if (box.bytes >= kBatchBytes) box.due = now;
+  next_flush_ = std::min(next_flush_, box.due);
   box.events.push_back(std::move(pending));
   ++pending_;
 }
@@ -322,9 +344,10 @@ void Gossip::Announce(Instant now, const HintEvent& event) {
   Forward(now, event, head + radius);
   // Downwards: whoever stands first there gives it to the others, up to us.
   const uint64_t begin = ClockwiseHeads(self_head(), head - radius);
-  for (const Delegate& delegate : Eligible()) {
-    if (delegate.distance < begin) continue;
-    return Enqueue(now, delegate, Pending{event, self_head(), 0});
+  const std::vector<Delegate>& eligible = Eligible();
+  for (size_t i = 0; i < eligible.size(); ++i) {
+    if (eligible[i].distance < begin) continue;
+    return Enqueue(now, WithLevel(i, table_.DistancesOfRanks()), Pending{event, self_head(), 0});
   }
 }
 
@@ -489,17 +512,18 @@ void Gossip::Narrow(Instant now) {
 void Gossip::OnTimeout(Instant now) {
   if (!started_) return;
   if (next_audit_ && *next_audit_ <= now) Audit(now);
+  if (next_flush_ > now) return;
   std::vector<NodeId> due;
   for (const auto& [id, box] : outboxes_) {
     if (box.due <= now) due.push_back(id);
   }
   for (const NodeId& id : due) Flush(now, id);
+  next_flush_ = Instant::Max();
+  for (const auto& [id, box] : outboxes_) next_flush_ = std::min(next_flush_, box.due);
 }
 
 std::optional<Instant> Gossip::PollTimeout() const {
-  std::optional<Instant> out = next_audit_;
-  for (const auto& [id, box] : outboxes_) out = Earliest(out, box.due);
-  return out;
+  return outboxes_.empty() ? next_audit_ : Earliest(next_audit_, next_flush_);
 }
 
 }  // namespace p2pd::overlay

@@ -162,9 +162,13 @@ class Gossip {
   };
 
   uint64_t self_head() const { return Head(self_->id()); }
-  std::vector<Delegate> Eligible() const;
+  // In the order of distance, without their levels; remembered until who is eligible changes.
+  const std::vector<Delegate>& Eligible();
+  // With the level of the one at `index`, by its place among the eligible or its rank among the
+  // hints, whichever is more; `ranks` as WideTable::DistancesOfRanks.
+  Delegate WithLevel(size_t index, const std::vector<uint64_t>& ranks);
   // One a level, the nearest.
-  static std::vector<Delegate> Select(const std::vector<Delegate>& eligible);
+  std::vector<Delegate> Select();
   absl::Duration Hold(Instant now, int level) const;
   // To all in (self, limit), upwards.
   void Forward(Instant now, const HintEvent& event, uint64_t limit);
@@ -218,7 +222,20 @@ class Gossip {
   std::map<uint64_t, Instant> missing_;   // hints in our arc that are no leaves, since when
   std::map<uint64_t, Instant> disputes_;  // of whom we said that they are gone, until when
 
+  // Who is eligible, and by which versions of what it depends on.
+  struct Basis {
+    uint64_t neighbours = 0;
+    uint64_t members = 0;
+    uint64_t suspicions = 0;
+    uint64_t hints = 0;
+    bool complete = false;
+    friend bool operator==(const Basis&, const Basis&) = default;
+  };
+  std::vector<Delegate> eligible_;
+  Basis eligible_by_;
+
   std::map<NodeId, Outbox> outboxes_;
+  Instant next_flush_ = Instant::Max();  // the soonest of all outboxes
   size_t pending_ = 0;
   std::map<uint64_t, Sent> sent_;
   std::map<NodeId, TokenBucket> inlets_;

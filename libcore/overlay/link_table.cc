@@ -11,12 +11,12 @@ LinkTable::LinkTable(const NodeKeys& keys, RecordCache& records, Rng& rng, Count
     : keys_(keys), records_(records), rng_(rng), counters_(counters), cookies_(rng) {}
 
 LinkTable::Peer* LinkTable::Find(const NodeId& id) {
-  const auto found = peers_.find(id);
-  return found == peers_.end() ? nullptr : found->second.get();
+  const auto found = peer_of_.find(id);
+  return found == peer_of_.end() ? nullptr : found->second;
 }
 const LinkTable::Peer* LinkTable::Find(const NodeId& id) const {
-  const auto found = peers_.find(id);
-  return found == peers_.end() ? nullptr : found->second.get();
+  const auto found = peer_of_.find(id);
+  return found == peer_of_.end() ? nullptr : found->second;
 }
 
 void LinkTable::Emit(const net::Endpoint& to, Bytes datagram) {
@@ -37,8 +37,9 @@ uint32_t LinkTable::FreshIndex() {
 }
 
 LinkTable::Peer& LinkTable::AddPeer(const NodeRecord& record) {
-  return *peers_.emplace(record.id(), std::make_unique<Peer>(record, counters_, budget_))
-              .first->second;
+  auto peer = std::make_unique<Peer>(record, counters_, budget_);
+  peer_of_.emplace(record.id(), peer.get());
+  return *peers_.emplace(record.id(), std::move(peer)).first->second;
 }
 
 void LinkTable::MarkReady(Peer& peer) {
@@ -339,12 +340,15 @@ bool LinkTable::Adopt(Instant now, const net::Endpoint& from, Link link, const N
   if (known == nullptr && !MakeRoom(now)) return false;
   Peer& peer = known != nullptr ? *known : AddPeer(record);
   const uint32_t index = link.local_index();
-  const bool was_up = peer.current.has_value();
+  const bool was_up = peer.current != nullptr;
   if (record.epoch() > peer.record.epoch()) peer.record = record;
-  while (peer.links.size() >= kMaxLinksPerPeer) CloseLink(peer.links.front());
-  links_.emplace(index, OpenLink{std::move(link), &peer, now, now});
-  peer.links.push_back(index);
-  peer.current = index;
+  while (peer.links.size() >= kMaxLinksPerPeer) CloseLink(peer.links.front()->link.local_index());
+  auto opened = std::make_unique<OpenLink>(OpenLink{std::move(link), &peer, now, now});
+  peer.links.push_back(opened.get());
+  peer.current = opened.get();
+  links_.emplace(index, std::move(opened));
+  if (!was_up) ++version_;
+  sweep_peers_ = now;
   peer.endpoint = from;
   peer.heard = now;
   peer.challenge.reset();
@@ -364,15 +368,16 @@ void LinkTable::OnPacket(Instant now, const net::Endpoint& from, ByteView datagr
   }
   const auto found = links_.find(*index);
   if (found == links_.end()) return OnHalfOpenPacket(now, from, *index, datagram);
-  const std::optional<Link::Opened> packet = found->second.link.Open(datagram);
+  OpenLink& link = *found->second;
+  const std::optional<Link::Opened> packet = link.link.Open(datagram);
   if (!packet) {
     counters_.Add("overlay.dropped_bad_packet");
     return;
   }
-  found->second.heard = now;
-  Peer& peer = *found->second.peer;
+  link.heard = now;
+  Peer& peer = *link.peer;
   peer.heard = now;
-  peer.current = *index;
+  peer.current = &link;
   if (packet->newest && from != peer.endpoint) NoteAddress(now, from, peer);
   OnFrames(now, from, *index, peer, *packet);
 }
@@ -406,7 +411,7 @@ void LinkTable::NoteAddress(Instant now, const net::Endpoint& from, Peer& peer) 
   peer.challenge = Challenge{from, rng_.Next(), now};
   ByteWriter writer;
   WriteFrame(ChallengeFrame{peer.challenge->nonce}, writer);
-  Emit(from, links_.at(*peer.current).link.Seal(writer.bytes()));
+  Emit(from, peer.current->link.Seal(writer.bytes()));
 }
 
 void LinkTable::OnChallengeReply(const net::Endpoint& from, Peer& peer, uint64_t nonce) {
@@ -435,7 +440,7 @@ void LinkTable::OnFrames(Instant now, const net::Endpoint& from, uint32_t index,
     } else if (const auto* challenge = std::get_if<ChallengeFrame>(&frame)) {
       ByteWriter writer;
       WriteFrame(ChallengeReplyFrame{challenge->nonce}, writer);
-      Emit(from, links_.at(index).link.Seal(writer.bytes()));
+      Emit(from, links_.at(index)->link.Seal(writer.bytes()));
     } else if (const auto* reply = std::get_if<ChallengeReplyFrame>(&frame)) {
       OnChallengeReply(from, peer, reply->nonce);
     } else {
@@ -499,10 +504,10 @@ std::optional<net::Transmit> LinkTable::PollTransmit(Instant now) {
     Bytes plaintext;
     Link* link = nullptr;
     if (peer != nullptr && peer->current) {
-      link = &links_.at(*peer->current).link;
+      link = &peer->current->link;
       const std::optional<AckFrame> ack =
           link->HeardAnything() ? std::optional(link->Ack()) : std::nullopt;
-      plaintext = peer->channel.Fill(now, *peer->current, link->next_number(), ack);
+      plaintext = peer->channel.Fill(now, link->local_index(), link->next_number(), ack);
     }
     if (plaintext.empty()) {
       ready_.pop_front();
@@ -553,14 +558,19 @@ void LinkTable::Sweep(Instant now) {
   next_sweep_.reset();
   std::erase_if(half_open_,
                 [now](const auto& entry) { return entry.second.since + kHalfOpenLifetime <= now; });
-  for (auto it = peers_.begin(); it != peers_.end();) {
-    if (SweepPeer(now, *it->second)) {
-      ++it;
-      continue;
+  if (sweep_peers_ <= now) {
+    Instant next = Instant::Max();
+    for (auto it = peers_.begin(); it != peers_.end();) {
+      if (SweepPeer(now, *it->second)) {
+        next = std::min(next, SweepDue(*it->second));
+        ++it;
+        continue;
+      }
+      const NodeId id = it->first;
+      Drop(now, id, true);
+      it = peers_.upper_bound(id);
     }
-    const NodeId id = it->first;
-    Drop(now, id, true);
-    it = peers_.upper_bound(id);
+    sweep_peers_ = next;
   }
   if (!peers_.empty() || !half_open_.empty()) next_sweep_ = now + kSweep;
 }
@@ -574,17 +584,16 @@ bool LinkTable::SweepPeer(Instant now, Peer& peer) {
   if (peer.links.size() > 1) {
     const absl::Duration spare_patience = smaller ? kSpareLifetime : 6 * kSpareLifetime;
     const auto links = peer.links;
-    for (const uint32_t index : links) {
-      OpenLink& link = links_.at(index);
-      if (index == *peer.current || link.heard + spare_patience > now) continue;
+    for (OpenLink* const link : links) {
+      if (link == peer.current || link->heard + spare_patience > now) continue;
       ByteWriter writer;
       WriteFrame(CloseFrame{}, writer);
-      Emit(peer.endpoint, link.link.Seal(writer.bytes()));
-      CloseLink(index);
+      Emit(peer.endpoint, link->link.Seal(writer.bytes()));
+      CloseLink(link->link.local_index());
     }
   }
   if (!peer.pinned && peer.heard + kIdleLifetime <= now && peer.channel.Idle()) return false;
-  const OpenLink& current = links_.at(*peer.current);
+  const OpenLink& current = *peer.current;
   // The side that has the smaller id makes the new link; the other one waits a while for it.
   const absl::Duration patience = smaller ? kRekeyAfter : kRekeyAfter + absl::Minutes(2);
   const bool old = current.link.Worn() || current.opened + patience <= now;
@@ -592,14 +601,24 @@ bool LinkTable::SweepPeer(Instant now, Peer& peer) {
   return true;
 }
 
+Instant LinkTable::SweepDue(const Peer& peer) const {
+  if (peer.current == nullptr) return Instant::Max();
+  if (peer.links.size() > 1) return Instant();
+  // Half worn is soon enough to begin to look each time.
+  if (peer.current->link.next_number() >= Link::kMaxPackets / 2) return Instant();
+  const Instant old = peer.current->opened + kRekeyAfter;
+  return peer.pinned ? old : std::min(old, peer.heard + kIdleLifetime);
+}
+
 void LinkTable::CloseLink(uint32_t index) {
   const auto found = links_.find(index);
-  Peer& peer = *found->second.peer;
+  const std::unique_ptr<OpenLink> link = std::move(found->second);
   links_.erase(found);
-  peer.links.erase(std::find(peer.links.begin(), peer.links.end(), index));
-  if (peer.current != index) return;
-  peer.current.reset();
-  if (!peer.links.empty()) peer.current = peer.links.back();
+  Peer& peer = *link->peer;
+  peer.links.erase(std::find(peer.links.begin(), peer.links.end(), link.get()));
+  if (peer.current != link.get()) return;
+  peer.current = peer.links.empty() ? nullptr : peer.links.back();
+  if (peer.current == nullptr) ++version_;
 }
 
 void LinkTable::ErasePeer(const NodeId& id, bool report) {
@@ -607,8 +626,9 @@ void LinkTable::ErasePeer(const NodeId& id, bool report) {
   for (const uint64_t message : peer.channel.Unfinished()) {
     events_.push_back(MessageLost{id, message});
   }
-  while (!peer.links.empty()) CloseLink(peer.links.back());
+  while (!peer.links.empty()) CloseLink(peer.links.back()->link.local_index());
   SetTimer(peer, std::nullopt);
+  peer_of_.erase(id);
   peers_.erase(id);
   if (report) events_.push_back(LinkDown{id});
 }
@@ -622,11 +642,11 @@ void LinkTable::Drop(Instant now, const NodeId& id, bool tell) {
     ByteWriter writer;
     WriteFrame(CloseFrame{}, writer);
     const Bytes close = writer.bytes();
-    Link& link = links_.at(*peer->current).link;
+    Link& link = peer->current->link;
     bool closed = false;
     while (peer->channel.WantsToSend()) {
       Bytes plaintext =
-          peer->channel.Fill(now, *peer->current, link.next_number(),
+          peer->channel.Fill(now, link.local_index(), link.next_number(),
                              link.HeardAnything() ? std::optional(link.Ack()) : std::nullopt);
       if (plaintext.empty()) break;
       closed = !peer->channel.WantsToSend() && plaintext.size() + close.size() <= kMaxPlaintext;
@@ -635,7 +655,7 @@ void LinkTable::Drop(Instant now, const NodeId& id, bool tell) {
     }
     if (!closed) Emit(peer->endpoint, link.Seal(close));
   }
-  const bool was_up = peer->current.has_value();
+  const bool was_up = peer->current != nullptr;
   ErasePeer(id, was_up);
 }
 
@@ -643,12 +663,14 @@ void LinkTable::Drop(Instant now, const NodeId& id, bool tell) {
 
 bool LinkTable::Linked(const NodeId& id) const {
   const Peer* peer = Find(id);
-  return peer != nullptr && peer->current.has_value();
+  return peer != nullptr && peer->current != nullptr;
 }
 bool LinkTable::Connecting(const NodeId& id) const { return attempt_to_.count(id) != 0; }
 void LinkTable::SetPinned(const NodeId& id, bool pinned) {
   Peer* peer = Find(id);
-  if (peer != nullptr) peer->pinned = pinned;
+  if (peer == nullptr) return;
+  peer->pinned = pinned;
+  if (!pinned) sweep_peers_ = Instant();
 }
 const NodeRecord* LinkTable::RecordOf(const NodeId& id) const {
   const Peer* peer = Find(id);

@@ -166,6 +166,8 @@ class LinkTable {
   std::optional<absl::Duration> RoundTripTo(const NodeId& peer) const;
   absl::Duration TimeoutTo(const NodeId& peer) const;
   std::vector<NodeId> Peers() const;
+  // Grows when a neighbour gets its first link or loses its last.
+  uint64_t version() const { return version_; }
   const Traffic& traffic() const { return traffic_; }
   size_t half_open() const { return half_open_.size(); }
   size_t attempts() const { return attempts_.size(); }
@@ -207,8 +209,8 @@ class LinkTable {
         : id(r.id()), record(r), channel(counters, budget) {}
     const NodeId id;
     NodeRecord record;
-    absl::InlinedVector<uint32_t, kMaxLinksPerPeer> links;  // newest last
-    std::optional<uint32_t> current;
+    absl::InlinedVector<OpenLink*, kMaxLinksPerPeer> links;  // in links_, newest last
+    OpenLink* current = nullptr;
     net::Endpoint endpoint;
     Channel channel;
     Instant heard;
@@ -253,6 +255,8 @@ class LinkTable {
   void TakeReports(Peer& peer);
   Peer& AddPeer(const NodeRecord& record);
   bool SweepPeer(Instant now, Peer& peer);
+  // When SweepPeer has something to do for it if nothing changes but what is heard.
+  Instant SweepDue(const Peer& peer) const;
   Peer* Find(const NodeId& id);
   const Peer* Find(const NodeId& id) const;
 
@@ -268,8 +272,10 @@ class LinkTable {
   ReassemblyBudget budget_;
 
   absl::btree_map<NodeId, std::unique_ptr<Peer>> peers_;
-  // Nobody walks through it: its order is chance.
-  absl::flat_hash_map<uint32_t, OpenLink> links_;
+  // Nobody walks through these two: their order is chance. The first holds what peers_ owns, for
+  // whoever looks for one node, which is what most timers and messages do.
+  absl::flat_hash_map<NodeId, Peer*> peer_of_;
+  absl::flat_hash_map<uint32_t, std::unique_ptr<OpenLink>> links_;
   std::map<uint32_t, HalfOpen> half_open_;
   std::map<uint32_t, Attempt> attempts_;
   std::map<NodeId, uint32_t> attempt_to_;
@@ -282,6 +288,9 @@ class LinkTable {
   };
   std::vector<Timer> timers_;
   std::optional<Instant> next_sweep_;
+  // Sweeps before it need not look at neighbours: none is idle, spare or old by then.
+  Instant sweep_peers_;
+  uint64_t version_ = 1;
   SmallQueue<LinkEvent> events_;
   Traffic traffic_;
 };

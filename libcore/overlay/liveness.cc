@@ -1,6 +1,7 @@
 #include "libcore/overlay/liveness.h"
 
 #include <algorithm>
+#include <functional>
 
 namespace p2pd::overlay {
 namespace {
@@ -66,29 +67,21 @@ void Liveness::Start(Instant now) {
   Follow(now);
 }
 
-void Liveness::Schedule(const NodeId& id, Instant at) {
-  const auto [it, fresh] = checks_.try_emplace(id, at);
-  if (!fresh) {
-    check_order_.erase({it->second, id});
-    it->second = at;
-  }
-  check_order_.insert({at, id});
-}
-
 void Liveness::Follow(Instant now) {
   ring_version_ = ring_.version();
   const std::vector<NodeId> members = ring_.Members();
-  for (auto it = checks_.begin(); it != checks_.end();) {
-    if (std::binary_search(members.begin(), members.end(), it->first)) {
-      ++it;
-      continue;
-    }
-    check_order_.erase({it->second, it->first});
-    it = checks_.erase(it);
-  }
+  std::erase_if(checks_, [&members](const NextCheck& check) {
+    return !std::binary_search(members.begin(), members.end(), check.second);
+  });
+  std::vector<NodeId> known;
+  known.reserve(checks_.size());
+  for (const auto& [at, id] : checks_) known.push_back(id);
+  std::sort(known.begin(), known.end());
   for (const NodeId& id : members) {
-    if (checks_.count(id) == 0) Schedule(id, now + rng_.Jitter(kNeighbourInterval));
+    if (std::binary_search(known.begin(), known.end(), id)) continue;
+    checks_.emplace_back(now + rng_.Jitter(kNeighbourInterval), id);
   }
+  std::make_heap(checks_.begin(), checks_.end(), std::greater<>());
 }
 
 absl::Duration Liveness::IntervalOf(const NodeId& id) const {
@@ -101,15 +94,15 @@ absl::Duration Liveness::IntervalOf(const NodeId& id) const {
   return std::min(4 * interval_, kMaxBackupInterval);
 }
 
-void Liveness::Check(Instant now, const NodeId& id) {
+Instant Liveness::Check(Instant now, const NodeId& id) {
   const std::optional<Instant> heard = links_.LastHeard(id);
   // Jitter, or both sides would ping each other at the same moment for ever.
   const absl::Duration interval = IntervalOf(id) * (0.75 + rng_.Unit() / 2);
-  if (!heard || probes_.count(id) != 0) return Schedule(id, now + interval);
-  if (now - *heard < interval) return Schedule(id, *heard + interval);
+  if (!heard || probes_.count(id) != 0) return now + interval;
+  if (now - *heard < interval) return *heard + interval;
   links_.Ping(now, id);
-  Schedule(id, now + interval);
   if (ring_.table().IsFirstChoice(id)) interval_ = std::min(interval_ * kOnAlive, kMaxInterval);
+  return now + interval;
 }
 
 void Liveness::OnTimeout(Instant now) {
@@ -122,8 +115,11 @@ void Liveness::OnTimeout(Instant now) {
   for (const NodeId& id : due) StepProbe(now, id);
   if (!started_) return;
   if (ring_version_ != ring_.version()) Follow(now);
-  while (!check_order_.empty() && check_order_.begin()->first <= now) {
-    Check(now, NodeId(check_order_.begin()->second));
+  while (!checks_.empty() && checks_.front().first <= now) {
+    std::pop_heap(checks_.begin(), checks_.end(), std::greater<>());
+    NextCheck& check = checks_.back();
+    check.first = Check(now, check.second);
+    std::push_heap(checks_.begin(), checks_.end(), std::greater<>());
   }
 }
 
@@ -134,7 +130,7 @@ size_t Liveness::TableWidth() const {
 
 std::optional<Instant> Liveness::PollTimeout() const {
   std::optional<Instant> out;
-  if (!check_order_.empty()) out = check_order_.begin()->first;
+  if (!checks_.empty()) out = checks_.front().first;
   for (const auto& [id, probe] : probes_) out = Earliest(out, probe.next);
   return out;
 }

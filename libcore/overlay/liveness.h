@@ -13,8 +13,8 @@
 #include <deque>
 #include <map>
 #include <optional>
-#include <set>
 #include <utility>
+#include <vector>
 
 #include "libcore/base/counters.h"
 #include "libcore/base/rng.h"
@@ -69,8 +69,8 @@ class Liveness {
   // Takes up who is new in the ring and forgets who left it.
   void Follow(Instant now);
   absl::Duration IntervalOf(const NodeId& id) const;
-  void Check(Instant now, const NodeId& id);
-  void Schedule(const NodeId& id, Instant at);
+  // Returns when it is to be checked again.
+  Instant Check(Instant now, const NodeId& id);
   // False when it is being probed already, or has no link.
   bool StartProbing(Instant now, const NodeId& id);
   void StepProbe(Instant now, const NodeId& id);
@@ -81,8 +81,8 @@ class Liveness {
   Counters& counters_;
   bool started_ = false;
   uint64_t ring_version_ = 0;
-  std::map<NodeId, Instant> checks_;  // when next
-  std::set<std::pair<Instant, NodeId>> check_order_;
+  using NextCheck = std::pair<Instant, NodeId>;
+  std::vector<NextCheck> checks_;  // a heap, soonest first
   std::optional<Instant> asked_all_;
   absl::Duration interval_ = kFirstInterval;
   std::map<NodeId, Probe> probes_;

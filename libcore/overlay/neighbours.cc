@@ -5,9 +5,16 @@
 
 namespace p2pd::overlay {
 
+void Neighbours::OnLinkUp(const NodeId& id) {
+  linked_[Head(id)].id = id;
+  ++version_;
+}
+
 void Neighbours::OnLinkDown(const NodeId& id) {
   const auto found = linked_.find(Head(id));
-  if (found != linked_.end() && found->second.id == id) linked_.erase(found);
+  if (found == linked_.end() || found->second.id != id) return;
+  linked_.erase(found);
+  ++version_;
 }
 
 void Neighbours::Learn(const NodeId& id, uint64_t place) {

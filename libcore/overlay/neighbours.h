@@ -7,10 +7,10 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <vector>
 
+#include "absl/container/btree_map.h"
 #include "libcore/overlay/coordinates.h"
 #include "libcore/overlay/link_table.h"
 #include "libcore/overlay/ring_id.h"
@@ -26,7 +26,7 @@ class Neighbours {
 
   Neighbours(LinkTable& links, Vivaldi& vivaldi) : links_(links), vivaldi_(vivaldi) {}
 
-  void OnLinkUp(const NodeId& id) { linked_[Head(id)].id = id; }
+  void OnLinkUp(const NodeId& id);
   void OnLinkDown(const NodeId& id);
   // A neighbour says where it is (Coordinate::Pack).
   void Learn(const NodeId& id, uint64_t place);
@@ -39,6 +39,8 @@ class Neighbours {
   uint64_t PlaceOf(uint64_t head) const;
   // All with a link, in the order of heads.
   std::vector<NodeId> All() const;
+  // Grows when what All() gives may have changed.
+  uint64_t version() const { return version_ + links_.version(); }
   // How far this node is: measured where there is a link, predicted else.
   std::optional<absl::Duration> RoundTripTo(const Hint& hint) const;
   // Linked nodes whose leaf sets cover `key` by what the hints say, in the order of the predicted
@@ -52,7 +54,8 @@ class Neighbours {
   };
   LinkTable& links_;
   Vivaldi& vivaldi_;
-  std::map<uint64_t, Neighbour> linked_;
+  absl::btree_map<uint64_t, Neighbour> linked_;
+  uint64_t version_ = 1;
 };
 
 }  // namespace p2pd::overlay

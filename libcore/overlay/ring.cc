@@ -48,7 +48,7 @@ bool Ring::Consider(Instant, const NodeId& id) {
   const absl::Duration round_trip = links_.RoundTripTo(id).value_or(RoundTrip::kInitial);
   const RoutingTable::Change slot =
       table_.Insert(record, links_.EndpointOf(id).value_or(record.addresses().front()), round_trip);
-  if (change.added || slot.added) ++version_;
+  if (change.added || slot.added || !change.evicted.empty()) ++version_;
   Repin(id);
   if (slot.evicted) Repin(*slot.evicted);
   for (const NodeId& out : change.evicted) {
@@ -111,11 +111,9 @@ void Ring::SetTableWidth(size_t width) {
 }
 
 void Ring::SetSuspect(const NodeId& id, bool suspect) {
-  if (!suspect) {
-    suspects_.erase(id);
-  } else if (Contains(id)) {
-    suspects_.insert(id);
-  }
+  const bool changed =
+      suspect ? Contains(id) && suspects_.insert(id).second : suspects_.erase(id) != 0;
+  if (changed) ++suspicions_;
 }
 
 const NodeRecord* Ring::RecordOf(const NodeId& id) const {

@@ -97,6 +97,8 @@ class Ring {
 
   // Grows when a member comes or goes.
   uint64_t version() const { return version_; }
+  // Grows when somebody becomes a suspect, or is one no more.
+  uint64_t suspicions() const { return suspicions_; }
   const LeafSet& leaves() const { return leaves_; }
   const RoutingTable& table() const { return table_; }
   // The member whose id begins with `head`; nullptr when there is none.
@@ -137,6 +139,7 @@ class Ring {
   std::vector<NodeId> joined_;
   std::vector<NodeId> left_;
   uint64_t version_ = 1;
+  uint64_t suspicions_ = 1;
 };
 
 }  // namespace p2pd::overlay

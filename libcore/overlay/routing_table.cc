@@ -60,13 +60,12 @@ RoutingTable::Change RoutingTable::Insert(const NodeRecord& record, const net::E
     return out;
   }
   const Slot slot = SlotOf(record.id());
-  if (TooManyFrom(endpoint, slot.first)) return out;
+  // Most are too far, and that is found at once.
+  if (!(round_trip < RoundTripToBeat(record.id())) || TooManyFrom(endpoint, slot.first)) return out;
   std::vector<Entry>& entries = slots_[slot];
   if (entries.size() >= width_) {
-    const Entry& farthest = entries.back();
-    if (!(round_trip < farthest.round_trip * kHysteresis)) return out;
-    out.evicted = farthest.record.id();
-    places_.erase(farthest.record.id());
+    out.evicted = entries.back().record.id();
+    places_.erase(*out.evicted);
     entries.pop_back();
   } else if (places_.size() >= kMaxEntries) {
     if (entries.empty()) slots_.erase(slot);
@@ -80,8 +79,8 @@ RoutingTable::Change RoutingTable::Insert(const NodeRecord& record, const net::E
 }
 
 bool RoutingTable::IsFirstChoice(const NodeId& id) const {
-  const auto place = places_.find(id);
-  return place != places_.end() && slots_.at(place->second).front().record.id() == id;
+  const std::vector<Entry>& entries = SlotFor(id);
+  return !entries.empty() && entries.front().record.id() == id;
 }
 
 absl::Duration RoutingTable::RoundTripToBeat(const NodeId& id) const {

@@ -8,11 +8,11 @@
 // exempt. Threads: one owner.
 #pragma once
 
-#include <map>
 #include <optional>
 #include <utility>
 #include <vector>
 
+#include "absl/container/btree_map.h"
 #include "absl/time/time.h"
 #include "libcore/net/endpoint.h"
 #include "libcore/overlay/node_record.h"
@@ -69,7 +69,7 @@ class RoutingTable {
   std::vector<const Entry*> All() const;
   // Where each entry stands, in the order of ids.
   using Slot = std::pair<int, int>;  // row, digit
-  const std::map<NodeId, Slot>& places() const { return places_; }
+  const absl::btree_map<NodeId, Slot>& places() const { return places_; }
   size_t size() const { return places_.size(); }
 
  private:
@@ -78,8 +78,8 @@ class RoutingTable {
 
   NodeId self_;
   size_t width_ = kMaxPerSlot;
-  std::map<Slot, std::vector<Entry>> slots_;
-  std::map<NodeId, Slot> places_;
+  absl::btree_map<Slot, std::vector<Entry>> slots_;
+  absl::btree_map<NodeId, Slot> places_;
 };
 
 }  // namespace p2pd::overlay

@@ -38,12 +38,19 @@ void WideTable::Put(const Hint& hint) {
     hints_[static_cast<size_t>(index)] = hint;
   } else {
     hints_.insert(at, hint);
+    Changed(hint.head);
   }
+}
+
+void WideTable::Changed(uint64_t head) {
+  if (std::binary_search(watch_.begin(), watch_.end(), head)) ++watched_;
 }
 
 void WideTable::Erase(uint64_t head) {
   const auto found = At(head);
-  if (found != hints_.end() && found->head == head) hints_.erase(found);
+  if (found == hints_.end() || found->head != head) return;
+  hints_.erase(found);
+  Changed(head);
 }
 
 std::optional<uint32_t> WideTable::StampOf(uint64_t head) const {
@@ -114,14 +121,18 @@ void WideTable::Sweep(Instant now) {
   }
   std::erase_if(failed_, [now](const auto& entry) { return entry.second.until <= now; });
   if (radius_ == kWhole) return;
+  const size_t before = hints_.size();
   std::erase_if(hints_, [this, now](const Hint& hint) {
     return !Covers(hint.head) && hint.learnt + kFarLifetime <= now;
   });
+  if (hints_.size() != before) ++watched_;
 }
 
 void WideTable::SetRadius(uint64_t radius) {
   radius_ = std::clamp(radius, kMinRadius, kWhole);
+  const size_t before = hints_.size();
   std::erase_if(hints_, [this](const Hint& hint) { return !Keeps(hint.head); });
+  if (hints_.size() != before) ++watched_;
 }
 
 void WideTable::ShrinkToCapacity() {
@@ -132,7 +143,7 @@ void WideTable::ShrinkToCapacity() {
           std::max_element(hints_.begin(), hints_.end(), [this](const Hint& a, const Hint& b) {
             return HeadDistance(self_, a.head) < HeadDistance(self_, b.head);
           });
-      hints_.erase(farthest);
+      Erase(farthest->head);
       counters_.Add("overlay.refused_hints_full");
       continue;
     }
@@ -176,16 +187,14 @@ std::vector<Hint> WideTable::Range(uint64_t from, uint64_t to, size_t most) cons
   return out;
 }
 
-size_t WideTable::RankOf(uint64_t head) const {
-  const auto after = [this](uint64_t value) {
-    const auto at =
-        std::upper_bound(hints_.begin(), hints_.end(), value,
-                         [](uint64_t position, const Hint& hint) { return position < hint.head; });
-    return static_cast<size_t>(at - hints_.begin());
-  };
-  const size_t ours = after(self_);
-  const size_t theirs = after(head);
-  return theirs >= ours && head >= self_ ? theirs - ours : theirs + hints_.size() - ours;
+std::vector<uint64_t> WideTable::DistancesOfRanks() const {
+  std::vector<uint64_t> out;
+  const size_t size = hints_.size();
+  const auto ours = static_cast<size_t>(At(self_) - hints_.begin());
+  for (size_t rank = 1; rank <= size; rank *= 2) {
+    out.push_back(ClockwiseHeads(self_, hints_[(ours + rank - 1) % size].head));
+  }
+  return out;
 }
 
 std::vector<HintEvent> WideTable::GoneIn(uint64_t from, uint64_t to) const {

@@ -63,8 +63,12 @@ class WideTable {
   std::vector<Hint> Around(uint64_t position, size_t per_side) const;
   // Those in [from, to) upwards, in their order, at most `most`. from = to is the whole ring.
   std::vector<Hint> Range(uint64_t from, uint64_t to, size_t most) const;
-  // How many hints stand in (self, head], upwards.
-  size_t RankOf(uint64_t head) const;
+  // How far upwards from us the hints of the ranks 1, 2, 4 and so on are.
+  std::vector<uint64_t> DistancesOfRanks() const;
+  // watched() grows whenever a hint of one of these, in ascending order, comes or goes: for who
+  // remembers something that depends on them.
+  void Watch(std::vector<uint64_t> heads) { watch_ = std::move(heads); }
+  uint64_t watched() const { return watched_; }
   // In the order of heads.
   const std::vector<Hint>& hints() const { return hints_; }
   size_t size() const { return hints_.size(); }
@@ -94,6 +98,7 @@ class WideTable {
   void Erase(uint64_t head);
   void Put(const Hint& hint);
   void ShrinkToCapacity();
+  void Changed(uint64_t head);
 
   uint64_t self_;
   size_t capacity_;
@@ -103,6 +108,8 @@ class WideTable {
   std::map<uint64_t, News> news_;
   std::deque<std::pair<Instant, uint64_t>> news_order_;
   std::map<uint64_t, Failed> failed_;
+  std::vector<uint64_t> watch_;
+  uint64_t watched_ = 1;
 };
 
 }  // namespace p2pd::overlay

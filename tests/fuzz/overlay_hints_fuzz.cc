@@ -20,7 +20,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     P2PD_CHECK(table.StampOf(event.hint.head).has_value());
     P2PD_CHECK(table.size() <= 16);
     table.Around(event.hint.head, 4);
-    table.RankOf(event.hint.head);
+    table.DistancesOfRanks();
   }
   // An IPv4 address in IPv6's clothes is shorter the second time.
   P2PD_CHECK(writer.bytes().size() <= size);
