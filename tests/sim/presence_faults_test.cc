@@ -86,6 +86,7 @@ TEST(PresenceFaults, AnOldStatePutBackIsRefusedByName) {
   presence::OperationDone done = alice.Resolve(kBob);
   ASSERT_TRUE(done.status.ok()) << done.status;
   EXPECT_EQ(done.availability, Availability::kBusy);
+  here.world().RunFor(absl::Seconds(5));  // what the read put back at the first place is there
   TakeStates(here, place);
   TakeStates(here, store::SecondPlace(place));
   GiveStates(here, old);
