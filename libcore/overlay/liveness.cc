@@ -69,6 +69,8 @@ void Liveness::Start(Instant now) {
 
 void Liveness::Follow(Instant now) {
   ring_version_ = ring_.version();
+  affordable_ =
+      absl::Seconds(static_cast<double>(ring_.table().slots()) * kPingBytes / ping_bytes_);
   const std::vector<NodeId> members = ring_.Members();
   std::erase_if(checks_, [&members](const NextCheck& check) {
     return !std::binary_search(members.begin(), members.end(), check.second);
@@ -89,7 +91,9 @@ absl::Duration Liveness::IntervalOf(const NodeId& id) const {
     const std::vector<NodeId>& side = ring_.leaves().Side(clockwise);
     if (!side.empty() && side.front() == id) return std::min(kNeighbourInterval, interval_);
   }
-  if (ring_.table().IsFirstChoice(id) && !ring_.leaves().Whole()) return interval_;
+  if (ring_.table().IsFirstChoice(id) && !ring_.leaves().Whole()) {
+    return std::min(std::max(interval_, affordable_), kMaxBackupInterval);
+  }
   if (ring_.leaves().Contains(id)) return std::max(2 * interval_, kMinLeafInterval);
   return std::min(4 * interval_, kMaxBackupInterval);
 }

@@ -4,10 +4,10 @@
 //
 // Rules: who stands beside us in the ring every 5 s, since both sides of a corpse tell all its
 // other leaves; the first choice of each table slot at an interval that adapts itself between 5 and
-// 60 s so that a first hop fails at most 2 % of the time; other leaves half as often, second
-// choices a quarter as often. A suspicion makes us ask all leaves that were silent for a second,
-// since machines fail together. Threads: one owner. Sources: Castro et al. 2004 §3.2 (probing),
-// design §3.
+// 60 s so that a first hop fails at most 2 % of the time, but no oftener than kShare of the
+// maintenance budget pays for; other leaves half as often, second choices a quarter as often. A
+// suspicion makes us ask all leaves that were silent for a second, since machines fail together.
+// Threads: one owner. Sources: Castro et al. 2004 §3.2 (probing), design §3.
 #pragma once
 
 #include <deque>
@@ -41,8 +41,17 @@ class Liveness {
   // Whom to ask when somebody else is suspected.
   static constexpr absl::Duration kFresh = absl::Seconds(1);
 
-  Liveness(LinkTable& links, Ring& ring, Rng& rng, Counters& counters)
-      : links_(links), ring_(ring), rng_(rng), counters_(counters) {}
+  // What one check costs of our bytes and the other side's, and how much of the maintenance budget
+  // checks of the prefix table may take.
+  static constexpr double kPingBytes = 130;
+  static constexpr double kShare = 0.25;
+
+  Liveness(double bytes_per_second, LinkTable& links, Ring& ring, Rng& rng, Counters& counters)
+      : links_(links),
+        ring_(ring),
+        rng_(rng),
+        counters_(counters),
+        ping_bytes_(kShare * bytes_per_second) {}
 
   void Start(Instant now);
   // A packet to this neighbour was not acknowledged in time.
@@ -84,6 +93,8 @@ class Liveness {
   using NextCheck = std::pair<Instant, NodeId>;
   std::vector<NextCheck> checks_;  // a heap, soonest first
   std::optional<Instant> asked_all_;
+  double ping_bytes_;
+  absl::Duration affordable_;
   absl::Duration interval_ = kFirstInterval;
   std::map<NodeId, Probe> probes_;
   std::deque<NodeId> dead_;

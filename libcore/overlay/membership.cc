@@ -100,6 +100,7 @@ void Membership::StartRound(Instant now) {
     }
   }
   busy_.clear();
+  spare_doors_.clear();
   ContactBootstrap(now, kContactsPerRound);
   next_round_ = now + rng_.Jitter(retry_);
   retry_ = std::min(retry_ * 1.5, kMaxRetry);
@@ -189,11 +190,19 @@ bool Membership::OnResponse(Instant now, const Response& response) {
   return true;
 }
 
-bool Membership::OnRequestFailed(Instant, const RequestFailed& failed) {
+bool Membership::OnRequestFailed(Instant now, const RequestFailed& failed) {
   const auto found = probes_.find(failed.id);
   if (found == probes_.end()) return false;
   if (absl::IsResourceExhausted(failed.status)) busy_.insert(found->second.through);
+  const bool joining = found->second.want_leaves && state_ == JoinState::kJoining;
   probes_.erase(found);
+  while (joining && !answered_ && !spare_doors_.empty()) {
+    const NodeId next = *spare_doors_.begin();
+    spare_doors_.erase(spare_doors_.begin());
+    if (!links_.Linked(next)) continue;
+    ProbeThrough(now, next, true);
+    break;
+  }
   return true;
 }
 
@@ -325,8 +334,16 @@ void Membership::CheckJoined(Instant now) {
 void Membership::OnLinkUp(Instant now, const LinkUp& up) {
   unreachable_.erase(up.id);
   const bool wanted = contacting_.erase(up.endpoint) != 0;
+  const bool joining = state_ == JoinState::kJoining;
+  // Whoever is there first is asked for the leaves; the others only when that fails.
+  const auto asked = std::count_if(probes_.begin(), probes_.end(),
+                                   [](const auto& probe) { return probe.second.want_leaves; });
   if (probe_through_.erase(up.id) != 0 || wanted) {
-    ProbeThrough(now, up.id, state_ == JoinState::kJoining);
+    if (joining && (answered_ || asked >= kJoinProbes)) {
+      spare_doors_.insert(up.id);
+    } else {
+      ProbeThrough(now, up.id, joining);
+    }
   }
   const auto candidate = candidates_.find(up.id);
   if (candidate == candidates_.end()) return;

@@ -42,6 +42,9 @@ class Membership {
   // Bootstrap nodes asked in one round, and remembered.
   static constexpr size_t kContactsPerRound = 3;
   static constexpr size_t kMaxBootstrap = 64;
+  // Of those that answered, asked for the leaves at once: an answer has some 3 kB, and the first is
+  // enough.
+  static constexpr int kJoinProbes = 2;
   static constexpr absl::Duration kPartitionCheck = absl::Seconds(60);
   // A node that could not be reached is left alone for so long, however often it is named.
   static constexpr absl::Duration kUnreachableFor = absl::Seconds(30);
@@ -161,6 +164,7 @@ class Membership {
   std::set<NodeId> busy_;               // bootstrap nodes that are joining themselves
   std::set<net::Endpoint> contacting_;  // endpoints through which we want to probe
   std::set<NodeId> probe_through_;      // nodes through which we want to probe
+  std::set<NodeId> spare_doors_;        // links to bootstrap nodes that were not asked
   struct Probe {
     NodeId through;
     bool want_leaves = false;

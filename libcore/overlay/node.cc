@@ -80,7 +80,7 @@ Node::Impl::Impl(const NodeOptions& o, const NodeKeys& k, Rng& rng, Counters& c)
       links(keys, records, rng, c),
       letters(keys, records, rng, c),
       ring(self.id(), RingOptions{o.role, o.leaves_per_side, o.replicas_per_side}, links),
-      liveness(links, ring, rng, c),
+      liveness(o.maintenance_bytes_per_second, links, ring, rng, c),
       router(keys, links, ring, records, c),
       vivaldi(rng),
       neighbours(links, vivaldi),

@@ -71,6 +71,8 @@ class RoutingTable {
   using Slot = std::pair<int, int>;  // row, digit
   const absl::btree_map<NodeId, Slot>& places() const { return places_; }
   size_t size() const { return places_.size(); }
+  // That are not empty.
+  size_t slots() const { return slots_.size(); }
 
  private:
   Slot SlotOf(const NodeId& id) const;

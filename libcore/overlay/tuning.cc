@@ -11,7 +11,7 @@ namespace {
 constexpr double kMinBudget = 100;
 constexpr double kMaxBudget = 4000;
 // A node that idled may catch up with this many seconds' worth at once.
-constexpr double kBurstSeconds = 30;
+constexpr double kBurstSeconds = 60;
 
 }  // namespace
 
@@ -23,9 +23,10 @@ Tuning::Tuning(double bytes_per_second, LinkTable& links, Ring& ring, Membership
       exchange_(exchange),
       rng_(rng),
       counters_(counters),
-      budget_(std::clamp(bytes_per_second, kMinBudget, kMaxBudget),
-              std::max(std::clamp(bytes_per_second, kMinBudget, kMaxBudget) * kBurstSeconds,
-                       kNearCost)) {}
+      budget_(
+          kShare * std::clamp(bytes_per_second, kMinBudget, kMaxBudget),
+          std::max(kShare * std::clamp(bytes_per_second, kMinBudget, kMaxBudget) * kBurstSeconds,
+                   kNearCost)) {}
 
 void Tuning::Start(Instant now) {
   started_ = now;

@@ -35,6 +35,8 @@ class Tuning {
   // simulated network, rounded up.
   static constexpr double kNearCost = 3000;
   static constexpr double kFarCost = 2500;
+  // Of the maintenance budget.
+  static constexpr double kShare = 0.25;
   // Entries in an answer.
   static constexpr int kMaxRow = 48;
 

@@ -93,19 +93,24 @@ void AddTraffic(Run& run, absl::string_view what) {
   const std::array<absl::string_view, overlay::kPurposes> purposes = {
       "membership", "prefix table", "probes", "requests", "answers", "events"};
   double named = 0;
-  const auto add = [&](absl::string_view purpose, double bytes) {
+  const auto add = [&](absl::string_view purpose, double bytes, uint64_t count) {
     named += bytes;
     run.Add(absl::StrCat(what, ", ", purpose), bytes / results.node_seconds, "B/s a node");
+    if (count == 0) return;
+    run.Add(absl::StrCat(what, ", ", purpose, ", number"),
+            static_cast<double>(count) / results.node_seconds, "/s a node");
   };
   for (size_t i = 0; i < purposes.size(); ++i) {
-    add(purposes[i], static_cast<double>(results.traffic.messages[i].bytes));
+    const overlay::Traffic::Sum& sum = results.traffic.messages[i];
+    add(purposes[i], static_cast<double>(sum.bytes), sum.count);
   }
   const overlay::Traffic::Sum& handshakes = results.traffic.handshakes;
   const overlay::Traffic::Sum& letters = results.traffic.letters;
-  add("letters", static_cast<double>(letters.bytes + letters.count * kHeaders));
-  add("handshakes", static_cast<double>(handshakes.bytes + handshakes.count * kHeaders));
-  add("packets round messages, acknowledgements, pings",
-      static_cast<double>(results.bytes) - named);
+  add("letters", static_cast<double>(letters.bytes + letters.count * kHeaders), letters.count);
+  add("handshakes", static_cast<double>(handshakes.bytes + handshakes.count * kHeaders),
+      handshakes.count);
+  add("packets round messages, acknowledgements, pings", static_cast<double>(results.bytes) - named,
+      results.traffic.packets.count);
 }
 
 // What the table of targets asks of churn by the median session; of rings of its size only.

@@ -19,7 +19,7 @@ class GossipFixture : public testing::Test {
 
   explicit GossipFixture(double budget = 400)
       : ring_(self_.record.id(), RingOptions{}, self_.links),
-        liveness_(self_.links, ring_, self_.rng, self_.counters),
+        liveness_(budget, self_.links, ring_, self_.rng, self_.counters),
         vivaldi_(self_.rng),
         neighbours_(self_.links, vivaldi_),
         table_(Head(self_.record.id()), self_.counters),
