@@ -140,9 +140,13 @@ clang_tree() {
     -DP2PD_WERROR=ON -DCMAKE_C_COMPILER=clang-19 -DCMAKE_CXX_COMPILER=clang++-19 &&
     step "clang: build" cmake --build build/clang -j "$jobs" --target p2pd_sim_tests || return
   run_ctest clang -L sim -E 'sim_(store_)?faults'
-  if step "trace hashes" tests/sim/p2pd_sim/trace_hashes.sh build/release/bin/p2pd-sim build/clang/bin/p2pd-sim; then
-    passed=$((passed + 1))
-  fi
+  # With the model of the cryptography, and with the real one.
+  local sim
+  for sim in p2pd-sim p2pd-sim-real; do
+    if step "trace hashes: $sim" tests/sim/p2pd_sim/trace_hashes.sh "build/release/bin/$sim" "build/clang/bin/$sim"; then
+      passed=$((passed + 1))
+    fi
+  done
 }
 
 # buf comes from npm, pinned by a lock file; it reads the proto files as a second pair of eyes, and integration_scripts

@@ -43,6 +43,14 @@ void LeafSet::Recompute() {
   predecessors_ = std::move(down.ids);
   full_up_ = up.full;
   full_down_ = down.full;
+  // Or somebody stands on both sides.
+  whole_ =
+      members_.size() < 2 * per_side_ ||
+      std::any_of(
+          successors_.begin(), successors_.end(),
+          [this](const NodeId& id) {
+            return std::find(predecessors_.begin(), predecessors_.end(), id) != predecessors_.end();
+          });
   Bytes ids;
   for (const auto& [id, record] : members_) Append(ids, id.view());
   const pki::Sha256Digest digest = pki::Sha256(ids);
@@ -111,14 +119,6 @@ std::vector<NodeId> LeafSet::Ids() const {
 const NodeRecord* LeafSet::Find(const NodeId& id) const {
   const auto found = members_.find(id);
   return found == members_.end() ? nullptr : &found->second;
-}
-
-bool LeafSet::Whole() const {
-  if (members_.size() < 2 * per_side_) return true;
-  // Somebody stands on both sides.
-  return std::any_of(successors_.begin(), successors_.end(), [this](const NodeId& id) {
-    return std::find(predecessors_.begin(), predecessors_.end(), id) != predecessors_.end();
-  });
 }
 
 bool LeafSet::Covers(const Key& key) const {

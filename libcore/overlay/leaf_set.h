@@ -54,7 +54,7 @@ class LeafSet {
     return clockwise ? successors_ : predecessors_;
   }
   // True when the two sides meet: the set is the whole ring.
-  bool Whole() const;
+  bool Whole() const { return whole_; }
   // True when the key lies between our farthest leaves, so that the nearest member is its root.
   bool Covers(const Key& key) const;
   // Over the ids, order of arrival left out; never 0.
@@ -78,6 +78,7 @@ class LeafSet {
   std::vector<NodeId> predecessors_;
   bool full_up_ = false;
   bool full_down_ = false;
+  bool whole_ = true;
   uint64_t hash_ = 1;
 };
 

@@ -603,11 +603,14 @@ bool LinkTable::SweepPeer(Instant now, Peer& peer) {
 
 Instant LinkTable::SweepDue(const Peer& peer) const {
   if (peer.current == nullptr) return Instant::Max();
-  if (peer.links.size() > 1) return Instant();
   // Half worn is soon enough to begin to look each time.
   if (peer.current->link.next_number() >= Link::kMaxPackets / 2) return Instant();
-  const Instant old = peer.current->opened + kRekeyAfter;
-  return peer.pinned ? old : std::min(old, peer.heard + kIdleLifetime);
+  Instant due = peer.pinned ? Instant::Max() : peer.heard + kIdleLifetime;
+  for (const OpenLink* const link : peer.links) {
+    due = std::min(due, link->opened + kRekeyAfter);
+    if (peer.links.size() > 1) due = std::min(due, link->heard + kSpareLifetime);
+  }
+  return due;
 }
 
 void LinkTable::CloseLink(uint32_t index) {
@@ -669,8 +672,8 @@ bool LinkTable::Connecting(const NodeId& id) const { return attempt_to_.count(id
 void LinkTable::SetPinned(const NodeId& id, bool pinned) {
   Peer* peer = Find(id);
   if (peer == nullptr) return;
+  if (peer->pinned && !pinned) sweep_peers_ = Instant();
   peer->pinned = pinned;
-  if (!pinned) sweep_peers_ = Instant();
 }
 const NodeRecord* LinkTable::RecordOf(const NodeId& id) const {
   const Peer* peer = Find(id);

@@ -27,15 +27,17 @@ void Neighbours::Learn(const NodeId& id, uint64_t place) {
 }
 
 void Neighbours::Relax() {
+  const bool changed = std::exchange(relaxed_, version()) != version();
   for (auto it = linked_.begin(); it != linked_.end();) {
     // A link that we dropped ourselves is not reported.
-    if (!links_.Linked(it->second.id)) {
+    if (changed && !links_.Linked(it->second.id)) {
       it = linked_.erase(it);
       continue;
     }
-    const std::optional<absl::Duration> round_trip = links_.RoundTripTo(it->second.id);
-    if (it->second.coordinate && round_trip) vivaldi_.OnSample(*it->second.coordinate, *round_trip);
-    ++it;
+    const Neighbour& neighbour = (it++)->second;
+    if (!neighbour.coordinate) continue;
+    const std::optional<absl::Duration> round_trip = links_.RoundTripTo(neighbour.id);
+    if (round_trip) vivaldi_.OnSample(*neighbour.coordinate, *round_trip);
   }
 }
 

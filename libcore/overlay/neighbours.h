@@ -56,6 +56,7 @@ class Neighbours {
   Vivaldi& vivaldi_;
   absl::btree_map<uint64_t, Neighbour> linked_;
   uint64_t version_ = 1;
+  uint64_t relaxed_ = 0;  // the version that Relax saw last: all had links
 };
 
 }  // namespace p2pd::overlay

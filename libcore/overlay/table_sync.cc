@@ -1,7 +1,6 @@
 #include "libcore/overlay/table_sync.h"
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 #include "libcore/overlay/wire.h"
@@ -88,8 +87,12 @@ void TableSync::OnTableQuery(Instant now, const NodeId& from, const wire::v1::Ta
     return;
   }
   gossip_.Charge(now, Gossip::kAckCost);
-  std::set<uint16_t> theirs;
-  for (ByteReader reader{AsBytes(have)}; reader.remaining() > 0;) theirs.insert(reader.U16());
+  std::vector<uint16_t> theirs;
+  for (ByteReader reader{AsBytes(have)}; reader.remaining() > 0;) theirs.push_back(reader.U16());
+  std::sort(theirs.begin(), theirs.end());
+  const auto has = [&](uint64_t head) {
+    return std::binary_search(theirs.begin(), theirs.end(), Fingerprint(head, query.from()));
+  };
   ByteWriter events;
   size_t count = 0;
   uint64_t until = query.until();
@@ -101,14 +104,11 @@ void TableSync::OnTableQuery(Instant now, const NodeId& from, const wire::v1::Ta
     return true;
   };
   for (const HintEvent& gone : table_.GoneIn(query.from(), query.until())) {
-    if (theirs.count(Fingerprint(gone.hint.head, query.from())) != 0 && !add(gone)) break;
+    if (has(gone.hint.head) && !add(gone)) break;
   }
   for (const Hint& hint : table_.Range(query.from(), query.until(), WideTable::kMaxHints)) {
     // Hearsay of long ago is not passed on; and everybody knows himself.
-    if (!table_.Covers(hint.head) || hint.head == Head(from) ||
-        theirs.count(Fingerprint(hint.head, query.from())) != 0) {
-      continue;
-    }
+    if (!table_.Covers(hint.head) || hint.head == Head(from) || has(hint.head)) continue;
     if (!add(HintEvent{true, hint})) {
       until = hint.head;
       break;

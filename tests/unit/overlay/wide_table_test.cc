@@ -84,18 +84,31 @@ TEST_F(WideTableTest, Neighbourhoods) {
   EXPECT_THAT(Places(table_.Range(9 * kTop, 1 * kTop, 10)), ElementsAre(9, 14, 15));
   EXPECT_THAT(Places(table_.Range(9 * kTop, 1 * kTop, 2)), ElementsAre(9, 14));
   EXPECT_THAT(Places(table_.Range(6 * kTop, 6 * kTop, 10)), ElementsAre(6, 9, 14, 15, 1, 4));
-  EXPECT_EQ(table_.RankOf(6 * kTop), 1u);
-  EXPECT_EQ(table_.RankOf(15 * kTop), 4u);
-  EXPECT_EQ(table_.RankOf(1 * kTop), 5u);
-  EXPECT_EQ(table_.RankOf(4 * kTop), 6u);
-  EXPECT_EQ(table_.RankOf(7 * kTop), 1u) << "one that is not there counts those before it";
+  // We stand at 5: the first upwards, the second and the fourth.
+  EXPECT_THAT(table_.DistancesOfRanks(), ElementsAre(1 * kTop, 4 * kTop, 10 * kTop));
+}
+
+TEST_F(WideTableTest, WhoIsWatchedComingAndGoingShows) {
+  table_.Watch({6 * kTop, 9 * kTop});
+  const uint64_t before = table_.watched();
+  Fill({1, 4});
+  EXPECT_EQ(table_.watched(), before);
+  Fill({6});
+  const uint64_t came = table_.watched();
+  EXPECT_GT(came, before);
+  table_.Fail(now_, 6 * kTop);
+  const uint64_t failed = table_.watched();
+  EXPECT_GT(failed, came);
+  Fill({9});
+  table_.SetRadius(WideTable::kMinRadius);
+  EXPECT_GT(table_.watched(), failed + 1) << "a table that narrows may lose anybody";
 }
 
 TEST_F(WideTableTest, AnEmptyTableKnowsNobody) {
   EXPECT_TRUE(table_.Nearest(3, 4).empty());
   EXPECT_TRUE(table_.Around(3, 4).empty());
   EXPECT_TRUE(table_.Range(1, 1, 9).empty());
-  EXPECT_EQ(table_.RankOf(9), 0u);
+  EXPECT_TRUE(table_.DistancesOfRanks().empty());
   EXPECT_EQ(table_.Find(9), nullptr);
 }
 
