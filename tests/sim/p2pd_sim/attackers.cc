@@ -62,8 +62,10 @@ bool Conspiracy::Member::OnIncoming(Instant now, const overlay::NodeId& from, By
   conspiracy_.now_ = now;
   wire::v1::OverlayMessage message;
   if (!overlay::ParseProto(bytes, message)) return true;
-  if (message.has_event_batch() && conspiracy_.lies_.gossip && !conspiracy_.Contains(from)) {
-    // Whoever tells something is told something: it is to reach all from him up to us.
+  // Whoever tells or asks something is told something: it is to reach all from him up to us.
+  const bool gossip =
+      message.has_event_batch() || message.has_table_query() || message.has_leaf_sync();
+  if (gossip && conspiracy_.lies_.gossip && !conspiracy_.Contains(from)) {
     wire::v1::OverlayMessage lie;
     wire::v1::EventGroup& group = *lie.mutable_event_batch()->add_groups();
     group.set_limit(overlay::Head(host_.id()));
