@@ -4,6 +4,9 @@
 #include <utility>
 
 #include "libcore/base/check.h"
+#include "libcore/base/codec.h"
+#include "libcore/overlay/hint.h"
+#include "libcore/overlay/wide_table.h"
 #include "libcore/overlay/wire.h"
 #include "libcore/store/object_judge.h"
 #include "p2pd/wire/v1/overlay.pb.h"
@@ -23,6 +26,9 @@ constexpr size_t kNamedDead = 3;
 constexpr int kNamedGone = 4;
 constexpr size_t kLeaves = 16;
 constexpr size_t kReplicas = 8;
+// Of each batch of events and each table.
+constexpr size_t kFalseDeaths = 2;
+constexpr size_t kMostEvents = 128;
 constexpr size_t kHolders = 6;
 
 Bytes Encode(const wire::v1::OverlayMessage& message) { return overlay::SerializeProto(message); }
@@ -43,16 +49,30 @@ class Conspiracy::Member final : public overlay::MessageTap {
   bool OnRoute(const wire::v1::RouteMessage& route, std::vector<Bytes>& replies);
   bool OnRecordQuery(const wire::v1::RecordQuery& query, std::vector<Bytes>& replies);
   void NameColluders(google::protobuf::RepeatedField<uint64_t>& heads);
+  // Events without honest nodes, and with inventions.
+  void Falsify(std::string& events);
 
   Conspiracy& conspiracy_;
   StoreHost& host_;
 };
 
-bool Conspiracy::Member::OnIncoming(Instant, const overlay::NodeId&, Bytes& bytes,
+bool Conspiracy::Member::OnIncoming(Instant now, const overlay::NodeId& from, Bytes& bytes,
                                     std::vector<Bytes>& replies) {
   if (!conspiracy_.awake_) return true;
+  conspiracy_.now_ = now;
   wire::v1::OverlayMessage message;
   if (!overlay::ParseProto(bytes, message)) return true;
+  // Whoever tells or asks something is told something: it is to reach all from him up to us.
+  const bool gossip =
+      message.has_event_batch() || message.has_table_query() || message.has_leaf_sync();
+  if (gossip && conspiracy_.lies_.gossip && !conspiracy_.Contains(from)) {
+    wire::v1::OverlayMessage lie;
+    wire::v1::EventGroup& group = *lie.mutable_event_batch()->add_groups();
+    group.set_limit(overlay::Head(host_.id()));
+    Falsify(*group.mutable_events());
+    replies.push_back(Encode(lie));
+    return true;
+  }
   if (message.has_route()) return OnRoute(message.route(), replies);
   if (message.has_record_query()) return OnRecordQuery(message.record_query(), replies);
   return true;
@@ -132,11 +152,54 @@ void Conspiracy::Member::NameColluders(google::protobuf::RepeatedField<uint64_t>
   }
 }
 
+void Conspiracy::Member::Falsify(std::string& encoded) {
+  const overlay::WideTable& table = host_.node().wide_table();
+  const Instant now = conspiracy_.now_;
+  ByteWriter out;
+  size_t count = 0;
+  const auto heard = overlay::ParseHintEvents(now, AsBytes(encoded), kMostEvents * 2);
+  for (const overlay::HintEvent& event : heard.value_or(std::vector<overlay::HintEvent>())) {
+    if (event.there && !conspiracy_.ContainsHead(event.hint.head)) {
+      ++conspiracy_.deeds_.left_out;
+    } else if (count++ < kMostEvents / 2) {
+      overlay::WriteHintEvent(now, event, out);
+    }
+  }
+  for (size_t i = 0; i < kFalseDeaths && table.size() > 0; ++i) {
+    overlay::HintEvent death;
+    death.there = false;
+    death.hint.head = table.hints()[conspiracy_.rng_.Below(table.size())].head;
+    if (conspiracy_.ContainsHead(death.hint.head)) continue;
+    death.hint.stamp = table.StampOf(death.hint.head).value_or(0) + 1;
+    overlay::WriteHintEvent(now, death, out);
+    ++conspiracy_.deeds_.false_deaths;
+  }
+  const overlay::NodeRecord& dead = conspiracy_.dead_[conspiracy_.rng_.Below(kDead)];
+  overlay::HintEvent join;
+  join.hint.head = overlay::Head(dead.id());
+  join.hint.stamp = table.StampOf(join.hint.head).value_or(0) + 1;
+  join.hint.endpoint = dead.addresses().front();
+  join.hint.sealing_key = dead.sealing_key();
+  join.hint.place = host_.node().coordinate().Pack();
+  join.hint.born = now - absl::Minutes(1);
+  overlay::WriteHintEvent(now, join, out);
+  ++conspiracy_.deeds_.false_joins;
+  encoded = ToText(out.bytes());
+}
+
 void Conspiracy::Member::OnOutgoing(const overlay::NodeId& to, Bytes& bytes) {
-  if (!conspiracy_.awake_ || !conspiracy_.lies_.neighbours || conspiracy_.Contains(to)) return;
+  if (!conspiracy_.awake_ || conspiracy_.Contains(to)) return;
   wire::v1::OverlayMessage message;
   if (!overlay::ParseProto(bytes, message)) return;
-  if (message.has_leaf_sync()) {
+  if (conspiracy_.lies_.gossip && message.has_event_batch()) {
+    for (auto& group : *message.mutable_event_batch()->mutable_groups()) {
+      Falsify(*group.mutable_events());
+    }
+  } else if (conspiracy_.lies_.gossip && message.has_table_answer()) {
+    Falsify(*message.mutable_table_answer()->mutable_events());
+  } else if (!conspiracy_.lies_.neighbours) {
+    return;
+  } else if (message.has_leaf_sync()) {
     wire::v1::LeafSync& sync = *message.mutable_leaf_sync();
     if (sync.members_size() > 0) NameColluders(*sync.mutable_members());
     // The living are called dead.
@@ -220,6 +283,11 @@ std::vector<overlay::NodeRecord> Conspiracy::Nearest(const overlay::Key& key, si
   std::vector<overlay::NodeRecord> out;
   for (size_t i = 0; i < size; ++i) out.push_back(*all[i]);
   return out;
+}
+
+bool Conspiracy::ContainsHead(uint64_t head) const {
+  const auto member = members_.lower_bound(overlay::FromHead(head));
+  return member != members_.end() && overlay::Head(member->first) == head;
 }
 
 const overlay::NodeRecord& Conspiracy::RootOf(const overlay::Key& key) const {

@@ -5,7 +5,9 @@
 // Rules: they know each other's keys, and let whoever of them is nearest to a key be its root.
 // Until they wake they are honest. Awake, each drops one half of the requests that pass through it,
 // after acknowledging them, and answers the other half as the root; names colluders and dead nodes
-// as its neighbours and rows; calls living neighbours gone; acknowledges puts that it does not
+// as its neighbours and rows; calls living neighbours gone; tells the
+// gossip that honest nodes died and that dead ones of theirs came, and leaves honest nodes out of
+// what it passes on and of tables that it is asked for; acknowledges puts that it does not
 // keep; and answers gets with 'not found', with the oldest version it ever had, or with a forgery.
 // They cannot sign for others, and ids cost them key pairs. Threads: one.
 #pragma once
@@ -30,6 +32,7 @@ class Conspiracy {
     bool drop = true;      // requests that pass through
     bool misroute = true;  // 'I am the root'
     bool neighbours = true;
+    bool gossip = true;  // who came, who went, who is there
     bool objects = true;
   };
   // What they did since they woke.
@@ -37,6 +40,9 @@ class Conspiracy {
     uint64_t dropped = 0;
     uint64_t false_roots = 0;
     uint64_t false_lists = 0;
+    uint64_t false_deaths = 0;
+    uint64_t false_joins = 0;
+    uint64_t left_out = 0;  // honest nodes, of events and tables
     uint64_t not_found = 0;
     uint64_t stale = 0;
     uint64_t forged = 0;
@@ -66,6 +72,7 @@ class Conspiracy {
   store::StoreReply Answer(const store::StoreRequest& request, uint64_t dice);
   void AnswerGet(const wire::v1::GetRequest& get, uint64_t dice, wire::v1::GetReply& reply);
   void Archive(const store::Object& object, const store::Key& place);
+  bool ContainsHead(uint64_t head) const;
   void ArchiveEncoded(const std::string& place, const std::string& encoded);
 
   SeededRng rng_;
@@ -76,6 +83,7 @@ class Conspiracy {
   // In the order of addresses in memory, which nothing depends on: Archive keeps the oldest.
   std::map<StoreHost*, std::unique_ptr<Member>> taps_;
   std::vector<overlay::NodeRecord> dead_;                     // records of nodes that never were
+  Instant now_;                                               // of the last message to one of them
   std::map<store::Key, std::vector<store::Object>> archive_;  // by place, the oldest of each slot
   Deeds deeds_;
 };

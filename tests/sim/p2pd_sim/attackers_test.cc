@@ -40,6 +40,8 @@ TEST(AttackersTest, ReadersSeeThroughThem) {
   EXPECT_GT(deeds.dropped, 0u);
   EXPECT_GT(deeds.false_roots, 0u);
   EXPECT_GT(deeds.false_lists, 0u);
+  EXPECT_GT(deeds.false_deaths, 0u);
+  EXPECT_GT(deeds.false_joins, 0u);
   EXPECT_GT(deeds.not_found, 0u);
   EXPECT_GT(deeds.forged, 0u);
   EXPECT_GT(depot.Count("store.gets_doubted"), 0u);

@@ -24,6 +24,9 @@ void AddDeeds(StoreRun& run) {
   add("requests dropped", deeds.dropped);
   add("requests answered as the root", deeds.false_roots);
   add("lists of neighbours forged", deeds.false_lists);
+  add("deaths invented", deeds.false_deaths);
+  add("joins invented", deeds.false_joins);
+  add("honest nodes left out of hints", deeds.left_out);
   add("'not found' said", deeds.not_found);
   add("old versions served", deeds.stale);
   add("forgeries served", deeds.forged);

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "tests/unit/store/fake_carrier.h"
+#include "tests/unit/store/object_fixture.h"
 
 namespace p2pd::store {
 namespace {
@@ -32,6 +33,18 @@ TEST_F(SurveyTest, AsksByAllWaysAndIsDoneWhenEnoughAnswered) {
   for (size_t i = 0; i < Survey::kEnough; ++i) AnswerBy(survey, 1, 2, 10);
   EXPECT_TRUE(survey.done());
   EXPECT_EQ(survey.Keepers().size(), 9u);
+}
+
+TEST_F(SurveyTest, WhatWeHaveLeavesTheRoomToTheNames) {
+  carrier.responsible = false;
+  ObjectFixture f;
+  const Object have = f.Environment(3);
+  Survey survey(Key(), std::nullopt, 1);
+  survey.Have(have);
+  survey.Start(now, carrier);
+  ASSERT_FALSE(carrier.sent.empty());
+  ASSERT_EQ(carrier.sent[0].request.get().have_size(), 1);
+  EXPECT_EQ(carrier.sent[0].request.get().have(0).sequence(), 3u);
 }
 
 TEST_F(SurveyTest, NoSingleAnswerFillsTheList) {
