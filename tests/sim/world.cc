@@ -36,7 +36,9 @@ int64_t Gained(int64_t nanos, int64_t drift) {
 // The first true moment at which the clock shows `shown` or more.
 Instant TrueTime(Instant shown, int64_t drift) {
   if (drift == 0 || shown == Instant::Max()) return shown;
-  int64_t nanos = shown.nanos() - Gained(shown.nanos(), drift);
+  int64_t nanos = shown.nanos();
+  // Each step leaves a share of `drift` of the error.
+  for (int step = 0; step < 6; ++step) nanos = shown.nanos() - Gained(nanos, drift);
   while (nanos + Gained(nanos, drift) >= shown.nanos()) --nanos;
   while (nanos + Gained(nanos, drift) < shown.nanos()) ++nanos;
   return Instant::FromNanos(nanos);
