@@ -257,6 +257,11 @@ void Crowd::KillShare(double share) {
   }
 }
 
+void Crowd::CutOff(size_t place) {
+  nodes_[place].ends = Instant() + absl::InfiniteDuration();
+  world_.SetPartition({nodes_[place].host->at()});
+}
+
 void Crowd::Split(bool apart) {
   std::set<net::Endpoint> island;
   for (size_t i = 0; apart && i < nodes_.size(); i += 2) {

@@ -97,6 +97,10 @@ class Crowd final : private Participant::Listener {
 
   // The given share of all nodes dies at once and is not replaced.
   void KillShare(double share);
+  // One node dies and is not replaced.
+  void Kill(size_t place) { KillNode(place, false); }
+  // One machine is cut off from all others until Split(false), and does not die before.
+  void CutOff(size_t place);
   // Every second machine is cut off from the others; false heals.
   void Split(bool apart);
 

@@ -6,112 +6,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "libcore/base/status.h"
+#include "tests/sim/p2pd_sim/crowd_run.h"
+#include "tests/sim/p2pd_sim/scenario_found.h"
 #include "tests/sim/p2pd_sim/scenario_store.h"
 
 namespace p2pd::sim {
 namespace {
-
-// A ring has come to rest this long after its last node started.
-constexpr absl::Duration kSettle = absl::Minutes(2);
-// Churn goes on so long before anything is counted.
-constexpr absl::Duration kWarmUp = absl::Minutes(5);
-
-// One run: its options, its crowd and its report.
-struct Run {
-  Run(absl::string_view name, const RunOptions& options, const CrowdOptions& crowd_options,
-      std::unique_ptr<LatencyModel> latency)
-      : crowd(crowd_options, std::move(latency)) {
-    report.scenario = std::string(name.data(), name.size());
-    report.protocol = NameOf(options.protocol);
-    report.seed = options.seed;
-    report.nodes = crowd_options.nodes;
-    report.baseline = options.protocol != Protocol::kP2pd;
-  }
-  void Add(absl::string_view name, double value, absl::string_view unit,
-           std::optional<Limit> must_be = std::nullopt) {
-    report.Add(name, value, unit, must_be);
-  }
-  void Require(bool holds, absl::string_view what) {
-    if (!holds) report.violations.emplace_back(what.data(), what.size());
-  }
-  Report Finish() {
-    report.trace_hash = crowd.world().trace_hash();
-    return std::move(report);
-  }
-  Crowd crowd;
-  Report report;
-};
-
-absl::StatusOr<std::unique_ptr<Run>> Begin(absl::string_view name, const RunOptions& options,
-                                           CrowdOptions crowd) {
-  crowd.seed = options.seed;
-  crowd.protocol = options.protocol;
-  crowd.nodes = options.nodes.value_or(crowd.nodes);
-  if (!options.churn.empty()) {
-    P2PD_ASSIGN_OR_RETURN(crowd.trace, ReadChurnTrace(options.churn));
-    crowd.nodes = static_cast<int>(crowd.trace->machines);
-  }
-  crowd.sessions = options.sessions.value_or(crowd.sessions);
-  SetLink(options, crowd.link);
-  crowd.broken_pairs = options.broken_pairs.value_or(crowd.broken_pairs);
-  crowd.lookups_per_second = options.lookups_per_second.value_or(crowd.lookups_per_second);
-  std::unique_ptr<LatencyModel> latency;
-  if (options.latency == "synthetic") {
-    latency = MakeSyntheticLatency(options.seed);
-  } else {
-    P2PD_ASSIGN_OR_RETURN(latency, ReadLatencyMatrix(options.latency));
-  }
-  return std::make_unique<Run>(name, options, crowd, std::move(latency));
-}
-
-void AddLookups(Run& run) {
-  CrowdResults& results = run.crowd.results();
-  run.Add("lookups", static_cast<double>(results.completed.total), "");
-  run.Add("lookups completed", 100 * results.completed.Rate(), "%");
-  run.Add("lookups completed, at least (95 %)", 100 * results.completed.AtLeast(), "%");
-  run.Add("answers consistent", 100 * results.consistent.Rate(), "%");
-  run.Add("answers consistent, at least (95 %)", 100 * results.consistent.AtLeast(), "%");
-  run.Add("answers by the root", 100 * results.right.Rate(), "%");
-  run.Add("lookup latency, mean", results.latency.Mean(), "ms");
-  run.Add("lookup latency, median", results.latency.Quantile(0.5), "ms");
-  run.Add("lookup latency, p99", results.latency.Quantile(0.99), "ms");
-  run.Add("direct round trip, mean", results.direct.Mean(), "ms");
-  run.Add("stretch of the means", results.latency.Mean() / results.direct.Mean(), "");
-  run.Add("stretch, mean of ratios", results.stretch.Mean(), "");
-  run.Add("stretch, median", results.stretch.Quantile(0.5), "");
-  run.Add("hops, mean", results.hops.Mean(), "");
-  run.Add("hops, most", results.hops.Quantile(1), "");
-  run.report.latency = results.latency;
-}
-
-void AddTraffic(Run& run, absl::string_view what) {
-  const CrowdResults& results = run.crowd.results();
-  run.Add(absl::StrCat(what, ", bytes"), static_cast<double>(results.bytes) / results.node_seconds,
-          "B/s a node");
-  run.Add(absl::StrCat(what, ", datagrams"),
-          static_cast<double>(results.datagrams) / results.node_seconds, "/s a node");
-  const std::array<absl::string_view, overlay::kPurposes> purposes = {
-      "membership", "prefix table", "probes", "requests", "answers", "events"};
-  double named = 0;
-  const auto add = [&](absl::string_view purpose, double bytes, uint64_t count) {
-    named += bytes;
-    run.Add(absl::StrCat(what, ", ", purpose), bytes / results.node_seconds, "B/s a node");
-    if (count == 0) return;
-    run.Add(absl::StrCat(what, ", ", purpose, ", number"),
-            static_cast<double>(count) / results.node_seconds, "/s a node");
-  };
-  for (size_t i = 0; i < purposes.size(); ++i) {
-    const overlay::Traffic::Sum& sum = results.traffic.messages[i];
-    add(purposes[i], static_cast<double>(sum.bytes), sum.count);
-  }
-  const overlay::Traffic::Sum& handshakes = results.traffic.handshakes;
-  const overlay::Traffic::Sum& letters = results.traffic.letters;
-  add("letters", static_cast<double>(letters.bytes + letters.count * kHeaders), letters.count);
-  add("handshakes", static_cast<double>(handshakes.bytes + handshakes.count * kHeaders),
-      handshakes.count);
-  add("packets round messages, acknowledgements, pings", static_cast<double>(results.bytes) - named,
-      results.traffic.packets.count);
-}
 
 // What the table of targets asks of churn by the median session; of rings of its size only.
 struct ChurnTargets {
@@ -131,7 +31,7 @@ std::optional<ChurnTargets> TargetsOf(absl::string_view name, int nodes, absl::D
   return std::nullopt;
 }
 
-void AddTargets(Run& run, const ChurnTargets& targets, double maintenance) {
+void AddTargets(CrowdRun& run, const ChurnTargets& targets, double maintenance) {
   const CrowdResults& results = run.crowd.results();
   run.Add("target: answers consistent", 100 * results.consistent.Rate(), "%",
           AtLeast(targets.consistent));
@@ -145,7 +45,8 @@ void AddTargets(Run& run, const ChurnTargets& targets, double maintenance) {
 // Churn at a constant number of nodes: first without lookups, for the cost of maintenance.
 absl::StatusOr<Report> RunChurn(absl::string_view name, const RunOptions& options,
                                 const CrowdOptions& defaults) {
-  P2PD_ASSIGN_OR_RETURN(const std::unique_ptr<Run> run, Begin(name, options, defaults));
+  P2PD_ASSIGN_OR_RETURN(const std::unique_ptr<CrowdRun> run,
+                        BeginCrowdRun(name, options, defaults));
   Crowd& crowd = run->crowd;
   const absl::Duration duration = options.duration.value_or(absl::Hours(1));
   crowd.Grow();
@@ -190,7 +91,8 @@ absl::StatusOr<Report> RunChurn(absl::string_view name, const RunOptions& option
 // Nodes come one at a time into a ring at rest: how soon do they ask and hear?
 absl::StatusOr<Report> RunJoin(const RunOptions& options) {
   CrowdOptions defaults;
-  P2PD_ASSIGN_OR_RETURN(const std::unique_ptr<Run> run, Begin("join", options, defaults));
+  P2PD_ASSIGN_OR_RETURN(const std::unique_ptr<CrowdRun> run,
+                        BeginCrowdRun("join", options, defaults));
   Crowd& crowd = run->crowd;
   crowd.Grow();
   crowd.RunFor(kSettle);
@@ -214,7 +116,8 @@ absl::StatusOr<Report> RunJoin(const RunOptions& options) {
 // Nobody comes or goes.
 absl::StatusOr<Report> RunSteady(const RunOptions& options) {
   CrowdOptions defaults;
-  P2PD_ASSIGN_OR_RETURN(const std::unique_ptr<Run> run, Begin("steady", options, defaults));
+  P2PD_ASSIGN_OR_RETURN(const std::unique_ptr<CrowdRun> run,
+                        BeginCrowdRun("steady", options, defaults));
   Crowd& crowd = run->crowd;
   crowd.Grow();
   crowd.RunFor(kSettle + kWarmUp);
@@ -234,7 +137,8 @@ absl::StatusOr<Report> RunSteady(const RunOptions& options) {
 absl::StatusOr<Report> RunIdle(const RunOptions& options) {
   CrowdOptions defaults;
   defaults.nodes = 128;
-  P2PD_ASSIGN_OR_RETURN(const std::unique_ptr<Run> run, Begin("idle", options, defaults));
+  P2PD_ASSIGN_OR_RETURN(const std::unique_ptr<CrowdRun> run,
+                        BeginCrowdRun("idle", options, defaults));
   run->crowd.Grow();
   run->crowd.RunFor(kSettle + kWarmUp);
   run->crowd.Reset();
@@ -251,7 +155,8 @@ absl::StatusOr<Report> RunFlashCrowd(const RunOptions& options) {
   CrowdOptions defaults;
   defaults.one_door = true;
   defaults.join_gap = absl::Seconds(10) / options.nodes.value_or(defaults.nodes);
-  P2PD_ASSIGN_OR_RETURN(const std::unique_ptr<Run> run, Begin("flash-crowd", options, defaults));
+  P2PD_ASSIGN_OR_RETURN(const std::unique_ptr<CrowdRun> run,
+                        BeginCrowdRun("flash-crowd", options, defaults));
   Crowd& crowd = run->crowd;
   crowd.Grow();
   int seconds = 0;
@@ -274,7 +179,8 @@ absl::StatusOr<Report> RunFlashCrowd(const RunOptions& options) {
 
 absl::StatusOr<Report> RunMassDeath(const RunOptions& options) {
   CrowdOptions defaults;
-  P2PD_ASSIGN_OR_RETURN(const std::unique_ptr<Run> run, Begin("mass-death", options, defaults));
+  P2PD_ASSIGN_OR_RETURN(const std::unique_ptr<CrowdRun> run,
+                        BeginCrowdRun("mass-death", options, defaults));
   Crowd& crowd = run->crowd;
   crowd.Grow();
   crowd.RunFor(kSettle);
@@ -295,7 +201,8 @@ absl::StatusOr<Report> RunMassDeath(const RunOptions& options) {
 absl::StatusOr<Report> RunPartition(const RunOptions& options) {
   CrowdOptions defaults;
   defaults.nodes = 200;
-  P2PD_ASSIGN_OR_RETURN(const std::unique_ptr<Run> run, Begin("partition", options, defaults));
+  P2PD_ASSIGN_OR_RETURN(const std::unique_ptr<CrowdRun> run,
+                        BeginCrowdRun("partition", options, defaults));
   Crowd& crowd = run->crowd;
   crowd.Grow();
   crowd.RunFor(kSettle);
@@ -323,7 +230,8 @@ absl::StatusOr<Report> RunFaults(const RunOptions& options) {
   defaults.link.jitter = absl::Milliseconds(40) * dice.Unit();
   defaults.link.drift = 0.001 * dice.Unit();
   defaults.broken_pairs = dice.Below(2) == 0 ? 0 : 0.02;
-  P2PD_ASSIGN_OR_RETURN(const std::unique_ptr<Run> run, Begin("faults", options, defaults));
+  P2PD_ASSIGN_OR_RETURN(const std::unique_ptr<CrowdRun> run,
+                        BeginCrowdRun("faults", options, defaults));
   Crowd& crowd = run->crowd;
   crowd.Grow();
   crowd.SetChurn(absl::Minutes(1) + absl::Minutes(4) * dice.Unit());
@@ -370,7 +278,8 @@ absl::StatusOr<Report> RunGrowth(const RunOptions& options) {
     defaults.join_gap = absl::Seconds(100) / std::max(nodes, 1000);
     RunOptions step = options;
     step.nodes = nodes;
-    P2PD_ASSIGN_OR_RETURN(const std::unique_ptr<Run> run, Begin("growth", step, defaults));
+    P2PD_ASSIGN_OR_RETURN(const std::unique_ptr<CrowdRun> run,
+                          BeginCrowdRun("growth", step, defaults));
     run->crowd.Grow();
     run->crowd.RunFor(kSettle + kWarmUp);
     run->crowd.Reset();
@@ -443,6 +352,10 @@ const std::vector<Scenario>& Scenarios() {
       {"partition", "200 nodes in two halves for 10 min, then together", RunPartition},
       {"faults", "loss, duplicates, reordering, deaths and splits; then all must be right",
        RunFaults},
+      {"castaway", "found by faults, seed 49: cut off alone, with its doors gone, it comes back",
+       RunCastaway},
+      {"corpses", "found by the churn test, seed 11: all leaves of a corpse learn of it",
+       RunCorpses},
       {"gets", "objects put and read under churn; 1,000 nodes, median session 47 min, 1 h",
        RunGets},
       {"durability", "is anything lost? 500 nodes, Weibull sessions of 1 h (median), 6 h",
