@@ -179,14 +179,17 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = {'run': run, 'document': document, 'list': listing}
     parser.add_argument('command', choices=commands)
-    parser.add_argument('rows', nargs='*', metavar='ROW', choices=[*ROWS, []])
+    parser.add_argument('rows', nargs='*', metavar='ROW', help='all without')
     parser.add_argument('--out', type=pathlib.Path, default=ROOT / 'build/figures', help='where results are kept')
     parser.add_argument('--seeds', type=seeds_of, default=seeds_of('1..5'), metavar='FIRST..LAST')
     parser.add_argument('--jobs', type=int, default=os.cpu_count(), help='runs at once')
     parser.add_argument('--latency', type=pathlib.Path, help='a matrix of round trips')
     parser.add_argument('--nodes', type=int, help="in place of each row's own number")
     parser.add_argument('--sim', type=pathlib.Path, default=ROOT / 'build/release/bin/p2pd-sim')
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
+    unknown = set(options.rows) - set(ROWS)
+    if unknown:
+        parser.error(f'no row {", ".join(sorted(unknown))}: see list')
     sys.exit(commands[options.command](options))
 
 
