@@ -42,7 +42,8 @@ double MeanGap(const NodeId& self, const std::vector<NodeRecord>& leaves) {
 bool Sparse(const Key& key, const std::vector<NodeId>& nodes, double mean_gap, double times) {
   if (nodes.size() < kFewestForDensity || mean_gap <= 0) return false;
   const size_t expected = std::max(nodes.size(), kWholeSet);
-  return Width(key, nodes) > times * static_cast<double>(expected) * mean_gap;
+  const double widest = times * static_cast<double>(expected) * mean_gap;
+  return widest <= kWidest && Width(key, nodes) > widest;
 }
 
 bool Omits(const Key& key, std::vector<NodeId> nodes, const std::vector<NodeRecord>& known) {

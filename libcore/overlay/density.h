@@ -22,6 +22,10 @@ inline constexpr double kSparse = 2;
 inline constexpr size_t kFewestForDensity = 4;
 inline constexpr size_t kWholeSet = 8;
 
+// Of the ring. Where a set may be wider than that, in a ring of some thirty nodes, the few gaps say
+// nothing, and leaf sets know nearly everybody.
+inline constexpr double kWidest = 0.5;
+
 // A distance as a share of the ring.
 double ShareOfRing(const RingId& distance);
 // The mean distance between neighbours round `self`, as a share of the ring; 0 without neighbours.

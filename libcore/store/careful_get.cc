@@ -22,23 +22,28 @@ void Merge(const std::vector<Object>& from, std::vector<Object>& into, bool all)
   }
 }
 
-// Those who answered cannot be the ones that keep this place.
-bool Implausible(const Carrier& carrier, const GetVoices& voices, bool denial) {
+// A denial is what liars can do best, and honest readers seldom hear: one in ten asks twice.
+constexpr double kSparseDenial = 1.5;
+
+// Those who answered, and stand `sparse` times farther apart than others, cannot be the ones that
+// keep this place.
+bool Implausible(const Carrier& carrier, const GetVoices& voices, bool denial, double sparse) {
   constexpr size_t kKnown = 4;
-  // A denial is what liars can do best, and honest readers seldom hear: one in ten asks twice.
-  constexpr double kSparseDenial = 1.5;
   const auto& [place, keepers] = voices;
-  return FarApart(carrier, place, keepers, denial ? kSparseDenial : overlay::kSparse) ||
+  return FarApart(carrier, place, keepers, sparse) ||
          // The nearest by round trip are some of the eight.
          ((denial || !Agree(carrier, place, keepers)) &&
           overlay::Omits(place, keepers, carrier.Nearest(place, kKnown))) ||
          (denial && MostMissing(carrier, place, keepers));
 }
 
-bool Implausible(const Carrier& carrier, const GetResult& result) {
-  if (result.status.ok()) return Implausible(carrier, result.voices.back(), false);
-  return std::any_of(result.voices.begin(), result.voices.end(),
-                     [&](const GetVoices& v) { return Implausible(carrier, v, true); });
+bool Implausible(const Carrier& carrier, const GetResult& result, double sparse_denial) {
+  if (result.status.ok()) {
+    return Implausible(carrier, result.voices.back(), false, overlay::kSparse);
+  }
+  return std::any_of(result.voices.begin(), result.voices.end(), [&](const GetVoices& v) {
+    return Implausible(carrier, v, true, sparse_denial);
+  });
 }
 
 Key PlaceOfPlan(const GetPlan& plan) {
@@ -63,13 +68,14 @@ bool CarefulGet::Believed(const Carrier& carrier, const GetResult& result) const
   const bool ok = result.status.ok();
   if (ok && Immutable()) return true;
   if (!ok && !absl::IsNotFound(result.status)) return false;
-  return !Implausible(carrier, result);
+  return !Implausible(carrier, result, kSparseDenial);
 }
 
 // By whom it was asked last, at all its places.
 bool CarefulGet::Denied(const Carrier& carrier) const {
+  const double sparse = rounds_ < kRounds ? kSparseDenial : kSparseAtLast;
   const auto denied = [&](const std::optional<GetResult>& result) {
-    return result && absl::IsNotFound(result->status) && !Implausible(carrier, *result);
+    return result && absl::IsNotFound(result->status) && !Implausible(carrier, *result, sparse);
   };
   if (denied(first_.result())) return true;
   return !legs_.empty() && std::all_of(legs_.begin(), legs_.end(),

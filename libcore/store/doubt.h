@@ -31,6 +31,10 @@ bool Agree(const Carrier& carrier, const Key& place, const std::vector<overlay::
 // then hints would have to lie too. At kSparse it is once in 20 and once in 35 (40,000 draws).
 inline constexpr double kSparseAgreed = 3;
 
+// What is believed when several surveys found nobody who stands closer together: honest nodes
+// hardly ever stand so far apart.
+inline constexpr double kSparseAtLast = 4.5;
+
 // True when they stand `times` farther apart than nodes do here, and kSparseAgreed where hints
 // agree. Where our own leaf set reaches, that says nothing more.
 bool FarApart(const Carrier& carrier, const Key& place, const std::vector<overlay::NodeId>& voices,

@@ -15,9 +15,6 @@ constexpr absl::Duration kRouteTimeout = absl::Seconds(4);
 constexpr absl::Duration kAskTimeout = absl::Seconds(4);
 // First pause between attempts; doubles. Long enough for a ring to notice a dead root's silence.
 constexpr absl::Duration kFirstPause = absl::Milliseconds(300);
-// What is believed of holders when two surveys found none that stand closer together
-// (overlay/density.h): honest ones hardly ever stand so far apart.
-constexpr double kSparseAtLast = 4.5;
 // The design's replica range; what a root claims beyond it does not raise our expectations.
 constexpr size_t kReplicas = 8;
 

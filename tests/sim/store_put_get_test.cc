@@ -52,7 +52,7 @@ TEST_P(RingOf, EveryNodeReadsWhatAnyNodePut) {
     EXPECT_EQ(ring.Copies(object.key(), wire::v1::OBJECT_KIND_RAW), expected);
   }
 }
-INSTANTIATE_TEST_SUITE_P(Sizes, RingOf, testing::Values(1, 2, 5, 8, 50));
+INSTANTIATE_TEST_SUITE_P(Sizes, RingOf, testing::Values(1, 2, 5, 8, 20, 25, 50));
 
 TEST(StorePutGet, LargestObjectTravels) {
   StoreRing ring(8);
@@ -89,6 +89,21 @@ TEST(StorePutGet, NothingThereIsSaidByAllReplicas) {
   const store::GetDone got = ring.RandomActive()->Get(ring.rng.Make<store::Key>(), RawOnly());
   EXPECT_EQ(got.status.code(), absl::StatusCode::kNotFound) << got.status;
   EXPECT_GE(got.answers, 4);
+}
+
+// Whoever stands far from its neighbours by chance is no liar: where everybody is honest, 'nothing'
+// is believed, whatever the size of the ring and of the object's kinds.
+TEST_P(RingOf, HonestDenialsAreBelieved) {
+  StoreRing ring(30);
+  ring.Grow(GetParam());
+  ring.world.RunFor(absl::Seconds(10));
+  for (int i = 0; i < 40; ++i) {
+    const auto key = ring.rng.Make<store::Key>();
+    GetOptions options;
+    if (i % 2 == 0) options.kind = wire::v1::OBJECT_KIND_USER_ENVIRONMENT;
+    const store::GetDone got = ring.RandomActive()->Get(key, options);
+    EXPECT_EQ(got.status.code(), absl::StatusCode::kNotFound) << i << ": " << got.status;
+  }
 }
 
 TEST(StorePutGet, NewestVersionIsReadAndOlderOnesAreRefused) {
