@@ -92,6 +92,7 @@ void Crowd::StartNode(size_t place) {
   Node& node = nodes_[place];
   node.machine = static_cast<uint32_t>(place);
   std::vector<net::Endpoint> bootstrap;
+  if (options_.known_door && place != 0) bootstrap.push_back(EndpointOf(0, 0));
   for (int i = 0; i < options_.bootstrap && !ids_.empty(); ++i) {
     const std::optional<size_t> any = options_.one_door ? std::optional<size_t>(0) : RandomActive();
     if (!any || *any == place) continue;
@@ -117,7 +118,8 @@ std::unique_ptr<Participant> Crowd::MakeParticipant(size_t place) {
   spec.listener = this;
   spec.place = place;
   spec.seed = rng_.Next();
-  spec.at = EndpointOf(static_cast<uint32_t>(place), lives_[place]++);
+  const bool fixed = options_.known_door && place == 0;
+  spec.at = EndpointOf(static_cast<uint32_t>(place), fixed ? 0 : lives_[place]++);
   switch (options_.protocol) {
     case Protocol::kP2pd: {
       overlay::NodeOptions options;

@@ -229,6 +229,7 @@ absl::StatusOr<Report> RunFaults(const RunOptions& options) {
   defaults.link.duplication = 0.05 * dice.Unit();
   defaults.link.jitter = absl::Milliseconds(40) * dice.Unit();
   defaults.link.drift = 0.001 * dice.Unit();
+  defaults.known_door = true;
   defaults.broken_pairs = dice.Below(2) == 0 ? 0 : 0.02;
   P2PD_ASSIGN_OR_RETURN(const std::unique_ptr<CrowdRun> run,
                         BeginCrowdRun("faults", options, defaults));
