@@ -33,6 +33,12 @@ uint64_t Rng::Below(uint64_t bound) {
 
 double Rng::Unit() { return static_cast<double>(Next() >> 11) * 0x1.0p-53; }
 
+SecretBytes Rng::MakeSecret(size_t size) {
+  SecretBytes secret{Bytes(size)};
+  Fill(secret.mutable_view());
+  return secret;
+}
+
 absl::Duration Rng::Jitter(absl::Duration mean) { return mean * (0.5 + Unit()); }
 
 SeededRng::SeededRng(uint64_t seed) {

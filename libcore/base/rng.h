@@ -21,6 +21,8 @@ class Rng {
   uint64_t Below(uint64_t bound);
   // Uniform in [0, 1).
   double Unit();
+  // The next `size` bytes of Fill, wiped when they go.
+  SecretBytes MakeSecret(size_t size);
   // Uniform in [mean/2, 3·mean/2]: the ±50 % jitter of every periodic timer (Rhea et al. 2004 use
   // the same).
   absl::Duration Jitter(absl::Duration mean);

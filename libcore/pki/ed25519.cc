@@ -7,12 +7,6 @@ namespace p2pd::pki {
 
 void PkeyFreer::operator()(evp_pkey_st* pkey) const { EVP_PKEY_free(pkey); }
 
-Ed25519Key Ed25519Key::Generate(Rng& rng) {
-  SecretBytes seed{Bytes(32)};
-  rng.Fill(seed.mutable_view());
-  return FromSeed(seed.view());
-}
-
 Ed25519Key Ed25519Key::FromSeed(ByteView seed) {
   P2PD_CHECK(seed.size() == 32);
   Ed25519Key key;

@@ -24,7 +24,7 @@ using Ed25519Signature = FixedBytes<Ed25519SignatureTag, 64>;
 
 class Ed25519Key {
  public:
-  static Ed25519Key Generate(Rng& rng);
+  static Ed25519Key Generate(Rng& rng) { return FromSeed(rng.MakeSecret(32).view()); }
   // `seed` has 32 bytes (RFC 8032 §5.1.5).
   static Ed25519Key FromSeed(ByteView seed);
 

@@ -5,12 +5,6 @@
 
 namespace p2pd::pki {
 
-X25519Key X25519Key::Generate(Rng& rng) {
-  SecretBytes secret{Bytes(32)};
-  rng.Fill(secret.mutable_view());
-  return FromSecret(secret.view());
-}
-
 X25519Key X25519Key::FromSecret(ByteView secret) {
   P2PD_CHECK(secret.size() == 32);
   X25519Key key;

@@ -14,7 +14,7 @@ using X25519Public = FixedBytes<X25519PublicTag, 32>;
 
 class X25519Key {
  public:
-  static X25519Key Generate(Rng& rng);
+  static X25519Key Generate(Rng& rng) { return FromSecret(rng.MakeSecret(32).view()); }
   // `secret` has 32 bytes.
   static X25519Key FromSecret(ByteView secret);
 

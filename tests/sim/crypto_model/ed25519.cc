@@ -20,12 +20,6 @@ Ed25519Signature SignatureOf(const Ed25519Public& key, ByteView message) {
 // No key of the model has an OpenSSL half.
 void PkeyFreer::operator()(evp_pkey_st* pkey) const { P2PD_CHECK(pkey == nullptr); }
 
-Ed25519Key Ed25519Key::Generate(Rng& rng) {
-  SecretBytes seed{Bytes(32)};
-  rng.Fill(seed.mutable_view());
-  return FromSeed(seed.view());
-}
-
 Ed25519Key Ed25519Key::FromSeed(ByteView seed) {
   P2PD_CHECK(seed.size() == 32);
   Ed25519Key key;

@@ -86,6 +86,14 @@ TEST(SeededRng, SameSeedSameStreamAnotherSeedAnother) {
   EXPECT_NE(first, c.Next());
 }
 
+TEST(SeededRng, MakesSecretsOfTheSameStream) {
+  SeededRng a(7);
+  SeededRng b(7);
+  Bytes expected(32);
+  b.Fill(absl::MakeSpan(expected));
+  EXPECT_EQ(ToBytes(a.MakeSecret(32).view()), expected);
+}
+
 TEST(SeededRng, FillsOddLengths) {
   SeededRng rng(1);
   for (size_t size = 0; size < 20; ++size) {

@@ -1,10 +1,5 @@
 #include "libcore/pki/aead.h"
 
-#include <openssl/crypto.h>
-
-#include <atomic>
-#include <cstdlib>
-
 #include "gtest/gtest.h"
 #include "libcore/base/hex.h"
 
@@ -39,19 +34,6 @@ constexpr Vector kVectors[] = {
      "8838c5f61e6393ba7a0abcc9f66276fc6ece0f4e1768cddf8853bb2d551b"},
 };
 
-// Counts what OpenSSL allocates; set before OpenSSL's first allocation, else it is refused.
-std::atomic<int> allocations{0};
-void* CountedMalloc(size_t size, const char*, int) {
-  ++allocations;
-  return std::malloc(size);
-}
-void* CountedRealloc(void* old, size_t size, const char*, int) {
-  ++allocations;
-  return std::realloc(old, size);
-}
-void CountedFree(void* old, const char*, int) { std::free(old); }
-const bool kCounting = CRYPTO_set_mem_functions(CountedMalloc, CountedRealloc, CountedFree) == 1;
-
 AeadNonce Nonce(const char* hex) { return *AeadNonce::FromView(*FromHex(hex)); }
 
 TEST(Aead, MatchesTheVectorsOfGcm) {
@@ -76,57 +58,13 @@ TEST(Aead, SealsAndOpensInTurnUnderOneKey) {
   }
 }
 
-TEST(Aead, RefusesEveryChangedByteAndGivesNothingOut) {
+TEST(Aead, OpensNothingShortOrChanged) {
   const Aead aead(Bytes(16, 7));
-  const AeadNonce nonce;
-  const Bytes sealed = aead.Seal(nonce, AsBytes("header"), AsBytes("some speech"));
-  for (size_t i = 0; i < sealed.size(); ++i) {
-    Bytes changed = sealed;
-    changed[i] ^= 0x80;
-    Bytes out(sealed.size() - Aead::kTagSize, 0xee);
-    EXPECT_FALSE(aead.OpenInto(nonce, AsBytes("header"), changed, absl::MakeSpan(out))) << i;
-    EXPECT_EQ(out, Bytes(out.size(), 0));
-  }
-  EXPECT_FALSE(aead.Open(nonce, AsBytes("Header"), sealed).has_value());
+  const Bytes sealed = aead.Seal(AeadNonce(), AsBytes("header"), AsBytes("some speech"));
+  EXPECT_FALSE(aead.Open(AeadNonce(), AsBytes("Header"), sealed).has_value());
   for (size_t size = 0; size < sealed.size(); ++size) {
-    EXPECT_FALSE(aead.Open(nonce, AsBytes("header"), ByteView(sealed).first(size)).has_value());
+    EXPECT_FALSE(aead.Open(AeadNonce(), AsBytes("header"), ByteView(sealed).first(size)));
   }
-}
-
-TEST(Aead, WorksInPlace) {
-  const Aead aead(Bytes(16, 7));
-  Bytes buffer = ToBytes("twenty milliseconds");
-  const size_t size = buffer.size();
-  buffer.resize(size + Aead::kTagSize);
-  aead.SealInto(AeadNonce(), {}, ByteView(buffer).first(size), absl::MakeSpan(buffer));
-  EXPECT_EQ(buffer, aead.Seal(AeadNonce(), {}, AsBytes("twenty milliseconds")));
-  EXPECT_TRUE(aead.OpenInto(AeadNonce(), {}, buffer, absl::MakeSpan(buffer).first(size)));
-  EXPECT_EQ(AsText(ByteView(buffer).first(size)), "twenty milliseconds");
-}
-
-TEST(Aead, SealIntoAndOpenIntoAllocateNothing) {
-  ASSERT_TRUE(kCounting);
-  const Aead aead(Bytes(16, 7));
-  Bytes packet(160 + Aead::kTagSize);
-  const auto round_trip = [&](uint64_t sequence) {
-    const MutableByteView all = absl::MakeSpan(packet);
-    aead.SealInto(NonceFor(AeadNonce(), sequence), AsBytes("header"), all.first(160), all);
-    return aead.OpenInto(NonceFor(AeadNonce(), sequence), AsBytes("header"), all, all.first(160));
-  };
-  EXPECT_TRUE(round_trip(0));
-  const int before = allocations;
-  EXPECT_GT(before, 0);
-  for (uint64_t i = 1; i < 100; ++i) EXPECT_TRUE(round_trip(i));
-  EXPECT_EQ(allocations, before);
-}
-
-TEST(Aead, MovesAndChecksItsKey) {
-  Aead one(Bytes(16, 1));
-  const Bytes sealed = one.Seal(AeadNonce(), {}, AsBytes("x"));
-  Aead other(Bytes(32, 2));
-  other = std::move(one);
-  EXPECT_TRUE(other.Open(AeadNonce(), {}, sealed).has_value());
-  EXPECT_DEATH(Aead(Bytes(24)), "check failed");
 }
 
 TEST(NonceFor, IsTheIvXorTheBigEndianSequence) {
