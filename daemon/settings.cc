@@ -197,7 +197,8 @@ constexpr Setting kSettings[] = {
      "Nodes to join the overlay through, at most 32; none: an overlay of one.", true, false,
      ApplyBootstrap, [](const Config& config) { return config.bootstrap; }},
     {"net.role", "--role", "ROLE",
-     "peer routes and stores; client only asks (behind NAT, on battery).", false, false, ApplyRole,
+     "peer routes and stores while others can reach it; client only asks (on battery).", false,
+     false, ApplyRole,
      [](const Config& config) {
        return Values{config.role == overlay::Role::kPeer ? "peer" : "client"};
      }},

@@ -124,6 +124,10 @@ void LinkTable::OnKnock(Instant now, const net::Endpoint& from, ByteView datagra
   Emit(from, MakeCookieDatagram(*knock, cookies_.Make(now, from)));
 }
 
+void LinkTable::SendKnock(const net::Endpoint& endpoint) {
+  Emit(endpoint, MakeKnock(Knock{FreshIndex(), rng_.Next()}));
+}
+
 void LinkTable::OnHello(Instant now, const net::Endpoint& from, ByteView datagram) {
   const std::optional<Hello> hello = ParseHello(datagram);
   if (!hello) {

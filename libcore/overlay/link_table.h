@@ -149,6 +149,8 @@ class LinkTable {
   std::optional<uint64_t> Send(Instant now, const NodeId& peer, Purpose purpose, Bytes message);
   void Cancel(const NodeId& peer, uint64_t message);
   void Ping(Instant now, const NodeId& peer);
+  // One knock whose answer is not waited for.
+  void SendKnock(const net::Endpoint& endpoint);
   // The ring needs this link: it stays while idle and when the table is full.
   void SetPinned(const NodeId& peer, bool pinned);
   // Forgets the neighbour; its messages are lost. With `tell` it is told once.

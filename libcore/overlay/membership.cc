@@ -576,6 +576,13 @@ void Membership::CheckPartition(Instant now) {
 void Membership::Leave(Instant now) {
   SetState(now, JoinState::kLeaving);
   exchange_.Close();
+  SayFarewell(now);
+  next_round_.reset();
+  next_sync_.reset();
+  next_partition_check_.reset();
+}
+
+void Membership::SayFarewell(Instant now) {
   wire::v1::OverlayMessage message;
   message.mutable_farewell();
   const Bytes bytes = SerializeProto(message);
@@ -584,9 +591,28 @@ void Membership::Leave(Instant now) {
     links_.Send(now, id, Purpose::kMembership, bytes);
     links_.Drop(now, id, true);
   }
-  next_round_.reset();
-  next_sync_.reset();
-  next_partition_check_.reset();
+}
+
+void Membership::ChangeRole(Instant now, Role role) {
+  options_.role = role;
+  if (state_ == JoinState::kLeaving) return;
+  cache_.clear();
+  for (const NodeId& id : ring_.Members()) {
+    const NodeRecord* record = links_.RecordOf(id);
+    if (record != nullptr && cache_.size() < kMaxBootstrap) cache_.push_back(*record);
+    ring_.Remove(now, id, false);
+  }
+  ring_.SetRole(role);
+  SayFarewell(now);
+  candidates_.clear();
+  queries_.clear();
+  confirmed_.clear();
+  leaf_hash_of_.clear();
+  answered_ = false;
+  rounds_ = 0;
+  retry_ = kFirstRetry;
+  SetState(now, JoinState::kJoining);
+  StartRound(now);
 }
 
 // Time.

@@ -81,6 +81,8 @@ class Membership {
              const std::vector<NodeRecord>& cache);
   void AddBootstrap(Instant now, const net::Endpoint& endpoint);
   void Leave(Instant now);
+  // Says farewell to all and comes back as another: a client is in nobody's tables.
+  void ChangeRole(Instant now, Role role);
   // Tells all neighbours our new record.
   void AnnounceRecord(Instant now);
   JoinState state() const { return state_; }
@@ -133,6 +135,7 @@ class Membership {
   bool Blocked(Instant now) const;
   void SyncRandomLeaf(Instant now);
   void CheckPartition(Instant now);
+  void SayFarewell(Instant now);
   void PushGone(Instant now, const NodeId& gone, const std::vector<NodeId>& to);
   // Is it beside us on this side?
   bool IsNext(const NodeId& id, bool clockwise) const;

@@ -13,6 +13,7 @@
 #include "libcore/overlay/membership.h"
 #include "libcore/overlay/neighbours.h"
 #include "libcore/overlay/observed_address.h"
+#include "libcore/overlay/reachability.h"
 #include "libcore/overlay/record_cache.h"
 #include "libcore/overlay/ring.h"
 #include "libcore/overlay/router.h"
@@ -57,6 +58,7 @@ class Node::Impl {
   Tuning tuning;
   Gossip gossip;
   TableSync table_sync;
+  Reachability reachability;
   overlay::ObservedAddress observed;
   std::deque<Event> events;
 
@@ -67,6 +69,7 @@ class Node::Impl {
   bool TakeRouter(Instant now);
   bool TakeExchange(Instant now);
   bool TakeRing(Instant now);
+  bool TakeRole(Instant now);
   void OnLinkEvent(Instant now, LinkEvent event);
   void OnMessage(Instant now, const MessageReceived& received);
 };
@@ -91,7 +94,8 @@ Node::Impl::Impl(const NodeOptions& o, const NodeKeys& k, Rng& rng, Counters& c)
       tuning(o.maintenance_bytes_per_second, links, ring, membership, exchange, rng, c),
       gossip(o.maintenance_bytes_per_second, links, ring, liveness, neighbours, wide, vivaldi, rng,
              c),
-      table_sync(links, ring, neighbours, wide, gossip, vivaldi, rng, c) {
+      table_sync(links, ring, neighbours, wide, gossip, vivaldi, rng, c),
+      reachability(o.role, links, ring, exchange, rng, c) {
   ring.SetHints(neighbours, wide);
   exchange.SetShortcut(shortcut);
   SetRecord(o.epoch, o.addresses);
@@ -109,6 +113,7 @@ void Node::Impl::SetRecord(uint64_t epoch, const std::vector<net::Endpoint>& add
   tuning.SetSelf(self);
   gossip.SetSelf(self);
   table_sync.SetSelf(self);
+  reachability.SetSelf(self);
 }
 
 void Node::Impl::OnDatagram(Instant now, const net::Endpoint& from, ByteView datagram) {
@@ -117,6 +122,7 @@ void Node::Impl::OnDatagram(Instant now, const net::Endpoint& from, ByteView dat
     counters.Add("overlay.dropped_malformed");
     return;
   }
+  if (reachability.watching()) reachability.OnReceived(now, from);
   if (*type == DatagramType::kLetter || *type == DatagramType::kLetterAnswer) {
     letters.OnDatagram(now, from, *type, datagram);
   } else {
@@ -141,12 +147,13 @@ void Node::Impl::OnTimeout(Instant now) {
   tuning.OnTimeout(now);
   gossip.OnTimeout(now);
   table_sync.OnTimeout(now);
+  reachability.OnTimeout(now);
   Pump(now);
 }
 
 std::optional<Instant> Node::Impl::PollTimeout() const {
   std::optional<Instant> out = Earliest(links.PollTimeout(), liveness.PollTimeout());
-  out = Earliest(out, letters.PollTimeout());
+  out = Earliest(out, Earliest(letters.PollTimeout(), reachability.PollTimeout()));
   out = Earliest(out, Earliest(router.PollTimeout(), exchange.PollTimeout()));
   out = Earliest(out, Earliest(gossip.PollTimeout(), table_sync.PollTimeout()));
   return Earliest(out, Earliest(membership.PollTimeout(), tuning.PollTimeout()));
@@ -162,6 +169,7 @@ void Node::Impl::Pump(Instant now) {
     more = TakeRouter(now) || more;
     more = TakeExchange(now) || more;
     more = TakeRing(now) || more;
+    more = TakeRole(now) || more;
   }
 }
 
@@ -299,14 +307,21 @@ bool Node::Impl::TakeExchange(Instant now) {
       events.push_back(std::move(*request));
     } else if (auto* response = std::get_if<Response>(&*event)) {
       if (membership.OnResponse(now, *response) || tuning.OnResponse(now, *response)) continue;
+      if (reachability.OnResponse(now, *response)) continue;
       events.push_back(std::move(*response));
     } else if (auto* failed = std::get_if<RequestFailed>(&*event)) {
       if (membership.OnRequestFailed(now, *failed) || tuning.OnRequestFailed(*failed)) continue;
+      if (reachability.OnRequestFailed(now, *failed)) continue;
       events.push_back(std::move(*failed));
     } else if (const auto* silent = std::get_if<HintSilent>(&*event)) {
       HintFailed(now, silent->head);
     } else {
-      membership.OnProbe(now, std::get<ProbeRequest>(*event));
+      const ProbeRequest& probe = std::get<ProbeRequest>(*event);
+      if (probe.probe.has_knock()) {
+        reachability.OnProbe(now, probe);
+      } else {
+        membership.OnProbe(now, probe);
+      }
     }
   }
   return any;
@@ -325,11 +340,24 @@ bool Node::Impl::TakeRing(Instant now) {
       gossip.Start(now);
       table_sync.Start(now);
     }
+    if (*state == JoinState::kActive) reachability.Start(now);
     events.push_back(JoinStateChanged{*state});
     router.Reconsider(now);
     any = true;
   }
   return any;
+}
+
+// It leaves and comes back: everybody else has ways for both.
+bool Node::Impl::TakeRole(Instant now) {
+  const std::optional<Role> role = reachability.TakeChange();
+  if (!role) return false;
+  options.role = *role;
+  gossip.Stop();
+  table_sync.Stop();
+  SetRecord(self.epoch() + 1, self.addresses());
+  membership.ChangeRole(now, *role);
+  return true;
 }
 
 void Node::Impl::HintFailed(Instant now, uint64_t head) {
@@ -381,11 +409,13 @@ void Node::Leave(Instant now) {
   impl_->tuning.Stop();
   impl_->gossip.Stop();
   impl_->table_sync.Stop();
+  impl_->reachability.Stop();
   impl_->Pump(now);
 }
 
 void Node::SetAddresses(Instant now, const std::vector<net::Endpoint>& addresses) {
   impl_->SetRecord(impl_->self.epoch() + 1, addresses);
+  impl_->reachability.OnAddressChanged(now);
   impl_->membership.AnnounceRecord(now);
   impl_->Pump(now);
 }
@@ -400,8 +430,10 @@ void Node::OnDatagram(Instant now, const net::Endpoint& from, ByteView datagram)
 }
 void Node::OnTimeout(Instant now) { impl_->OnTimeout(now); }
 std::optional<net::Transmit> Node::PollTransmit(Instant now) {
-  if (std::optional<net::Transmit> letter = impl_->letters.PollTransmit()) return letter;
-  return impl_->links.PollTransmit(now);
+  std::optional<net::Transmit> out = impl_->letters.PollTransmit();
+  if (!out) out = impl_->links.PollTransmit(now);
+  if (out && impl_->reachability.watching()) impl_->reachability.OnSent(now, out->to);
+  return out;
 }
 std::optional<Instant> Node::PollTimeout() const { return impl_->PollTimeout(); }
 

@@ -48,6 +48,7 @@ class Ring {
     neighbours_ = &neighbours;
     hints_ = &hints;
   }
+  void SetRole(Role role) { options_.role = role; }
   // False until the leaf set is complete: requests that would end here wait.
   void SetActive(bool active) { active_ = active; }
   bool active() const { return active_; }

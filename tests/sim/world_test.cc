@@ -202,46 +202,31 @@ TEST(World, SameSeedSameTrace) {
   EXPECT_NE(trace(1), trace(2));
 }
 
-TEST(World, ALineCarriesWhatItCanAndLosesTheRest) {
-  LinkOptions options;
-  options.latency_min = options.latency_max = absl::Milliseconds(10);
-  options.jitter = absl::ZeroDuration();
-  options.bandwidth = 10'000;
-  World world(1, options);
-  Probe a;
-  Probe b;
-  const net::Endpoint a_at = world.NextEndpoint();
-  const net::Endpoint b_at = world.NextEndpoint();
-  world.Attach(a_at, &a);
-  world.Attach(b_at, &b);
+TEST_F(WorldTest, ALineCarriesWhatItCanAndLosesTheRest) {
+  LinkOptions& link = world_.options();
+  link.latency_min = link.latency_max = absl::Milliseconds(10);
+  link.jitter = absl::ZeroDuration();
+  link.bandwidth = 10'000;
   // 1,000 bytes with headers take 100 ms on either line; 200 ms may wait.
-  for (int i = 0; i < 10; ++i) world.Inject(a_at, {b_at, Bytes(972, 1)});
-  world.RunFor(absl::Milliseconds(215));
-  EXPECT_EQ(b.received.size(), 1u);
-  world.RunFor(absl::Seconds(2));
-  EXPECT_EQ(b.received.size(), 3u);
-  EXPECT_EQ(world.traffic().lost, 7u);
+  for (int i = 0; i < 10; ++i) Send(Bytes(972, 1));
+  world_.RunFor(absl::Milliseconds(215));
+  EXPECT_EQ(b_.received.size(), 1u);
+  world_.RunFor(absl::Seconds(2));
+  EXPECT_EQ(b_.received.size(), 3u);
+  EXPECT_EQ(world_.traffic().lost, 7u);
 }
 
-TEST(World, SomeComeLate) {
-  LinkOptions options;
-  options.jitter = absl::ZeroDuration();
-  options.reordering = 0.3;
-  World world(1, options);
-  Probe a;
-  Probe b;
-  const net::Endpoint a_at = world.NextEndpoint();
-  const net::Endpoint b_at = world.NextEndpoint();
-  world.Attach(a_at, &a);
-  world.Attach(b_at, &b);
+TEST_F(WorldTest, SomeComeLate) {
+  world_.options().jitter = absl::ZeroDuration();
+  world_.options().reordering = 0.3;
   for (uint8_t i = 0; i < 100; ++i) {
-    world.Inject(a_at, {b_at, Bytes{i}});
-    world.RunFor(absl::Milliseconds(1));
+    Send({i});
+    world_.RunFor(absl::Milliseconds(1));
   }
-  world.RunFor(absl::Seconds(1));
-  ASSERT_EQ(b.received.size(), 100u);
+  world_.RunFor(absl::Seconds(1));
+  ASSERT_EQ(b_.received.size(), 100u);
   int overtaken = 0;
-  for (size_t i = 1; i < 100; ++i) overtaken += b.received[i].second < b.received[i - 1].second;
+  for (size_t i = 1; i < 100; ++i) overtaken += b_.received[i].second < b_.received[i - 1].second;
   EXPECT_GT(overtaken, 5);
 }
 

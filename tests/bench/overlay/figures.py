@@ -113,7 +113,8 @@ def run(options):
     options.out.mkdir(parents=True, exist_ok=True)
     names = options.rows or list(ROWS)
     # All rows with the first seed come before any with the second.
-    work = [(name, protocol, seed) for seed in options.seeds for name in names for protocol in ROWS[name].protocols]
+    work = [(name, protocol, seed) for seed in options.seeds for name in names for protocol in ROWS[name].protocols
+            if not options.protocols or protocol in options.protocols]
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         failures = [f for f in pool.map(lambda what: run_one(options, *what), work) if f]
     for failure in failures:
@@ -182,6 +183,7 @@ def main():
     parser.add_argument('rows', nargs='*', metavar='ROW', help='all without')
     parser.add_argument('--out', type=pathlib.Path, default=ROOT / 'build/figures', help='where results are kept')
     parser.add_argument('--seeds', type=seeds_of, default=seeds_of('1..5'), metavar='FIRST..LAST')
+    parser.add_argument('--protocols', type=lambda text: text.split(','), help='of these only')
     parser.add_argument('--jobs', type=int, default=os.cpu_count(), help='runs at once')
     parser.add_argument('--latency', type=pathlib.Path, help='a matrix of round trips')
     parser.add_argument('--nodes', type=int, help="in place of each row's own number")

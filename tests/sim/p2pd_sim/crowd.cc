@@ -1,6 +1,7 @@
 #include "tests/sim/p2pd_sim/crowd.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "libcore/base/check.h"
@@ -100,6 +101,7 @@ void Crowd::StartNode(size_t place) {
     if (std::count(bootstrap.begin(), bootstrap.end(), door) == 0) bootstrap.push_back(door);
   }
   node.asked_first = false;
+  node.joined = false;
   node.host = MakeParticipant(place);
   node.started = world_.now();
   node.ends = median_ == absl::InfiniteDuration()
@@ -120,6 +122,11 @@ std::unique_ptr<Participant> Crowd::MakeParticipant(size_t place) {
   spec.seed = rng_.Next();
   const bool fixed = options_.known_door && place == 0;
   spec.at = EndpointOf(static_cast<uint32_t>(place), fixed ? 0 : lives_[place]++);
+  if (const std::optional<Nat> nat = TranslatorOf(place)) {
+    // The same machine to MachineAt; EndpointOf never has this last octet.
+    const ByteView inside = spec.at.address.bytes();
+    world_.SetNat(spec.at, net::IpAddress::V4({inside[0], inside[1], inside[2], 255}), *nat);
+  }
   switch (options_.protocol) {
     case Protocol::kP2pd: {
       overlay::NodeOptions options;
@@ -132,6 +139,36 @@ std::unique_ptr<Participant> Crowd::MakeParticipant(size_t place) {
       return MakeBamboo2004(spec, BambooOptions{true});
   }
   P2PD_CHECK(false);
+}
+
+std::optional<Nat> Crowd::TranslatorOf(size_t place) const {
+  if (options_.translated <= 0 || place == 0) return std::nullopt;
+  SeededRng dice((uint64_t{place} << 20) ^ options_.seed ^ 0x4e4154);  // "NAT"
+  if (dice.Unit() >= options_.translated) return std::nullopt;
+  constexpr std::array<Nat, 3> kKinds = {Nat::kEndpointIndependent, Nat::kAddressDependent,
+                                         Nat::kPortDependent};
+  return kKinds[dice.Below(kKinds.size())];
+}
+
+bool Crowd::Unreachable(size_t place) const {
+  const std::optional<Nat> nat = TranslatorOf(place);
+  return nat && *nat != Nat::kEndpointIndependent;
+}
+
+size_t Crowd::UnreachablePeers() const {
+  size_t out = 0;
+  for (size_t i = 0; i < nodes_.size(); ++i) {
+    out += nodes_[i].host && Unreachable(i) && nodes_[i].host->routes();
+  }
+  return out;
+}
+
+size_t Crowd::ReachableClients() const {
+  size_t out = 0;
+  for (size_t i = 0; i < nodes_.size(); ++i) {
+    out += nodes_[i].host && !Unreachable(i) && !nodes_[i].host->routes();
+  }
+  return out;
 }
 
 // A node's first question: its user does not wait until it has joined, if it can hold it. Called
@@ -324,6 +361,14 @@ std::optional<size_t> Crowd::RandomActive() {
   return std::nullopt;
 }
 
+std::optional<size_t> Crowd::RandomAsker() {
+  for (int tries = 0; tries < 10'000; ++tries) {
+    const size_t place = rng_.Below(nodes_.size());
+    if (nodes_[place].host && nodes_[place].joined) return place;
+  }
+  return std::nullopt;
+}
+
 void Crowd::Ask(size_t place, uint64_t group) {
   Participant& host = *nodes_[place].host;
   const uint64_t lookup = host.Lookup(groups_.at(group).key);
@@ -343,7 +388,7 @@ void Crowd::AskGroup() {
   ++group.open;
   std::set<size_t> askers;
   for (int i = 0; i < options_.askers; ++i) {
-    const std::optional<size_t> place = RandomActive();
+    const std::optional<size_t> place = RandomAsker();
     if (place && askers.insert(*place).second) Ask(*place, id);
   }
   if (--group.open == 0) CloseGroup(id);
@@ -396,9 +441,11 @@ void Crowd::EndQuestion(QuestionName name, const std::optional<Answer>& answer) 
 }
 
 void Crowd::OnActive(size_t place, bool active) {
-  SetActive(nodes_[place].host->id(), active);
+  Node& node = nodes_[place];
+  node.joined = active;
+  SetActive(node.host->id(), active && node.host->routes());
   if (!active) return;
-  results_.member.Add(absl::ToDoubleMilliseconds(world_.now() - nodes_[place].started));
+  results_.member.Add(absl::ToDoubleMilliseconds(world_.now() - node.started));
   AskFirst(place);
 }
 

@@ -59,6 +59,8 @@ struct CrowdOptions {
   int askers = 10;
   // Share of the pairs of machines that cannot talk.
   double broken_pairs = 0;
+  // Share of the machines behind translators, as many of each kind; never the first.
+  double translated = 0;
   LinkOptions link;
   int leaves_per_side = 8;
   // Who comes and goes when; `nodes` is its number of machines then.
@@ -107,9 +109,13 @@ class Crowd final : private Participant::Listener {
   // Every second machine is cut off from the others; false heals.
   void Split(bool apart);
 
+  // Of the nodes that are up: unreachable ones that count as peers, and reachable ones that do not.
+  size_t UnreachablePeers() const;
+  size_t ReachableClients() const;
   // Nodes whose neighbours on both sides, nearest first, are not the true ones.
   size_t WrongNeighbours(size_t per_side) const;
   size_t active() const { return ids_.size(); }
+  size_t up() const { return up_; }
 
   CrowdResults& results() { return results_; }
   // Forgets what was seen until now.
@@ -121,6 +127,7 @@ class Crowd final : private Participant::Listener {
     uint32_t machine = 0;
     std::unique_ptr<Participant> host;
     Instant started;
+    bool joined = false;
     bool asked_first = false;  // its first question is asked, and did not fail
     overlay::Traffic counted;  // of its traffic, what is in some results already
     Instant ends = Instant() + absl::InfiniteDuration();
@@ -159,9 +166,14 @@ class Crowd final : private Participant::Listener {
                 int hops) override;
   void OnFailed(size_t place, uint64_t lookup) override;
   std::unique_ptr<Participant> MakeParticipant(size_t place);
+  // How the machine is hidden, if it is.
+  std::optional<Nat> TranslatorOf(size_t place) const;
+  bool Unreachable(size_t place) const;
   void SetActive(const overlay::NodeId& id, bool active);
   overlay::NodeId RootOf(const overlay::Key& key) const;
   std::optional<size_t> RandomActive();
+  // One that has joined, whatever its role.
+  std::optional<size_t> RandomAsker();
   void CountTime();
   void CountTraffic(Node& node);
 

@@ -20,6 +20,7 @@ absl::StatusOr<std::unique_ptr<CrowdRun>> BeginCrowdRun(absl::string_view name,
   crowd.sessions = options.sessions.value_or(crowd.sessions);
   SetLink(options, crowd.link);
   crowd.broken_pairs = options.broken_pairs.value_or(crowd.broken_pairs);
+  crowd.translated = options.translated.value_or(crowd.translated);
   crowd.lookups_per_second = options.lookups_per_second.value_or(crowd.lookups_per_second);
   std::unique_ptr<LatencyModel> latency;
   if (options.latency == "synthetic") {

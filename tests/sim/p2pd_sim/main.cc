@@ -126,6 +126,9 @@ void Define(CLI::App& app, Arguments& arguments) {
   app.add_option("--broken-pairs", arguments.run.broken_pairs,
                  "share of pairs of machines that cannot talk")
       ->check(CLI::Range(0., .5));
+  app.add_option("--nat", arguments.run.translated,
+                 "share of the machines behind address translators, as many of each kind")
+      ->check(CLI::Range(0., .9));
   app.add_option("--attackers", arguments.run.attackers, "share of the nodes that attack")
       ->check(CLI::Range(0., .9));
   app.add_option("--lookups", arguments.run.lookups_per_second, "lookups a node and second")

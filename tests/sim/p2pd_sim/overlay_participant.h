@@ -16,6 +16,7 @@ class OverlayParticipant final : public Participant {
   const net::Endpoint& at() const override { return host_.at(); }
   void Start(const std::vector<net::Endpoint>& bootstrap) override;
   bool holds_lookups() const override { return true; }
+  bool routes() const override { return host_.node().self().role() == overlay::Role::kPeer; }
   uint64_t Lookup(const overlay::Key& key) override;
   void Kick() override { host_.Kick(); }
   std::vector<overlay::NodeId> Leaves() const override;

@@ -41,6 +41,8 @@ class Participant {
   // Names are unique per participant. The answer may come before this returns only through a later
   // Kick.
   virtual uint64_t Lookup(const overlay::Key& key) = 0;
+  // It may be the root of a key; else it only asks.
+  virtual bool routes() const { return true; }
   // After Lookup: what it caused goes out.
   virtual void Kick() = 0;
   virtual std::vector<overlay::NodeId> Leaves() const = 0;

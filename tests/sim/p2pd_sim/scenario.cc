@@ -177,6 +177,32 @@ absl::StatusOr<Report> RunFlashCrowd(const RunOptions& options) {
   return run->Finish();
 }
 
+// A third of the machines is behind translators: who cannot be reached must not be anybody's root.
+absl::StatusOr<Report> RunNat(const RunOptions& options) {
+  CrowdOptions defaults;
+  defaults.nodes = 500;
+  defaults.translated = 0.3;
+  P2PD_ASSIGN_OR_RETURN(const std::unique_ptr<CrowdRun> run,
+                        BeginCrowdRun("nat", options, defaults));
+  Crowd& crowd = run->crowd;
+  crowd.Grow();
+  crowd.SetChurn(options.median_session.value_or(absl::Minutes(47)));
+  crowd.RunFor(kSettle + kWarmUp);
+  crowd.SetLookups(options.lookups_per_second.value_or(defaults.lookups_per_second));
+  crowd.Reset();
+  crowd.RunFor(options.duration.value_or(absl::Minutes(15)));
+  AddLookups(*run);
+  const auto share = [&](size_t count) {
+    return 100 * static_cast<double>(count) / static_cast<double>(crowd.up());
+  };
+  run->Add("peers that cannot be reached", share(crowd.UnreachablePeers()), "% of all nodes",
+           AtMost(1));
+  run->Add("clients that can be reached", share(crowd.ReachableClients()), "% of all nodes",
+           AtMost(0));
+  run->Add("lookups answered", 100 * crowd.results().completed.Rate(), "%", AtLeast(99.9));
+  return run->Finish();
+}
+
 absl::StatusOr<Report> RunMassDeath(const RunOptions& options) {
   CrowdOptions defaults;
   P2PD_ASSIGN_OR_RETURN(const std::unique_ptr<CrowdRun> run,
@@ -342,6 +368,8 @@ const std::vector<Scenario>& Scenarios() {
          defaults.broken_pairs = 0.023;
          return RunChurn("broken-pairs", options, defaults);
        }},
+      {"nat", "30 % of 500 machines behind translators of three kinds, median session 47 min",
+       RunNat},
       {"steady", "nobody comes or goes: hops, and every answer right; 1,000 nodes", RunSteady},
       {"idle", "what it costs to be there; 128 nodes, 1 h", RunIdle},
       {"growth", "hops and bytes for 100, 316, 1,000, ... nodes up to --nodes (10,000)", RunGrowth},

@@ -27,6 +27,7 @@ struct RunOptions {
   std::optional<int> mtu;
   std::optional<double> drift;
   std::optional<double> broken_pairs;
+  std::optional<double> translated;  // share of the machines
   std::optional<double> lookups_per_second;
   std::optional<SessionKind> sessions;
   std::optional<double> attackers;

@@ -11,6 +11,20 @@ namespace {
 using sim::OverlayHost;
 using sim::World;
 
+// Three of one ring, at rest.
+struct Three {
+  explicit Three(uint64_t seed) : world(seed) {
+    a.Start({});
+    b.Start({a.at()});
+    c.Start({a.at()});
+    world.RunFor(absl::Seconds(10));
+  }
+  World world;
+  OverlayHost a{world, 1};
+  OverlayHost b{world, 2};
+  OverlayHost c{world, 3};
+};
+
 TEST(Membership, TwoThatStartAtOncePointingAtEachOtherFindEachOther) {
   World world(1);
   OverlayHost a(world, 1);
@@ -78,14 +92,9 @@ TEST(Membership, AFarewellIsObeyedAtOnce) {
 // sim faults, seed 49: who had lost its last leaf waited for the partition check, a minute at a
 // time.
 TEST(Membership, WhoLostTheLastLeafStartsFromTheBeginning) {
-  World world(8);
-  OverlayHost a(world, 1);
-  OverlayHost b(world, 2);
-  OverlayHost c(world, 3);
-  a.Start({});
-  b.Start({a.at()});
-  c.Start({a.at()});
-  world.RunFor(absl::Seconds(10));
+  Three ring(8);
+  World& world = ring.world;
+  OverlayHost& c = ring.c;
   world.SetPartition({c.at()});
   EXPECT_TRUE(world.RunUntil(absl::Minutes(2), [&] { return c.node().LeafSet().empty(); }));
   world.RunFor(absl::Seconds(1));
@@ -156,18 +165,11 @@ TEST(Membership, AMoveToAnotherAddressKeepsTheLinks) {
 }
 
 TEST(Membership, ALieAboutADeathIsVerified) {
-  World world(8);
-  OverlayHost a(world, 1);
-  OverlayHost b(world, 2);
-  OverlayHost c(world, 3);
-  a.Start({});
-  b.Start({a.at()});
-  c.Start({a.at()});
-  world.RunFor(absl::Seconds(10));
+  Three ring(8);
   // Nobody can be talked out of the ring: c lives and answers, whatever b's broken view is.
-  world.BreakPair(b.at(), c.at());
-  world.RunFor(absl::Seconds(30));
-  EXPECT_EQ(a.node().LeafSet().size(), 2u);
+  ring.world.BreakPair(ring.b.at(), ring.c.at());
+  ring.world.RunFor(absl::Seconds(30));
+  EXPECT_EQ(ring.a.node().LeafSet().size(), 2u);
 }
 
 }  // namespace
