@@ -95,7 +95,7 @@ std::vector<const NodeRecord*> Reachability::Members(const NodeId& except) const
 
 void Reachability::Ask(Instant now) {
   next_ = now + rng_.Jitter(ask_);
-  ask_ = std::min(ask_ * 2, kMaxAsk);
+  ask_ = std::min(ask_ * 1.5, kMaxAsk);
   const std::vector<const NodeRecord*> members = Members(self_->id());
   if (members.empty()) return;
   const NodeRecord peer(*members[rng_.Below(members.size())]);

@@ -38,7 +38,7 @@ class Reachability {
   static constexpr absl::Duration kWrittenLifetime = absl::Minutes(10);
   // Strangers come by themselves within this time of joining.
   static constexpr absl::Duration kPatience = absl::Seconds(10);
-  // Between two questions, at first and at most: twice as long after each that said nothing.
+  // Between two questions, at first and at most: half as long again after each that said nothing.
   static constexpr absl::Duration kAsk = absl::Seconds(5);
   static constexpr absl::Duration kMaxAsk = absl::Minutes(5);
   static constexpr absl::Duration kAskTimeout = absl::Seconds(4);
