@@ -8,6 +8,7 @@
 #include "libcore/overlay/exchange.h"
 #include "libcore/overlay/gossip.h"
 #include "libcore/overlay/letter_box.h"
+#include "libcore/overlay/link_local.h"
 #include "libcore/overlay/link_table.h"
 #include "libcore/overlay/liveness.h"
 #include "libcore/overlay/membership.h"
@@ -57,6 +58,7 @@ class Node::Impl {
   Tuning tuning;
   Gossip gossip;
   TableSync table_sync;
+  LinkLocal link_local;
   overlay::ObservedAddress observed;
   std::deque<Event> events;
 
@@ -67,6 +69,7 @@ class Node::Impl {
   bool TakeRouter(Instant now);
   bool TakeExchange(Instant now);
   bool TakeRing(Instant now);
+  bool TakeLinkLocal(Instant now);
   void OnLinkEvent(Instant now, LinkEvent event);
   void OnMessage(Instant now, const MessageReceived& received);
 };
@@ -91,7 +94,14 @@ Node::Impl::Impl(const NodeOptions& o, const NodeKeys& k, Rng& rng, Counters& c)
       tuning(o.maintenance_bytes_per_second, links, ring, membership, exchange, rng, c),
       gossip(o.maintenance_bytes_per_second, links, ring, liveness, neighbours, wide, vivaldi, rng,
              c),
-      table_sync(links, ring, neighbours, wide, gossip, vivaldi, rng, c) {
+      table_sync(links, ring, neighbours, wide, gossip, vivaldi, rng, c),
+      link_local(
+          LinkLocalOptions{o.link_group, Head(self.id()), o.role},
+          [this](uint64_t head) {
+            return ring.FindHead(head) != nullptr || links.RecordOfHead(head) != nullptr ||
+                   wide.StampOf(head).has_value();
+          },
+          rng, c) {
   ring.SetHints(neighbours, wide);
   exchange.SetShortcut(shortcut);
   SetRecord(o.epoch, o.addresses);
@@ -119,6 +129,8 @@ void Node::Impl::OnDatagram(Instant now, const net::Endpoint& from, ByteView dat
   }
   if (*type == DatagramType::kLetter || *type == DatagramType::kLetterAnswer) {
     letters.OnDatagram(now, from, *type, datagram);
+  } else if (*type == DatagramType::kBeacon) {
+    link_local.OnDatagram(now, from, datagram);
   } else {
     links.OnDatagram(now, from, *type, datagram);
   }
@@ -141,12 +153,13 @@ void Node::Impl::OnTimeout(Instant now) {
   tuning.OnTimeout(now);
   gossip.OnTimeout(now);
   table_sync.OnTimeout(now);
+  link_local.OnTimeout(now);
   Pump(now);
 }
 
 std::optional<Instant> Node::Impl::PollTimeout() const {
   std::optional<Instant> out = Earliest(links.PollTimeout(), liveness.PollTimeout());
-  out = Earliest(out, letters.PollTimeout());
+  out = Earliest(out, Earliest(letters.PollTimeout(), link_local.PollTimeout()));
   out = Earliest(out, Earliest(router.PollTimeout(), exchange.PollTimeout()));
   out = Earliest(out, Earliest(gossip.PollTimeout(), table_sync.PollTimeout()));
   return Earliest(out, Earliest(membership.PollTimeout(), tuning.PollTimeout()));
@@ -162,6 +175,7 @@ void Node::Impl::Pump(Instant now) {
     more = TakeRouter(now) || more;
     more = TakeExchange(now) || more;
     more = TakeRing(now) || more;
+    more = TakeLinkLocal(now) || more;
   }
 }
 
@@ -332,6 +346,16 @@ bool Node::Impl::TakeRing(Instant now) {
   return any;
 }
 
+bool Node::Impl::TakeLinkLocal(Instant now) {
+  link_local.SetLooking(now, ring.leaves().size() == 0);
+  bool any = false;
+  while (const std::optional<net::Endpoint> contact = link_local.PollContact()) {
+    membership.Meet(now, *contact);
+    any = true;
+  }
+  return any;
+}
+
 void Node::Impl::HintFailed(Instant now, uint64_t head) {
   wide.Fail(now, head);
   gossip.OnReportedGone(now, head);
@@ -373,6 +397,7 @@ void Node::Start(Instant now, const std::vector<net::Endpoint>& bootstrap, ByteV
   impl_->liveness.Start(now);
   impl_->tuning.Start(now);
   impl_->membership.Start(now, bootstrap, LoadBootstrapCache(cache));
+  impl_->link_local.Start(now);
   impl_->Pump(now);
 }
 
@@ -381,6 +406,7 @@ void Node::Leave(Instant now) {
   impl_->tuning.Stop();
   impl_->gossip.Stop();
   impl_->table_sync.Stop();
+  impl_->link_local.Stop();
   impl_->Pump(now);
 }
 
@@ -401,6 +427,7 @@ void Node::OnDatagram(Instant now, const net::Endpoint& from, ByteView datagram)
 void Node::OnTimeout(Instant now) { impl_->OnTimeout(now); }
 std::optional<net::Transmit> Node::PollTransmit(Instant now) {
   if (std::optional<net::Transmit> letter = impl_->letters.PollTransmit()) return letter;
+  if (std::optional<net::Transmit> beacon = impl_->link_local.PollTransmit()) return beacon;
   return impl_->links.PollTransmit(now);
 }
 std::optional<Instant> Node::PollTimeout() const { return impl_->PollTimeout(); }

@@ -4,3 +4,4 @@ p2pd_test(overlay_join SOURCES overlay_join_test.cc LINK p2pd::sim_world p2pd::o
 p2pd_test(overlay_churn SOURCES overlay_churn_test.cc LINK p2pd::sim_world p2pd::overlay LABELS sim TIMEOUT 900)
 p2pd_test(overlay_hints SOURCES overlay_hints_test.cc LINK p2pd::sim_world p2pd::overlay LABELS sim)
 p2pd_test(overlay_faults SOURCES overlay_faults_test.cc LINK p2pd::sim_world p2pd::overlay LABELS sim)
+p2pd_test(overlay_link_local SOURCES overlay_link_local_test.cc LINK p2pd::sim_world p2pd::overlay LABELS sim)
