@@ -108,6 +108,8 @@ void LinkTable::OnDatagram(Instant now, const net::Endpoint& from, DatagramType 
     case DatagramType::kLetter:
     case DatagramType::kLetterAnswer:
       return;  // LetterBox's
+    case DatagramType::kBeacon:
+      return;  // LinkLocal's
   }
 }
 

@@ -70,9 +70,16 @@ void Membership::Start(Instant now, const std::vector<net::Endpoint>& bootstrap,
 
 void Membership::AddBootstrap(Instant now, const net::Endpoint& endpoint) {
   if (std::count(bootstrap_.begin(), bootstrap_.end(), endpoint) != 0) return;
-  if (bootstrap_.size() >= kMaxBootstrap) bootstrap_.erase(bootstrap_.begin());
+  if (bootstrap_.size() >= kMaxBootstrap) {
+    silent_doors_.erase(bootstrap_.front());
+    bootstrap_.erase(bootstrap_.begin());
+  }
   bootstrap_.push_back(endpoint);
-  if (IsMemberEndpoint(endpoint)) return;
+  Meet(now, endpoint);
+}
+
+void Membership::Meet(Instant now, const net::Endpoint& endpoint) {
+  if (state_ == JoinState::kLeaving || IsMemberEndpoint(endpoint)) return;
   contacting_.insert(endpoint);
   links_.ConnectEndpoint(now, endpoint);
 }
@@ -134,9 +141,11 @@ void Membership::ContactKnown(Instant now, const NodeRecord& record) {
 }
 
 // Whoever was heard of in passing: its ring may have moved apart from ours.
-void Membership::ContactRemembered(Instant now) {
+bool Membership::ContactRemembered(Instant now) {
   const NodeRecord* known = records_.FindFrom(rng_.Make<NodeId>());
-  if (known != nullptr && !ring_.Contains(known->id())) ContactKnown(now, NodeRecord(*known));
+  if (known == nullptr || ring_.Contains(known->id())) return false;
+  ContactKnown(now, NodeRecord(*known));
+  return true;
 }
 
 void Membership::ProbeThrough(Instant now, const NodeId& peer, bool want_leaves) {
@@ -333,6 +342,7 @@ void Membership::CheckJoined(Instant now) {
 
 void Membership::OnLinkUp(Instant now, const LinkUp& up) {
   unreachable_.erase(up.id);
+  silent_doors_.erase(up.endpoint);
   const bool wanted = contacting_.erase(up.endpoint) != 0;
   const bool joining = state_ == JoinState::kJoining;
   // Whoever is there first is asked for the leaves; the others only when that fails.
@@ -356,6 +366,9 @@ void Membership::OnLinkUp(Instant now, const LinkUp& up) {
 void Membership::OnConnectFailed(Instant now, const ConnectFailed& failed) {
   contacting_.erase(failed.endpoint);
   if (failed.self) self_endpoints_.insert(failed.endpoint);
+  if (!failed.self && std::count(bootstrap_.begin(), bootstrap_.end(), failed.endpoint) != 0) {
+    silent_doors_.insert(failed.endpoint);
+  }
   if (!failed.id) return;
   probe_through_.erase(*failed.id);
   // Whoever named it is asked again later.
@@ -566,7 +579,8 @@ void Membership::CheckPartition(Instant now) {
     case 0:
       return ContactBootstrap(now, 1);
     case 1:
-      return ContactRemembered(now);
+      if (!ContactRemembered(now) && !silent_doors_.empty()) ContactBootstrap(now, 1);
+      return;
     default:
       if (dead.empty()) return ContactBootstrap(now, 1);
       ContactKnown(now, dead[rng_.Below(dead.size())]);

@@ -80,6 +80,8 @@ class Membership {
   void Start(Instant now, const std::vector<net::Endpoint>& bootstrap,
              const std::vector<NodeRecord>& cache);
   void AddBootstrap(Instant now, const net::Endpoint& endpoint);
+  // Somebody who may be of another ring, or of one at all: asked once, not remembered.
+  void Meet(Instant now, const net::Endpoint& endpoint);
   void Leave(Instant now);
   // Says farewell to all and comes back as another: a client is in nobody's tables.
   void ChangeRole(Instant now, Role role);
@@ -124,7 +126,8 @@ class Membership {
   void StartRound(Instant now);
   void ContactBootstrap(Instant now, size_t count);
   void ContactKnown(Instant now, const NodeRecord& record);
-  void ContactRemembered(Instant now);
+  // False when nobody is remembered.
+  bool ContactRemembered(Instant now);
   void CheckJoined(Instant now);
   void SetState(Instant now, JoinState state);
   void LeavesChanged(Instant now);
@@ -157,6 +160,7 @@ class Membership {
   std::optional<JoinState> state_change_;
   std::vector<net::Endpoint> bootstrap_;
   std::vector<NodeRecord> cache_;
+  std::set<net::Endpoint> silent_doors_;    // bootstrap entries that did not answer when last asked
   std::set<net::Endpoint> self_endpoints_;  // bootstrap entries that turned out to be us
 
   // Join.

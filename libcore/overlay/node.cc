@@ -8,6 +8,7 @@
 #include "libcore/overlay/exchange.h"
 #include "libcore/overlay/gossip.h"
 #include "libcore/overlay/letter_box.h"
+#include "libcore/overlay/link_local.h"
 #include "libcore/overlay/link_table.h"
 #include "libcore/overlay/liveness.h"
 #include "libcore/overlay/membership.h"
@@ -58,6 +59,7 @@ class Node::Impl {
   Tuning tuning;
   Gossip gossip;
   TableSync table_sync;
+  LinkLocal link_local;
   Reachability reachability;
   overlay::ObservedAddress observed;
   std::deque<Event> events;
@@ -70,6 +72,7 @@ class Node::Impl {
   bool TakeExchange(Instant now);
   bool TakeRing(Instant now);
   bool TakeRole(Instant now);
+  bool TakeLinkLocal(Instant now);
   void OnLinkEvent(Instant now, LinkEvent event);
   void OnMessage(Instant now, const MessageReceived& received);
 };
@@ -95,6 +98,13 @@ Node::Impl::Impl(const NodeOptions& o, const NodeKeys& k, Rng& rng, Counters& c)
       gossip(o.maintenance_bytes_per_second, links, ring, liveness, neighbours, wide, vivaldi, rng,
              c),
       table_sync(links, ring, neighbours, wide, gossip, vivaldi, rng, c),
+      link_local(
+          LinkLocalOptions{o.link_group, Head(self.id()), o.role},
+          [this](uint64_t head) {
+            return ring.FindHead(head) != nullptr || links.RecordOfHead(head) != nullptr ||
+                   wide.StampOf(head).has_value();
+          },
+          rng, c),
       reachability(o.role, links, ring, exchange, rng, c) {
   ring.SetHints(neighbours, wide);
   exchange.SetShortcut(shortcut);
@@ -122,6 +132,11 @@ void Node::Impl::OnDatagram(Instant now, const net::Endpoint& from, ByteView dat
     counters.Add("overlay.dropped_malformed");
     return;
   }
+  if (*type == DatagramType::kBeacon) {
+    link_local.OnDatagram(now, from, datagram);
+    return Pump(now);
+  }
+  // A beacon comes to all of the link, and proves nothing.
   if (reachability.watching()) reachability.OnReceived(now, from);
   if (*type == DatagramType::kLetter || *type == DatagramType::kLetterAnswer) {
     letters.OnDatagram(now, from, *type, datagram);
@@ -148,12 +163,14 @@ void Node::Impl::OnTimeout(Instant now) {
   gossip.OnTimeout(now);
   table_sync.OnTimeout(now);
   reachability.OnTimeout(now);
+  link_local.OnTimeout(now);
   Pump(now);
 }
 
 std::optional<Instant> Node::Impl::PollTimeout() const {
   std::optional<Instant> out = Earliest(links.PollTimeout(), liveness.PollTimeout());
-  out = Earliest(out, Earliest(letters.PollTimeout(), reachability.PollTimeout()));
+  out = Earliest(out, Earliest(letters.PollTimeout(), link_local.PollTimeout()));
+  out = Earliest(out, reachability.PollTimeout());
   out = Earliest(out, Earliest(router.PollTimeout(), exchange.PollTimeout()));
   out = Earliest(out, Earliest(gossip.PollTimeout(), table_sync.PollTimeout()));
   return Earliest(out, Earliest(membership.PollTimeout(), tuning.PollTimeout()));
@@ -170,6 +187,7 @@ void Node::Impl::Pump(Instant now) {
     more = TakeExchange(now) || more;
     more = TakeRing(now) || more;
     more = TakeRole(now) || more;
+    more = TakeLinkLocal(now) || more;
   }
 }
 
@@ -360,6 +378,16 @@ bool Node::Impl::TakeRole(Instant now) {
   return true;
 }
 
+bool Node::Impl::TakeLinkLocal(Instant now) {
+  link_local.SetLooking(now, ring.leaves().size() == 0);
+  bool any = false;
+  while (const std::optional<net::Endpoint> contact = link_local.PollContact()) {
+    membership.Meet(now, *contact);
+    any = true;
+  }
+  return any;
+}
+
 void Node::Impl::HintFailed(Instant now, uint64_t head) {
   wide.Fail(now, head);
   gossip.OnReportedGone(now, head);
@@ -401,6 +429,7 @@ void Node::Start(Instant now, const std::vector<net::Endpoint>& bootstrap, ByteV
   impl_->liveness.Start(now);
   impl_->tuning.Start(now);
   impl_->membership.Start(now, bootstrap, LoadBootstrapCache(cache));
+  impl_->link_local.Start(now);
   impl_->Pump(now);
 }
 
@@ -410,6 +439,7 @@ void Node::Leave(Instant now) {
   impl_->gossip.Stop();
   impl_->table_sync.Stop();
   impl_->reachability.Stop();
+  impl_->link_local.Stop();
   impl_->Pump(now);
 }
 
@@ -431,6 +461,7 @@ void Node::OnDatagram(Instant now, const net::Endpoint& from, ByteView datagram)
 void Node::OnTimeout(Instant now) { impl_->OnTimeout(now); }
 std::optional<net::Transmit> Node::PollTransmit(Instant now) {
   std::optional<net::Transmit> out = impl_->letters.PollTransmit();
+  if (!out) out = impl_->link_local.PollTransmit();
   if (!out) out = impl_->links.PollTransmit(now);
   if (out && impl_->reachability.watching()) impl_->reachability.OnSent(now, out->to);
   return out;

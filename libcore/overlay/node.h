@@ -100,6 +100,9 @@ struct NodeOptions {
   int leaves_per_side = 8;
   int replicas_per_side = 4;
   double maintenance_bytes_per_second = 400;  // 100..4,000
+  // The multicast group through which nodes on one link find each other (link_local.h); what is
+  // sent there goes to all of the link, ourselves perhaps included. nullopt: off.
+  std::optional<net::Endpoint> link_group;
 };
 
 struct RouteOptions {

@@ -104,7 +104,7 @@ std::optional<DatagramType> TypeOf(ByteView datagram) {
   if (datagram.size() < 2 || datagram.size() > net::kMaxDatagram) return std::nullopt;
   if (datagram[0] < net::kOverlayFirstByte || datagram[1] != kWireVersion) return std::nullopt;
   const int kind = datagram[0] - net::kOverlayFirstByte;
-  if (kind > static_cast<int>(DatagramType::kLetterAnswer)) return std::nullopt;
+  if (kind > static_cast<int>(DatagramType::kBeacon)) return std::nullopt;
   return static_cast<DatagramType>(kind);
 }
 

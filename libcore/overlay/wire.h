@@ -29,7 +29,8 @@ enum class DatagramType : uint8_t {
   kWelcome = 3,
   kPacket = 4,
   kLetter = 5,
-  kLetterAnswer = 6
+  kLetterAnswer = 6,
+  kBeacon = 7
 };
 
 // Type of a datagram of our version; nullopt otherwise.

@@ -49,7 +49,12 @@ class OverlayRing {
       OverlayHost* any = RandomActive();
       if (any != nullptr) bootstrap.push_back(any->at());
     }
-    auto host = std::make_unique<OverlayHost>(world_, ++seed_, std::move(options));
+    return JoinThrough(bootstrap, std::move(options));
+  }
+  OverlayHost& JoinThrough(const std::vector<net::Endpoint>& bootstrap,
+                           overlay::NodeOptions options,
+                           std::optional<net::Endpoint> at = std::nullopt) {
+    auto host = std::make_unique<OverlayHost>(world_, ++seed_, std::move(options), at);
     OverlayHost& out = *host;
     hosts_.push_back(std::move(host));
     out.SetHandler(

@@ -183,16 +183,31 @@ void World::Inject(const net::Endpoint& inside, net::Transmit transmit) {
   traffic_.bytes += transmit.datagram.size();
   const bool too_big = transmit.datagram.size() > options_.mtu;
   const auto sent = Queue(up_lines_, inside, now_, transmit.datagram.size());
-  if (too_big || !sent || Severed(inside, transmit.to) ||
-      (options_.loss > 0 && rng_.Unit() < options_.loss)) {
+  if (too_big || !sent) {
     ++traffic_.lost;
     return;
   }
-  const net::Endpoint from = nats_.empty() ? inside : Translate(inside, transmit.to);
+  if (!transmit.to.address.IsMulticast()) {
+    return Carry(inside, transmit.to, std::move(transmit.datagram), *sent);
+  }
+  const auto segment = segments_.find(inside);
+  if (segment == segments_.end()) return;
+  for (const auto& [host, on] : segments_) {
+    if (on == segment->second && host != inside) Carry(inside, host, transmit.datagram, *sent);
+  }
+}
+
+void World::Carry(const net::Endpoint& inside, const net::Endpoint& to, Bytes datagram,
+                  absl::Duration sent) {
+  if (Severed(inside, to) || (options_.loss > 0 && rng_.Unit() < options_.loss)) {
+    ++traffic_.lost;
+    return;
+  }
+  const net::Endpoint from = nats_.empty() ? inside : Translate(inside, to);
   const int copies = options_.duplication > 0 && rng_.Unit() < options_.duplication ? 2 : 1;
   for (int i = 0; i < copies; ++i) {
     // One draw a statement: the order of two in one is the compiler's.
-    const absl::Duration latency = PairLatency(from, transmit.to);
+    const absl::Duration latency = PairLatency(from, to);
     if (latency == absl::InfiniteDuration()) {
       ++traffic_.lost;
       return;
@@ -201,8 +216,8 @@ void World::Inject(const net::Endpoint& inside, net::Transmit transmit) {
     if (options_.reordering > 0 && rng_.Unit() < options_.reordering) {
       extra += options_.late * rng_.Unit();
     }
-    const Instant arrives = now_ + *sent + latency + extra;
-    const auto received = Queue(down_lines_, transmit.to, arrives, transmit.datagram.size());
+    const Instant arrives = now_ + sent + latency + extra;
+    const auto received = Queue(down_lines_, to, arrives, datagram.size());
     if (!received) {
       ++traffic_.lost;
       continue;
@@ -215,8 +230,7 @@ void World::Inject(const net::Endpoint& inside, net::Transmit transmit) {
     const size_t slot = free_slots_.back();
     free_slots_.pop_back();
     const bool last = i + 1 == copies;
-    under_way_[slot] =
-        Delivery{from, transmit.to, last ? std::move(transmit.datagram) : transmit.datagram};
+    under_way_[slot] = Delivery{from, to, last ? std::move(datagram) : datagram};
     deliveries_.push_back(Due{at, next_event_++, slot});
     std::push_heap(deliveries_.begin(), deliveries_.end(), std::greater<>());
   }
@@ -358,6 +372,7 @@ bool World::RunUntil(absl::Duration limit, const std::function<bool()>& done) {
 }
 
 void World::SetPartition(std::set<net::Endpoint> island) { island_ = std::move(island); }
+void World::SetSegment(const net::Endpoint& host, int segment) { segments_[host] = segment; }
 void World::BreakPair(const net::Endpoint& a, const net::Endpoint& b) {
   broken_.insert(Pair(a, b));
 }

@@ -102,6 +102,10 @@ class World {
       std::set<net::Endpoint> island);  // hosts in the island reach only each other; empty heals
   void BreakPair(const net::Endpoint& a, const net::Endpoint& b);
   void HealPair(const net::Endpoint& a, const net::Endpoint& b);
+  // Puts a host on a segment, and takes it from the one it was on. What it sends to any multicast
+  // address reaches all hosts of its segment but itself, each with the faults of its own path, and
+  // nobody else; a host on no segment speaks to itself.
+  void SetSegment(const net::Endpoint& host, int segment);
   // Puts a host behind a translator of its own with this outside address. A mapping that nothing
   // went out through for kNatLifetime is gone.
   static constexpr absl::Duration kNatLifetime = absl::Seconds(60);
@@ -168,6 +172,9 @@ class World {
   Instant Shown(int64_t drift) const;
   absl::Duration PairLatency(const net::Endpoint& a, const net::Endpoint& b);
   bool Severed(const net::Endpoint& from, const net::Endpoint& to) const;
+  // What has left the sender's line after `sent`.
+  void Carry(const net::Endpoint& inside, const net::Endpoint& to, Bytes datagram,
+             absl::Duration sent);
   void Drain(Machine* machine);
   void Launch(const net::Endpoint& from, net::Transmit transmit);
   bool Step(Instant until);
@@ -194,6 +201,7 @@ class World {
   absl::flat_hash_map<std::pair<net::Endpoint, net::Endpoint>, absl::Duration> latencies_;
   std::set<net::Endpoint> island_;
   std::set<std::pair<net::Endpoint, net::Endpoint>> broken_;
+  std::map<net::Endpoint, int> segments_;
   std::map<net::Endpoint, Translator> nats_;   // by the host inside
   std::map<net::Endpoint, Mapping> mappings_;  // by the endpoint outside
   std::map<net::Endpoint, Instant> up_lines_;  // busy until

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "libcore/base/status.h"
 #include "tests/sim/p2pd_sim/crowd_run.h"
+#include "tests/sim/p2pd_sim/scenario_ad_hoc.h"
 #include "tests/sim/p2pd_sim/scenario_found.h"
 #include "tests/sim/p2pd_sim/scenario_store.h"
 
@@ -379,6 +380,8 @@ const std::vector<Scenario>& Scenarios() {
       {"mass-death-objects", "the same with 10,000 objects in the store: what is lost",
        RunMassDeathObjects},
       {"partition", "200 nodes in two halves for 10 min, then together", RunPartition},
+      {"ad-hoc", "20 nodes on one link find each other by multicast, then a ring outside",
+       RunAdHoc},
       {"faults", "loss, duplicates, reordering, deaths and splits; then all must be right",
        RunFaults},
       {"castaway", "found by faults, seed 49: cut off alone, with its doors gone, it comes back",
