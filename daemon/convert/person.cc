@@ -109,6 +109,12 @@ v1::Identity ToProto(const presence::IdentityInfo& identity, absl::Time now) {
   out.set_state_replica_count(identity.state_replicas);
   out.set_default_identity(identity.is_default);
   out.set_problem(identity.problem);
+  // Its dates are looked at when it is used; whoever looks meanwhile is told all the same.
+  if (out.problem().empty() && out.state() == v1::Identity::INVALID) {
+    out.set_problem(
+        "the certificate has expired: ask its authority for a new one and install it with p2pctl "
+        "identity install");
+  }
   return out;
 }
 

@@ -180,8 +180,21 @@ grpc::ServerUnaryReactor* CallService::CreateCall(grpc::CallbackServerContext* c
 
 grpc::ServerWriteReactor<v1::WatchCallsResponse>* CallService::WatchCalls(
     grpc::CallbackServerContext*, const v1::WatchCallsRequest* request) {
-  return WatchStream<v1::WatchCallsResponse>::Start(
-      host_, CallsSource(request->name(), request->parent()), request->resume_token());
+  using Stream = WatchStream<v1::WatchCallsResponse>;
+  const std::string& name = request->name();
+  WatchSource<v1::WatchCallsResponse> source = CallsSource(name, request->parent());
+  if (request->hang_up_at_end()) {
+    if (name.empty()) {
+      return Stream::Refuse(Error(grpc::StatusCode::INVALID_ARGUMENT, "CALL_NOT_NAMED",
+                                  "hang_up_at_end is for one call: name it"));
+    }
+    source.gone = [name](NodeHost& host) {
+      const auto id = FindCallName(name, host.node().ListCalls());
+      // One that is over already says so, which is no news.
+      if (id) host.node().HangUp(host.now(), *id).IgnoreError();
+    };
+  }
+  return Stream::Start(host_, std::move(source), request->resume_token());
 }
 
 grpc::ServerUnaryReactor* CallService::AnswerCall(grpc::CallbackServerContext* context,

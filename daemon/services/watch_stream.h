@@ -41,6 +41,8 @@ struct WatchSource {
   std::function<bool(const Response&)> last = [](const Response&) { return false; };
   // What NOT_FOUND of a snapshot is about.
   absl::string_view unknown_reason = "NOT_FOUND";
+  // The stream is over, however it ended.
+  std::function<void(NodeHost&)> gone = [](NodeHost&) {};
   // Every change is a message of its own (events), else only the newest of each name.
   bool every_change = false;
 };
@@ -112,6 +114,7 @@ class WatchStream final : public grpc::ServerWriteReactor<Response>, public Watc
     // Behind every task that names the stream, so that none finds it gone.
     host_.PostAlways([this](NodeHost& host) {
       host.RemoveWatcher(this);
+      source_.gone(host);
       delete this;
     });
   }

@@ -90,20 +90,34 @@ bool Publisher::OnListAnswered(Instant now, store::OperationId id) {
   return true;
 }
 
-void Publisher::OnListsChanged(Instant now) {
-  if (!identity_.chain() || phase_ == Phase::kOut || phase_ == Phase::kLeaving) return;
-  const pki::ChainVerdict verdict = parts_.trust.JudgeRevocation(*identity_.chain());
-  if (verdict.ok()) return;
+pki::ChainVerdict Publisher::Judge(Instant now) const {
+  const pki::ChainVerdict verdict =
+      pki::VerifySelfContained(*identity_.chain(), parts_.wall.At(now), identity_.email());
+  return verdict.ok() ? parts_.trust.JudgeRevocation(*identity_.chain()) : verdict;
+}
+
+bool Publisher::EndIfInvalid(Instant now) {
+  if (!identity_.chain() || phase_ == Phase::kOut || phase_ == Phase::kLeaving) return false;
+  const pki::ChainVerdict verdict = Judge(now);
+  if (verdict.ok()) return false;
   const absl::Status refused = absl::FailedPreconditionError(verdict.explanation);
   const absl::string_view problem = pki::ChainFaultName(verdict.fault);
-  if (!reachable()) return Refuse(now, PublisherReport::Kind::kLoginRefused, refused, problem);
+  if (!reachable()) {
+    Refuse(now, PublisherReport::Kind::kLoginRefused, refused, problem);
+    return true;
+  }
   P2PD_LOG(presence, kError, identity_.email(), " logs out: ", verdict.explanation);
   Report(PublisherReport::Kind::kLoginRefused, refused, problem);
   Logout(now);
+  problem_ = verdict.explanation;
+  return true;
 }
+
+void Publisher::OnListsChanged(Instant now) { EndIfInvalid(now); }
 
 void Publisher::Login(Instant now, bool by_person) {
   using Kind = PublisherReport::Kind;
+  if (EndIfInvalid(now)) return;
   if (phase_ == Phase::kIn) {
     AskLists(now, absl::ZeroDuration());
     confirm_waits_ = !list_waits_.empty();
@@ -129,8 +143,7 @@ void Publisher::Login(Instant now, bool by_person) {
                   "IDENTITY_LOCKED");
   }
   const absl::Time wall = parts_.wall.At(now);
-  pki::ChainVerdict verdict = pki::VerifySelfContained(*identity_.chain(), wall, identity_.email());
-  if (verdict.ok()) verdict = parts_.trust.JudgeRevocation(*identity_.chain());
+  const pki::ChainVerdict verdict = Judge(now);
   if (!verdict.ok()) {
     return Refuse(now, Kind::kLoginRefused, absl::FailedPreconditionError(verdict.explanation),
                   pki::ChainFaultName(verdict.fault));
@@ -558,7 +571,7 @@ void Publisher::OnTimeout(Instant now) {
     PutAuthentication(now);
     if (anchor_due_) PutAnchor(now);
   }
-  if (refresh_at_ && *refresh_at_ <= now) {
+  if (refresh_at_ && *refresh_at_ <= now && !EndIfInvalid(now)) {
     refresh_at_ = now + options_.state_lifetime / 2;
     state_put_.reset();
     state_putting_.reset();

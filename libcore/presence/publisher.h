@@ -92,6 +92,8 @@ class Publisher {
   void OnJoined(Instant now);
   // A new certificate was installed, or the key was opened.
   void OnIdentityChanged(Instant now);
+  // The certificate, by its own dates, its address and the revocation lists that are known.
+  pki::ChainVerdict Judge(Instant now) const;
   // Newer revocation lists are known: logs out whose certificate is in one.
   void OnListsChanged(Instant now);
 
@@ -143,6 +145,8 @@ class Publisher {
   void Subscribe(Instant now);
   void Unsubscribe();
   void Left();
+  // Logs out whose certificate is not valid any more; true then.
+  bool EndIfInvalid(Instant now);
   void Report(PublisherReport::Kind kind, absl::Status status = absl::OkStatus(),
               absl::string_view problem = "");
 

@@ -274,10 +274,11 @@ class Neighbourhood {
     return host;
   }
   // Makes the identity on the machine and has it certified.
-  void MakePerson(PresenceHost& host, absl::string_view email) {
+  void MakePerson(PresenceHost& host, absl::string_view email,
+                  absl::Duration validity = absl::Hours(24 * 365)) {
     const auto csr = host.presence().CreateIdentity(world().now(), email, "", SecretBytes());
     P2PD_CHECK(csr.ok());
-    const std::string chain = Certify(*csr);
+    const std::string chain = Certify(*csr, validity);
     P2PD_CHECK(
         host.presence().InstallCertificate(world().now(), AsBytes(chain), SecretBytes()).ok());
   }

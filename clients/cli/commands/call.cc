@@ -74,10 +74,20 @@ std::string WhyItEnded(const v1::Call& call) {
                       call.end_detail());
 }
 
+// With what keeps voice from flowing while it is active.
+std::string StateOf(const v1::Call& call) {
+  std::string out = Show(call.state());
+  if (call.state() != v1::Call::ACTIVE) return out;
+  if (call.held_local()) absl::StrAppend(&out, ", held");
+  if (call.held_remote()) absl::StrAppend(&out, ", held by the other side");
+  if (call.muted()) absl::StrAppend(&out, ", muted");
+  return out;
+}
+
 void PrintCall(const v1::Call& call) {
   std::printf("call         %s\n", LastWord(call.name()).c_str());
   std::printf("with         %s %s\n", call.peer_email().c_str(), call.peer_display_name().c_str());
-  std::printf("state        %s", Show(call.state()).c_str());
+  std::printf("state        %s", StateOf(call).c_str());
   if (call.state() == v1::Call::ENDED) std::printf(" (%s)", WhyItEnded(call).c_str());
   std::printf("\n");
   if (!call.safety_phrase().empty()) std::printf("safety       %s\n", call.safety_phrase().c_str());
@@ -193,6 +203,8 @@ Followed Follow(Session& session, const clients::Connection& connection, const v
   const auto context = connection.StreamContext();
   v1::WatchCallsRequest request;
   request.set_name(start.name());
+  // Whatever ends this program, nobody is left talking to it.
+  request.set_hang_up_at_end(true);
   const auto reader = stub->WatchCalls(context.get(), request);
   StepPrinter steps;
   v1::WatchCallsResponse response;
@@ -467,7 +479,7 @@ ExitCode CallList(Session& session) {
         for (const v1::Call& call : response.calls()) {
           table.Row({LastWord(call.name()), Show(call.create_time()),
                      call.direction() == v1::Call::INCOMING ? "from" : "to", call.peer_email(),
-                     Show(call.state()),
+                     StateOf(call),
                      call.state() == v1::Call::ENDED ? Show(call.end_reason()) : ""});
         }
         table.Print();

@@ -99,6 +99,25 @@ TEST(Publisher, AnExpiredCertificateIsRefusedAtTheDoor) {
   EXPECT_EQ(done.problem, "EXPIRED");
 }
 
+TEST(Publisher, ACertificateThatExpiresEndsTheLogIn) {
+  for (const bool asked : {true, false}) {
+    sim::Neighbourhood here(63, 4);
+    sim::PresenceHost& alice = here.AddMachine();
+    here.MakePerson(alice, kAlice, absl::Minutes(5));
+    ASSERT_TRUE(alice.Login().status.ok());
+    ASSERT_EQ(alice.Identity().state, IdentityState::kLoggedIn);
+    here.world().RunFor(asked ? absl::Minutes(5) : absl::Minutes(8));
+    if (asked) {
+      const OperationDone done = alice.Login();
+      EXPECT_TRUE(absl::IsFailedPrecondition(done.status)) << done.status;
+      EXPECT_EQ(done.problem, "EXPIRED");
+      here.world().RunFor(absl::Seconds(6));
+    }
+    EXPECT_EQ(alice.Identity().state, IdentityState::kLoggedOut);
+    EXPECT_FALSE(alice.Identity().problem.empty());
+  }
+}
+
 TEST(Publisher, ALogOutThatTheDiskDoesNotTakeIsAnErrorAndIsMadeUpFor) {
   sim::Neighbourhood here(61, 4);
   sim::PresenceHost& alice = here.AddPerson(kAlice);
