@@ -89,14 +89,11 @@ void Client::OnLost(uint64_t number, const overlay::NodeId& replica) {
 void Client::EndIfDecided(uint64_t operation) {
   const OpenGet& get = gets_.at(operation);
   if (get.replicas == 0) return;
-  const size_t majority = get.replicas / 2 + 1;
-  bool decided = !get.changes && get.newest.version != 0;
-  std::map<uint64_t, size_t> alike;
-  for (const auto& [replica, version] : get.versions) {
-    decided = decided || (++alike[version] >= majority && get.newest.version != 0);
-  }
+  const bool found = get.newest.version != 0;
+  const bool majority = get.versions.size() >= get.replicas / 2 + 1;
   const bool all = get.versions.size() + get.lost.size() >= get.replicas;
-  if (decided || (all && get.versions.size() >= majority)) EndGet(operation);
+  if (found && !get.changes) return EndGet(operation);
+  if (majority && (found || all)) EndGet(operation);
 }
 
 void Client::EndGet(uint64_t operation) {
