@@ -26,8 +26,8 @@ BASELINES = ['bamboo-2004', 'bamboo-2004-rto']
 LOOKUPS = ['lookups completed', 'answers consistent', 'answers by the root', 'lookup latency, mean',
            'lookup latency, median', 'lookup latency, p99', 'stretch of the means', 'hops, mean',
            'maintenance, bytes', 'all, bytes', 'join to first answer, median']
-GETS = ['gets of immutable objects', 'immutable get, mean', 'immutable get, median', 'immutable get, p99',
-        'changing get, mean', 'changing get, median', 'changing get, p99', 'puts acknowledged', 'all, bytes']
+GETS = ['gets that found', 'gets of the newest version', 'get of an immutable object', 'get of one that changes',
+        'puts acknowledged', 'put, ', 'maintenance', 'all', 'objects lost']
 
 
 class Row:
@@ -44,7 +44,7 @@ def churn(median, minutes):
 
 
 def gets(median, minutes):
-    return Row(f'gets --nodes 1000 --median-session {median} --duration {minutes}min', beside=False, show=GETS)
+    return Row(f'gets --nodes 1000 --median-session {median} --duration {minutes}min', show=GETS)
 
 
 ROWS = {
@@ -66,14 +66,14 @@ ROWS = {
     'nat': Row('nat', beside=False),
     'ad-hoc': Row('ad-hoc', beside=False),
     'mass-death': Row('mass-death', show=['lookups completed, first 30 s'] + LOOKUPS[:2]),
-    'mass-death-objects': Row('mass-death-objects', beside=False),
+    'mass-death-objects': Row('mass-death-objects'),
     'partition': Row('partition', show=['one ring after the heal']),
     'attackers-20': Row('attackers', beside=False),
     'attackers-25': Row('attackers --attackers 0.25', beside=False),
     'sybil': Row('sybil', beside=False),
     'eclipse': Row('eclipse', beside=False),
-    'durability-500': Row('durability --nodes 500 --duration 6h', beside=False),
-    'durability-2000': Row('durability --nodes 2000 --duration 1h', beside=False),
+    'durability-500': Row('durability --nodes 500 --duration 6h'),
+    'durability-2000': Row('durability --nodes 2000 --duration 1h'),
     'watchers': Row('watchers', beside=False),
 }
 

@@ -32,7 +32,7 @@ TEST(AttackersTest, ReadersSeeThroughThem) {
   depot.SetGets(0.3);
   depot.Reset();
   depot.RunFor(absl::Minutes(2));
-  const DepotResults& results = depot.results();
+  const StoreResults& results = depot.results();
   EXPECT_GT(results.immutable.total, 200u);
   EXPECT_GE(results.immutable.Rate(), 0.97);
   EXPECT_THAT(depot.Violations(), IsEmpty());

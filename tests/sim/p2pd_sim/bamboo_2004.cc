@@ -17,7 +17,9 @@ Bamboo2004::Bamboo2004(const ParticipantSpec& spec, const BambooOptions& options
       self_{rng_.Make<overlay::NodeId>(), spec.at},
       udp_(rng_),
       leaves_(self_.id, kLeavesPerSide),
-      table_(self_.id) {
+      table_(self_.id),
+      store_(*this),
+      client_(*this, store_) {
   world_.Attach(self_.at, this);
 }
 
@@ -52,6 +54,14 @@ uint64_t Bamboo2004::Lookup(const overlay::Key& key) {
   return lookup;
 }
 
+uint64_t Bamboo2004::Put(const bamboo::Tuple& tuple) {
+  return client_.Put(world_.TimeAt(self_.at), tuple);
+}
+
+uint64_t Bamboo2004::Get(const overlay::Key& key, bool changes) {
+  return client_.Get(world_.TimeAt(self_.at), key, changes);
+}
+
 std::vector<overlay::NodeId> Bamboo2004::Leaves() const {
   std::vector<overlay::NodeId> out;
   for (const Peer& peer : leaves_.Members()) out.push_back(peer.id);
@@ -80,6 +90,8 @@ void Bamboo2004::OnTimeout(Instant now) {
     events_.push_back({Happened::kFailed, lookups_.begin()->first, {}, 0});
     lookups_.erase(lookups_.begin());
   }
+  client_.OnTimeout(now);
+  store_.OnTimeout(now);
   for (size_t i = 0; i < kTimers; ++i) {
     if (timers_[i] && *timers_[i] <= now) Fire(now, static_cast<Timer>(i));
   }
@@ -91,11 +103,16 @@ std::optional<Instant> Bamboo2004::PollTimeout() const {
   std::optional<Instant> next = udp_.PollTimeout();
   if (!lookups_.empty()) next = Earliest(next, lookups_.begin()->second);
   for (const std::optional<Instant>& timer : timers_) next = Earliest(next, timer);
+  next = Earliest(next, Earliest(client_.PollTimeout(), store_.PollTimeout()));
   return next;
 }
 
 // One at a time: whoever hears of it may destroy us.
 bool Bamboo2004::DrainEvents(Instant) {
+  if (const std::optional<bamboo::Client::Done> done = client_.PollDone()) {
+    options_.store_listener->OnDone(place_, *done);
+    return true;
+  }
   if (events_.empty()) return false;
   const Event event = events_.front();
   events_.pop_front();
@@ -115,13 +132,15 @@ bool Bamboo2004::DrainEvents(Instant) {
 
 // Sending.
 
-void Bamboo2004::Send(Instant now, const Peer& to, const bamboo::Message& message, Tag tag) {
+void Bamboo2004::Send(Instant now, const Peer& to, const bamboo::Message& message, Tag tag,
+                      uint64_t number) {
   bamboo::UdpCc::Order order;
   order.to = to;
   order.body = bamboo::Encode(message);
   order.timeout = tag == kLastPing ? kSecondChance : kMessageTimeout;
   order.once = tag == kRouted && options_.give_up_at_first_rto;
   order.tag = tag;
+  order.number = number;
   if (const std::optional<overlay::Purpose> purpose = bamboo::PurposeOf(message)) {
     traffic_.messages[static_cast<size_t>(*purpose)].Add(order.body.size());
   }
@@ -223,19 +242,81 @@ void Bamboo2004::On(Instant now, const net::Endpoint&, const bamboo::RouteResp& 
   }
 }
 
+void Bamboo2004::On(Instant now, const net::Endpoint&, bamboo::PutReq& message) {
+  if (++message.hops <= kHopsMax) RouteOn(now, message);
+}
+
+void Bamboo2004::On(Instant now, const net::Endpoint&, bamboo::GetReq& message) {
+  if (++message.hops <= kHopsMax) RouteOn(now, message);
+}
+
+void Bamboo2004::On(Instant now, const net::Endpoint&, const bamboo::PutResp& message) {
+  client_.On(now, message);
+  store_.On(now, message);
+}
+
+void Bamboo2004::On(Instant now, const net::Endpoint&, const bamboo::StoreReq& message) {
+  store_.On(now, message);
+}
+
+void Bamboo2004::On(Instant now, const net::Endpoint&, const bamboo::GetResp& message) {
+  client_.On(now, message);
+}
+
+void Bamboo2004::On(Instant now, const net::Endpoint& from, const bamboo::ReadReq& message) {
+  store_.On(now, from, message);
+}
+
+void Bamboo2004::On(Instant now, const net::Endpoint&, const bamboo::ReadResp& message) {
+  client_.On(now, message);
+}
+
+void Bamboo2004::On(Instant now, const net::Endpoint& from, const bamboo::SyncReq& message) {
+  store_.On(now, from, message);
+}
+
+void Bamboo2004::On(Instant now, const net::Endpoint& from, const bamboo::SyncResp& message) {
+  store_.On(now, from, message);
+}
+
+void Bamboo2004::On(Instant now, const net::Endpoint& from, const bamboo::FetchReq& message) {
+  store_.On(now, from, message);
+}
+
+void Bamboo2004::SendTo(Instant now, const Peer& to, const bamboo::Message& message,
+                        uint64_t number) {
+  if (to.id != self_.id) {
+    Send(now, to, message, kPlain, number);
+    return;
+  }
+  bamboo::Message own = message;
+  std::visit([&](auto& m) { On(now, self_.at, m); }, own);
+}
+
+void Bamboo2004::RouteOn(Instant now, const bamboo::PutReq& message) {
+  if (!Pass(now, message.tuple.key, message)) store_.OnPut(now, message);
+}
+
+void Bamboo2004::RouteOn(Instant now, const bamboo::GetReq& message) {
+  if (!Pass(now, message.key, message)) store_.OnGet(now, message);
+}
+
 // Liveness.
 
 void Bamboo2004::TakeOutcomes(Instant now) {
   while (const std::optional<bamboo::UdpCc::Outcome> outcome = udp_.PollOutcome()) {
     if (outcome->acked) {
-      OnAcked(outcome->order.to, outcome->order.tag);
+      OnAcked(now, outcome->order);
     } else {
       OnLost(now, outcome->order);
     }
   }
 }
 
-void Bamboo2004::OnAcked(const Peer& peer, int tag) {
+void Bamboo2004::OnAcked(Instant now, const bamboo::UdpCc::Order& order) {
+  const Peer& peer = order.to;
+  const int tag = order.tag;
+  if (order.number != 0) store_.OnOutcome(now, order.number, true);
   acked_.insert(peer.id);
   suspects_.erase(peer.id);
   if (tag == kLastPing) last_chance_.erase(peer.id);
@@ -247,6 +328,10 @@ void Bamboo2004::OnAcked(const Peer& peer, int tag) {
 
 void Bamboo2004::OnLost(Instant now, const bamboo::UdpCc::Order& order) {
   const Peer& peer = order.to;
+  if (order.number != 0) {
+    store_.OnOutcome(now, order.number, false);
+    client_.OnLost(order.number, peer.id);
+  }
   if (order.tag == kLastPing) {
     last_chance_.erase(peer.id);
     Bury(peer);
@@ -261,8 +346,7 @@ void Bamboo2004::OnLost(Instant now, const bamboo::UdpCc::Order& order) {
   if (order.tag != kRouted) return;
   const std::optional<bamboo::Message> message = bamboo::Decode(order.body);
   P2PD_CHECK(message.has_value());
-  if (const auto* route = std::get_if<bamboo::Route>(&*message)) Forward(now, *route);
-  if (const auto* join = std::get_if<bamboo::JoinReq>(&*message)) Forward(now, *join);
+  ForwardAny(now, *message);
 }
 
 void Bamboo2004::Suspect(Instant now, const Peer& peer) {
@@ -326,15 +410,25 @@ std::optional<bamboo::Peer> Bamboo2004::NextHop(const overlay::Key& key,
   return best;
 }
 
-void Bamboo2004::Forward(Instant now, const bamboo::Route& message) {
+void Bamboo2004::ForwardAny(Instant now, const bamboo::Message& message) {
+  if (const auto* route = std::get_if<bamboo::Route>(&message)) Forward(now, *route);
+  if (const auto* join = std::get_if<bamboo::JoinReq>(&message)) Forward(now, *join);
+  if (const auto* put = std::get_if<bamboo::PutReq>(&message)) RouteOn(now, *put);
+  if (const auto* get = std::get_if<bamboo::GetReq>(&message)) RouteOn(now, *get);
+}
+
+bool Bamboo2004::Pass(Instant now, const overlay::Key& key, const bamboo::Message& message) {
   if (!initialised_) {
     if (held_.size() < kHeldMax) held_.push_back(message);
-    return;
+    return true;
   }
-  if (const std::optional<Peer> next = NextHop(message.key)) {
-    Send(now, *next, message, kRouted);
-    return;
-  }
+  const std::optional<Peer> next = NextHop(key);
+  if (next) Send(now, *next, message, kRouted);
+  return next.has_value();
+}
+
+void Bamboo2004::Forward(Instant now, const bamboo::Route& message) {
+  if (Pass(now, message.key, message)) return;
   const bamboo::RouteResp answer{self_, message.lookup, message.hops, message.far};
   if (message.origin.id == self_.id) {
     On(now, self_.at, answer);
@@ -402,7 +496,8 @@ void Bamboo2004::Initialise(Instant now) {
   initialised_ = true;
   timers_[kJoin].reset();
   events_.push_back({Happened::kActive, 0, {}, 0});
-  for (const bamboo::Route& message : std::exchange(held_, {})) Forward(now, message);
+  if (options_.store_listener != nullptr) store_.Start(now);
+  for (const bamboo::Message& message : std::exchange(held_, {})) ForwardAny(now, message);
 }
 
 // Router.joinAlarm: 10 s, 20 s, then each 60 s, the next gateway each time.

@@ -4,8 +4,9 @@
 // Rules, all of the original: maintenance is periodic and never a reaction to a failure; a node
 // comes into a table only after it answered a ping of ours; who fails to acknowledge is possibly
 // down, skipped at once and removed only when a second-chance ping fails too; a lookup is answered
-// by whoever takes itself for the root, straight to the origin, and nobody asks twice. An address
-// is never used again by another node. Threads: one.
+// by whoever takes itself for the root, straight to the origin, and nobody asks twice. With a
+// listener for it the node stores as well (bamboo_store.h, bamboo_client.h). An address is never
+// used again by another node. Threads: one.
 //
 // Sources: Rhea, Geels, Roscoe, Kubiatowicz, "Handling Churn in a DHT", USENIX 2004, and Bamboo's
 // Router.java, LeafSet.java and UdpCC.java, both as the project's notes give them; the origins at
@@ -24,6 +25,8 @@
 #include "absl/time/time.h"
 #include "libcore/base/rng.h"
 #include "libcore/base/time.h"
+#include "tests/sim/p2pd_sim/bamboo_client.h"
+#include "tests/sim/p2pd_sim/bamboo_store.h"
 #include "tests/sim/p2pd_sim/bamboo_tables.h"
 #include "tests/sim/p2pd_sim/bamboo_udpcc.h"
 #include "tests/sim/p2pd_sim/bamboo_wire.h"
@@ -32,13 +35,22 @@
 
 namespace p2pd::sim {
 
+// Hears how puts and gets end.
+class BambooStoreListener {
+ public:
+  virtual ~BambooStoreListener() = default;
+  virtual void OnDone(size_t place, const bamboo::Client::Done& done) = 0;
+};
+
 struct BambooOptions {
   // A routed message goes another way at its first RTO, not after 5 s at the same hop: the original
   // with no_rexmit_routes, which no shipped configuration sets.
   bool give_up_at_first_rto = false;
+  // Without one nothing is stored, and anti-entropy costs nothing.
+  BambooStoreListener* store_listener = nullptr;
 };
 
-class Bamboo2004 final : public Participant, public Host {
+class Bamboo2004 final : public Participant, public Host, private bamboo::Carrier {
  public:
   // Periods are means; each is drawn anew from 0.5 to 1.5 of it (Router.java, all timers).
   static constexpr absl::Duration kLeafSyncPeriod = absl::Seconds(4);    // Router.java
@@ -79,6 +91,12 @@ class Bamboo2004 final : public Participant, public Host {
   std::vector<overlay::NodeId> Leaves() const override;
   overlay::Traffic traffic() const override;
 
+  // Only with a listener. Exactly one OnDone follows, unless it dies before; Kick sends it out.
+  uint64_t Put(const bamboo::Tuple& tuple);
+  uint64_t Get(const overlay::Key& key, bool changes);
+  const bamboo::Store& store() const { return store_; }
+  bool active() const { return initialised_; }
+
   // Host.
   void OnDatagram(Instant now, const net::Endpoint& from, ByteView datagram) override;
   void OnTimeout(Instant now) override;
@@ -100,7 +118,8 @@ class Bamboo2004 final : public Participant, public Host {
   };
 
   // Sending.
-  void Send(Instant now, const Peer& to, const bamboo::Message& message, Tag tag = kPlain);
+  void Send(Instant now, const Peer& to, const bamboo::Message& message, Tag tag = kPlain,
+            uint64_t number = 0);
   // Unless one is under way.
   void PingOnce(Instant now, const Peer& to);
   // Who it is comes into the tables if it answers.
@@ -115,10 +134,33 @@ class Bamboo2004 final : public Participant, public Host {
   void On(Instant now, const net::Endpoint& from, const bamboo::JoinResp& message);
   void On(Instant now, const net::Endpoint& from, bamboo::Route& message);
   void On(Instant now, const net::Endpoint& from, const bamboo::RouteResp& message);
+  void On(Instant now, const net::Endpoint& from, bamboo::PutReq& message);
+  void On(Instant now, const net::Endpoint& from, bamboo::GetReq& message);
+  void On(Instant now, const net::Endpoint& from, const bamboo::PutResp& message);
+  void On(Instant now, const net::Endpoint& from, const bamboo::StoreReq& message);
+  void On(Instant now, const net::Endpoint& from, const bamboo::GetResp& message);
+  void On(Instant now, const net::Endpoint& from, const bamboo::ReadReq& message);
+  void On(Instant now, const net::Endpoint& from, const bamboo::ReadResp& message);
+  void On(Instant now, const net::Endpoint& from, const bamboo::SyncReq& message);
+  void On(Instant now, const net::Endpoint& from, const bamboo::SyncResp& message);
+  void On(Instant now, const net::Endpoint& from, const bamboo::FetchReq& message);
+
+  // Of the store.
+  const Peer& self() const override { return self_; }
+  const bamboo::LeafSet& neighbours() const override {
+    return provisional_ ? *provisional_ : leaves_;
+  }
+  std::optional<Peer> DrawLeaf() override { return Draw(leaves_.Members()); }
+  Rng& rng() override { return rng_; }
+  uint64_t NextNumber() override { return next_number_++; }
+  void SendTo(Instant now, const Peer& to, const bamboo::Message& message,
+              uint64_t number) override;
+  void RouteOn(Instant now, const bamboo::PutReq& message) override;
+  void RouteOn(Instant now, const bamboo::GetReq& message) override;
 
   // Liveness.
   void TakeOutcomes(Instant now);
-  void OnAcked(const Peer& peer, int tag);
+  void OnAcked(Instant now, const bamboo::UdpCc::Order& order);
   void OnLost(Instant now, const bamboo::UdpCc::Order& order);
   void Suspect(Instant now, const Peer& peer);
   void Bury(const Peer& peer);
@@ -131,6 +173,10 @@ class Bamboo2004 final : public Participant, public Host {
   // Routing. nullopt: we take ourselves for the root. `except` is the joiner.
   std::optional<Peer> NextHop(const overlay::Key& key,
                               const overlay::NodeId* except = nullptr) const;
+  // False: we are the root, and nothing has been done.
+  bool Pass(Instant now, const overlay::Key& key, const bamboo::Message& message);
+  // Any message that is routed.
+  void ForwardAny(Instant now, const bamboo::Message& message);
   void Forward(Instant now, const bamboo::Route& message);
   void Forward(Instant now, const bamboo::JoinReq& message);
   void AnswerJoin(Instant now, const bamboo::JoinReq& message);
@@ -171,11 +217,14 @@ class Bamboo2004 final : public Participant, public Host {
   std::set<overlay::NodeId> acked_;        // since the last round of pings
   std::deque<Peer> down_;
   std::array<std::optional<Instant>, kTimers> timers_;
-  std::vector<bamboo::Route> held_;
+  std::vector<bamboo::Message> held_;
   uint64_t next_lookup_ = 1;
   std::map<uint64_t, Instant> lookups_;  // own ones, and when each fails: in the order of names
   std::deque<Event> events_;
   overlay::Traffic traffic_;
+  uint64_t next_number_ = 1;
+  bamboo::Store store_;
+  bamboo::Client client_;
 };
 
 std::unique_ptr<Participant> MakeBamboo2004(const ParticipantSpec& spec,

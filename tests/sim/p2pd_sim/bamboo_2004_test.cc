@@ -246,6 +246,10 @@ TEST(Bamboo2004Test, TrafficIsCountedByPurposeAndIsOfTheOriginalsSize) {
 TEST(BambooWireTest, WhatIsWrittenIsReadAndNothingElseIs) {
   SeededRng rng(10);
   const bamboo::Peer peer{rng.Make<overlay::NodeId>(), *net::Endpoint::Parse("1.2.3.4:5")};
+  const bamboo::Tuple tuple{peer.id, 3, Instant::FromNanos(5), 100};
+  const bamboo::SyncRange range{peer.id, rng.Make<overlay::Key>(), 1, 30};
+  using Kind = bamboo::SyncResp::Kind;
+  EXPECT_EQ(bamboo::Encode(bamboo::StoreReq{tuple}).size(), 4 + bamboo::kTupleKeySize + 4 + 100);
   const bamboo::Message messages[] = {bamboo::Ping{},
                                       bamboo::LeafSetChanged{peer, true, {peer, peer}},
                                       bamboo::RoutingTableReq{3},
@@ -253,7 +257,20 @@ TEST(BambooWireTest, WhatIsWrittenIsReadAndNothingElseIs) {
                                       bamboo::JoinReq{peer, 2, true, {peer}},
                                       bamboo::JoinResp{{peer}, {peer, peer}},
                                       bamboo::Route{peer.id, peer, 7, 8, true},
-                                      bamboo::RouteResp{peer, 7, 8, false}};
+                                      bamboo::RouteResp{peer, 7, 8, false},
+                                      bamboo::PutReq{tuple, peer, 7, 8, true},
+                                      bamboo::PutResp{7},
+                                      bamboo::StoreReq{tuple},
+                                      bamboo::GetReq{peer.id, peer, 7, 8},
+                                      bamboo::GetResp{peer, 7, tuple, {peer}},
+                                      bamboo::GetResp{peer, 7, {}, {peer}},
+                                      bamboo::ReadReq{peer.id, 7, 8},
+                                      bamboo::ReadResp{peer, 7, 8, tuple},
+                                      bamboo::ReadResp{peer, 7, 8, {}},
+                                      bamboo::SyncReq{range, 7},
+                                      bamboo::SyncResp{range, Kind::kBranches, {1, 2, 3}, {}},
+                                      bamboo::SyncResp{range, Kind::kNames, {}, {{peer.id, 9}}},
+                                      bamboo::FetchReq{{{peer.id, 9}}}};
   for (const bamboo::Message& message : messages) {
     Bytes bytes = bamboo::Encode(message);
     const std::optional<bamboo::Message> read = bamboo::Decode(bytes);
@@ -265,7 +282,7 @@ TEST(BambooWireTest, WhatIsWrittenIsReadAndNothingElseIs) {
     bytes.resize(bytes.size() - 2);
     EXPECT_FALSE(bamboo::Decode(bytes).has_value());
   }
-  EXPECT_FALSE(bamboo::Decode(Bytes{0, 0, 0, 8}).has_value());
+  EXPECT_FALSE(bamboo::Decode(Bytes{0, 0, 0, 18}).has_value());
 }
 
 TEST(BambooTablesTest, TheLeafSetCoversWhatLiesBetweenItsEnds) {

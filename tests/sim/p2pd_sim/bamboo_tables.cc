@@ -50,6 +50,21 @@ std::vector<Peer> LeafSet::Members() const {
   return out;
 }
 
+LeafSet::Window LeafSet::AsWindow() const {
+  Window out;
+  for (auto it = down_.rbegin(); it != down_.rend(); ++it) {
+    const overlay::NodeId& id = it->second.id;
+    if (it->first <= overlay::Clockwise(self_, id)) out.ids.push_back(id);
+  }
+  out.self = out.ids.size();
+  out.ids.push_back(self_);
+  for (const auto& [distance, peer] : up_) {
+    if (distance < overlay::Clockwise(peer.id, self_)) out.ids.push_back(peer.id);
+  }
+  out.full = out.ids.size() == 2 * per_side_ + 1;
+  return out;
+}
+
 bool LeafSet::Covers(const overlay::Key& key) const {
   if (empty()) return true;
   for (const auto& [distance, peer] : up_) {

@@ -26,6 +26,14 @@ class LeafSet {
   bool empty() const { return up_.empty() && down_.empty(); }
   // Each once, in the order of their ids.
   std::vector<Peer> Members() const;
+  // Who stands before us, the farthest first, we ourselves, who stands after us. Of whom a gap let
+  // onto both sides, on the nearer one only.
+  struct Window {
+    std::vector<overlay::NodeId> ids;
+    size_t self = 0;  // where we stand in it
+    bool full = false;
+  };
+  Window AsWindow() const;
   // Between the farthest on either side; always, when the sides overlap or nobody is here.
   bool Covers(const overlay::Key& key) const;
 

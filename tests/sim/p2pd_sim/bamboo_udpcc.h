@@ -43,8 +43,9 @@ class UdpCc {
     Peer to;
     Bytes body;
     absl::Duration timeout;
-    bool once = false;  // fails at the first RTO
-    int tag = 0;        // the caller's own
+    bool once = false;    // fails at the first RTO
+    int tag = 0;          // the caller's own
+    uint64_t number = 0;  // the caller's own
   };
   struct Outcome {
     Order order;

@@ -9,8 +9,6 @@
 namespace p2pd::sim {
 namespace {
 
-// Through how many nodes a new one starts.
-constexpr int kDoors = 3;
 // What a torn disk has lost: the rows of its last seconds (SQLite with synchronous=NORMAL).
 constexpr absl::Duration kTorn = absl::Seconds(5);
 
@@ -125,7 +123,7 @@ void Depot::Reset() {
   for (Node& node : nodes_) {
     if (node.host->up()) CountTraffic(node);
   }
-  results_ = DepotResults();
+  results_ = StoreResults();
   found_.clear();
 }
 
@@ -133,7 +131,7 @@ void Depot::Reset() {
 
 std::vector<net::Endpoint> Depot::Doors() {
   std::vector<net::Endpoint> doors;
-  for (int i = 0; i < kDoors; ++i) {
+  for (int i = 0; i < Work::kDoors; ++i) {
     const std::optional<size_t> any = RandomActive();
     if (any) doors.push_back(nodes_[*any].host->at());
   }

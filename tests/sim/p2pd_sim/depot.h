@@ -19,79 +19,39 @@
 #include "tests/sim/p2pd_sim/attackers.h"
 #include "tests/sim/p2pd_sim/ledger.h"
 #include "tests/sim/p2pd_sim/machines.h"
-#include "tests/sim/p2pd_sim/sessions.h"
-#include "tests/sim/p2pd_sim/statistics.h"
+#include "tests/sim/p2pd_sim/store_crowd.h"
 #include "tests/sim/people.h"
 #include "tests/sim/store_host.h"
 
 namespace p2pd::sim {
 
-struct DepotOptions {
-  uint64_t seed = 1;
-  int nodes = 1000;
-  // Nodes start so far apart.
-  absl::Duration join_gap = absl::Milliseconds(100);
-  SessionKind sessions = SessionKind::kExponential;
-  // Share of the pairs of machines that cannot talk.
-  double broken_pairs = 0;
-  LinkOptions link;
-  // Raw values at the start, and people: each has a certificate, a state and an environment.
-  int raws = 300;
-  int people = 50;
-  // Between two changes of an environment, on average.
-  absl::Duration change_every = absl::Minutes(10);
+struct DepotOptions : StoreCrowdOptions {
   // Wall clocks are off by as much at most.
   absl::Duration clock_skew = absl::ZeroDuration();
   // Share of the machines whose nodes are in a conspiracy, and what it does once it wakes.
   double attackers = 0;
   Conspiracy::Lies lies;
-  // How often the oracle looks at every disk.
-  absl::Duration census_every = absl::Minutes(1);
-};
-
-// What was seen since the last Reset.
-struct DepotResults {
-  Proportion puts;       // acknowledged while the putter lived
-  Proportion immutable;  // gets that found the object while the asker lived
-  Proportion changing;   // the same, of objects that change
-  Proportion newest;     // of those: the newest version that was acknowledged at the question
-  // Gets that brought an older version than the newest acknowledged one; no honest answer had a
-  // newer one, or it would be a violation.
-  uint64_t rolled_back = 0;
-  std::map<std::string, uint64_t> unread;  // why gets of what should be there brought nothing
-  Sample put_latency;                      // ms
-  Sample immutable_latency;
-  Sample changing_latency;
-  Proportion neighbours;  // nodes that know their four nearest on each side, over the censuses
-  uint64_t bytes = 0;     // of all nodes, headers included
-  uint64_t datagrams = 0;
-  overlay::Traffic traffic;
-  double node_seconds = 0;
-  uint64_t deaths = 0;
 };
 
 // The place after which the ring begins anew.
 store::Key LastKey();
 
-class Depot {
+class Depot final : public StoreCrowd {
  public:
   Depot(const DepotOptions& options, std::unique_ptr<LatencyModel> latency);
-  ~Depot();
+  ~Depot() override;
 
-  // Starts all nodes.
-  void Grow();
-  // Raw values and people begin to be put, spread over `span`.
-  void Fill(absl::Duration span);
-  // From now on sessions end; infinite: nobody dies.
-  void SetChurn(absl::Duration median);
-  void SetGets(double per_node_and_second);
-  // New raw values, and removals of raw values, a second in all.
-  void SetRaws(double per_second);
+  // StoreCrowd.
+  void Grow() override;
+  void Fill(absl::Duration span) override;
+  void SetChurn(absl::Duration median) override;
+  void SetGets(double per_node_and_second) override;
+  void SetRaws(double per_second) override;
+  void RunFor(absl::Duration span) override;
+  void KillShare(double share, bool replace) override;
+
+  // Removals of raw values, a second in all.
   void SetRemovals(double per_second);
-  void RunFor(absl::Duration span);
-
-  // Kills the share of all nodes at once; fresh ones take their places when `replace`.
-  void KillShare(double share, bool replace);
   enum class Disk { kWhole, kTorn, kOld };
   // A random node crashes and comes back after `away` with its disk: whole, without what it wrote
   // last, or as it was at the last Backup.
@@ -125,25 +85,21 @@ class Depot {
 
   // To be called after a time without faults: every acknowledged object of which a copy lives must
   // be read in its newest version by each of `readers` random nodes, and the ring must be whole.
-  void CheckAtRest(int readers);
+  void CheckAtRest(int readers) override;
 
-  // What broke a rule, first ones first.
-  std::vector<std::string> Violations() const;
-  // Acknowledged objects of which no living node has a copy that is new enough.
-  size_t Lost() const;
-  size_t Due() const;
-  // Of the copies that an object should have in its replica set, those that are there and new.
-  double ReplicasHeld() const;
+  std::vector<std::string> Violations() const override;
+  size_t Lost() const override;
+  size_t Due() const override;
+  double ReplicasHeld() const override;
   size_t WrongNeighbours(size_t per_side) const;
   size_t active() const;
-  double StoredBytes() const;  // a node
+  double StoredBytes() const override;
   // Of a counter of all nodes that are up.
   uint64_t Count(absl::string_view counter) const;
 
-  DepotResults& results() { return results_; }
-  // Forgets what was seen until now.
-  void Reset();
-  World& world() { return world_; }
+  StoreResults& results() override { return results_; }
+  void Reset() override;
+  World& world() override { return world_; }
   const Ledger& ledger() const { return ledger_; }
   StoreHost& host(size_t place) { return *nodes_[place].host; }
   size_t nodes() const { return nodes_.size(); }
@@ -282,7 +238,7 @@ class Depot {
   std::map<OperationName, size_t> removals_open_;
 
   Instant counted_until_;
-  DepotResults results_;
+  StoreResults results_;
   std::vector<std::string> violations_;
   uint64_t violations_more_ = 0;
 };

@@ -9,22 +9,6 @@
 namespace p2pd::sim {
 namespace {
 
-// As PresenceOptions has it; put anew at half of it.
-constexpr absl::Duration kStateLife = absl::Minutes(5);
-constexpr absl::Duration kEnvironmentLife = absl::Hours(24 * 60);
-constexpr absl::Duration kCertificateLife = absl::Hours(24 * 300);
-// A little less than the limit, for clocks that differ.
-constexpr absl::Duration kRawLife = absl::Hours(24 * 7 - 1);
-// A put that failed, and one at a node that has not joined yet.
-constexpr absl::Duration kRetry = absl::Seconds(10);
-constexpr absl::Duration kNotYet = absl::Seconds(1);
-// Raw values of 50 bytes to 2 kB, and every twentieth of up to 20 kB, which goes another way.
-constexpr size_t kSmallest = 50;
-constexpr size_t kUsual = 2'000;
-constexpr size_t kLargest = 20'000;
-// Environments of an address book of a few dozen people.
-constexpr size_t kEnvironmentBytes = 1'500;
-
 Bytes Random(Rng& rng, size_t size) {
   Bytes out(size);
   rng.Fill(MutableByteView(out.data(), out.size()));
@@ -91,7 +75,7 @@ void Depot::PublishAgain(size_t publication, absl::Duration after) {
 // Its node is a new one or another: all that its people keep is put again, as after a log-in.
 void Depot::AnnounceAt(size_t place) {
   for (size_t i = 0; i < publications_.size(); ++i) {
-    if (publications_[i].place == place) PublishAgain(i, kNotYet);
+    if (publications_[i].place == place) PublishAgain(i, Work::kNotYet);
   }
 }
 
@@ -102,17 +86,17 @@ absl::StatusOr<store::Object> Depot::NextVersion(Publication& publication) {
   const store::Sequence sequence(++publication.sequence);
   if (publication.kind == wire::v1::OBJECT_KIND_AUTHENTICATION) {
     return store::MakeAuthentication(owner.person.key, owner.person.chain, owner.person.email,
-                                     wall + kCertificateLife, wall);
+                                     wall + Work::kCertificateLife, wall);
   }
   if (publication.kind == wire::v1::OBJECT_KIND_USER_ENVIRONMENT) {
-    return store::MakeUserEnvironment(owner.environment, Random(rng_, kEnvironmentBytes), sequence,
-                                      wall + kEnvironmentLife, wall);
+    return store::MakeUserEnvironment(owner.environment, Random(rng_, Work::kEnvironmentBytes),
+                                      sequence, wall + Work::kEnvironmentLife, wall);
   }
   wire::v1::UserStateBody body;
   body.set_user_key(ToText(owner.person.key.public_key().spki()));
   *body.mutable_device() = owner.person.device_certificate;
   body.set_flag(wire::v1::UserStateBody::FLAG_ONLINE);
-  body.set_expires(absl::ToUnixSeconds(wall + kStateLife));
+  body.set_expires(absl::ToUnixSeconds(wall + Work::kStateLife));
   body.add_addresses(ToText(host.at().ToBytes()));
   body.set_node_record(ToText(host.node().self().bytes()));
   body.set_sequence(sequence.value());
@@ -123,7 +107,7 @@ void Depot::Publish(size_t index) {
   Publication& publication = publications_[index];
   StoreHost& host = *nodes_[publication.place].host;
   if (!host.up()) return;  // its return announces
-  if (!host.active() || publication.pending) return PublishAgain(index, kNotYet);
+  if (!host.active() || publication.pending) return PublishAgain(index, Work::kNotYet);
   const bool expires =
       publication.object && publication.object->expires() < world_.wall_now() + absl::Minutes(2);
   if (publication.changes || !publication.object || expires) {
@@ -138,12 +122,12 @@ void Depot::Publish(size_t index) {
 void Depot::PutRaw() {
   const std::optional<size_t> place = RandomUser();
   if (!place) return;
-  const size_t most = rng_.Below(20) == 0 ? kLargest : kUsual;
-  const Bytes data = Random(rng_, kSmallest + rng_.Below(most - kSmallest));
+  const Bytes data = Random(rng_, Work::DrawRawBytes(rng_));
   const Bytes secret = Random(rng_, 16);
   const absl::Time wall = nodes_[*place].host->wall().At(nodes_[*place].host->Now());
   const auto key = rng_.Make<store::Key>();
-  const auto object = store::MakeRaw(key, data, pki::Sha256(secret).view(), wall + kRawLife, wall);
+  const auto object =
+      store::MakeRaw(key, data, pki::Sha256(secret).view(), wall + Work::kRawLife, wall);
   P2PD_CHECK(object.ok());
   ledger_.at(ledger_.Issue(*object)).secret = secret;
   StartPut(*place, *object, std::nullopt);
@@ -175,13 +159,13 @@ void Depot::EndPut(OperationName name, const store::PutDone& done) {
   if (!put.publication) return;
   Publication& publication = publications_[*put.publication];
   publication.pending = false;
-  if (!done.status.ok()) return PublishAgain(*put.publication, rng_.Jitter(kRetry));
+  if (!done.status.ok()) return PublishAgain(*put.publication, rng_.Jitter(Work::kRetry));
   host.store().KeepAlive(host.Now(), put.object);
   if (publication.kind == wire::v1::OBJECT_KIND_AUTHENTICATION) return;
   publication.changes = true;
   const bool state = publication.kind == wire::v1::OBJECT_KIND_USER_STATE;
-  PublishAgain(*put.publication,
-               state ? kStateLife / 2 : Pause(1 / absl::ToDoubleSeconds(options_.change_every)));
+  PublishAgain(*put.publication, state ? Work::kStateLife / 2
+                                       : Pause(1 / absl::ToDoubleSeconds(options_.change_every)));
 }
 
 void Depot::RemoveOne() {

@@ -16,7 +16,7 @@ namespace {
 constexpr absl::Duration kLying = absl::Minutes(5);
 constexpr double kGets = 0.02;  // a node and second
 
-void AddDeeds(StoreRun& run) {
+void AddDeeds(DepotRun& run) {
   const Conspiracy::Deeds& deeds = run.depot.conspiracy().deeds();
   const auto add = [&](absl::string_view what, uint64_t count) {
     run.Add(absl::StrCat("attackers: ", what), static_cast<double>(count), "");
@@ -33,7 +33,7 @@ void AddDeeds(StoreRun& run) {
   add("puts acknowledged and not kept", deeds.false_acks);
 }
 
-Proportion Found(const DepotResults& results) {
+Proportion Found(const StoreResults& results) {
   return {results.immutable.good + results.changing.good,
           results.immutable.total + results.changing.total};
 }
@@ -43,8 +43,8 @@ Proportion Found(const DepotResults& results) {
 absl::StatusOr<Report> RunAttackers(const RunOptions& options) {
   DepotOptions defaults;
   defaults.attackers = options.attackers.value_or(0.2);
-  P2PD_ASSIGN_OR_RETURN(const std::unique_ptr<StoreRun> run,
-                        BeginStoreRun("attackers", options, defaults));
+  P2PD_ASSIGN_OR_RETURN(const std::unique_ptr<DepotRun> run,
+                        BeginDepotRun("attackers", options, defaults));
   Depot& depot = run->depot;
   run->Prepare();
   depot.WakeAttackers();
@@ -73,8 +73,8 @@ absl::StatusOr<Report> RunSybil(const RunOptions& options) {
   constexpr int kKeys = 1000;
   constexpr size_t kMostOfEight = 2;
   DepotOptions defaults;
-  P2PD_ASSIGN_OR_RETURN(const std::unique_ptr<StoreRun> run,
-                        BeginStoreRun("sybil", options, defaults));
+  P2PD_ASSIGN_OR_RETURN(const std::unique_ptr<DepotRun> run,
+                        BeginDepotRun("sybil", options, defaults));
   Depot& depot = run->depot;
   run->Prepare();
   // One half as many as there are honest nodes.
@@ -139,8 +139,8 @@ std::vector<overlay::NodeKeys> Grind(Rng& rng, const store::Key& key, const over
 absl::StatusOr<Report> RunEclipse(const RunOptions& options) {
   constexpr int kIds = 20;
   DepotOptions defaults;
-  P2PD_ASSIGN_OR_RETURN(const std::unique_ptr<StoreRun> run,
-                        BeginStoreRun("eclipse", options, defaults));
+  P2PD_ASSIGN_OR_RETURN(const std::unique_ptr<DepotRun> run,
+                        BeginDepotRun("eclipse", options, defaults));
   Depot& depot = run->depot;
   run->Prepare();
   SeededRng rng(options.seed * 57 + 3);

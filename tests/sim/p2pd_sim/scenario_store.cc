@@ -16,9 +16,13 @@ constexpr absl::Duration kQuiet = absl::Minutes(4);
 
 absl::StatusOr<Report> BeginReport(absl::string_view name, const RunOptions& options, int nodes) {
   if (options.protocol != Protocol::kP2pd) {
-    return absl::UnimplementedError(
-        absl::StrCat("--protocol ", NameOf(options.protocol), ": only p2pd stores objects"));
+    return absl::UnimplementedError(absl::StrCat("--protocol ", NameOf(options.protocol),
+                                                 ": only p2pd can play this scenario"));
   }
+  return ReportOf(name, options, nodes);
+}
+
+Report ReportOf(absl::string_view name, const RunOptions& options, int nodes) {
   Report report;
   report.scenario = std::string(name.data(), name.size());
   report.protocol = NameOf(options.protocol);
@@ -34,8 +38,8 @@ namespace {
 void AddGetTargets(StoreRun& run, absl::Duration median) {
   constexpr int kNodes = 1000;
   if (run.report.nodes < kNodes) return;
-  const Sample& immutable = run.depot.results().immutable_latency;
-  const Sample& changing = run.depot.results().changing_latency;
+  const Sample& immutable = run.crowd->results().immutable_latency;
+  const Sample& changing = run.crowd->results().changing_latency;
   const double mean = median >= absl::Minutes(47) ? 75 : median >= absl::Minutes(6.2) ? 150 : 400;
   run.Add("target: get of an immutable object, mean", immutable.Mean(), "ms", AtMost(mean));
   run.Add("target: get of one that changes, mean", changing.Mean(), "ms", AtMost(2 * mean));
@@ -55,18 +59,18 @@ void AddGetTargets(StoreRun& run, absl::Duration median) {
 absl::StatusOr<Report> RunGets(const RunOptions& options) {
   P2PD_ASSIGN_OR_RETURN(const std::unique_ptr<StoreRun> run,
                         BeginStoreRun("gets", options, DepotOptions()));
-  Depot& depot = run->depot;
+  StoreCrowd& crowd = *run->crowd;
   const absl::Duration duration = options.duration.value_or(absl::Hours(1));
   run->Prepare();
-  depot.SetChurn(options.median_session.value_or(absl::Minutes(47)));
-  depot.RunFor(kStoreWarmUp);
-  depot.Reset();
-  depot.RunFor(duration / 4);
+  crowd.SetChurn(options.median_session.value_or(absl::Minutes(47)));
+  crowd.RunFor(kStoreWarmUp);
+  crowd.Reset();
+  crowd.RunFor(duration / 4);
   AddStoreTraffic(*run, "maintenance");
-  depot.SetGets(options.lookups_per_second.value_or(0.02));
-  depot.SetRaws(0.1);
-  depot.Reset();
-  depot.RunFor(duration * 3 / 4);
+  crowd.SetGets(options.lookups_per_second.value_or(0.02));
+  crowd.SetRaws(0.1);
+  crowd.Reset();
+  crowd.RunFor(duration * 3 / 4);
   AddStore(*run);
   AddStoreTraffic(*run, "all");
   AddObjects(*run);
@@ -81,18 +85,18 @@ absl::StatusOr<Report> RunMassDeathObjects(const RunOptions& options) {
   defaults.raws = 10'000;
   P2PD_ASSIGN_OR_RETURN(const std::unique_ptr<StoreRun> run,
                         BeginStoreRun("mass-death-objects", options, defaults));
-  Depot& depot = run->depot;
+  StoreCrowd& crowd = *run->crowd;
   run->Prepare();
-  const auto before = static_cast<double>(depot.Due());
-  depot.KillShare(kShare, false);
-  depot.RunFor(absl::Seconds(30));
-  depot.SetGets(options.lookups_per_second.value_or(0.05));
-  depot.Reset();
-  depot.RunFor(options.duration.value_or(absl::Minutes(10)));
+  const auto before = static_cast<double>(crowd.Due());
+  crowd.KillShare(kShare, false);
+  crowd.RunFor(absl::Seconds(30));
+  crowd.SetGets(options.lookups_per_second.value_or(0.05));
+  crowd.Reset();
+  crowd.RunFor(options.duration.value_or(absl::Minutes(10)));
   AddStore(*run);
   AddObjects(*run);
   run->Add("objects before", before, "");
-  run->Add("share of objects lost", static_cast<double>(depot.Lost()) / std::max(1.0, before), "",
+  run->Add("share of objects lost", static_cast<double>(crowd.Lost()) / std::max(1.0, before), "",
            AtMost(1e-4));
   return run->Finish();
 }
@@ -104,25 +108,25 @@ absl::StatusOr<Report> RunDurability(const RunOptions& options) {
   defaults.sessions = SessionKind::kWeibull;
   P2PD_ASSIGN_OR_RETURN(const std::unique_ptr<StoreRun> run,
                         BeginStoreRun("durability", options, defaults));
-  Depot& depot = run->depot;
+  StoreCrowd& crowd = *run->crowd;
   run->Prepare();
-  depot.SetChurn(options.median_session.value_or(absl::Hours(1)));
-  depot.SetGets(options.lookups_per_second.value_or(0.002));
-  depot.SetRaws(0.01);
-  depot.Reset();
-  depot.RunFor(options.duration.value_or(absl::Hours(6)));
+  crowd.SetChurn(options.median_session.value_or(absl::Hours(1)));
+  crowd.SetGets(options.lookups_per_second.value_or(0.002));
+  crowd.SetRaws(0.01);
+  crowd.Reset();
+  crowd.RunFor(options.duration.value_or(absl::Hours(6)));
   AddStore(*run);
   AddStoreTraffic(*run, "all");
   AddObjects(*run);
-  const size_t lost = depot.Lost();
-  const double newest = depot.results().newest.Rate();
-  depot.SetChurn(absl::InfiniteDuration());
-  depot.SetGets(0);
-  depot.SetRaws(0);
-  depot.RunFor(kQuiet);
-  depot.CheckAtRest(1);
-  run->Add("objects lost, at rest", static_cast<double>(depot.Lost()), "");
-  run->Add("objects lost, in all", static_cast<double>(lost + depot.Lost()), "", AtMost(0));
+  const size_t lost = crowd.Lost();
+  const double newest = crowd.results().newest.Rate();
+  crowd.SetChurn(absl::InfiniteDuration());
+  crowd.SetGets(0);
+  crowd.SetRaws(0);
+  crowd.RunFor(kQuiet);
+  crowd.CheckAtRest(1);
+  run->Add("objects lost, at rest", static_cast<double>(crowd.Lost()), "");
+  run->Add("objects lost, in all", static_cast<double>(lost + crowd.Lost()), "", AtMost(0));
   run->Add("gets of the newest version, in all", 100 * newest, "%", AtLeast(99.99));
   return run->Finish();
 }
@@ -180,8 +184,8 @@ absl::StatusOr<Report> RunStoreFaults(const RunOptions& options) {
   defaults.change_every = absl::Seconds(20);
   defaults.clock_skew = absl::Seconds(20);
   defaults.census_every = absl::Seconds(10);
-  P2PD_ASSIGN_OR_RETURN(const std::unique_ptr<StoreRun> run,
-                        BeginStoreRun("store-faults", options, defaults));
+  P2PD_ASSIGN_OR_RETURN(const std::unique_ptr<DepotRun> run,
+                        BeginDepotRun("store-faults", options, defaults));
   Depot& depot = run->depot;
   depot.Grow();
   depot.RunFor(absl::Seconds(20));

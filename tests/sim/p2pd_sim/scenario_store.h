@@ -15,7 +15,9 @@ absl::StatusOr<Report> RunEclipse(const RunOptions& options);
 absl::StatusOr<Report> RunWatchers(const RunOptions& options);
 absl::StatusOr<Report> RunContacts(const RunOptions& options);
 
-// A report that begins; Unimplemented for a protocol that has no store.
+// A report that begins.
+Report ReportOf(absl::string_view name, const RunOptions& options, int nodes);
+// The same of a scenario that makes sense with our own store only; Unimplemented for the baseline.
 absl::StatusOr<Report> BeginReport(absl::string_view name, const RunOptions& options, int nodes);
 
 }  // namespace p2pd::sim

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "libcore/base/status.h"
+#include "tests/sim/p2pd_sim/bamboo_depot.h"
 #include "tests/sim/p2pd_sim/scenario_store.h"
 
 namespace p2pd::sim {
@@ -18,30 +19,57 @@ void AddLatency(StoreRun& run, absl::string_view what, const Sample& sample) {
 }  // namespace
 
 void StoreRun::Prepare() {
-  depot.Grow();
-  depot.RunFor(kRingSettle);
-  depot.Fill(kFill);
-  depot.RunFor(kFill + kStoreWarmUp);
+  crowd->Grow();
+  crowd->RunFor(kRingSettle);
+  crowd->Fill(kFill);
+  crowd->RunFor(kFill + kStoreWarmUp);
 }
 
 Report StoreRun::Finish() {
-  for (std::string& text : depot.Violations()) report.violations.push_back(std::move(text));
-  report.trace_hash = depot.world().trace_hash();
+  for (std::string& text : crowd->Violations()) report.violations.push_back(std::move(text));
+  report.trace_hash = crowd->world().trace_hash();
   return std::move(report);
 }
 
-absl::StatusOr<std::unique_ptr<StoreRun>> BeginStoreRun(absl::string_view name,
-                                                        const RunOptions& options,
-                                                        DepotOptions depot) {
+namespace {
+
+DepotOptions WithCommandLine(const RunOptions& options, DepotOptions depot) {
   depot.seed = options.seed;
   depot.nodes = options.nodes.value_or(depot.nodes);
   depot.sessions = options.sessions.value_or(depot.sessions);
   SetLink(options, depot.link);
   depot.broken_pairs = options.broken_pairs.value_or(depot.broken_pairs);
+  return depot;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<StoreRun>> BeginStoreRun(absl::string_view name,
+                                                        const RunOptions& options,
+                                                        DepotOptions depot) {
+  depot = WithCommandLine(options, depot);
+  P2PD_ASSIGN_OR_RETURN(std::unique_ptr<LatencyModel> latency,
+                        MakeLatency(options.latency, options.seed));
+  std::unique_ptr<StoreCrowd> crowd;
+  if (options.protocol == Protocol::kP2pd) {
+    crowd = std::make_unique<Depot>(depot, std::move(latency));
+  } else {
+    BambooOptions node;
+    node.give_up_at_first_rto = options.protocol == Protocol::kBamboo2004FirstRto;
+    crowd = std::make_unique<BambooDepot>(depot, node, std::move(latency));
+  }
+  return std::make_unique<StoreRun>(ReportOf(name, options, depot.nodes), std::move(crowd));
+}
+
+absl::StatusOr<std::unique_ptr<DepotRun>> BeginDepotRun(absl::string_view name,
+                                                        const RunOptions& options,
+                                                        DepotOptions depot) {
+  depot = WithCommandLine(options, depot);
   P2PD_ASSIGN_OR_RETURN(Report report, BeginReport(name, options, depot.nodes));
   P2PD_ASSIGN_OR_RETURN(std::unique_ptr<LatencyModel> latency,
                         MakeLatency(options.latency, options.seed));
-  return std::make_unique<StoreRun>(std::move(report), depot, std::move(latency));
+  return std::make_unique<DepotRun>(std::move(report),
+                                    std::make_unique<Depot>(depot, std::move(latency)));
 }
 
 void AddProportion(StoreRun& run, absl::string_view what, const Proportion& proportion) {
@@ -50,7 +78,7 @@ void AddProportion(StoreRun& run, absl::string_view what, const Proportion& prop
 }
 
 void AddStoreTraffic(StoreRun& run, absl::string_view what) {
-  const DepotResults& results = run.depot.results();
+  const StoreResults& results = run.crowd->results();
   const auto add = [&](absl::string_view part, double bytes) {
     run.Add(absl::StrCat(what, part), bytes / results.node_seconds, "B/s a node");
   };
@@ -65,7 +93,7 @@ void AddStoreTraffic(StoreRun& run, absl::string_view what) {
 }
 
 void AddStore(StoreRun& run) {
-  const DepotResults& results = run.depot.results();
+  const StoreResults& results = run.crowd->results();
   run.Add("gets", static_cast<double>(results.immutable.total + results.changing.total), "");
   AddProportion(run, "gets that found, immutable", results.immutable);
   AddProportion(run, "gets that found, changing", results.changing);
@@ -77,14 +105,14 @@ void AddStore(StoreRun& run) {
   AddLatency(run, "put", results.put_latency);
   run.Add("nodes that died", static_cast<double>(results.deaths), "");
   run.Add("nodes that know their neighbours", 100 * results.neighbours.Rate(), "%");
-  run.Add("stored", run.depot.StoredBytes(), "B a node");
+  run.Add("stored", run.crowd->StoredBytes(), "B a node");
   run.report.latency = results.immutable_latency;
 }
 
 void AddObjects(StoreRun& run) {
-  run.Add("objects", static_cast<double>(run.depot.Due()), "");
-  run.Add("objects lost", static_cast<double>(run.depot.Lost()), "");
-  run.Add("copies that stand where they should", 100 * run.depot.ReplicasHeld(), "%");
+  run.Add("objects", static_cast<double>(run.crowd->Due()), "");
+  run.Add("objects lost", static_cast<double>(run.crowd->Lost()), "");
+  run.Add("copies that stand where they should", 100 * run.crowd->ReplicasHeld(), "%");
 }
 
 }  // namespace p2pd::sim

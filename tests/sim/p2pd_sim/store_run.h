@@ -1,14 +1,17 @@
-// StoreRun: one run of a Depot with its report, and the figures that such runs have in common.
+// StoreRun: one run of a StoreCrowd with its report, and the figures that such runs have in common.
 //
 // Threads: one.
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <utility>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "tests/sim/p2pd_sim/depot.h"
 #include "tests/sim/p2pd_sim/scenario.h"
+#include "tests/sim/p2pd_sim/store_crowd.h"
 
 namespace p2pd::sim {
 
@@ -19,8 +22,8 @@ inline constexpr absl::Duration kFill = absl::Minutes(2);
 inline constexpr absl::Duration kStoreWarmUp = absl::Minutes(5);
 
 struct StoreRun {
-  StoreRun(Report begun, const DepotOptions& options, std::unique_ptr<LatencyModel> latency)
-      : report(std::move(begun)), depot(options, std::move(latency)) {}
+  StoreRun(Report begun, std::unique_ptr<StoreCrowd> nodes)
+      : report(std::move(begun)), crowd(std::move(nodes)) {}
   void Add(absl::string_view name, double value, absl::string_view unit,
            std::optional<Limit> must_be = std::nullopt) {
     report.Add(name, value, unit, must_be);
@@ -32,11 +35,22 @@ struct StoreRun {
   void Prepare();
   Report Finish();
   Report report;
-  Depot depot;
+  std::unique_ptr<StoreCrowd> crowd;
+};
+
+// One that only our own nodes can play.
+struct DepotRun : StoreRun {
+  DepotRun(Report begun, std::unique_ptr<Depot> nodes)
+      : StoreRun(std::move(begun), std::move(nodes)), depot(static_cast<Depot&>(*crowd)) {}
+  Depot& depot;
 };
 
 // What the command line sets goes before `depot`.
 absl::StatusOr<std::unique_ptr<StoreRun>> BeginStoreRun(absl::string_view name,
+                                                        const RunOptions& options,
+                                                        DepotOptions depot);
+// Unimplemented for the baseline.
+absl::StatusOr<std::unique_ptr<DepotRun>> BeginDepotRun(absl::string_view name,
                                                         const RunOptions& options,
                                                         DepotOptions depot);
 void AddProportion(StoreRun& run, absl::string_view what, const Proportion& proportion);
