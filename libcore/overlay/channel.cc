@@ -127,6 +127,7 @@ void Channel::Acknowledge(const SentPacket& packet) {
     if (found == outgoing_.end() || found->second.fragments[index] == Fate::kAcked) continue;
     Outgoing& message = found->second;
     message.fragments[index] = Fate::kAcked;
+    message.timeouts = 0;
     if (++message.acked < message.fragments.size()) continue;
     queued_bytes_ -= message.bytes.size();
     outgoing_.erase(found);
@@ -224,7 +225,9 @@ void Channel::Requeue(const SentPacket& packet, bool timed_out) {
     }
     found->second.fragments[it->second] = Fate::kUnsent;
     waiting_[{RankOf(found->second.urgency, false), next_again_--}] = *it;
-    if (timed_out && ++found->second.timeouts == 1) {
+    if (!timed_out) continue;
+    ++found->second.timeouts;
+    if (!std::exchange(found->second.slow, true)) {
       reports_.push_back({Outcome::kSlow, it->first});
     }
   }
@@ -234,18 +237,21 @@ absl::Duration Channel::CurrentTimeout() const {
   return std::min(round_trip_.Timeout() * (1 << std::min(backoff_, 10)), kMaxBackoff);
 }
 
+Instant Channel::DueOf(const SentPacket& packet) const {
+  return packet.at + CurrentTimeout() + (packet.repair ? 2 * kRepairDelay : absl::ZeroDuration());
+}
+
 void Channel::OnTimeout(Instant now) {
   ExpirePartials(now);
   if (in_flight_.empty()) return;
-  // Whatever went out before now minus the timeout is taken for lost; the window falls once.
-  const absl::Duration timeout = CurrentTimeout();
-  auto late = in_flight_.begin();
-  for (; late != in_flight_.end() && late->at + timeout <= now; ++late) {
-    ShrinkWindow(late->order, window_ / 2);
-    Requeue(*late, true);
-  }
-  if (late == in_flight_.begin()) return;
-  in_flight_.erase(in_flight_.begin(), late);
+  // Whatever is due is taken for lost; the window falls once.
+  const bool any = EraseSent([&](const SentPacket& packet) {
+    if (DueOf(packet) > now) return false;
+    ShrinkWindow(packet.order, window_ / 2);
+    Requeue(packet, true);
+    return true;
+  });
+  if (!any) return;
   ++backoff_;
   for (auto it = outgoing_.begin(); it != outgoing_.end();) {
     if (it->second.timeouts < kMaxTimeouts) {
@@ -261,7 +267,7 @@ void Channel::OnTimeout(Instant now) {
 
 std::optional<Instant> Channel::PollTimeout() const {
   std::optional<Instant> out;
-  if (!in_flight_.empty()) out = in_flight_.front().at + CurrentTimeout();
+  for (const SentPacket& packet : in_flight_) out = Earliest(out, DueOf(packet));
   for (const auto& [id, partial] : partials_) out = Earliest(out, partial.deadline);
   return out;
 }

@@ -51,13 +51,15 @@ class Channel {
   static constexpr size_t kMaxWindow = 60;  // what one ack frame can name
   // Packets of call set-up that may leave although the window is closed.
   static constexpr size_t kCallReserve = 4;
-  // Packets of repair in flight: at first and least; and the time in queues on the way, by the
-  // least round trip of the last two spans, above which there are to be fewer (RFC 6817 §2.4.2
-  // allows 100 ms; half of it leaves room for as much in the other direction).
+  // Packets of repair in flight: at first and least; and the time in queues on the way above which
+  // there are to be fewer (RFC 6817 §2.4.2: 100 ms at most), by the least round trip of the last
+  // two spans. A packet of repair has twice that time more before it counts as lost: what it waits
+  // for is the line, not the neighbour.
   static constexpr size_t kLeastRepairWindow = 2;
-  static constexpr absl::Duration kRepairDelay = absl::Milliseconds(50);
+  static constexpr absl::Duration kRepairDelay = absl::Milliseconds(100);
   static constexpr absl::Duration kBaseSpan = absl::Minutes(2);
-  // Timeouts of one message before it is given up; with doubling about 6 s at 100 ms.
+  // Timeouts of one message without any progress before it is given up; with doubling about 6 s at
+  // 100 ms.
   static constexpr int kMaxTimeouts = 6;
   static constexpr absl::Duration kMaxBackoff = absl::Seconds(4);
   // A packet is lost when one sent three later is acknowledged (RFC 9002 §6.1.1).
@@ -120,7 +122,8 @@ class Channel {
     Bytes bytes;
     absl::InlinedVector<Fate, 8> fragments;
     size_t acked = 0;
-    int timeouts = 0;
+    int timeouts = 0;  // since the last fragment that was acknowledged
+    bool slow = false;
     Urgency urgency = Urgency::kReply;
   };
   using Piece = std::pair<uint64_t, uint16_t>;  // message, fragment
@@ -149,6 +152,7 @@ class Channel {
   using Waiting = absl::btree_map<Turn, Piece>;
 
   absl::Duration CurrentTimeout() const;
+  Instant DueOf(const SentPacket& packet) const;
   static uint8_t RankOf(Urgency urgency, bool large) {
     return static_cast<uint8_t>(2 * static_cast<int>(urgency) + (large ? 1 : 0));
   }

@@ -61,6 +61,7 @@ class Urgent : public testing::Test {
 
 TEST_F(Urgent, ACallDoesNotWaitForARepair) {
   const absl::Duration idle = RoundTrip(Service::kSession);
+  const Instant filled = world_.now();
   Fill(true);
   absl::Duration longest;
   for (int i = 0; i < 20; ++i) {
@@ -70,10 +71,10 @@ TEST_F(Urgent, ACallDoesNotWaitForARepair) {
   RecordProperty("idle_ms", static_cast<int>(absl::ToInt64Milliseconds(idle)));
   RecordProperty("longest_ms", static_cast<int>(absl::ToInt64Milliseconds(longest)));
   EXPECT_LT(repaired_, kParts);  // it was under way all the time
-  EXPECT_LE(longest, idle + absl::Milliseconds(150));
+  EXPECT_LE(longest, idle + absl::Milliseconds(200));
   // The repair has the line to itself, nearly: 2 MB take 43 s on it.
   EXPECT_TRUE(world_.RunUntil(absl::Minutes(2), [&] { return repaired_ == kParts; }));
-  RecordProperty("repair_s", static_cast<int>(absl::ToInt64Seconds(world_.now() - Instant())));
+  RecordProperty("repair_s", static_cast<int>(absl::ToInt64Seconds(world_.now() - filled)));
 }
 
 TEST_F(Urgent, AReplyGoesBeforeARepairToo) {
