@@ -1,6 +1,7 @@
 #include "libcore/overlay/channel.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace p2pd::overlay {
 namespace {
@@ -12,7 +13,7 @@ constexpr size_t kUsualPacket = 160;
 
 Channel::~Channel() { budget_.used -= partial_bytes_; }
 
-bool Channel::Queue(uint64_t message, Bytes bytes) {
+bool Channel::Queue(uint64_t message, Bytes bytes, Urgency urgency) {
   if (bytes.empty() || bytes.size() > kMaxMessage || outgoing_.size() >= kMaxMessages ||
       queued_bytes_ + bytes.size() > kMaxQueuedBytes || outgoing_.count(message) != 0) {
     counters_.Add("overlay.refused_send_queue_full");
@@ -20,9 +21,12 @@ bool Channel::Queue(uint64_t message, Bytes bytes) {
   }
   const size_t count = (bytes.size() + kMaxFragment - 1) / kMaxFragment;
   queued_bytes_ += bytes.size();
-  SmallQueue<Piece>& queue = count == 1 ? urgent_ : bulk_;
-  for (size_t i = 0; i < count; ++i) queue.push_back({message, static_cast<uint16_t>(i)});
+  const uint8_t rank = RankOf(urgency, count > 1);
+  for (size_t i = 0; i < count; ++i) {
+    waiting_[{rank, next_turn_++}] = {message, static_cast<uint16_t>(i)};
+  }
   Outgoing& out = outgoing_[message];
+  out.urgency = urgency;
   out.bytes = std::move(bytes);
   out.fragments.assign(count, Fate::kUnsent);
   return true;
@@ -35,31 +39,38 @@ void Channel::Cancel(uint64_t message) {
   outgoing_.erase(found);
 }
 
-// Drops what was cancelled or acknowledged meanwhile from the front, and returns the queue to take
-// from.
-SmallQueue<Channel::Piece>* Channel::NextQueue() {
-  for (SmallQueue<Piece>* queue : {&urgent_, &bulk_}) {
-    while (!queue->empty()) {
-      const auto found = outgoing_.find(queue->front().first);
-      if (found != outgoing_.end() &&
-          found->second.fragments[queue->front().second] == Fate::kUnsent) {
-        return queue;
-      }
-      queue->pop_front();
+bool Channel::MayLeave(uint8_t rank) const {
+  const auto urgency = static_cast<Urgency>(rank / 2);
+  if (urgency == Urgency::kCallSetup) return in_flight_.size() < window_ + kCallReserve;
+  if (in_flight_.size() >= window_) return false;
+  if (urgency != Urgency::kRepair) return true;
+  const auto repairs = std::count_if(in_flight_.begin(), in_flight_.end(),
+                                     [](const SentPacket& packet) { return packet.repair; });
+  return static_cast<size_t>(repairs) < repair_window_;
+}
+
+// Drops what was cancelled or acknowledged meanwhile from the front.
+Channel::Waiting::iterator Channel::NextPiece() {
+  while (!waiting_.empty()) {
+    const auto first = waiting_.begin();
+    if (!MayLeave(first->first.rank)) break;
+    const auto found = outgoing_.find(first->second.first);
+    if (found != outgoing_.end() &&
+        found->second.fragments[first->second.second] == Fate::kUnsent) {
+      return first;
     }
+    waiting_.erase(first);
   }
-  return nullptr;
+  return waiting_.end();
 }
 
 bool Channel::WantsToSend() const {
   if (ack_due_ || ping_due_) return true;
-  if (in_flight_.size() >= window_) return false;
-  for (const SmallQueue<Piece>* queue : {&urgent_, &bulk_}) {
-    for (const Piece& piece : *queue) {
-      const auto found = outgoing_.find(piece.first);
-      if (found != outgoing_.end() && found->second.fragments[piece.second] == Fate::kUnsent) {
-        return true;
-      }
+  for (const auto& [turn, piece] : waiting_) {
+    if (!MayLeave(turn.rank)) return false;
+    const auto found = outgoing_.find(piece.first);
+    if (found != outgoing_.end() && found->second.fragments[piece.second] == Fate::kUnsent) {
+      return true;
     }
   }
   return false;
@@ -78,14 +89,16 @@ Bytes Channel::Fill(Instant now, uint32_t link, uint64_t number,
   packet.link = link;
   packet.number = number;
   packet.at = now;
-  SmallQueue<Piece>* queue = in_flight_.size() < window_ ? NextQueue() : nullptr;
-  if (!ack_due_ && !ping_due_ && queue == nullptr) return {};
-  ByteWriter writer(queue == nullptr ? kAckFrameSize + 1 : kUsualPacket);
+  auto next = NextPiece();
+  const bool any = next != waiting_.end();
+  if (!ack_due_ && !ping_due_ && !any) return {};
+  ByteWriter writer(any ? kUsualPacket : kAckFrameSize + 1);
   // An ack rides along with a message for little, and saves one when the last was lost.
-  if (ack && (ack_due_ || queue != nullptr)) WriteFrame(*ack, writer);
+  if (ack && (ack_due_ || any)) WriteFrame(*ack, writer);
   ack_due_ = false;
-  for (; queue != nullptr; queue = NextQueue()) {
-    const Piece piece = queue->front();
+  packet.repair = any && next->first.rank >= RankOf(Urgency::kRepair, false);
+  for (; next != waiting_.end(); next = NextPiece()) {
+    const Piece piece = next->second;
     Outgoing& message = outgoing_[piece.first];
     const FragmentFrame frame{piece.first, piece.second,
                               static_cast<uint16_t>(message.fragments.size()),
@@ -94,7 +107,7 @@ Bytes Channel::Fill(Instant now, uint32_t link, uint64_t number,
     WriteFrame(frame, writer);
     message.fragments[piece.second] = Fate::kInFlight;
     packet.pieces.push_back(piece);
-    queue->pop_front();
+    waiting_.erase(next);
   }
   if (ping_due_ && packet.pieces.empty()) {
     WriteFrame(PingFrame{}, writer);
@@ -114,6 +127,7 @@ void Channel::Acknowledge(const SentPacket& packet) {
     if (found == outgoing_.end() || found->second.fragments[index] == Fate::kAcked) continue;
     Outgoing& message = found->second;
     message.fragments[index] = Fate::kAcked;
+    message.timeouts = 0;
     if (++message.acked < message.fragments.size()) continue;
     queued_bytes_ -= message.bytes.size();
     outgoing_.erase(found);
@@ -131,6 +145,25 @@ void Channel::GrowWindow(const SentPacket& packet) {
     ++window_;
   }
   window_ = std::min(window_, kMaxWindow);
+}
+
+// RFC 6817 §2.4.2, in packets: one more a window while the delay is small, half when it is not.
+void Channel::OnDelay(Instant now, absl::Duration round_trip, bool repair) {
+  if (base_since_ + kBaseSpan <= now) {
+    base_since_ = now;
+    base_before_ = std::exchange(base_, absl::InfiniteDuration());
+  }
+  base_ = std::min(base_, round_trip);
+  if (!repair) return;
+  if (round_trip - std::min(base_, base_before_) > kRepairDelay) {
+    if (now - round_trip < repair_slowed_) return;
+    repair_slowed_ = now;
+    repair_window_ = std::max(repair_window_ / 2, kLeastRepairWindow);
+    repair_grown_ = 0;
+  } else if (++repair_grown_ >= repair_window_) {
+    repair_grown_ = 0;
+    repair_window_ = std::min(repair_window_ + 1, kMaxWindow);
+  }
 }
 
 template <class Take>
@@ -154,7 +187,10 @@ void Channel::OnAck(Instant now, uint32_t link, const AckFrame& ack) {
   };
   const bool any = EraseSent([&](const SentPacket& packet) {
     if (!named(packet)) return false;
-    if (packet.number == ack.largest) round_trip_.OnSample(now - packet.at);
+    if (packet.number == ack.largest) {
+      round_trip_.OnSample(now - packet.at);
+      OnDelay(now, now - packet.at, packet.repair);
+    }
     GrowWindow(packet);
     Acknowledge(packet);
     return true;
@@ -188,8 +224,10 @@ void Channel::Requeue(const SentPacket& packet, bool timed_out) {
       continue;
     }
     found->second.fragments[it->second] = Fate::kUnsent;
-    urgent_.push_front(*it);
-    if (timed_out && ++found->second.timeouts == 1) {
+    waiting_[{RankOf(found->second.urgency, false), next_again_--}] = *it;
+    if (!timed_out) continue;
+    ++found->second.timeouts;
+    if (!std::exchange(found->second.slow, true)) {
       reports_.push_back({Outcome::kSlow, it->first});
     }
   }
@@ -199,18 +237,21 @@ absl::Duration Channel::CurrentTimeout() const {
   return std::min(round_trip_.Timeout() * (1 << std::min(backoff_, 10)), kMaxBackoff);
 }
 
+Instant Channel::DueOf(const SentPacket& packet) const {
+  return packet.at + CurrentTimeout() + (packet.repair ? 2 * kRepairDelay : absl::ZeroDuration());
+}
+
 void Channel::OnTimeout(Instant now) {
   ExpirePartials(now);
   if (in_flight_.empty()) return;
-  // Whatever went out before now minus the timeout is taken for lost; the window falls once.
-  const absl::Duration timeout = CurrentTimeout();
-  auto late = in_flight_.begin();
-  for (; late != in_flight_.end() && late->at + timeout <= now; ++late) {
-    ShrinkWindow(late->order, window_ / 2);
-    Requeue(*late, true);
-  }
-  if (late == in_flight_.begin()) return;
-  in_flight_.erase(in_flight_.begin(), late);
+  // Whatever is due is taken for lost; the window falls once.
+  const bool any = EraseSent([&](const SentPacket& packet) {
+    if (DueOf(packet) > now) return false;
+    ShrinkWindow(packet.order, window_ / 2);
+    Requeue(packet, true);
+    return true;
+  });
+  if (!any) return;
   ++backoff_;
   for (auto it = outgoing_.begin(); it != outgoing_.end();) {
     if (it->second.timeouts < kMaxTimeouts) {
@@ -226,7 +267,7 @@ void Channel::OnTimeout(Instant now) {
 
 std::optional<Instant> Channel::PollTimeout() const {
   std::optional<Instant> out;
-  if (!in_flight_.empty()) out = in_flight_.front().at + CurrentTimeout();
+  for (const SentPacket& packet : in_flight_) out = Earliest(out, DueOf(packet));
   for (const auto& [id, partial] : partials_) out = Earliest(out, partial.deadline);
   return out;
 }

@@ -4,10 +4,14 @@
 //
 // Rules: a message is acknowledged when every fragment is. The first retransmission timeout of a
 // message is reported as slow, so that the router can take another hop at once; the channel goes on
-// trying until it is cancelled or gives up. Fragments name their message by a random number, so a
-// message survives a change of link, and one that arrives twice is delivered once. Threads: one
-// owner. Limits: below; what does not fit is refused and counted. Sources: RFC 9002 (loss
-// detection, window), RFC 6298.
+// trying until it is cancelled or gives up. What is more urgent goes first, within a class small
+// messages before large ones and what was lost before what was not sent. Repair has a window of its
+// own inside the common one, that falls when the round trip shows that a queue builds up on the way
+// (RFC 6817), so that it fills nobody's line: a call's packet does not stand behind it there
+// either, and may leave when the window is closed. Fragments name their message by a random number,
+// so a message survives a change of link, and one that arrives twice is delivered once. Threads:
+// one owner. Limits: below; what does not fit is refused and counted. Sources: RFC 9002 (loss
+// detection, window), RFC 6298, RFC 6817 (LEDBAT).
 #pragma once
 
 #include <cstdint>
@@ -24,6 +28,7 @@
 #include "libcore/base/small_queue.h"
 #include "libcore/base/time.h"
 #include "libcore/overlay/rtt.h"
+#include "libcore/overlay/traffic.h"
 #include "libcore/overlay/wire.h"
 
 namespace p2pd::overlay {
@@ -44,7 +49,17 @@ class Channel {
   static constexpr size_t kInitialWindow = 10;
   static constexpr size_t kMinWindow = 2;
   static constexpr size_t kMaxWindow = 60;  // what one ack frame can name
-  // Timeouts of one message before it is given up; with doubling about 6 s at 100 ms.
+  // Packets of call set-up that may leave although the window is closed.
+  static constexpr size_t kCallReserve = 4;
+  // Packets of repair in flight: at first and least; and the time in queues on the way above which
+  // there are to be fewer (RFC 6817 §2.4.2: 100 ms at most), by the least round trip of the last
+  // two spans. A packet of repair has twice that time more before it counts as lost: what it waits
+  // for is the line, not the neighbour.
+  static constexpr size_t kLeastRepairWindow = 2;
+  static constexpr absl::Duration kRepairDelay = absl::Milliseconds(100);
+  static constexpr absl::Duration kBaseSpan = absl::Minutes(2);
+  // Timeouts of one message without any progress before it is given up; with doubling about 6 s at
+  // 100 ms.
   static constexpr int kMaxTimeouts = 6;
   static constexpr absl::Duration kMaxBackoff = absl::Seconds(4);
   // A packet is lost when one sent three later is acknowledged (RFC 9002 §6.1.1).
@@ -64,7 +79,7 @@ class Channel {
   Channel& operator=(const Channel&) = delete;
 
   // `message` is random and names it on the wire. False when there is no room.
-  bool Queue(uint64_t message, Bytes bytes);
+  bool Queue(uint64_t message, Bytes bytes, Urgency urgency = Urgency::kReply);
   // Forgets it; fragments under way may still arrive.
   void Cancel(uint64_t message);
   // The next packet wants an ack even if it carries nothing else.
@@ -98,6 +113,7 @@ class Channel {
   void OnRoundTrip(absl::Duration sample) { round_trip_.OnSample(sample); }
   const RoundTrip& round_trip() const { return round_trip_; }
   size_t window() const { return window_; }
+  size_t repair_window() const { return repair_window_; }
   size_t messages_waiting() const { return outgoing_.size(); }
 
  private:
@@ -106,7 +122,9 @@ class Channel {
     Bytes bytes;
     absl::InlinedVector<Fate, 8> fragments;
     size_t acked = 0;
-    int timeouts = 0;
+    int timeouts = 0;  // since the last fragment that was acknowledged
+    bool slow = false;
+    Urgency urgency = Urgency::kReply;
   };
   using Piece = std::pair<uint64_t, uint16_t>;  // message, fragment
   struct SentPacket {
@@ -115,6 +133,7 @@ class Channel {
     Instant at;
     uint32_t link = 0;
     bool ping = false;
+    bool repair = false;  // nothing else
     absl::InlinedVector<Piece, 1> pieces;
   };
   struct Partial {
@@ -124,8 +143,25 @@ class Channel {
     Instant deadline;
   };
 
+  // Where a piece stands: by class and size, then in the order of coming.
+  struct Turn {
+    uint8_t rank = 0;
+    int64_t order = 0;
+    friend auto operator<=>(const Turn&, const Turn&) = default;
+  };
+  using Waiting = absl::btree_map<Turn, Piece>;
+
   absl::Duration CurrentTimeout() const;
-  SmallQueue<Piece>* NextQueue();
+  Instant DueOf(const SentPacket& packet) const;
+  static uint8_t RankOf(Urgency urgency, bool large) {
+    return static_cast<uint8_t>(2 * static_cast<int>(urgency) + (large ? 1 : 0));
+  }
+  // May a piece of this rank leave now? Higher ranks may not when it may not.
+  bool MayLeave(uint8_t rank) const;
+  // The next that may leave, or the end.
+  Waiting::iterator NextPiece();
+  // Of a packet that was sent once: what it says of the queues on the way.
+  void OnDelay(Instant now, absl::Duration round_trip, bool repair);
   ByteView FragmentOf(const Outgoing& message, uint16_t index) const;
   void Acknowledge(const SentPacket& packet);
   void Requeue(const SentPacket& packet, bool timed_out);
@@ -145,8 +181,9 @@ class Channel {
 
   absl::btree_map<uint64_t, Outgoing> outgoing_;
   size_t queued_bytes_ = 0;
-  SmallQueue<Piece> urgent_;  // messages of one fragment, and what was lost
-  SmallQueue<Piece> bulk_;
+  Waiting waiting_;
+  int64_t next_turn_ = 1;
+  int64_t next_again_ = -1;  // of what was lost, before all others of its rank
   bool ping_due_ = false;
   bool ack_due_ = false;
 
@@ -156,6 +193,14 @@ class Channel {
   size_t window_ = kInitialWindow;
   size_t threshold_ = kMaxWindow;
   size_t grown_ = 0;
+  size_t repair_window_ = kLeastRepairWindow;
+  size_t repair_grown_ = 0;
+  // Packets sent before belong to a delay that was answered.
+  Instant repair_slowed_;
+  // Least round trips: of this span, and of the one before.
+  Instant base_since_;
+  absl::Duration base_ = absl::InfiniteDuration();
+  absl::Duration base_before_ = absl::InfiniteDuration();
   uint64_t recovery_ = 0;  // packets sent before this one belong to a loss already answered
   int backoff_ = 0;
   RoundTrip round_trip_;

@@ -113,7 +113,7 @@ void Exchange::Attempt(Instant now, Outgoing& out) {
 }
 
 RequestId Exchange::Ask(Instant now, const NodeRecord& peer, Service service, Bytes payload,
-                        absl::Duration timeout) {
+                        absl::Duration timeout, bool repair) {
   if (const std::optional<RequestId> refused = Refuse(payload.size())) return *refused;
   const RequestId id(next_id_++);
   if (peer.id() == self_->id()) {
@@ -126,7 +126,7 @@ RequestId Exchange::Ask(Instant now, const NodeRecord& peer, Service service, By
   out.started = now;
   out.deadline = now + timeout;
   out.next = Instant::Max();
-  if (!SendDirect(now, out, peer, service, payload)) {
+  if (!SendDirect(now, out, peer, service, payload, repair)) {
     events_.push_back(RequestFailed{id, absl::ResourceExhaustedError("no room for a link")});
     return id;
   }
@@ -135,16 +135,18 @@ RequestId Exchange::Ask(Instant now, const NodeRecord& peer, Service service, By
 }
 
 bool Exchange::SendDirect(Instant now, Outgoing& out, const NodeRecord& peer, Service service,
-                          const Bytes& payload) {
+                          const Bytes& payload, bool repair) {
   out.peer = peer;
   wire::v1::OverlayMessage message;
   wire::v1::DirectRequest* request = message.mutable_request();
   request->set_message_id(out.message_id);
   request->set_service(static_cast<uint32_t>(service));
   request->set_payload(ToText(payload));
+  request->set_repair(repair);
   links_.Connect(now, peer);
   const std::optional<uint64_t> handle =
-      links_.Send(now, peer.id(), Purpose::kRequest, SerializeProto(message));
+      links_.Send(now, peer.id(), Purpose::kRequest, repair ? Urgency::kRepair : UrgencyOf(service),
+                  SerializeProto(message));
   if (!handle) return false;
   waiting_[*handle] = out.message_id;
   return true;
@@ -315,7 +317,7 @@ void Exchange::OnLetterTooLarge(Instant now, const LetterNeedsLink& large) {
   }
   found->second.letter = false;
   // With the same message id: what the node has done already it does not do again.
-  if (SendDirect(now, found->second, large.to, large.service, large.payload)) return;
+  if (SendDirect(now, found->second, large.to, large.service, large.payload, false)) return;
   Fail(large.message_id, absl::ResourceExhaustedError("no room for a link"));
 }
 
@@ -376,7 +378,9 @@ void Exchange::OnDirectRequest(Instant now, const NodeId& from, const net::Endpo
                           std::nullopt,
                           1,
                           ToBytes(absl::string_view(direct.payload()))};
-  Arrive(now, MessageName{from, direct.message_id()}, DirectPath{from}, std::move(request));
+  const Urgency urgency = direct.repair() ? Urgency::kRepair : UrgencyOf(request.service);
+  Arrive(now, MessageName{from, direct.message_id()}, DirectPath{from, urgency},
+         std::move(request));
 }
 
 void Exchange::OnLetter(Instant now, LetterReceived received) {
@@ -421,7 +425,7 @@ void Exchange::SendBack(Instant now, const MessageName& name, const ReturnPath& 
     answer->set_message_id(name.id);
     answer->set_payload(ToText(content.payload));
     answer->set_error(content.error);
-    links_.Send(now, direct->peer, Purpose::kAnswer, SerializeProto(message));
+    links_.Send(now, direct->peer, Purpose::kAnswer, direct->urgency, SerializeProto(message));
   } else {
     letters_.Answer(now, std::get<LetterPath>(path), content.payload, content.error);
   }

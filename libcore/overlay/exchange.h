@@ -79,7 +79,7 @@ class Exchange {
   };
   RequestId Route(Instant now, RouteCall call);
   RequestId Ask(Instant now, const NodeRecord& peer, Service service, Bytes payload,
-                absl::Duration timeout);
+                absl::Duration timeout, bool repair = false);
   // As Node::AskUnlinked.
   RequestId AskByLetter(Instant now, const LetterTarget& target, Service service, Bytes payload,
                         const LetterOptions& options);
@@ -131,7 +131,7 @@ class Exchange {
   void OnLetterTooLarge(Instant now, const LetterNeedsLink& large);
   // Over the link, which is made if there is none. False when there is no room for it.
   bool SendDirect(Instant now, Outgoing& out, const NodeRecord& peer, Service service,
-                  const Bytes& payload);
+                  const Bytes& payload, bool repair);
   void OnLetter(Instant now, LetterReceived received);
   void Arrive(Instant now, const MessageName& name, ReturnPath path, IncomingRequest request);
   void SendBack(Instant now, const MessageName& name, const ReturnPath& path,

@@ -473,13 +473,14 @@ void LinkTable::TakeMessage(Instant now, const net::Endpoint& from, Peer& peer, 
 
 // Sending.
 
-std::optional<uint64_t> LinkTable::Send(Instant, const NodeId& id, Purpose purpose, Bytes message) {
+std::optional<uint64_t> LinkTable::Send(Instant, const NodeId& id, Purpose purpose, Urgency urgency,
+                                        Bytes message) {
   Peer* peer = Find(id);
   if (peer == nullptr) return std::nullopt;
   if (tap_ != nullptr) tap_->OnOutgoing(id, message);
   const uint64_t handle = rng_.Next();
   const size_t size = message.size();
-  if (!peer->channel.Queue(handle, std::move(message))) return std::nullopt;
+  if (!peer->channel.Queue(handle, std::move(message), urgency)) return std::nullopt;
   traffic_.messages.at(static_cast<size_t>(purpose)).Add(size);
   MarkReady(*peer);
   return handle;

@@ -146,7 +146,11 @@ class LinkTable {
   void ConnectEndpoint(Instant now, const net::Endpoint& endpoint);
   // Queues a message; the link may still be in the making. nullopt when there is neither a link nor
   // an attempt, or no room. MessageAcked or MessageLost follows, MessageSlow may come between.
-  std::optional<uint64_t> Send(Instant now, const NodeId& peer, Purpose purpose, Bytes message);
+  std::optional<uint64_t> Send(Instant now, const NodeId& peer, Purpose purpose, Bytes message) {
+    return Send(now, peer, purpose, UrgencyOf(purpose), std::move(message));
+  }
+  std::optional<uint64_t> Send(Instant now, const NodeId& peer, Purpose purpose, Urgency urgency,
+                               Bytes message);
   void Cancel(const NodeId& peer, uint64_t message);
   void Ping(Instant now, const NodeId& peer);
   // One knock whose answer is not waited for.

@@ -488,8 +488,8 @@ RequestId Node::Route(Instant now, const Key& key, Service service, Bytes payloa
 }
 
 RequestId Node::Ask(Instant now, const NodeRecord& peer, Service service, Bytes payload,
-                    absl::Duration timeout) {
-  const RequestId id = impl_->exchange.Ask(now, peer, service, std::move(payload), timeout);
+                    absl::Duration timeout, bool repair) {
+  const RequestId id = impl_->exchange.Ask(now, peer, service, std::move(payload), timeout, repair);
   impl_->Pump(now);
   return id;
 }

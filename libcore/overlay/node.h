@@ -41,6 +41,12 @@ enum class Service : uint8_t {
   kApplication = 4
 };
 
+// Of requests for it, and of their answers, on a link.
+constexpr Urgency UrgencyOf(Service service) {
+  if (service == Service::kSession) return Urgency::kCallSetup;
+  return service == Service::kOverlay ? Urgency::kMaintenance : Urgency::kReply;
+}
+
 struct RequestIdTag;
 using RequestId = Strong<RequestIdTag, uint64_t>;  // ours, of a request that we sent
 struct AnswerTokenTag;
@@ -185,8 +191,10 @@ class Node {
   RequestId Route(Instant now, const Key& key, Service service, Bytes payload,
                   const RouteOptions& options);
   // Asks one node directly (ourselves not allowed); a link is made if there is none.
+  // With `repair` it goes behind everything else on the link, and so does the answer: nobody waits
+  // for it.
   RequestId Ask(Instant now, const NodeRecord& peer, Service service, Bytes payload,
-                absl::Duration timeout);
+                absl::Duration timeout, bool repair = false);
   // Asks a node with which we have no link, in one datagram each way; the link is used where there
   // is one, and made where request or answer turn out not to fit. Response::from begins with the
   // head asked for and holds the sealing key, so it is proved. A letter is repeated once;

@@ -23,6 +23,7 @@ namespace p2pd::overlay {
 // as LetterBox says.
 struct DirectPath {
   NodeId peer;
+  Urgency urgency = Urgency::kReply;
 };
 using ReturnPath = std::variant<Delivered, DirectPath, LetterPath>;
 

@@ -11,6 +11,11 @@ namespace {
 constexpr absl::string_view kRoutePrefix("p2pd route\0", 11);
 constexpr absl::string_view kReplyPrefix("p2pd reply\0", 11);
 
+// What is no service of ours is nobody's call.
+Service ServiceOf(const wire::v1::RouteBody& body) {
+  return static_cast<Service>(std::min<uint32_t>(body.service(), 255));
+}
+
 }  // namespace
 
 wire::v1::RouteMessage Router::Make(const wire::v1::RouteBody& body) const {
@@ -57,8 +62,9 @@ void Router::Note(Instant now, const Flight& flight) {
   const Instant expires = now + kSeenLifetime;
   const MessageName name{flight.origin.id(), flight.body.message_id()};
   const Purpose answer = flight.body.service() == 0 ? Purpose::kProbe : Purpose::kAnswer;
-  seen_.insert_or_assign(
-      name, Seen{flight.previous, flight.message.attempt(), answer, expires, flight.letter, false});
+  seen_.insert_or_assign(name,
+                         Seen{flight.previous, flight.message.attempt(), answer,
+                              UrgencyOf(ServiceOf(flight.body)), expires, flight.letter, false});
   seen_order_.emplace_back(expires, name);
 }
 
@@ -181,7 +187,9 @@ bool Router::SendTo(Instant now, uint64_t id, Flight& flight, const NodeId& to) 
   *message.mutable_route() = flight.message;
   AddTrace(flight, to, *message.mutable_route());
   const Purpose purpose = flight.body.service() == 0 ? Purpose::kProbe : Purpose::kRequest;
-  const std::optional<uint64_t> handle = links_.Send(now, to, purpose, SerializeProto(message));
+  const Urgency urgency = UrgencyOf(ServiceOf(flight.body));
+  const std::optional<uint64_t> handle =
+      links_.Send(now, to, purpose, urgency, SerializeProto(message));
   if (!handle) return false;
   flight.out = {to, *handle};
   flight_of_[*handle] = id;
@@ -337,6 +345,7 @@ void Router::SendReply(Instant now, ReplyFlight flight) {
   const bool known = seen != seen_.end();
   if (known && seen->second.previous != self_->id()) ways.push_back(seen->second.previous);
   const Purpose purpose = known ? seen->second.answer : Purpose::kAnswer;
+  const Urgency urgency = known ? seen->second.urgency : UrgencyOf(purpose);
   for (const NodeId& way : ways) {
     if (!flight.tried.insert(way).second) continue;
     // Through somebody else's hands only under the responder's name.
@@ -346,7 +355,8 @@ void Router::SendReply(Instant now, ReplyFlight flight) {
     }
     wire::v1::OverlayMessage message;
     *message.mutable_route_reply() = flight.reply;
-    const std::optional<uint64_t> handle = links_.Send(now, way, purpose, SerializeProto(message));
+    const std::optional<uint64_t> handle =
+        links_.Send(now, way, purpose, urgency, SerializeProto(message));
     if (!handle) continue;
     replies_.emplace(*handle, std::move(flight));
     return;

@@ -117,6 +117,7 @@ class Router {
     NodeId previous;
     uint32_t attempt = 0;
     Purpose answer = Purpose::kAnswer;
+    Urgency urgency = Urgency::kReply;
     Instant expires;
     std::optional<LetterPath> letter;
     bool delivered = false;

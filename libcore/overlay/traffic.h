@@ -19,6 +19,20 @@ enum class Purpose : uint8_t {
 };
 inline constexpr size_t kPurposes = 6;
 
+// What waits for what on a link, the first first (design §3).
+enum class Urgency : uint8_t {
+  kCallSetup,    // somebody holds the receiver: Service::kSession
+  kReply,        // requests and answers of the layers above
+  kMaintenance,  // the ring itself; it can wait a round trip, and pings wait for nothing
+  kRepair        // copies that are compared and moved where nobody asked for them
+};
+inline constexpr size_t kUrgencies = 4;
+// Of what is for the ring itself, and of requests and answers in general.
+constexpr Urgency UrgencyOf(Purpose purpose) {
+  return purpose == Purpose::kRequest || purpose == Purpose::kAnswer ? Urgency::kReply
+                                                                     : Urgency::kMaintenance;
+}
+
 struct Traffic {
   struct Sum {
     uint64_t count = 0;

@@ -8,6 +8,12 @@ namespace {
 // Requests to ourselves are numbered apart from the overlay's, which count up from zero.
 constexpr uint64_t kLocalBit = uint64_t{1} << 63;
 
+// What replicas tell each other when nobody has put anything.
+bool IsRepair(const StoreRequest& request) {
+  return request.has_compare() || request.has_pull() ||
+         (request.has_replicate() && !request.replicate().fresh());
+}
+
 }  // namespace
 
 std::optional<Sender> OverlayCarrier::Take(overlay::RequestId id) {
@@ -49,7 +55,7 @@ overlay::RequestId OverlayCarrier::Ask(Instant now, const overlay::NodeRecord& p
     return id;
   }
   const overlay::RequestId id =
-      node_.Ask(now, peer, overlay::Service::kStore, Encode(request), timeout);
+      node_.Ask(now, peer, overlay::Service::kStore, Encode(request), timeout, IsRepair(request));
   senders_[id] = sender_;
   return id;
 }

@@ -7,3 +7,4 @@ p2pd_test(overlay_hints SOURCES overlay_hints_test.cc LINK p2pd_crypto_model p2p
 p2pd_test(overlay_nat SOURCES overlay_nat_test.cc LINK p2pd_crypto_model p2pd::sim_world p2pd::overlay LABELS sim)
 p2pd_test(overlay_faults SOURCES overlay_faults_test.cc LINK p2pd::sim_world p2pd::overlay LABELS sim)
 p2pd_test(overlay_link_local SOURCES overlay_link_local_test.cc LINK p2pd::sim_world p2pd::overlay LABELS sim)
+p2pd_test(overlay_urgency SOURCES overlay_urgency_test.cc LINK p2pd::sim_world p2pd::overlay LABELS sim)

@@ -98,7 +98,36 @@ TEST_F(ChannelTest, ASmallMessageOvertakesABigOne) {
   EXPECT_EQ(b_.received[0], Bytes{2});
 }
 
-TEST_F(ChannelTest, SilenceIsReportedOnceAndEndsInLoss) {
+TEST_F(ChannelTest, TheMoreUrgentClassGoesFirst) {
+  a_.channel.Queue(1, Bytes(kMaxMessage, 1), Urgency::kRepair);
+  a_.channel.Queue(2, {2}, Urgency::kRepair);
+  a_.channel.Queue(3, Bytes(kMaxMessage, 3), Urgency::kMaintenance);
+  a_.channel.Queue(4, Bytes(kMaxMessage, 4), Urgency::kReply);
+  a_.channel.Queue(5, {5}, Urgency::kCallSetup);
+  Run(absl::Seconds(60), 0);
+  std::vector<int> order;
+  for (const Bytes& bytes : b_.received) order.push_back(bytes[0]);
+  EXPECT_EQ(order, (std::vector{5, 4, 3, 2, 1}));
+}
+
+TEST_F(ChannelTest, ACallLeavesAlthoughTheWindowIsClosed) {
+  a_.channel.Queue(1, Bytes(kMaxMessage, 1));
+  Run(absl::Milliseconds(1), 0);
+  ASSERT_FALSE(a_.channel.WantsToSend());
+  a_.channel.Queue(2, {2}, Urgency::kReply);
+  EXPECT_FALSE(a_.channel.WantsToSend());
+  for (uint64_t i = 0; i < 2 * Channel::kCallReserve; ++i) {
+    // Each more than half a packet.
+    a_.channel.Queue(10 + i, Bytes(700, 9), Urgency::kCallSetup);
+  }
+  size_t left = 0;
+  for (; a_.channel.WantsToSend(); ++left) {
+    ASSERT_FALSE(a_.channel.Fill(now_, 1, a_.next++, std::nullopt).empty());
+  }
+  EXPECT_EQ(left, Channel::kCallReserve);
+}
+
+ReportedOnceAndEndsInLoss) {
   a_.channel.Queue(1, {5});
   Run(absl::Milliseconds(450), 1);
   EXPECT_EQ(Count(a_, Channel::Outcome::kSlow), 1u);

@@ -14,9 +14,10 @@ Bytes Encode(const Frames& frames) {
 TEST(Wire, TypeOfWantsKindVersionAndSize) {
   EXPECT_EQ(TypeOf(StartDatagram(DatagramType::kHello).bytes()), DatagramType::kHello);
   EXPECT_EQ(TypeOf(Bytes{198, 1}), DatagramType::kLetterAnswer);
+  EXPECT_EQ(TypeOf(Bytes{199, 1}), DatagramType::kBeacon);
   EXPECT_FALSE(TypeOf(Bytes{192}).has_value());
   EXPECT_FALSE(TypeOf(Bytes{191, 1}).has_value());
-  EXPECT_FALSE(TypeOf(Bytes{199, 1}).has_value());
+  EXPECT_FALSE(TypeOf(Bytes{200, 1}).has_value());
   EXPECT_FALSE(TypeOf(Bytes{192, 2}).has_value());
   Bytes huge(1201, 1);
   huge[0] = 192;
