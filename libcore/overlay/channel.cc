@@ -28,6 +28,15 @@ bool Channel::Queue(uint64_t message, Bytes bytes) {
   return true;
 }
 
+bool Channel::QueueNote(Bytes bytes) {
+  if (bytes.empty() || bytes.size() > kMaxNote || notes_.size() >= kMaxNotes) {
+    counters_.Add("overlay.refused_send_queue_full");
+    return false;
+  }
+  notes_.push_back(std::move(bytes));
+  return true;
+}
+
 void Channel::Cancel(uint64_t message) {
   const auto found = outgoing_.find(message);
   if (found == outgoing_.end()) return;
@@ -52,7 +61,7 @@ SmallQueue<Channel::Piece>* Channel::NextQueue() {
 }
 
 bool Channel::WantsToSend() const {
-  if (ack_due_ || ping_due_) return true;
+  if (ack_due_ || ping_due_ || !notes_.empty()) return true;
   if (in_flight_.size() >= window_) return false;
   for (const SmallQueue<Piece>* queue : {&urgent_, &bulk_}) {
     for (const Piece& piece : *queue) {
@@ -79,11 +88,18 @@ Bytes Channel::Fill(Instant now, uint32_t link, uint64_t number,
   packet.number = number;
   packet.at = now;
   SmallQueue<Piece>* queue = in_flight_.size() < window_ ? NextQueue() : nullptr;
-  if (!ack_due_ && !ping_due_ && queue == nullptr) return {};
-  ByteWriter writer(queue == nullptr ? kAckFrameSize + 1 : kUsualPacket);
+  const bool says = queue != nullptr || !notes_.empty();
+  if (!ack_due_ && !ping_due_ && !says) return {};
+  ByteWriter writer(says ? kUsualPacket : kAckFrameSize + 1);
   // An ack rides along with a message for little, and saves one when the last was lost.
-  if (ack && (ack_due_ || queue != nullptr)) WriteFrame(*ack, writer);
+  if (ack && (ack_due_ || says)) WriteFrame(*ack, writer);
   ack_due_ = false;
+  while (!notes_.empty()) {
+    const NoteFrame note{notes_.front()};
+    if (writer.bytes().size() + FrameSize(note) > kMaxPlaintext) break;
+    WriteFrame(note, writer);
+    notes_.pop_front();
+  }
   for (; queue != nullptr; queue = NextQueue()) {
     const Piece piece = queue->front();
     Outgoing& message = outgoing_[piece.first];

@@ -5,9 +5,10 @@
 // Rules: a message is acknowledged when every fragment is. The first retransmission timeout of a
 // message is reported as slow, so that the router can take another hop at once; the channel goes on
 // trying until it is cancelled or gives up. Fragments name their message by a random number, so a
-// message survives a change of link, and one that arrives twice is delivered once. Threads: one
-// owner. Limits: below; what does not fit is refused and counted. Sources: RFC 9002 (loss
-// detection, window), RFC 6298.
+// message survives a change of link, and one that arrives twice is delivered once. A note is a
+// message of one packet that is neither acknowledged nor sent again. Threads: one owner. Limits:
+// below; what does not fit is refused and counted. Sources: RFC 9002 (loss detection, window), RFC
+// 6298.
 #pragma once
 
 #include <cstdint>
@@ -40,6 +41,10 @@ class Channel {
   // Messages and bytes that wait to be sent or acknowledged. Beyond it Queue refuses.
   static constexpr size_t kMaxMessages = 512;
   static constexpr size_t kMaxQueuedBytes = 2 << 20;
+  // Notes that wait for a packet, and their size, so that one fits beside an ack. Beyond it
+  // QueueNote refuses.
+  static constexpr size_t kMaxNotes = 16;
+  static constexpr size_t kMaxNote = kMaxPlaintext - kAckFrameSize - kNoteHeader;
   // Packets in flight: at first (RFC 9002 §7.2), least and most.
   static constexpr size_t kInitialWindow = 10;
   static constexpr size_t kMinWindow = 2;
@@ -65,6 +70,9 @@ class Channel {
 
   // `message` is random and names it on the wire. False when there is no room.
   bool Queue(uint64_t message, Bytes bytes);
+  // A message that nobody acknowledges: it goes once, and if it is lost nobody knows. Outside of
+  // the window, so for what is rare.
+  bool QueueNote(Bytes bytes);
   // Forgets it; fragments under way may still arrive.
   void Cancel(uint64_t message);
   // The next packet wants an ack even if it carries nothing else.
@@ -92,7 +100,7 @@ class Channel {
   // All messages that are not acknowledged yet: the peer is gone.
   std::vector<uint64_t> Unfinished() const;
   // Nothing waits to be sent or acknowledged.
-  bool Idle() const { return outgoing_.empty() && in_flight_.empty(); }
+  bool Idle() const { return outgoing_.empty() && in_flight_.empty() && notes_.empty(); }
 
   // A round trip that was measured before the link was open.
   void OnRoundTrip(absl::Duration sample) { round_trip_.OnSample(sample); }
@@ -147,6 +155,7 @@ class Channel {
   size_t queued_bytes_ = 0;
   SmallQueue<Piece> urgent_;  // messages of one fragment, and what was lost
   SmallQueue<Piece> bulk_;
+  SmallQueue<Bytes> notes_;
   bool ping_due_ = false;
   bool ack_due_ = false;
 

@@ -147,6 +147,9 @@ class LinkTable {
   // Queues a message; the link may still be in the making. nullopt when there is neither a link nor
   // an attempt, or no room. MessageAcked or MessageLost follows, MessageSlow may come between.
   std::optional<uint64_t> Send(Instant now, const NodeId& peer, Purpose purpose, Bytes message);
+  // The same for a message that nobody acknowledges or repeats (Channel::QueueNote). One that does
+  // not fit a packet goes as Send would have it.
+  void Note(Instant now, const NodeId& peer, Purpose purpose, Bytes message);
   void Cancel(const NodeId& peer, uint64_t message);
   void Ping(Instant now, const NodeId& peer);
   // The ring needs this link: it stays while idle and when the table is full.
