@@ -32,6 +32,15 @@ bool Channel::Queue(uint64_t message, Bytes bytes, Urgency urgency) {
   return true;
 }
 
+bool Channel::QueueNote(Bytes bytes) {
+  if (bytes.empty() || bytes.size() > kMaxNote || notes_.size() >= kMaxNotes) {
+    counters_.Add("overlay.refused_send_queue_full");
+    return false;
+  }
+  notes_.push_back(std::move(bytes));
+  return true;
+}
+
 void Channel::Cancel(uint64_t message) {
   const auto found = outgoing_.find(message);
   if (found == outgoing_.end()) return;
@@ -65,7 +74,7 @@ Channel::Waiting::iterator Channel::NextPiece() {
 }
 
 bool Channel::WantsToSend() const {
-  if (ack_due_ || ping_due_) return true;
+  if (ack_due_ || ping_due_ || !notes_.empty()) return true;
   for (const auto& [turn, piece] : waiting_) {
     if (!MayLeave(turn.rank)) return false;
     const auto found = outgoing_.find(piece.first);
@@ -91,11 +100,18 @@ Bytes Channel::Fill(Instant now, uint32_t link, uint64_t number,
   packet.at = now;
   auto next = NextPiece();
   const bool any = next != waiting_.end();
-  if (!ack_due_ && !ping_due_ && !any) return {};
-  ByteWriter writer(any ? kUsualPacket : kAckFrameSize + 1);
+  const bool says = any || !notes_.empty();
+  if (!ack_due_ && !ping_due_ && !says) return {};
+  ByteWriter writer(says ? kUsualPacket : kAckFrameSize + 1);
   // An ack rides along with a message for little, and saves one when the last was lost.
-  if (ack && (ack_due_ || any)) WriteFrame(*ack, writer);
+  if (ack && (ack_due_ || says)) WriteFrame(*ack, writer);
   ack_due_ = false;
+  while (!notes_.empty()) {
+    const NoteFrame note{notes_.front()};
+    if (writer.bytes().size() + FrameSize(note) > kMaxPlaintext) break;
+    WriteFrame(note, writer);
+    notes_.pop_front();
+  }
   packet.repair = any && next->first.rank >= RankOf(Urgency::kRepair, false);
   for (; next != waiting_.end(); next = NextPiece()) {
     const Piece piece = next->second;

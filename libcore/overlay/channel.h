@@ -9,9 +9,10 @@
 // own inside the common one, that falls when the round trip shows that a queue builds up on the way
 // (RFC 6817), so that it fills nobody's line: a call's packet does not stand behind it there
 // either, and may leave when the window is closed. Fragments name their message by a random number,
-// so a message survives a change of link, and one that arrives twice is delivered once. Threads:
-// one owner. Limits: below; what does not fit is refused and counted. Sources: RFC 9002 (loss
-// detection, window), RFC 6298, RFC 6817 (LEDBAT).
+// so a message survives a change of link, and one that arrives twice is delivered once. A note is a
+// message of one packet that is neither acknowledged nor sent again. Threads: one owner. Limits:
+// below; what does not fit is refused and counted. Sources: RFC 9002 (loss detection, window), RFC
+// 6298, RFC 6817 (LEDBAT).
 #pragma once
 
 #include <cstdint>
@@ -45,6 +46,10 @@ class Channel {
   // Messages and bytes that wait to be sent or acknowledged. Beyond it Queue refuses.
   static constexpr size_t kMaxMessages = 512;
   static constexpr size_t kMaxQueuedBytes = 2 << 20;
+  // Notes that wait for a packet, and their size, so that one fits beside an ack. Beyond it
+  // QueueNote refuses.
+  static constexpr size_t kMaxNotes = 16;
+  static constexpr size_t kMaxNote = kMaxPlaintext - kAckFrameSize - kNoteHeader;
   // Packets in flight: at first (RFC 9002 §7.2), least and most.
   static constexpr size_t kInitialWindow = 10;
   static constexpr size_t kMinWindow = 2;
@@ -80,6 +85,9 @@ class Channel {
 
   // `message` is random and names it on the wire. False when there is no room.
   bool Queue(uint64_t message, Bytes bytes, Urgency urgency = Urgency::kReply);
+  // A message that nobody acknowledges: it goes once, and if it is lost nobody knows. Outside of
+  // the window, so for what is rare.
+  bool QueueNote(Bytes bytes);
   // Forgets it; fragments under way may still arrive.
   void Cancel(uint64_t message);
   // The next packet wants an ack even if it carries nothing else.
@@ -107,7 +115,7 @@ class Channel {
   // All messages that are not acknowledged yet: the peer is gone.
   std::vector<uint64_t> Unfinished() const;
   // Nothing waits to be sent or acknowledged.
-  bool Idle() const { return outgoing_.empty() && in_flight_.empty(); }
+  bool Idle() const { return outgoing_.empty() && in_flight_.empty() && notes_.empty(); }
 
   // A round trip that was measured before the link was open.
   void OnRoundTrip(absl::Duration sample) { round_trip_.OnSample(sample); }
@@ -184,6 +192,7 @@ class Channel {
   Waiting waiting_;
   int64_t next_turn_ = 1;
   int64_t next_again_ = -1;  // of what was lost, before all others of its rank
+  SmallQueue<Bytes> notes_;
   bool ping_due_ = false;
   bool ack_due_ = false;
 

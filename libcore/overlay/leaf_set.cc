@@ -31,11 +31,7 @@ LeafSet::Way LeafSet::Walk(const std::vector<NodeId>& ids) const {
 }
 
 void LeafSet::Recompute() {
-  std::vector<NodeId> upwards;
-  for (const auto& [id, record] : members_) upwards.push_back(id);
-  std::sort(upwards.begin(), upwards.end(), [this](const NodeId& a, const NodeId& b) {
-    return Clockwise(self_, a) < Clockwise(self_, b);
-  });
+  std::vector<NodeId> upwards = Upwards({});
   Way up = Walk(upwards);
   std::reverse(upwards.begin(), upwards.end());
   Way down = Walk(upwards);
@@ -51,10 +47,43 @@ void LeafSet::Recompute() {
           [this](const NodeId& id) {
             return std::find(predecessors_.begin(), predecessors_.end(), id) != predecessors_.end();
           });
+}
+
+std::vector<NodeId> LeafSet::Upwards(const std::vector<NodeId>& more) const {
+  std::vector<NodeId> out = Ids();
+  out.insert(out.end(), more.begin(), more.end());
+  std::erase(out, self_);
+  std::sort(out.begin(), out.end(), [this](const NodeId& a, const NodeId& b) {
+    return Clockwise(self_, a) < Clockwise(self_, b);
+  });
+  out.erase(std::unique(out.begin(), out.end()), out.end());
+  return out;
+}
+
+uint64_t LeafSet::SharedHash(const NodeId& other, const std::vector<NodeId>& coming) const {
+  std::vector<NodeId> more = coming;
+  more.push_back(other);
+  const std::vector<NodeId> upwards = Upwards(more);
+  std::vector<NodeId> shared;
+  if (upwards.size() < 2 * per_side_) {
+    shared = upwards;
+    shared.push_back(self_);
+  } else {
+    // Places count from us, upwards and downwards.
+    const auto reach = static_cast<std::ptrdiff_t>(per_side_);
+    const auto count = static_cast<std::ptrdiff_t>(upwards.size());
+    std::ptrdiff_t place = std::find(upwards.begin(), upwards.end(), other) - upwards.begin() + 1;
+    if (place > reach) place -= count + 1;
+    if (place < -reach) return 0;
+    for (std::ptrdiff_t i = std::max(-reach, place - reach); i <= std::min(reach, place + reach);
+         ++i) {
+      shared.push_back(i == 0 ? self_ : upwards[static_cast<size_t>(i > 0 ? i - 1 : count + i)]);
+    }
+  }
+  std::sort(shared.begin(), shared.end());
   Bytes ids;
-  for (const auto& [id, record] : members_) Append(ids, id.view());
-  const pki::Sha256Digest digest = pki::Sha256(ids);
-  hash_ = std::max<uint64_t>(ByteReader(digest.view()).U64(), 1);
+  for (const NodeId& id : shared) Append(ids, id.view());
+  return std::max<uint64_t>(ByteReader(pki::Sha256(ids).view()).U64(), 1);
 }
 
 bool LeafSet::Wants(const NodeId& id) const {
@@ -62,6 +91,19 @@ bool LeafSet::Wants(const NodeId& id) const {
   if (!full_up_ || !full_down_) return true;
   return Clockwise(self_, id) < Clockwise(self_, successors_.back()) ||
          Clockwise(id, self_) < Clockwise(predecessors_.back(), self_);
+}
+
+bool LeafSet::WantsBeside(const NodeId& id, const std::vector<NodeId>& coming) const {
+  if (!Wants(id)) return false;
+  std::vector<NodeId> more = coming;
+  more.push_back(id);
+  std::vector<NodeId> upwards = Upwards(more);
+  const auto within = [&](const std::vector<NodeId>& side) {
+    return std::find(side.begin(), side.end(), id) != side.end();
+  };
+  if (within(Walk(upwards).ids)) return true;
+  std::reverse(upwards.begin(), upwards.end());
+  return within(Walk(upwards).ids);
 }
 
 LeafSet::Change LeafSet::Insert(const NodeRecord& record, const net::Endpoint& seen_at) {

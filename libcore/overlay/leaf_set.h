@@ -30,6 +30,8 @@ class LeafSet {
 
   // Would this id be a member if it were offered? False for ourselves and for members.
   bool Wants(const NodeId& id) const;
+  // The same if all of `coming` were in already.
+  bool WantsBeside(const NodeId& id, const std::vector<NodeId>& coming) const;
   // Puts the node in, or takes a newer record of a member. Returns the ids that went out for it.
   // False in `added` when it is not near enough.
   struct Change {
@@ -57,8 +59,10 @@ class LeafSet {
   bool Whole() const { return whole_; }
   // True when the key lies between our farthest leaves, so that the nearest member is its root.
   bool Covers(const Key& key) const;
-  // Over the ids, order of arrival left out; never 0.
-  uint64_t Hash() const { return hash_; }
+  // Over the nodes that stand within per_side of both us and `other`, as far as we know, if
+  // `coming` and `other` were in. `other` computes the same when it knows the same of them,
+  // whatever else either of the two knows. 0 when it is too far to be a leaf.
+  uint64_t SharedHash(const NodeId& other, const std::vector<NodeId>& coming) const;
 
  private:
   struct Way {
@@ -68,6 +72,8 @@ class LeafSet {
   // The side that the ids, nearest first, make.
   Way Walk(const std::vector<NodeId>& ids) const;
   void Recompute();
+  // All members and `more`, each once, by their distance from us upwards.
+  std::vector<NodeId> Upwards(const std::vector<NodeId>& more) const;
 
   NodeId self_;
   size_t per_side_;
@@ -79,7 +85,6 @@ class LeafSet {
   bool full_up_ = false;
   bool full_down_ = false;
   bool whole_ = true;
-  uint64_t hash_ = 1;
 };
 
 }  // namespace p2pd::overlay

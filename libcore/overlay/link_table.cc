@@ -443,6 +443,8 @@ void LinkTable::OnFrames(Instant now, const net::Endpoint& from, uint32_t index,
       peer.channel.AckDue();
       std::optional<Bytes> message = peer.channel.OnFragment(now, *fragment);
       if (message) TakeMessage(now, from, peer, *std::move(message));
+    } else if (const auto* note = std::get_if<NoteFrame>(&frame)) {
+      TakeMessage(now, from, peer, ToBytes(note->bytes));
     } else if (const auto* challenge = std::get_if<ChallengeFrame>(&frame)) {
       ByteWriter writer;
       WriteFrame(ChallengeReplyFrame{challenge->nonce}, writer);
@@ -484,6 +486,20 @@ std::optional<uint64_t> LinkTable::Send(Instant, const NodeId& id, Purpose purpo
   traffic_.messages.at(static_cast<size_t>(purpose)).Add(size);
   MarkReady(*peer);
   return handle;
+}
+
+void LinkTable::Note(Instant now, const NodeId& id, Purpose purpose, Bytes message) {
+  Peer* peer = Find(id);
+  if (peer == nullptr) return;
+  if (message.size() > Channel::kMaxNote) {
+    Send(now, id, purpose, std::move(message));
+    return;
+  }
+  if (tap_ != nullptr) tap_->OnOutgoing(id, message);
+  const size_t size = message.size();
+  if (!peer->channel.QueueNote(std::move(message))) return;
+  traffic_.messages.at(static_cast<size_t>(purpose)).Add(size);
+  MarkReady(*peer);
 }
 
 void LinkTable::Cancel(const NodeId& id, uint64_t message) {

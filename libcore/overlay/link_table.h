@@ -151,6 +151,9 @@ class LinkTable {
   }
   std::optional<uint64_t> Send(Instant now, const NodeId& peer, Purpose purpose, Urgency urgency,
                                Bytes message);
+  // The same for a message that nobody acknowledges or repeats (Channel::QueueNote). One that does
+  // not fit a packet goes as Send would have it.
+  void Note(Instant now, const NodeId& peer, Purpose purpose, Bytes message);
   void Cancel(const NodeId& peer, uint64_t message);
   void Ping(Instant now, const NodeId& peer);
   // One knock whose answer is not waited for.

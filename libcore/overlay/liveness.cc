@@ -28,12 +28,18 @@ void Liveness::OnReport(Instant now, const NodeId& id) { StartProbing(now, id); 
 
 void Liveness::Suspect(Instant now, const NodeId& id) {
   if (!StartProbing(now, id) || !ring_.leaves().Contains(id)) return;
-  if (asked_all_ && *asked_all_ + kFresh > now) return;
-  asked_all_ = now;
-  for (const auto& [leaf, record] : ring_.leaves().members()) {
-    const std::optional<Instant> heard = links_.LastHeard(leaf);
-    if (leaf != id && heard && *heard + kFresh <= now) links_.Ping(now, leaf);
+  for (const bool clockwise : {false, true}) {
+    const std::vector<NodeId>& side = ring_.leaves().Side(clockwise);
+    const auto at = std::find(side.begin(), side.end(), id);
+    if (at == side.end()) continue;
+    if (at != side.begin()) AskAgain(now, *(at - 1));
+    if (at + 1 != side.end()) AskAgain(now, *(at + 1));
   }
+}
+
+void Liveness::AskAgain(Instant now, const NodeId& id) {
+  const std::optional<Instant> heard = links_.LastHeard(id);
+  if (heard && *heard + kFresh <= now) links_.Ping(now, id);
 }
 
 void Liveness::Forget(const NodeId& id) {

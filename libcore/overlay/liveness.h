@@ -6,7 +6,8 @@
 // other leaves; the first choice of each table slot at an interval that adapts itself between 5 and
 // 60 s so that a first hop fails at most 2 % of the time, but no oftener than kShare of the
 // maintenance budget pays for; other leaves half as often, second choices a quarter as often. A
-// suspicion makes us ask all leaves that were silent for a second, since machines fail together.
+// suspicion makes us ask the leaves beside the suspect, if they were silent for a second, since
+// machines fail together; who is silent there leads to the next.
 // Threads: one owner. Sources: Castro et al. 2004 §3.2 (probing), design §3.
 #pragma once
 
@@ -83,6 +84,8 @@ class Liveness {
   // False when it is being probed already, or has no link.
   bool StartProbing(Instant now, const NodeId& id);
   void StepProbe(Instant now, const NodeId& id);
+  // Pings a leaf that was silent for kFresh.
+  void AskAgain(Instant now, const NodeId& id);
 
   LinkTable& links_;
   Ring& ring_;
@@ -92,7 +95,6 @@ class Liveness {
   uint64_t ring_version_ = 0;
   using NextCheck = std::pair<Instant, NodeId>;
   std::vector<NextCheck> checks_;  // a heap, soonest first
-  std::optional<Instant> asked_all_;
   double ping_bytes_;
   absl::Duration affordable_;
   absl::Duration interval_ = kFirstInterval;

@@ -36,11 +36,10 @@ void Membership::SetState(Instant now, JoinState state) {
     rounds_ = 0;
     next_round_.reset();
     retry_ = kFirstRetry;
-    // The leaves learn that we are complete; whoever came at the same time is found soon.
-    for (const auto& [id, record] : ring_.leaves().members()) {
-      wire::v1::LeafSync sync = MakeSync(id);
-      AddMembers(sync);
-      SendSync(now, id, std::move(sync));
+    // Whoever came at the same time is known to those beside us, or learns of us there.
+    for (const bool clockwise : {false, true}) {
+      const std::vector<NodeId>& side = ring_.leaves().Side(clockwise);
+      if (!side.empty()) Announce(now, side.front());
     }
   }
 }
@@ -157,6 +156,7 @@ void Membership::ProbeThrough(Instant now, const NodeId& peer, bool want_leaves)
   call.options.timeout = kProbeTimeout;
   call.skip_origin = true;
   call.through = peer;
+  if (want_leaves) next_door_ = now + kDoorPatience;
   probes_[exchange_.Route(now, std::move(call))] = Probe{peer, want_leaves};
 }
 
@@ -203,16 +203,21 @@ bool Membership::OnRequestFailed(Instant now, const RequestFailed& failed) {
   const auto found = probes_.find(failed.id);
   if (found == probes_.end()) return false;
   if (absl::IsResourceExhausted(failed.status)) busy_.insert(found->second.through);
-  const bool joining = found->second.want_leaves && state_ == JoinState::kJoining;
+  const bool leaves = found->second.want_leaves;
   probes_.erase(found);
-  while (joining && !answered_ && !spare_doors_.empty()) {
+  if (leaves) AskNextDoor(now);
+  return true;
+}
+
+void Membership::AskNextDoor(Instant now) {
+  next_door_.reset();
+  while (state_ == JoinState::kJoining && !answered_ && !spare_doors_.empty()) {
     const NodeId next = *spare_doors_.begin();
     spare_doors_.erase(spare_doors_.begin());
     if (!links_.Linked(next)) continue;
     ProbeThrough(now, next, true);
     break;
   }
-  return true;
 }
 
 bool Membership::RecentlyUnreachable(Instant now, const NodeId& id) {
@@ -223,11 +228,26 @@ bool Membership::RecentlyUnreachable(Instant now, const NodeId& id) {
   return false;
 }
 
+std::vector<NodeId> Membership::Coming() const {
+  std::vector<NodeId> out;
+  for (const auto& [id, candidate] : candidates_) out.push_back(id);
+  return out;
+}
+
+bool Membership::WantsLeaf(const NodeId& id) const {
+  return ring_.WantsLeaf(id) && ring_.leaves().WantsBeside(id, Coming());
+}
+
+uint64_t Membership::SharedHash(const NodeId& other) const {
+  return ring_.leaves().SharedHash(other, Coming());
+}
+
 void Membership::Offer(Instant now, const NodeRecord& record, bool sample) {
   const NodeId& id = record.id();
   if (id == self_->id() || record.role() != Role::kPeer || ring_.Contains(id)) return;
   if (candidates_.count(id) != 0 || RecentlyUnreachable(now, id)) return;
-  if (!sample && !ring_.WantsLeaf(id) && !ring_.WantsForTable(id)) return;
+  const bool leaf = WantsLeaf(id);
+  if (!sample && !leaf && !ring_.WantsForTable(id)) return;
   const bool enough =
       options_.role == Role::kClient && ring_.leaves().size() + candidates_.size() >= kClientPeers;
   if (enough || candidates_.size() >= kMaxCandidates) {
@@ -239,7 +259,7 @@ void Membership::Offer(Instant now, const NodeRecord& record, bool sample) {
   candidate.expires = now + kCandidateLifetime;
   if (links_.Linked(id)) {
     Announce(now, id);
-  } else if (ring_.WantsLeaf(id) && state_ == JoinState::kActive) {
+  } else if (leaf && state_ == JoinState::kActive) {
     candidate.connects = now + rng_.Jitter(self_->id() < id ? kPoliteness : 3 * kPoliteness);
     candidate.expires = candidate.connects + kCandidateLifetime;
     candidate.record = record;
@@ -263,12 +283,11 @@ void Membership::OfferHeads(Instant now, const NodeId& from, const Heads& heads,
     const NodeRecord* known = RecordByHead(heads[i]);
     const NodeId id = known != nullptr ? known->id() : FromHead(heads[i]);
     if (Head(self_->id()) == heads[i] || ring_.Contains(id)) continue;
-    const bool useful = heads[i] == sample || ring_.WantsLeaf(id) || ring_.WantsForTable(id);
+    const bool useful = heads[i] == sample || WantsLeaf(id) || ring_.WantsForTable(id);
     if (!useful || candidates_.count(id) != 0) continue;
-    if (RecentlyUnreachable(now, id)) {
-      // To be named again later.
-      leaf_hash_of_.erase(from);
-    } else if (known != nullptr) {
+    // It will be named again.
+    if (RecentlyUnreachable(now, id)) continue;
+    if (known != nullptr) {
       Offer(now, NodeRecord(*known), heads[i] == sample);
     } else {
       query.add_ids(heads[i]);
@@ -349,7 +368,7 @@ void Membership::OnLinkUp(Instant now, const LinkUp& up) {
   const auto asked = std::count_if(probes_.begin(), probes_.end(),
                                    [](const auto& probe) { return probe.second.want_leaves; });
   if (probe_through_.erase(up.id) != 0 || wanted) {
-    if (joining && (answered_ || asked >= kJoinProbes)) {
+    if (joining && (answered_ || asked != 0)) {
       spare_doors_.insert(up.id);
     } else {
       ProbeThrough(now, up.id, joining);
@@ -371,8 +390,7 @@ void Membership::OnConnectFailed(Instant now, const ConnectFailed& failed) {
   }
   if (!failed.id) return;
   probe_through_.erase(*failed.id);
-  // Whoever named it is asked again later.
-  if (candidates_.erase(*failed.id) != 0) leaf_hash_of_.clear();
+  candidates_.erase(*failed.id);
   if (unreachable_.size() >= kMaxUnreachable) unreachable_.erase(unreachable_.begin());
   unreachable_[*failed.id] = now + kUnreachableFor;
   CheckJoined(now);
@@ -384,11 +402,9 @@ void Membership::OnConnectDeclined(Instant now, const NodeId& id) {
 }
 
 void Membership::OnLinkDown(Instant now, const NodeId& id) {
-  // A link that only our side still had, after a partition: whoever named the node is asked again.
-  if (candidates_.erase(id) != 0) leaf_hash_of_.clear();
+  candidates_.erase(id);
   queries_.erase(id);
   confirmed_.erase(id);
-  leaf_hash_of_.erase(id);
   liveness_.Forget(id);
   if (ring_.Contains(id) && ring_.Remove(now, id, true)) LeafLost(now, id);
   CheckJoined(now);
@@ -431,8 +447,6 @@ void Membership::OnFarewell(Instant now, const NodeId& id) {
 // A place in the leaf set is free: the farthest leaf on that side knows who comes next.
 void Membership::LeafLost(Instant now, const NodeId& id) {
   LeavesChanged(now);
-  // Hints that were of no use before may be of use now.
-  leaf_hash_of_.clear();
   if (ring_.leaves().size() == 0 && state_ == JoinState::kActive) {
     // The last one: from the start, without the patience of the partition check.
     SetState(now, JoinState::kAlone);
@@ -452,7 +466,7 @@ void Membership::PushGone(Instant now, const NodeId& gone, const std::vector<Nod
   for (const NodeId& id : to) {
     wire::v1::LeafSync sync = MakeSync(id);
     sync.add_gone(gone.ToString());
-    SendSync(now, id, std::move(sync));
+    SendSync(now, id, std::move(sync), Weight::kNote);
   }
 }
 
@@ -466,10 +480,8 @@ void Membership::LeavesChanged(Instant now) {
 wire::v1::LeafSync Membership::MakeSync(const NodeId& to) const {
   wire::v1::LeafSync sync;
   sync.set_state(ToWire(state_, options_.role));
-  sync.set_own_hash(ring_.leaves().Hash());
+  sync.set_shared_hash(SharedHash(to));
   sync.set_coordinate(place_);
-  const auto known = leaf_hash_of_.find(to);
-  if (known != leaf_hash_of_.end()) sync.set_your_hash(known->second);
   return sync;
 }
 
@@ -480,18 +492,20 @@ void Membership::AddMembers(wire::v1::LeafSync& sync) const {
   }
 }
 
-void Membership::SendSync(Instant now, const NodeId& to, wire::v1::LeafSync sync) {
+void Membership::SendSync(Instant now, const NodeId& to, wire::v1::LeafSync sync, Weight weight) {
   wire::v1::OverlayMessage message;
   *message.mutable_leaf_sync() = std::move(sync);
-  links_.Send(now, to, Purpose::kMembership, SerializeProto(message));
+  Bytes bytes = SerializeProto(message);
+  if (weight == Weight::kNote) {
+    links_.Note(now, to, Purpose::kMembership, std::move(bytes));
+  } else {
+    links_.Send(now, to, Purpose::kMembership, std::move(bytes));
+  }
 }
 
 void Membership::Announce(Instant now, const NodeId& to) {
   wire::v1::LeafSync sync = MakeSync(to);
   sync.set_want_reply(true);
-  const bool leaf = ring_.leaves().Contains(to) || ring_.WantsLeaf(to);
-  if (leaf && state_ != JoinState::kJoining) AddMembers(sync);
-  sync.set_want_members(leaf && leaf_hash_of_.count(to) == 0);
   SendSync(now, to, std::move(sync));
 }
 
@@ -514,7 +528,8 @@ void Membership::OnLeafSync(Instant now, const NodeId& from, const net::Endpoint
     const std::optional<NodeRecord> record = records_.Parse(AsBytes(sync.record()));
     if (record && record->id() == from) links_.UpdateRecord(*record);
   }
-  const bool known = candidates_.erase(from) != 0 || ring_.Contains(from);
+  const bool met = ring_.Contains(from);
+  const bool known = candidates_.erase(from) != 0 || met;
   const bool member = sync.state() == wire::v1::MEMBER_STATE_JOINING ||
                       sync.state() == wire::v1::MEMBER_STATE_ACTIVE;
   if (state_ == JoinState::kLeaving) return;
@@ -523,25 +538,24 @@ void Membership::OnLeafSync(Instant now, const NodeId& from, const net::Endpoint
     if (known || sync.want_reply()) confirmed_.insert(from);
     if (ring_.Consider(now, from)) LeavesChanged(now);
   }
-  const auto theirs = leaf_hash_of_.find(from);
-  const bool outdated = theirs == leaf_hash_of_.end() || theirs->second != sync.own_hash();
-  if (sync.complete()) leaf_hash_of_[from] = sync.own_hash();
-  // Only leaves care for each other's leaves.
   const bool leaf = ring_.leaves().Contains(from);
-  const bool they_lack = sync.want_members() || (leaf && sync.your_hash() != ring_.leaves().Hash());
+  // Also who takes us for a leaf while we know nearer ones.
+  const bool differ = sync.shared_hash() != SharedHash(from);
+  const bool joining = sync.state() == wire::v1::MEMBER_STATE_JOINING;
   if (sync.want_reply()) {
     wire::v1::LeafSync reply = MakeSync(from);
     reply.set_observed(ToText(endpoint.ToBytes()));
-    if (they_lack) AddMembers(reply);
+    if (differ || sync.want_members()) AddMembers(reply);
     // Who asks for ours has no news of its own: it lost a leaf, or it is new.
-    reply.set_want_members(leaf && outdated && !sync.complete() && !sync.want_members());
-    SendSync(now, from, std::move(reply));
+    reply.set_want_members(leaf && differ && !joining && !sync.complete() && !sync.want_members());
+    // Who announces itself waits for our word.
+    SendSync(now, from, std::move(reply), met && !joining ? Weight::kNote : Weight::kMessage);
   } else if (sync.want_members()) {
     wire::v1::LeafSync reply = MakeSync(from);
     AddMembers(reply);
-    SendSync(now, from, std::move(reply));
-  } else if (!sync.complete() && sync.gone_size() == 0 && !outdated) {
-    // Both hashes agree: less often from now on.
+    SendSync(now, from, std::move(reply), Weight::kNote);
+  } else if (!sync.complete() && sync.gone_size() == 0 && leaf && !differ) {
+    // Both know the same: less often from now on.
     sync_ = std::min(sync_ * 2, kMaxSync);
   }
   OfferHeads(now, from, sync.members(), false);
@@ -621,7 +635,6 @@ void Membership::ChangeRole(Instant now, Role role) {
   candidates_.clear();
   queries_.clear();
   confirmed_.clear();
-  leaf_hash_of_.clear();
   answered_ = false;
   rounds_ = 0;
   retry_ = kFirstRetry;
@@ -633,9 +646,7 @@ void Membership::ChangeRole(Instant now, Role role) {
 
 void Membership::OnTimeout(Instant now) {
   last_step_ = now;
-  const size_t expired =
-      std::erase_if(candidates_, [now](const auto& entry) { return entry.second.expires <= now; });
-  if (expired != 0) leaf_hash_of_.clear();
+  std::erase_if(candidates_, [now](const auto& entry) { return entry.second.expires <= now; });
   std::erase_if(queries_, [now](const auto& entry) { return entry.second.expires <= now; });
   std::erase_if(reported_gone_, [now](const auto& entry) { return entry.second <= now; });
   for (auto& [id, candidate] : candidates_) {
@@ -644,6 +655,7 @@ void Membership::OnTimeout(Instant now) {
     links_.Connect(now, *candidate.record);
   }
   CheckJoined(now);
+  if (next_door_ && *next_door_ <= now) AskNextDoor(now);
   if (next_round_ && *next_round_ <= now) StartRound(now);
   if (next_sync_ && *next_sync_ <= now) SyncRandomLeaf(now);
   if (next_partition_check_ && *next_partition_check_ <= now) CheckPartition(now);
@@ -651,6 +663,7 @@ void Membership::OnTimeout(Instant now) {
 
 std::optional<Instant> Membership::PollTimeout() const {
   std::optional<Instant> out = Earliest(next_round_, Earliest(next_sync_, next_partition_check_));
+  out = Earliest(out, next_door_);
   for (const auto& [id, candidate] : candidates_) {
     out = Earliest(out, state_ == JoinState::kJoining && candidate.blocks > last_step_
                             ? candidate.blocks

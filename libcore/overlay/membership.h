@@ -3,7 +3,8 @@
 // Join: links to a few bootstrap nodes, a probe through each to the root of our own id, links to
 // the leaves that it names, an announcement to each; active when every leaf that can be reached has
 // confirmed (Castro et al. 2004 §3.1, 'consistent join'). Leaf sync: every 4 s with a random leaf,
-// hashes first, contents when they differ, backing off to 64 s while they agree. What a neighbour
+// a hash of what both should know first, contents when it differs, backing off to 64 s while they
+// agree. What a neighbour
 // names is a hint: it enters nothing before we have a link to it ourselves. A ring that split is
 // found through the dead and through bootstrap nodes. Threads: one owner. Limits: below. Sources:
 // Rhea et al. 2004 §4.1; Freedman et al. 2005 (non-transitive links).
@@ -42,9 +43,9 @@ class Membership {
   // Bootstrap nodes asked in one round, and remembered.
   static constexpr size_t kContactsPerRound = 3;
   static constexpr size_t kMaxBootstrap = 64;
-  // Of those that answered, asked for the leaves at once: an answer has some 3 kB, and the first is
-  // enough.
-  static constexpr int kJoinProbes = 2;
+  // The next of those that answered is asked for the leaves after this: an answer has some 3 kB on
+  // each of its hops, and the first is enough, but the one who was asked may have just crashed.
+  static constexpr absl::Duration kDoorPatience = absl::Milliseconds(600);
   static constexpr absl::Duration kPartitionCheck = absl::Seconds(60);
   // A node that could not be reached is left alone for so long, however often it is named.
   static constexpr absl::Duration kUnreachableFor = absl::Seconds(30);
@@ -121,13 +122,17 @@ class Membership {
  private:
   wire::v1::LeafSync MakeSync(const NodeId& to) const;
   void AddMembers(wire::v1::LeafSync& sync) const;
-  void SendSync(Instant now, const NodeId& to, wire::v1::LeafSync sync);
+  // As a note when what is lost is made up for by the next sync.
+  enum class Weight { kMessage, kNote };
+  void SendSync(Instant now, const NodeId& to, wire::v1::LeafSync sync,
+                Weight weight = Weight::kMessage);
   void Announce(Instant now, const NodeId& to);
   void StartRound(Instant now);
   void ContactBootstrap(Instant now, size_t count);
   void ContactKnown(Instant now, const NodeRecord& record);
   // False when nobody is remembered.
   bool ContactRemembered(Instant now);
+  void AskNextDoor(Instant now);
   void CheckJoined(Instant now);
   void SetState(Instant now, JoinState state);
   void LeavesChanged(Instant now);
@@ -136,6 +141,11 @@ class Membership {
   void TakeReportedGone(Instant now, const wire::v1::LeafSync& sync);
   const NodeRecord* RecordByHead(uint64_t head) const;
   bool Blocked(Instant now) const;
+  // Those that we are getting to know.
+  std::vector<NodeId> Coming() const;
+  // Not while enough of those that we are getting to know stand nearer: each link costs a kilobyte.
+  bool WantsLeaf(const NodeId& id) const;
+  uint64_t SharedHash(const NodeId& other) const;
   void SyncRandomLeaf(Instant now);
   void CheckPartition(Instant now);
   void SayFarewell(Instant now);
@@ -172,6 +182,7 @@ class Membership {
   std::set<net::Endpoint> contacting_;  // endpoints through which we want to probe
   std::set<NodeId> probe_through_;      // nodes through which we want to probe
   std::set<NodeId> spare_doors_;        // links to bootstrap nodes that were not asked
+  std::optional<Instant> next_door_;    // when the next of them is
   struct Probe {
     NodeId through;
     bool want_leaves = false;
@@ -193,9 +204,8 @@ class Membership {
   };
   std::map<NodeId, Candidate> candidates_;
   std::map<NodeId, Instant> unreachable_;
-  std::map<NodeId, Query> queries_;  // RecordQuery under way
-  std::set<NodeId> confirmed_;       // leaves that know us
-  std::map<NodeId, uint64_t> leaf_hash_of_;
+  std::map<NodeId, Query> queries_;          // RecordQuery under way
+  std::set<NodeId> confirmed_;               // leaves that know us
   std::map<NodeId, Instant> reported_gone_;  // members, until when
 
   Instant last_step_;

@@ -17,7 +17,8 @@ enum class FrameType : uint8_t {
   kChallenge = 4,
   kChallengeReply = 5,
   kClose = 6,
-  kFullAck = 7
+  kFullAck = 7,
+  kNote = 8
 };
 
 std::optional<FragmentFrame> ReadFragment(ByteReader& reader) {
@@ -54,6 +55,11 @@ std::optional<Frame> ReadFrame(ByteReader& reader) {
       if (!frame) return std::nullopt;
       return *frame;
     }
+    case static_cast<uint8_t>(FrameType::kNote): {
+      const ByteView bytes = reader.Take16();
+      if (!reader.ok() || bytes.empty()) return std::nullopt;
+      return NoteFrame{bytes};
+    }
     case static_cast<uint8_t>(FrameType::kChallenge):
       return ChallengeFrame{reader.U64()};
     case static_cast<uint8_t>(FrameType::kChallengeReply):
@@ -78,6 +84,10 @@ struct FrameWriter {
     Type(FrameType::kFragment);
     writer.U64(frame.message).U16(frame.index).U16(frame.count).Put16(frame.bytes);
   }
+  void operator()(const NoteFrame& frame) {
+    Type(FrameType::kNote);
+    writer.Put16(frame.bytes);
+  }
   void operator()(const ChallengeFrame& frame) {
     Type(FrameType::kChallenge);
     writer.U64(frame.nonce);
@@ -93,6 +103,7 @@ struct FrameSizer {
   size_t operator()(const PingFrame&) { return 1; }
   size_t operator()(const AckFrame& frame) { return frame.Full() ? 5 : kAckFrameSize; }
   size_t operator()(const FragmentFrame& frame) { return kFragmentHeader + frame.bytes.size(); }
+  size_t operator()(const NoteFrame& frame) { return kNoteHeader + frame.bytes.size(); }
   size_t operator()(const ChallengeFrame&) { return 9; }
   size_t operator()(const ChallengeReplyFrame&) { return 9; }
   size_t operator()(const CloseFrame&) { return 1; }

@@ -46,6 +46,7 @@ inline constexpr size_t kPacketTag = 16;
 inline constexpr size_t kMaxPlaintext = net::kMaxDatagram - kPacketHeader - kPacketTag;
 inline constexpr size_t kAckFrameSize = 13;  // at most
 inline constexpr size_t kFragmentHeader = 15;
+inline constexpr size_t kNoteHeader = 3;
 // Message bytes in one fragment: what is left beside an ack frame.
 inline constexpr size_t kMaxFragment = kMaxPlaintext - kAckFrameSize - kFragmentHeader;
 // A message between neighbours: kMaxPayload of node.h with what the router puts around it.
@@ -73,6 +74,10 @@ struct FragmentFrame {
   uint16_t count = 1;
   ByteView bytes;  // points into the plaintext
 };
+// A message of one part that wants no ack: one that is lost is made up for by what comes later.
+struct NoteFrame {
+  ByteView bytes;  // points into the plaintext
+};
 // "Are you there?" to an address from which a known neighbour seems to speak now, and the answer.
 struct ChallengeFrame {
   uint64_t nonce = 0;
@@ -82,8 +87,8 @@ struct ChallengeReplyFrame {
 };
 // The sender forgets this link.
 struct CloseFrame {};
-using Frame = std::variant<AckFrame, PingFrame, FragmentFrame, ChallengeFrame, ChallengeReplyFrame,
-                           CloseFrame>;
+using Frame = std::variant<AckFrame, PingFrame, FragmentFrame, NoteFrame, ChallengeFrame,
+                           ChallengeReplyFrame, CloseFrame>;
 
 // Most packets hold an ack and a message.
 using Frames = absl::InlinedVector<Frame, 3>;

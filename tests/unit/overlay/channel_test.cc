@@ -51,6 +51,9 @@ class ChannelTest : public testing::Test {
     for (const Frame& frame : *frames) {
       if (const auto* ack = std::get_if<AckFrame>(&frame)) side.channel.OnAck(now_, 1, *ack);
       if (std::holds_alternative<PingFrame>(frame)) side.channel.AckDue();
+      if (const auto* note = std::get_if<NoteFrame>(&frame)) {
+        side.received.push_back(ToBytes(note->bytes));
+      }
       if (const auto* part = std::get_if<FragmentFrame>(&frame)) {
         side.channel.AckDue();
         if (auto whole = side.channel.OnFragment(now_, *part)) side.received.push_back(*whole);
@@ -163,6 +166,29 @@ TEST_F(ChannelTest, CancelledMessagesAreNotSentAgain) {
   a_.channel.Cancel(1);
   Run(absl::Seconds(2), 0);
   EXPECT_TRUE(b_.received.empty());
+}
+
+TEST_F(ChannelTest, ANoteGoesOnceAndNobodyAnswers) {
+  ASSERT_TRUE(a_.channel.QueueNote(Bytes(Channel::kMaxNote, 7)));
+  EXPECT_FALSE(a_.channel.Idle());
+  Run(absl::Seconds(5), 0);
+  ASSERT_EQ(b_.received.size(), 1u);
+  EXPECT_EQ(b_.received[0].size(), Channel::kMaxNote);
+  EXPECT_EQ(a_.next, 1u);
+  EXPECT_EQ(b_.next, 0u);
+  EXPECT_TRUE(a_.channel.Idle());
+  ASSERT_TRUE(a_.channel.QueueNote(Bytes{1}));
+  Run(absl::Seconds(5), 1);
+  EXPECT_EQ(b_.received.size(), 1u);
+  EXPECT_TRUE(a_.reports.empty());
+}
+
+TEST_F(ChannelTest, NotesAreBounded) {
+  EXPECT_FALSE(a_.channel.QueueNote(Bytes(Channel::kMaxNote + 1)));
+  EXPECT_FALSE(a_.channel.QueueNote({}));
+  for (size_t i = 0; i < Channel::kMaxNotes; ++i) EXPECT_TRUE(a_.channel.QueueNote(Bytes{1}));
+  EXPECT_FALSE(a_.channel.QueueNote(Bytes{1}));
+  EXPECT_EQ(counters_.Get("overlay.refused_send_queue_full"), 3u);
 }
 
 TEST_F(ChannelTest, QueueIsBounded) {

@@ -33,12 +33,49 @@ TEST(LeafSet, IsTheNearestOnEachSideWhateverTheOrder) {
   EXPECT_TRUE(set.Covers(self.id()));
   EXPECT_TRUE(set.Covers(crowd[7].id()));
   EXPECT_FALSE(set.Covers(crowd[20].id()));
-  // Who is named again in another order makes the same hash.
-  LeafSet other(self.id(), 8);
-  for (size_t i = crowd.size(); i-- > 0;) other.Insert(crowd[i]);
-  EXPECT_EQ(set.Hash(), other.Hash());
-  other.Remove(crowd[0].id());
-  EXPECT_NE(set.Hash(), other.Hash());
+}
+
+TEST(LeafSet, TwoThatKnowTheSameOfTheNodesBetweenThemAgree) {
+  std::vector<NodeRecord> crowd = Crowd(40);
+  std::sort(crowd.begin(), crowd.end(),
+            [](const NodeRecord& a, const NodeRecord& b) { return a.id() < b.id(); });
+  const auto set_of = [&](size_t self, size_t left_out) {
+    LeafSet out(crowd[self].id(), 8);
+    for (size_t i = crowd.size(); i-- > 0;) {
+      if (i != self && i != left_out) out.Insert(crowd[i]);
+    }
+    return out;
+  };
+  const size_t nobody = crowd.size();
+  const LeafSet self = set_of(3, nobody);
+  for (size_t steps = 1; steps <= 8; ++steps) {
+    for (const size_t i : {3 + steps, (43 - steps) % 40}) {
+      EXPECT_EQ(self.SharedHash(crowd[i].id(), {}), set_of(i, nobody).SharedHash(crowd[3].id(), {}))
+          << i;
+    }
+  }
+  EXPECT_EQ(self.SharedHash(crowd[12].id(), {}), 0u);
+  // Somebody whom both should know, and whom one may lack.
+  const LeafSet other = set_of(5, nobody);
+  EXPECT_NE(other.SharedHash(crowd[3].id(), {}), set_of(3, 8).SharedHash(crowd[5].id(), {}));
+  EXPECT_EQ(other.SharedHash(crowd[3].id(), {}),
+            set_of(3, 8).SharedHash(crowd[5].id(), {crowd[8].id()}));
+  EXPECT_EQ(other.SharedHash(crowd[3].id(), {}), set_of(3, 12).SharedHash(crowd[5].id(), {}));
+  // Before either has the other.
+  EXPECT_EQ(set_of(5, 3).SharedHash(crowd[3].id(), {}), set_of(3, 5).SharedHash(crowd[5].id(), {}));
+}
+
+TEST(LeafSet, NobodyIsWantedWhileEnoughNearerOnesAreComing) {
+  std::vector<NodeRecord> crowd = Crowd(20);
+  std::sort(crowd.begin(), crowd.end(),
+            [](const NodeRecord& a, const NodeRecord& b) { return a.id() < b.id(); });
+  LeafSet set(crowd[10].id(), 2);
+  const std::vector<NodeId> coming = {crowd[8].id(), crowd[9].id(), crowd[11].id(), crowd[12].id()};
+  EXPECT_TRUE(set.Wants(crowd[13].id()));
+  EXPECT_FALSE(set.WantsBeside(crowd[13].id(), coming));
+  EXPECT_FALSE(set.WantsBeside(crowd[7].id(), coming));
+  EXPECT_TRUE(set.WantsBeside(crowd[12].id(), coming));
+  EXPECT_TRUE(set.WantsBeside(crowd[13].id(), {crowd[8].id(), crowd[9].id(), crowd[11].id()}));
 }
 
 TEST(LeafSet, ANewcomerPushesTheFarthestOut) {

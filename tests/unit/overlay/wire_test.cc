@@ -27,7 +27,8 @@ TEST(Wire, TypeOfWantsKindVersionAndSize) {
 TEST(Wire, FramesRoundTripAndKnowTheirSize) {
   const Bytes part(5, 9);
   const Frames frames = {PingFrame{},       AckFrame{7, 3},         FragmentFrame{1, 0, 1, part},
-                         ChallengeFrame{5}, ChallengeReplyFrame{6}, CloseFrame{}};
+                         ChallengeFrame{5}, ChallengeReplyFrame{6}, CloseFrame{},
+                         NoteFrame{part}};
   const Bytes encoded = Encode(frames);
   size_t size = 0;
   for (const Frame& frame : frames) size += FrameSize(frame);
@@ -43,6 +44,8 @@ TEST(Wire, MalformedFramesAreRefused) {
   EXPECT_FALSE(ParseFrames(Bytes{0}).has_value());
   EXPECT_FALSE(ParseFrames(Bytes{2, 0, 0}).has_value());
   EXPECT_FALSE(ParseFrames(Bytes{77}).has_value());
+  EXPECT_FALSE(ParseFrames(Bytes{8, 0, 0}).has_value());
+  EXPECT_FALSE(ParseFrames(Bytes{8, 0, 2, 1}).has_value());
   EXPECT_FALSE(ParseFrames(Encode({FragmentFrame{1, 1, 1, part}})).has_value());
   EXPECT_FALSE(ParseFrames(Encode({FragmentFrame{1, 0, 0, part}})).has_value());
   // Not the last, and not full.
