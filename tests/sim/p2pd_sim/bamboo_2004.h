@@ -150,6 +150,7 @@ class Bamboo2004 final : public Participant, public Host, private bamboo::Carrie
   const bamboo::LeafSet& neighbours() const override {
     return provisional_ ? *provisional_ : leaves_;
   }
+  bool PossiblyDown(const overlay::NodeId& id) const override { return Suspected(id); }
   std::optional<Peer> DrawLeaf() override { return Draw(leaves_.Members()); }
   Rng& rng() override { return rng_; }
   uint64_t NextNumber() override { return next_number_++; }

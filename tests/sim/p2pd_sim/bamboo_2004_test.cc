@@ -249,7 +249,7 @@ TEST(BambooWireTest, WhatIsWrittenIsReadAndNothingElseIs) {
   const bamboo::Tuple tuple{peer.id, 3, Instant::FromNanos(5), 100};
   const bamboo::SyncRange range{peer.id, rng.Make<overlay::Key>(), 1, 30};
   using Kind = bamboo::SyncResp::Kind;
-  EXPECT_EQ(bamboo::Encode(bamboo::StoreReq{tuple}).size(), 4 + bamboo::kTupleKeySize + 4 + 100);
+  EXPECT_EQ(bamboo::Encode(bamboo::StoreReq{tuple}).size(), 4 + bamboo::kTupleKeySize + 100);
   const bamboo::Message messages[] = {bamboo::Ping{},
                                       bamboo::LeafSetChanged{peer, true, {peer, peer}},
                                       bamboo::RoutingTableReq{3},

@@ -3,9 +3,9 @@
 // Rules: a put is routed to the root, again after 30 s, and fails after 60 s. A get is routed to
 // the root, which answers with what it has and who the other replicas are. Of what never changes
 // the first copy is enough. Of what changes the other replicas are asked at once, and it ends when
-// five of the eight, the root among them, have answered; the newest counts. Where those have
-// nothing, it ends when all have said so. A get that has no end after 5 s begins anew, and fails
-// after 60 s. Threads: one.
+// a majority, five of the eight, have answered, the root among them; the newest counts. Where those
+// have nothing, it ends when all have said so. A get that has no end after 5 s begins anew, and
+// fails after 60 s. Threads: one.
 #pragma once
 
 #include <cstdint>

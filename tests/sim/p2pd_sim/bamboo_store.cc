@@ -74,6 +74,7 @@ void Store::Expire(Instant now) {
 std::vector<Peer> Store::Replicas(const overlay::Key& key) const {
   const LeafSet::Window window = carrier_.neighbours().AsWindow();
   std::vector<Peer> out = carrier_.neighbours().Members();
+  std::erase_if(out, [&](const Peer& peer) { return carrier_.PossiblyDown(peer.id); });
   if (!window.full) return out;
   const overlay::NodeId& self = carrier_.self().id;
   const bool after_us = overlay::Clockwise(self, key) < overlay::Clockwise(key, self);

@@ -31,7 +31,8 @@ class Carrier {
   virtual ~Carrier() = default;
   virtual const Peer& self() const = 0;
   virtual const LeafSet& neighbours() const = 0;
-  // A random leaf that is not possibly down.
+  virtual bool PossiblyDown(const overlay::NodeId& id) const = 0;
+  // A random leaf that is not.
   virtual std::optional<Peer> DrawLeaf() = 0;
   virtual Rng& rng() = 0;
   // Never the same twice.
@@ -95,7 +96,8 @@ class Store {
   };
 
   void Keep(Instant now, const Tuple& tuple);
-  // The other nodes on which this key stands when we are its root.
+  // The other nodes on which this key stands when we are its root, without those that are possibly
+  // down.
   std::vector<Peer> Replicas(const overlay::Key& key) const;
   std::vector<Tuple> In(Instant now, const SyncRange& range) const;
   SyncReq Question(Instant now, const SyncRange& range) const;
