@@ -127,7 +127,7 @@ TEST_F(ChannelTest, ACallLeavesAlthoughTheWindowIsClosed) {
   EXPECT_EQ(left, Channel::kCallReserve);
 }
 
-ReportedOnceAndEndsInLoss) {
+TEST_F(ChannelTest, SilenceIsReportedOnceAndEndsInLoss) {
   a_.channel.Queue(1, {5});
   Run(absl::Milliseconds(450), 1);
   EXPECT_EQ(Count(a_, Channel::Outcome::kSlow), 1u);
@@ -135,6 +135,15 @@ ReportedOnceAndEndsInLoss) {
   EXPECT_EQ(Count(a_, Channel::Outcome::kSlow), 1u);
   EXPECT_EQ(Count(a_, Channel::Outcome::kLost), 1u);
   EXPECT_TRUE(a_.channel.Unfinished().empty());
+}
+
+// On a slow line the timer is wrong now and then.
+TEST_F(ChannelTest, AMessageIsNotGivenUpWhileSomethingOfItArrives) {
+  a_.channel.Queue(1, Bytes(kMaxMessage, 1));
+  Run(absl::Seconds(60), 0.25);
+  EXPECT_EQ(Count(a_, Channel::Outcome::kLost), 0u);
+  EXPECT_LE(Count(a_, Channel::Outcome::kSlow), 1u);
+  EXPECT_EQ(b_.received.size(), 1u);
 }
 
 TEST_F(ChannelTest, WindowGrowsAndFalls) {
