@@ -143,7 +143,7 @@ TEST_F(ChannelTest, SilenceIsReportedOnceAndEndsInLoss) {
 // On a slow line the timer is wrong now and then.
 TEST_F(ChannelTest, AMessageIsNotGivenUpWhileSomethingOfItArrives) {
   a_.channel.Queue(1, Bytes(kMaxMessage, 1));
-  Run(absl::Seconds(60), 0.4);
+  Run(absl::Seconds(60), 0.25);
   EXPECT_EQ(Count(a_, Channel::Outcome::kLost), 0u);
   EXPECT_LE(Count(a_, Channel::Outcome::kSlow), 1u);
   EXPECT_EQ(b_.received.size(), 1u);
