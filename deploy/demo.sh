@@ -4,6 +4,7 @@
 # recorded human speech in both directions. Then it compares what was said with what was heard.
 # Exit 0 only if all of it worked. Everything it starts is stopped, whatever happens.
 set -euo pipefail
+caller=$PWD
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 usage() {
@@ -11,8 +12,18 @@ usage() {
 usage: deploy/demo.sh [--no-setup] [--no-build] [--bin DIR] [--out DIR]
   --no-setup  install nothing       --no-build  use the programs as they stand
   --bin DIR   programs, default build/release/bin
-  --out DIR   where recordings and logs stay, default demo-output
+  --out DIR   where recordings and logs stay, default demo-output of the repository
 EOF
+}
+
+# of_caller OPTION [DIR]: the folder as the caller means it, in `folder`.
+of_caller() {
+  if [[ -z ${2-} ]]; then
+    echo "deploy/demo.sh: $1 needs a folder behind it; see --help" >&2
+    exit 2
+  fi
+  folder=$2
+  [[ $folder == /* ]] || folder=$caller/$folder
 }
 
 # What was understood, by ESTOI (Jensen and Taal 2016): at least this of one's own partner, under that of the other text.
@@ -27,8 +38,8 @@ while (($#)); do
   case "$1" in
     --no-setup) setup=no ;;
     --no-build) build=no ;;
-    --bin) bin=${2:?--bin needs a folder} && build=no && shift ;;
-    --out) out=${2:?--out needs a folder} && shift ;;
+    --bin) of_caller "$@" && bin=$folder build=no && shift ;;
+    --out) of_caller "$@" && out=$folder && shift ;;
     -h | --help) usage && exit 0 ;;
     *) usage >&2 && exit 2 ;;
   esac

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# `cmake --install` puts programs, units, the service's user and the configuration in place, leaves a configuration that
-# stands alone, and the programs need no shared library that deploy/setup.sh --runtime does not install.
+# `cmake --install` puts programs, units, the service's user and the configuration in place under any prefix, the units name
+# what was installed, a configuration that stands is left alone, and the programs need no shared library that
+# deploy/setup.sh --runtime does not install.
 # usage: check_install.sh BUILD_DIR SOURCE_DIR
 set -euo pipefail
 
@@ -14,23 +15,49 @@ fail() {
   exit 1
 }
 
-DESTDIR=$root cmake --install "$build" --prefix /usr >"$root.log" || {
-  cat "$root.log"
-  fail "cmake --install failed"
+install() { # PREFIX [VARIABLE=VALUE]: into $root, unless DESTDIR says else
+  env DESTDIR="$root" "${@:2}" cmake --install "$build" --prefix "$1" >"$root/log" || {
+    cat "$root/log"
+    fail "cmake --install --prefix $1 failed"
+  }
 }
-rm -f "$root.log"
-for file in usr/bin/p2pd usr/bin/p2pctl usr/lib/systemd/system/p2pd.service usr/lib/systemd/user/p2pd.service \
-  usr/lib/sysusers.d/p2pd.conf etc/p2pd/p2pd.toml usr/share/doc/p2pd/LICENSE; do
-  [[ -f $root/$file ]] || fail "$file was not installed"
-done
-cmp -s "$root/etc/p2pd/p2pd.toml" "$source/deploy/p2pd.toml" || fail "the configuration is another one"
-"$root/usr/bin/p2pd" --config "$root/etc/p2pd/p2pd.toml" --check-config || fail "the configuration is refused"
-program=$(sed -nE 's/^ExecStart=([^ ]+) .*/\1/p' "$root/usr/lib/systemd/system/p2pd.service")
-[[ -x $root$program ]] || echo "the unit of this build names $program, which is right for another prefix"
 
+# installed BELOW PREFIX CONFIGURATION: all of it is there, and the units name it.
+installed() {
+  local below=$1 prefix=$2 config=$3 file kind command
+  for file in "$prefix"/{bin/p2pd,bin/p2pctl,lib/systemd/system/p2pd.service,lib/systemd/user/p2pd.service} \
+    "$prefix"/{lib/sysusers.d/p2pd.conf,share/doc/p2pd/LICENSE} "$config"; do
+    [[ -f $below$file ]] || fail "prefix $prefix: $file was not installed"
+  done
+  cmp -s "$below$config" "$source/deploy/p2pd.toml" || fail "prefix $prefix: the configuration is another one"
+  for kind in "system:$prefix/bin/p2pd --config $config" "user:$prefix/bin/p2pd"; do
+    command=$(sed -n 's/^ExecStart=//p' "$below$prefix/lib/systemd/${kind%%:*}/p2pd.service")
+    [[ $command == "${kind#*:}" ]] || fail "prefix $prefix: the ${kind%%:*} unit runs '$command' instead of '${kind#*:}'"
+  done
+}
+
+install /usr
+installed "$root" /usr /etc/p2pd/p2pd.toml
+"$root/usr/bin/p2pd" --config "$root/etc/p2pd/p2pd.toml" --check-config || fail "the configuration is refused"
+
+# The operator's configuration, and one that is a link to a place which is not there now.
 echo '# mine' >"$root/etc/p2pd/p2pd.toml"
-DESTDIR=$root cmake --install "$build" --prefix /usr >/dev/null
+install /usr
 grep -qx '# mine' "$root/etc/p2pd/p2pd.toml" || fail "a second installation replaced the operator's configuration"
+ln -sf /none/p2pd.toml "$root/etc/p2pd/p2pd.toml"
+install /usr
+[[ -L $root/etc/p2pd/p2pd.toml ]] || fail "a second installation replaced the operator's link"
+rm "$root/etc/p2pd/p2pd.toml"
+
+install /usr/local
+installed "$root" /usr/local /etc/p2pd/p2pd.toml
+rm "$root/etc/p2pd/p2pd.toml"
+install /opt/p2pd
+installed "$root" /opt/p2pd /opt/p2pd/etc/p2pd/p2pd.toml
+[[ ! -e $root/etc/p2pd/p2pd.toml ]] || fail "a prefix of its own was configured in /etc"
+# Without DESTDIR nothing leaves the prefix.
+install "$root/own" DESTDIR=
+installed "" "$root/own" "$root/own/etc/p2pd/p2pd.toml"
 
 if command -v dpkg-query >/dev/null && command -v ldd >/dev/null; then
   wanted=" $("$source/deploy/setup.sh" --runtime --list | tr '\n' ' ') libc6 libgcc-s1 libstdc++6 "

@@ -1,0 +1,34 @@
+# Run by `cmake --install`: the units with the paths of this installation, and the configuration.
+# In: P2PD_SOURCE, P2PD_BUILD (folders), P2PD_BINDIR, P2PD_DOCDIR (below the prefix, or absolute).
+get_filename_component(prefix "${CMAKE_INSTALL_PREFIX}" ABSOLUTE)
+string(REGEX REPLACE "/$" "" prefix "${prefix}")
+foreach(dir BINDIR DOCDIR)
+  set(CMAKE_INSTALL_FULL_${dir} "${P2PD_${dir}}")
+  if(NOT IS_ABSOLUTE "${P2PD_${dir}}")
+    set(CMAKE_INSTALL_FULL_${dir} "${prefix}/${P2PD_${dir}}")
+  endif()
+endforeach()
+
+# What belongs to the machine is configured in /etc, where the service's folder is (ConfigurationDirectory=), /usr/local
+# as well; what has a place of its own stays in it.
+set(config_dir "${prefix}/etc/p2pd")
+if(prefix MATCHES "^(|/usr|/usr/local)$")
+  set(config_dir /etc/p2pd)
+endif()
+set(P2PD_CONFIG_FILE "${config_dir}/p2pd.toml")
+
+foreach(kind system user)
+  set(from "${P2PD_SOURCE}/systemd/p2pd.service.in")
+  if(kind STREQUAL user)
+    set(from "${P2PD_SOURCE}/systemd/user/p2pd.service.in")
+  endif()
+  set(unit "${P2PD_BUILD}/systemd/${kind}/p2pd.service")
+  configure_file("${from}" "${unit}" @ONLY)
+  file(INSTALL DESTINATION "${prefix}/lib/systemd/${kind}" TYPE FILE FILES "${unit}")
+endforeach()
+
+# A configuration that stands already, or a link that leads to one, belongs to the operator.
+set(standing "$ENV{DESTDIR}${P2PD_CONFIG_FILE}")
+if(NOT EXISTS "${standing}" AND NOT IS_SYMLINK "${standing}")
+  file(INSTALL DESTINATION "${config_dir}" TYPE FILE FILES "${P2PD_SOURCE}/deploy/p2pd.toml")
+endif()
