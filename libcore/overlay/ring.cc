@@ -65,7 +65,8 @@ void Ring::Refresh(const NodeId& id) {
 }
 
 bool Ring::WantsForTable(const NodeId& id) const {
-  return id != self_ && !table_.Contains(id) && table_.Hole(id);
+  // Keys among our leaves never go by the table.
+  return id != self_ && !leaves_.Covers(id) && !table_.Contains(id) && table_.Hole(id);
 }
 
 absl::Duration Ring::UsefulBelow(const NodeId& id) const {
