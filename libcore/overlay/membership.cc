@@ -364,11 +364,9 @@ void Membership::OnLinkUp(Instant now, const LinkUp& up) {
   silent_doors_.erase(up.endpoint);
   const bool wanted = contacting_.erase(up.endpoint) != 0;
   const bool joining = state_ == JoinState::kJoining;
-  // Whoever is there first is asked for the leaves; the others only when that fails.
-  const auto asked = std::count_if(probes_.begin(), probes_.end(),
-                                   [](const auto& probe) { return probe.second.want_leaves; });
+  // Whoever is there first is asked for the leaves; the others only when that fails or takes long.
   if (probe_through_.erase(up.id) != 0 || wanted) {
-    if (joining && (answered_ || asked != 0)) {
+    if (joining && (answered_ || next_door_)) {
       spare_doors_.insert(up.id);
     } else {
       ProbeThrough(now, up.id, joining);

@@ -45,7 +45,7 @@ class Membership {
   static constexpr size_t kMaxBootstrap = 64;
   // The next of those that answered is asked for the leaves after this: an answer has some 3 kB on
   // each of its hops, and the first is enough, but the one who was asked may have just crashed.
-  static constexpr absl::Duration kDoorPatience = absl::Milliseconds(600);
+  static constexpr absl::Duration kDoorPatience = absl::Milliseconds(400);
   static constexpr absl::Duration kPartitionCheck = absl::Seconds(60);
   // A node that could not be reached is left alone for so long, however often it is named.
   static constexpr absl::Duration kUnreachableFor = absl::Seconds(30);
@@ -182,7 +182,7 @@ class Membership {
   std::set<net::Endpoint> contacting_;  // endpoints through which we want to probe
   std::set<NodeId> probe_through_;      // nodes through which we want to probe
   std::set<NodeId> spare_doors_;        // links to bootstrap nodes that were not asked
-  std::optional<Instant> next_door_;    // when the next of them is
+  std::optional<Instant> next_door_;    // whose turn is then; empty when it is any time
   struct Probe {
     NodeId through;
     bool want_leaves = false;
