@@ -46,6 +46,13 @@ bool Exists(const std::string& path) {
   return stat(path.c_str(), &info) == 0;
 }
 
+bool IsSection(absl::string_view name) {
+  for (const Setting& setting : SettingTable()) {
+    if (absl::StartsWith(setting.key, absl::StrCat(name, "."))) return true;
+  }
+  return false;
+}
+
 const Setting* FindSetting(absl::string_view key) {
   for (const Setting& setting : SettingTable()) {
     if (setting.key == key) return &setting;
@@ -90,7 +97,7 @@ absl::Status ApplyTable(const toml::table& table, const std::string& prefix,
     const Setting* setting = FindSetting(key);
     if (setting == nullptr) {
       const auto* inner = node.as_table();
-      if (inner == nullptr || !prefix.empty()) {
+      if (inner == nullptr || !IsSection(key)) {
         return At(file, node.source(), key, "no such setting; `p2pd --print-config` lists all");
       }
       P2PD_RETURN_IF_ERROR(ApplyTable(*inner, key + ".", file, config));

@@ -26,9 +26,8 @@ std::string HolderOf(int fd) {
                       ")");
 }
 
-// A full disk has its own advice already.
 absl::Status WithAdvice(const absl::Status& status) {
-  if (absl::IsResourceExhausted(status)) return status;
+  if (SaysWhatToDo(status)) return status;
   return absl::Status(status.code(),
                       absl::StrCat(status.message(),
                                    "; let this account write there, or choose another folder with "

@@ -1,7 +1,10 @@
 # Run by `cmake --install`: the units with the paths of this installation, and the configuration.
 # In: P2PD_SOURCE, P2PD_BUILD (folders), P2PD_BINDIR, P2PD_DOCDIR (below the prefix, or absolute).
-get_filename_component(prefix "${CMAKE_INSTALL_PREFIX}" ABSOLUTE)
-string(REGEX REPLACE "/$" "" prefix "${prefix}")
+# Empty: CMake has taken the slash off "/".
+set(prefix "${CMAKE_INSTALL_PREFIX}")
+if(prefix)
+  get_filename_component(prefix "${prefix}" ABSOLUTE)
+endif()
 foreach(dir BINDIR DOCDIR)
   set(CMAKE_INSTALL_FULL_${dir} "${P2PD_${dir}}")
   if(NOT IS_ABSOLUTE "${P2PD_${dir}}")

@@ -369,7 +369,11 @@ bool IsToCome(const std::string& command) {
 std::string WhatIsWrong(const CLI::App& app, const CLI::ParseError& error) {
   std::string what = error.what();
   const std::string unknown = UnknownCommand(app);
-  if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr && !unknown.empty()) {
+  // "archive status": the group is none, and its command is also one of ours.
+  const std::vector<std::string> extra = app.remaining();
+  if (!extra.empty() && IsToCome(extra.front())) {
+    what = "there is no command " + extra.front() + " yet";
+  } else if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr && !unknown.empty()) {
     what = "there is no command " + unknown + (IsToCome(unknown) ? " yet" : "");
   }
   std::replace(what.begin(), what.end(), '\n', ' ');

@@ -163,7 +163,8 @@ std::optional<ConnectionProblem> Connection::OpenTcp(const std::string& target,
         "DATA-DIR/control/tls.pem and DATA-DIR/control/token)"};
   }
   std::string problem;
-  const std::optional<std::string> token = ReadInput(options.token_file, kMaxFile, &problem);
+  const std::optional<std::string> token =
+      ReadInput(options.token_file, kMaxFile, &problem, /*secret=*/true);
   if (!token) return ConnectionProblem{ExitCode::kUsage, "--token-file: " + problem};
   const std::optional<std::string> ca = ReadInput(options.tls_ca, kMaxFile, &problem);
   if (!ca) return ConnectionProblem{ExitCode::kUsage, "--tls-ca: " + problem};

@@ -108,11 +108,18 @@ absl::Status Replace(const std::string& path, const std::string& content, bool s
 }  // namespace
 
 std::optional<std::string> ReadInput(const std::string& path, size_t max_bytes,
-                                     std::string* problem) {
+                                     std::string* problem, bool secret) {
   const bool standard = path == "-";
   const int fd = standard ? STDIN_FILENO : open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) {
     *problem = absl::StrCat("cannot open ", path, ": ", std::strerror(errno));
+    return std::nullopt;
+  }
+  struct stat info{};
+  // Only a file has readers of its own.
+  if (secret && fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && (info.st_mode & 077) != 0) {
+    if (!standard) close(fd);
+    *problem = absl::StrCat(path, " holds a secret but others may read it: run chmod 600 ", path);
     return std::nullopt;
   }
   std::string content;

@@ -16,9 +16,9 @@
 namespace p2pd::clients {
 
 // The whole file, or standard input for "-"; nullopt and a sentence in `problem` when it cannot be
-// read or is larger than `max_bytes`.
+// read or is larger than `max_bytes`; of a secret also when group or others may read the file.
 std::optional<std::string> ReadInput(const std::string& path, size_t max_bytes,
-                                     std::string* problem);
+                                     std::string* problem, bool secret = false);
 
 // "-", /dev/stdout and other names of the descriptor that answers are printed to.
 bool IsStandardOutput(const std::string& path);

@@ -79,9 +79,17 @@ ConnectionProblem NotAllowed(const std::string& path, std::optional<uid_t> daemo
             absl::StrCat("you may not use unix:", path, ": join the daemon's group (and log in ",
                          "anew), or run as its user")};
   }
+  const uid_t owner = daemon.value_or(info.st_uid);
+  // Nobody is to join root's group for a telephone.
+  if (info.st_gid == 0) {
+    return {ExitCode::kNotAllowed,
+            absl::StrCat("you may not use unix:", path, ": run as ", UserName(owner),
+                         ", or start that p2pd in a group that you are in (sg GROUP -c …, or as a "
+                         "service)")};
+  }
   return {ExitCode::kNotAllowed,
           absl::StrCat("you may not use unix:", path, ": join the group ", GroupName(info.st_gid),
-                       " (and log in anew), or run as ", UserName(daemon.value_or(info.st_uid)))};
+                       " (and log in anew), or run as ", UserName(owner))};
 }
 
 // The door lets in its own user, root, and the group of the socket.

@@ -68,6 +68,21 @@ std::optional<std::string> ContactIn(const node::Change& change, const std::stri
   return change.name.substr(prefix.size());
 }
 
+// Of whom an identity has not as a contact, no change would ever come.
+grpc::Status AreContacts(NodeHost& host, const std::string& name,
+                         const std::set<std::string>& emails) {
+  const FoundIdentity identity = FindIdentity(host, name);
+  if (!identity.status.ok()) return identity.status;
+  for (const std::string& email : emails) {
+    if (FindContact(host, identity.info.email, email).status.ok()) continue;
+    return Error(grpc::StatusCode::NOT_FOUND, "CONTACT_UNKNOWN",
+                 absl::StrCat(email, " is no contact of ", identity.info.email,
+                              ": add it first (p2pctl contact add ", email, ")"),
+                 {{"email", email}});
+  }
+  return grpc::Status::OK;
+}
+
 WatchSource<v1::WatchPresenceResponse> PresenceSource(std::string name,
                                                       std::set<std::string> emails) {
   WatchSource<v1::WatchPresenceResponse> source;
@@ -86,6 +101,7 @@ WatchSource<v1::WatchPresenceResponse> PresenceSource(std::string name,
     }
     return out;
   };
+  source.admit = [name, emails](NodeHost& host) { return AreContacts(host, name, emails); };
   source.changed = [name, emails](NodeHost& host, const node::Change& change) {
     std::optional<v1::WatchPresenceResponse> out;
     const FoundIdentity identity = FindIdentity(host, name);

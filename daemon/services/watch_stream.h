@@ -35,6 +35,8 @@ template <class Response>
 struct WatchSource {
   // The resources that there are, without mark and token. An error ends the stream.
   std::function<absl::StatusOr<std::vector<Response>>(NodeHost&)> snapshot;
+  // Whether a stream may begin; not asked again when one is resumed.
+  std::function<grpc::Status(NodeHost&)> admit = [](NodeHost&) { return grpc::Status::OK; };
   // The message for a change, with its mark; nullopt when the change is not for this stream.
   std::function<std::optional<Response>(NodeHost&, const node::Change&)> changed;
   // True after a message behind which the stream ends with OK.
@@ -127,6 +129,7 @@ class WatchStream final : public grpc::ServerWriteReactor<Response>, public Watc
       return;
     }
     if (resume_token_.empty()) {
+      if (const grpc::Status status = source_.admit(host_); !status.ok()) return End(status);
       Snapshot(false);
       return;
     }

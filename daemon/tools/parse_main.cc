@@ -50,9 +50,10 @@ int main(int argc, char** argv) {
     }
     return kAccepted;
   }
+  if (kind_name.empty()) return Fail("name the parser with --kind KIND; --list names them");
   const p2pd::tools::Kind* kind = p2pd::tools::FindKind(kind_name);
   if (kind == nullptr) return Fail("--kind '" + kind_name + "' is none; --list names them");
-  if (file.empty()) return Fail("name the file");
+  if (file.empty()) return Fail("name the file to parse");
   const auto content = p2pd::ReadFile(file, kind->name == "wav" ? kMaxWav : kMaxFile);
   if (!content.ok()) return Fail(std::string(content.status().message()));
   const absl::Time now = at ? absl::FromUnixSeconds(*at) : p2pd::runtime::WallNow();

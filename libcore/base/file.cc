@@ -12,12 +12,15 @@
 #include <limits>
 #include <system_error>
 
+#include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
 #include "libcore/base/check.h"
 #include "libcore/base/status.h"
 
 namespace p2pd {
 namespace {
+
+constexpr absl::string_view kAdvised = "p2pd/advised";  // a status' payload
 
 // Closes a descriptor when the scope ends.
 class Descriptor {
@@ -62,11 +65,17 @@ absl::Status SyncFolder(const std::string& folder) {
 absl::Status FileError(int error, const std::string& action, const std::string& path) {
   const absl::Status status =
       absl::ErrnoToStatus(error, absl::StrCat("cannot ", action, " ", path));
-  absl::string_view advice;
-  if (error == ENOSPC || error == EDQUOT) advice = "; disk full: make room there and try again";
-  if (error == EROFS) advice = "; make that disk writable, or choose another place";
-  return absl::Status(status.code(), absl::StrCat(status.message(), advice));
+  if (!IsAboutTheDisk(error)) return status;
+  absl::Status advised(
+      status.code(),
+      absl::StrCat(status.message(), error == EROFS
+                                         ? "; make that disk writable, or choose another place"
+                                         : "; disk full: make room there and try again"));
+  advised.SetPayload(kAdvised, absl::Cord());
+  return advised;
 }
+
+bool SaysWhatToDo(const absl::Status& status) { return status.GetPayload(kAdvised).has_value(); }
 
 absl::StatusOr<Bytes> ReadFile(const std::string& path, size_t max_bytes, FileMode mode) {
   const Descriptor fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));

@@ -30,5 +30,7 @@ absl::Status MakeFolder(const std::string& path);
 // ErrnoToStatus with the path and the action in front: "cannot open /x: No such file or directory";
 // behind it, where the disk is full or read-only, what to do. `action` is a verb: "open".
 absl::Status FileError(int error, const std::string& action, const std::string& path);
+// Whether FileError said what to do: more advice would contradict it.
+bool SaysWhatToDo(const absl::Status& status);
 
 }  // namespace p2pd

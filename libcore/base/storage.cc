@@ -58,6 +58,11 @@ absl::StatusOr<Bytes> FolderStorage::Read(absl::string_view name) const {
   return ReadFile(PathOf(name), kMaxBlob);
 }
 
+absl::StatusOr<Bytes> FolderStorage::ReadSecret(absl::string_view name) const {
+  P2PD_RETURN_IF_ERROR(CheckName(name));
+  return ReadFile(PathOf(name), kMaxBlob, FileMode::kSecret);
+}
+
 absl::Status FolderStorage::Write(absl::string_view name, ByteView content, FileMode mode) {
   P2PD_RETURN_IF_ERROR(CheckName(name));
   P2PD_RETURN_IF_ERROR(CheckSize(content));

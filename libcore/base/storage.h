@@ -28,6 +28,8 @@ class Storage {
   virtual ~Storage() = default;
   // NotFound when there is no such blob.
   virtual absl::StatusOr<Bytes> Read(absl::string_view name) const = 0;
+  // Of what was written with kSecret: FailedPrecondition too, when others may read its file.
+  virtual absl::StatusOr<Bytes> ReadSecret(absl::string_view name) const { return Read(name); }
   virtual absl::Status Write(absl::string_view name, ByteView content, FileMode mode) = 0;
   // OK when there was none. Nothing of it is left: a half-written one goes with it, and so do the
   // folders above it that are empty now.
@@ -45,6 +47,7 @@ class FolderStorage final : public Storage {
  public:
   explicit FolderStorage(std::string folder) : folder_(std::move(folder)) {}
   absl::StatusOr<Bytes> Read(absl::string_view name) const override;
+  absl::StatusOr<Bytes> ReadSecret(absl::string_view name) const override;
   absl::Status Write(absl::string_view name, ByteView content, FileMode mode) override;
   absl::Status Remove(absl::string_view name) override;
   std::vector<std::string> List(absl::string_view prefix) const override;

@@ -28,7 +28,7 @@ constexpr size_t kMaxRaw = 60 * 1024;
 constexpr absl::Duration kMaxRawTtl = absl::Hours(7 * 24);
 
 absl::StatusOr<overlay::NodeKeys> LoadKeys(Storage& storage, Rng& rng) {
-  const absl::StatusOr<Bytes> blob = storage.Read(kKeysBlob);
+  const absl::StatusOr<Bytes> blob = storage.ReadSecret(kKeysBlob);
   if (blob.ok()) {
     const SecretBytes secret(*blob);
     std::optional<overlay::NodeKeys> keys = overlay::NodeKeys::FromSecret(secret.view());

@@ -205,7 +205,7 @@ Environment Environment::Fresh(std::string blob, Rng& rng) {
 absl::StatusOr<Environment> Environment::Load(const Storage& storage, std::string blob) {
   P2PD_ASSIGN_OR_RETURN(const Bytes bytes, storage.Read(blob));
   const absl::Status bad =
-      absl::DataLossError(absl::StrCat("blob ", blob, " holds no user environment"));
+      absl::DataLossError(absl::StrCat(storage.TitleOf(blob), " holds no user environment"));
   wire::v1::EnvironmentFile file;
   if (!file.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return bad;
   std::optional<UserConfig> config = DecodeConfig(AsBytes(file.config()));

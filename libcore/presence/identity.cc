@@ -27,6 +27,8 @@ constexpr absl::string_view kLoginBlob = "state";
 constexpr absl::string_view kAllBlobs[] = {kIdentityBlob, kKeyBlob,      kDeviceBlob,
                                            kLoginBlob,    "environment", "environment.damaged"};
 constexpr absl::string_view kHashedPrefix = "x-";
+constexpr absl::string_view kRemedy =
+    "; restore the identity's folder from a backup, or move it away to begin anew";
 constexpr uint32_t kVersion = 1;
 // An address that is its own folder's name is at most so long.
 constexpr size_t kMaxPlainName = 150;
@@ -37,18 +39,18 @@ absl::Status WriteMessage(Storage& storage, const std::string& name, const Messa
   return storage.Write(name, bytes.view(), FileMode::kSecret);
 }
 
-template <class MessageT>
-absl::StatusOr<MessageT> ReadMessage(const Storage& storage, const std::string& name) {
-  P2PD_ASSIGN_OR_RETURN(const Bytes bytes, storage.Read(name));
-  MessageT message;
-  if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
-    return absl::DataLossError(absl::StrCat("blob ", name, " is damaged"));
-  }
-  return message;
+absl::Status Damaged(const Storage& storage, absl::string_view blob, absl::string_view what) {
+  return absl::DataLossError(absl::StrCat(storage.TitleOf(blob), " ", what, kRemedy));
 }
 
-absl::Status Damaged(absl::string_view blob, absl::string_view what) {
-  return absl::DataLossError(absl::StrCat("blob ", blob, ": ", what));
+template <class MessageT>
+absl::StatusOr<MessageT> ReadMessage(const Storage& storage, const std::string& name) {
+  P2PD_ASSIGN_OR_RETURN(const Bytes bytes, storage.ReadSecret(name));
+  MessageT message;
+  if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    return Damaged(storage, name, "is damaged");
+  }
+  return message;
 }
 
 std::string PemOfCsr(ByteView der) {
@@ -173,13 +175,14 @@ absl::StatusOr<std::unique_ptr<OwnIdentity>> OwnIdentity::Load(const Storage& st
   const std::string blob = absl::StrCat(kFolder, name, "/", kIdentityBlob);
   P2PD_ASSIGN_OR_RETURN(const wire::v1::IdentityFile file,
                         ReadMessage<wire::v1::IdentityFile>(storage, blob));
-  if (file.version() != kVersion) return Damaged(blob, "is of an unknown version");
+  if (file.version() != kVersion) return Damaged(storage, blob, "is of an unknown version");
   const absl::StatusOr<std::string> email = pki::NormaliseEmail(file.email());
   if (!email.ok() || *email != file.email() || BlobNameOf(*email) != name) {
-    return Damaged(blob, "names no e-mail address, or another one than its folder");
+    return Damaged(storage, blob, "names no e-mail address, or another one than its folder");
   }
   absl::StatusOr<pki::UserPublicKey> key = pki::UserPublicKey::FromSpki(AsBytes(file.user_key()));
-  if (!key.ok()) return Damaged(blob, key.status().message());
+  if (!key.ok())
+    return Damaged(storage, blob, absl::StrCat("is damaged: ", key.status().message()));
   std::unique_ptr<OwnIdentity> out(new OwnIdentity());
   out->email_ = *email;
   out->name_ = file.name();
@@ -191,9 +194,10 @@ absl::StatusOr<std::unique_ptr<OwnIdentity>> OwnIdentity::Load(const Storage& st
     std::vector<Bytes> ders;
     for (const std::string& der : file.chain()) ders.push_back(ToBytes(der));
     absl::StatusOr<pki::CertificateChain> chain = pki::CertificateChain::FromDer(ders);
-    if (!chain.ok()) return Damaged(blob, chain.status().message());
+    if (!chain.ok())
+      return Damaged(storage, blob, absl::StrCat("is damaged: ", chain.status().message()));
     if (chain->leaf().public_key().hash() != out->public_key_.hash()) {
-      return Damaged(blob, "certificate and key do not fit");
+      return Damaged(storage, blob, "holds a certificate of another key");
     }
     out->chain_ = *std::move(chain);
   }
@@ -212,7 +216,7 @@ absl::Status OwnIdentity::LoadDevice(const Storage& storage) {
   P2PD_RETURN_IF_ERROR(file.status());
   const std::optional<pki::DeviceId> id = pki::DeviceId::FromView(AsBytes(file->device_id()));
   if (!id || file->signing_seed().size() != 32 || file->sealing_secret().size() != 32) {
-    return Damaged(blob, "holds no device keys");
+    return Damaged(storage, blob, "holds no device keys");
   }
   device_keys_.emplace(
       pki::DeviceKeys{*id, pki::Ed25519Key::FromSeed(AsBytes(file->signing_seed())),
@@ -249,18 +253,19 @@ absl::Status OwnIdentity::LoadLogin(const Storage& storage) {
 absl::Status OwnIdentity::Unlock(const Storage& storage, pki::Crypto& crypto,
                                  const SecretBytes& passphrase) {
   const std::string blob = BlobName(kKeyBlob);
-  absl::StatusOr<Bytes> read = storage.Read(blob);
-  if (absl::IsNotFound(read.status())) return Damaged(blob, "the private key is missing");
+  absl::StatusOr<Bytes> read = storage.ReadSecret(blob);
+  if (absl::IsNotFound(read.status())) return Damaged(storage, blob, "is missing, the private key");
   P2PD_RETURN_IF_ERROR(read.status());
   const SecretBytes pem(*std::move(read));
   absl::StatusOr<pki::UserKey> key = pki::UserKey::FromPem(crypto, pem.view(), passphrase);
   if (key.status().code() == absl::StatusCode::kFailedPrecondition) {
     return absl::PermissionDeniedError(absl::StrCat("the key of ", email_, " needs a passphrase"));
   }
-  if (absl::IsInvalidArgument(key.status())) return Damaged(blob, key.status().message());
+  if (absl::IsInvalidArgument(key.status()))
+    return Damaged(storage, blob, absl::StrCat("is damaged: ", key.status().message()));
   P2PD_RETURN_IF_ERROR(key.status());
   if (key->public_key().hash() != public_key_.hash()) {
-    return Damaged(blob, "is not the key of this identity");
+    return Damaged(storage, blob, "is not the key of this identity");
   }
   key_ = *std::move(key);
   return absl::OkStatus();

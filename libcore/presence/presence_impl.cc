@@ -41,7 +41,9 @@ void Presence::Impl::Load(Instant now) {
   }
   for (const std::string& folder : OwnIdentity::ListFolders(parts_.storage)) {
     if (accounts_.size() >= kMaxIdentities) {
-      problems_.push_back(absl::StrCat("blob identities/", folder, ": too many identities"));
+      problems_.push_back(absl::StrCat(parts_.storage.TitleOf("identities"), "/", folder,
+                                       " is left out: at most ", kMaxIdentities,
+                                       " identities are loaded"));
       continue;
     }
     if (const absl::Status status = LoadIdentity(folder); !status.ok()) {
@@ -71,11 +73,12 @@ Environment Presence::Impl::LoadEnvironment(const OwnIdentity& identity) {
   if (environment.ok()) return *std::move(environment);
   if (!absl::IsNotFound(environment.status())) {
     // The stored object still has it: log-in finds it by the key in our own states.
-    problems_.emplace_back(environment.status().message());
+    problems_.push_back(
+        absl::StrCat(environment.status().message(), ": log-in fetches what the overlay has"));
     const absl::StatusOr<Bytes> bytes = parts_.storage.Read(blob);
     if (bytes.ok() &&
         !parts_.storage.Write(identity.BlobName(kDamagedBlob), *bytes, FileMode::kSecret).ok()) {
-      problems_.push_back(absl::StrCat("blob ", blob, " could not be set aside"));
+      problems_.push_back(absl::StrCat(parts_.storage.TitleOf(blob), " could not be set aside"));
     }
   }
   return Environment::Fresh(blob, parts_.rng);

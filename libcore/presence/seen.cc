@@ -13,7 +13,8 @@ absl::Status Seen::Load(const Storage& storage) {
   if (!bytes.ok()) return bytes.status();
   wire::v1::SeenFile file;
   if (!file.ParseFromArray(bytes->data(), static_cast<int>(bytes->size()))) {
-    return absl::DataLossError(absl::StrCat("blob ", kBlob, " is damaged"));
+    return absl::DataLossError(absl::StrCat(
+        storage.TitleOf(kBlob), " is damaged: what was seen of others is learned anew"));
   }
   for (const wire::v1::SeenFile::Person& entry : file.persons()) {
     const std::optional<pki::KeyHash> user = pki::KeyHash::FromView(AsBytes(entry.user()));

@@ -40,6 +40,11 @@ absl::Status LoadCrl(const Storage& storage, const std::string& blob, pki::Trust
   return trust.AddCrl(ca, crl);
 }
 
+std::string Problem(const Storage& storage, const std::string& blob, const absl::Status& status) {
+  return absl::StrCat(storage.TitleOf(blob), " is not used: ", status.message(),
+                      "; restore it from a backup, or remove it");
+}
+
 }  // namespace
 
 absl::StatusOr<pki::Certificate> ReadCertificate(ByteView file) {
@@ -54,11 +59,11 @@ std::vector<std::string> LoadTrust(const Storage& storage, pki::TrustStore& trus
   std::vector<std::string> problems;
   for (const std::string& blob : storage.List(kRoots)) {
     const absl::Status status = LoadRoot(storage, blob, trust);
-    if (!status.ok()) problems.push_back(absl::StrCat("blob ", blob, ": ", status.message()));
+    if (!status.ok()) problems.push_back(Problem(storage, blob, status));
   }
   for (const std::string& blob : storage.List(kCrls)) {
     const absl::Status status = LoadCrl(storage, blob, trust);
-    if (!status.ok()) problems.push_back(absl::StrCat("blob ", blob, ": ", status.message()));
+    if (!status.ok()) problems.push_back(Problem(storage, blob, status));
   }
   return problems;
 }

@@ -49,6 +49,9 @@ install /usr
 [[ -L $root/etc/p2pd/p2pd.toml ]] || fail "a second installation replaced the operator's link"
 rm "$root/etc/p2pd/p2pd.toml"
 
+install /
+installed "$root" "" /etc/p2pd/p2pd.toml
+rm "$root/etc/p2pd/p2pd.toml"
 install /usr/local
 installed "$root" /usr/local /etc/p2pd/p2pd.toml
 rm "$root/etc/p2pd/p2pd.toml"

@@ -158,7 +158,9 @@ class BadInput(LabTest):
                 daemon.socket.chmod(mode)
                 if what == daemon.folder:
                     what.chmod(0o700)
-                self.one_line(run([*nobody, *status], NOT_ALLOWED), daemon.socket, 'group')
+                told = run([*nobody, *status], NOT_ALLOWED)
+                self.one_line(told, daemon.socket, 'group')
+                self.assertNotIn('group root', told.err)
         daemon.process.signal(signal.SIGSTOP)
         self.one_line(run(status, TIMED_OUT), daemon.socket, 'said nothing')
         daemon.process.signal(signal.SIGCONT)
@@ -178,7 +180,12 @@ class BadInput(LabTest):
 
         def row(ca, with_token, code, *said):
             return ['--tls-ca', ca, '--token-file', with_token, 'status'], code, *said
+        guess.chmod(0o600)
+        shown = self.folder / 'shown'
+        shown.write_text(token.read_text())
+        shown.chmod(0o644)
         self.rows([
+            row(pem, shown, USAGE, '--token-file', f'chmod 600 {shown}'),
             row(wrong, token, UNREACHABLE, place, wrong, 'tls.pem'),
             row(self.rubbish, token, USAGE, '--tls-ca', self.rubbish),
             row(os.devnull, token, USAGE, '--tls-ca', os.devnull),
@@ -261,7 +268,7 @@ class BadInput(LabTest):
         good = next(line for line in printed.splitlines() if line.startswith('log_level') or line.startswith('level'))
         key = good.split(' = ')[0]
         before, after = printed.split(good, 1)
-        for line, word in ((f'{key} = "loud"', key), (f'{key} = 7', key), (f'{key} = ', ''), ('nonsense = 1', 'nonsense')):
+        for line, word in (('[nett]', 'nett'), (f'{key} = "loud"', key), (f'{key} = 7', key), (f'{key} = ', ''), ('nonsense = 1', 'nonsense')):
             with self.subTest(line=line):
                 config.write_text(before + line + after)
                 answer = run([BIN / 'p2pd', '--config', config, '--check-config'], USAGE)
@@ -305,6 +312,39 @@ class BadInput(LabTest):
         key = daemon.data / 'node/keys'
         key.write_bytes(b'rubbish')
         self.one_line(run(daemon.command(), FAILED), f'{key} is damaged', 'remove it')
+
+    def test_a_damaged_identity_is_named_with_its_path(self):
+        daemon = self.lab.daemon('d')
+        email = self.lab.person(daemon, 'ann@example.org', login=False)
+        daemon.stop()
+        folder = daemon.data / 'identities' / email
+        key, identity = folder / 'key.pem', folder / 'identity'
+        good = identity.read_bytes()
+        key.chmod(0o644)
+        for break_it, said in ((lambda: None, f'run chmod 600 {key}'),
+                               (lambda: identity.write_bytes(b'\xff'), f'{identity} is damaged; restore')):
+            with self.subTest(said=said):
+                break_it()
+                daemon.start()
+                self.assertIn(said, daemon.tail())
+                self.assertFalse(daemon.json('identity', 'list').get('identities'))
+                daemon.stop()
+        # What it says to do helps.
+        identity.write_bytes(good)
+        key.chmod(0o600)
+        daemon.start()
+        self.assertEqual(daemon.identity()['email'], email)
+
+    def test_a_presence_that_cannot_be_watched_ends_at_once(self):
+        daemon = self.lab.daemon('d')
+        self.lab.person(daemon, 'ann@example.org')
+        told = daemon.ctl('presence', 'watch', 'bob@example.org', code=NOT_FOUND)
+        self.one_line(told, 'bob@example.org is no contact', 'contact add')
+
+    def test_a_parser_without_a_kind(self):
+        self.rows([([], USAGE, '--kind KIND', '--list'),
+                   (['--kind', 'none', self.rubbish], USAGE, "'none'", '--list'),
+                   (['--kind', 'rtp'], USAGE, 'file')], 'p2pd-parse')
 
     def test_a_file_without_end_is_not_read(self):
         for kind in ('rtp', 'pki_certificate', 'wav'):
@@ -368,6 +408,15 @@ class BadInput(LabTest):
         self.assertNotIn('cannot cannot', told.err)
         self.assertEqual(list(state.iterdir()), [])
 
+        disk = self.folder / 'disk'
+        disk.mkdir()
+        run(['mount', '-t', 'tmpfs', '-o', 'ro', 'tmpfs', disk])
+        self.lab.cleanups.callback(run, ['umount', '-l', disk], None)
+        told = run([BIN / 'p2pd', '--data-dir', disk / 'data', '--listen', '127.0.0.1:0', '--control',
+                    f'unix:{self.folder}/s'], FAILED)
+        self.one_line(told, disk, 'Read-only', 'make that disk writable')
+        self.assertNotIn('this account', told.err)
+
     def test_a_full_disk(self):
         need_root(self, 'a small disk of its own')
         disk = self.folder / 'disk'
@@ -418,6 +467,8 @@ class BadInput(LabTest):
         self.fill(filler)
         self.one_line(run([BIN / 'p2pd', '--data-dir', disk / 'new', '--listen', '127.0.0.1:0', '--control',
                            f'unix:{self.folder}/s'], FAILED), 'disk full', 'make room', disk / 'new')
+        self.one_line(run([BIN / 'p2pctl', 'ca', 'init', disk / 'ca', '--name', 'X'], FAILED), 'disk full', disk / 'ca')
+        self.assertFalse((disk / 'ca').exists(), 'half an authority was left')
 
     def test_calls_that_end_badly(self):
         ann, bob = self.lab.ring(['ann', 'bob'])

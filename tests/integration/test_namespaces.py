@@ -76,13 +76,8 @@ class Namespaces(LabTest):
         wait(f'{who.name} sees {email} {availability}', lambda: who.availability(email) == availability, patience)
 
     def call(self, caller, callee, email, what, span=SHORT):
-        judged = self.lab.call(caller, callee, email, span=span)
-        self.say(f'{what}: ESTOI {judged["to"]["estoi"]:.3f} there, {judged["back"]["estoi"]:.3f} back')
-        # Nothing of a call is left on either side.
-        for side in (caller, callee):
-            wait(f'{side.name} has no call', lambda side=side: not side.status().get('activeCallCount'))
-        reasons = {side.name: side.json('call', 'list')['calls'][-1]['endReason'] for side in (caller, callee)}
-        self.assertEqual(sorted(reasons.values()), ['HANGUP_LOCAL', 'HANGUP_REMOTE'], reasons)
+        self.say(what)
+        self.lab.call(caller, callee, email, span=span)
 
     def both_ways(self, what, span=SHORT):
         self.call(self.ann, self.bob, BOB, f'{what}, Ann calls Bob', span)

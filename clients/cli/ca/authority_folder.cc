@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
 #include <utility>
 
 #include "absl/strings/numbers.h"
@@ -247,6 +248,48 @@ absl::Status BadPath(const absl::Status& status) {
              : status;
 }
 
+// The folders on the way to `dir` that are not there, from the innermost.
+std::vector<std::string> MissingFolders(const std::string& dir) {
+  std::vector<std::string> missing;
+  for (std::filesystem::path path = dir; !path.empty() && !Exists(path.string());
+       path = path.parent_path()) {
+    missing.push_back(path.string());
+  }
+  return missing;
+}
+
+struct NewAuthority {
+  const pki::UserKey& key;
+  const pki::Certificate& certificate;
+  const SecretBytes& pem;  // the key
+  absl::Time now;
+};
+
+absl::Status WriteAuthority(const Folder& folder, const NewAuthority& made) {
+  P2PD_RETURN_IF_ERROR(WriteFileAtomically(folder.key_path(), made.pem.view(), FileMode::kSecret));
+  Record record;
+  P2PD_RETURN_IF_ERROR(WriteNextCrl(folder, made.key, made.certificate, record, made.now).status());
+  // Last: with it the folder is a certificate authority.
+  return WriteFileAtomically(folder.certificate_path(), AsBytes(made.certificate.ToPem()),
+                             FileMode::kPublic);
+}
+
+// What could not be finished leaves no file.
+absl::Status LockAndWrite(const std::string& dir, const InitOptions& options,
+                          const NewAuthority& made) {
+  const Folder folder(dir);
+  P2PD_ASSIGN_OR_RETURN(const FolderLock lock, FolderLock::Take(dir));
+  P2PD_RETURN_IF_ERROR(CheckInit(folder, options));  // somebody may have been faster
+  const absl::Status written = WriteAuthority(folder, made);
+  if (!written.ok()) {
+    for (const std::string& path : {folder.certificate_path(), folder.crl_path(),
+                                    folder.record_path(), folder.key_path(), dir + "/lock"}) {
+      unlink(path.c_str());
+    }
+  }
+  return written;
+}
+
 }  // namespace
 
 bool NeedsPassphrase(const absl::Status& status) {
@@ -270,15 +313,13 @@ absl::StatusOr<AuthorityInfo> InitAuthority(const std::string& dir, const InitOp
   P2PD_ASSIGN_OR_RETURN(const pki::Certificate certificate, pki::MakeRoot(key, root));
   P2PD_ASSIGN_OR_RETURN(const SecretBytes pem, key.ToPem(SecretBytes(AsBytes(access.passphrase))));
 
-  P2PD_RETURN_IF_ERROR(BadPath(MakeFolder(dir)));
-  P2PD_ASSIGN_OR_RETURN(const FolderLock lock, FolderLock::Take(dir));
-  P2PD_RETURN_IF_ERROR(CheckInit(folder, options));  // somebody may have been faster
-  P2PD_RETURN_IF_ERROR(WriteFileAtomically(folder.key_path(), pem.view(), FileMode::kSecret));
-  Record record;
-  P2PD_RETURN_IF_ERROR(WriteNextCrl(folder, key, certificate, record, access.now).status());
-  // Last: with it the folder is a certificate authority.
-  P2PD_RETURN_IF_ERROR(WriteFileAtomically(folder.certificate_path(), AsBytes(certificate.ToPem()),
-                                           FileMode::kPublic));
+  const std::vector<std::string> missing = MissingFolders(dir);
+  absl::Status made = BadPath(MakeFolder(dir));
+  if (made.ok()) made = LockAndWrite(dir, options, {key, certificate, pem, access.now});
+  if (!made.ok()) {
+    for (const std::string& one : missing) rmdir(one.c_str());
+    return made;
+  }
   return AuthorityInfo{certificate.name(), Hex(certificate.fingerprint().view()),
                        folder.certificate_path(), certificate.not_after()};
 }

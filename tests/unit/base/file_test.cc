@@ -142,6 +142,8 @@ TEST(File, WhatIsWrongWithTheDiskComesWithAdvice) {
                 HasSubstr("; disk full: make room there"));
   }
   EXPECT_THAT(std::string(FileError(EROFS, "write", "/x").message()), HasSubstr("writable"));
+  EXPECT_TRUE(SaysWhatToDo(FileError(EROFS, "write", "/x")));
+  EXPECT_FALSE(SaysWhatToDo(FileError(EACCES, "write", "/x")));
   EXPECT_THAT(std::string(FileError(ENOENT, "open", "/x").message()),
               ::testing::EndsWith("No such file or directory"));
 }

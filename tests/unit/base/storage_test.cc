@@ -64,6 +64,16 @@ TEST_P(StorageContract, WhatIsNotThereIsNotFoundAndRemovedWithoutComplaint) {
   EXPECT_THAT(storage_->List(""), IsEmpty());
 }
 
+TEST(FolderStorage, ASecretThatOthersMayReadIsRefused) {
+  const TempFolder folder;
+  FolderStorage storage(folder / "state");
+  ASSERT_TRUE(storage.Write("key", AsBytes("x"), FileMode::kSecret).ok());
+  EXPECT_EQ(ToText(*storage.ReadSecret("key")), "x");
+  ASSERT_EQ(chmod((folder / "state/key").c_str(), 0644), 0);
+  EXPECT_EQ(storage.ReadSecret("key").status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_TRUE(storage.Read("key").ok());
+}
+
 TEST_P(StorageContract, RemovedIsGone) {
   ASSERT_TRUE(storage_->Write("a", AsBytes("x"), FileMode::kPublic).ok());
 

@@ -221,7 +221,9 @@ TEST(OwnIdentity, DamageIsNamed) {
   const std::string folder = absl::StrCat("identities/", kAlice, "/");
   const Bytes good = *desk.storage.Read(folder + "identity");
   ASSERT_TRUE(desk.storage.Write(folder + "identity", AsBytes("\xff"), FileMode::kSecret).ok());
-  EXPECT_TRUE(absl::IsDataLoss(desk.Load(kAlice).status()));
+  const absl::Status rubbish = desk.Load(kAlice).status();
+  EXPECT_TRUE(absl::IsDataLoss(rubbish));
+  EXPECT_NE(rubbish.message().find(folder + "identity is damaged; restore"), std::string::npos);
   // Somebody else's files under this name.
   ASSERT_TRUE(
       desk.storage.Write("identities/bob@example.org/identity", good, FileMode::kSecret).ok());

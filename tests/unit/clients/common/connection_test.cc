@@ -1,5 +1,7 @@
 #include "clients/common/connection.h"
 
+#include <sys/stat.h>
+
 #include <cstdlib>
 #include <fstream>
 
@@ -73,6 +75,7 @@ class TcpFiles : public ::testing::Test {
   }
   std::string Write(const std::string& name, const std::string& content) {
     std::ofstream(folder_ + "/" + name) << content;
+    EXPECT_EQ(chmod((folder_ + "/" + name).c_str(), 0600), 0);
     return folder_ + "/" + name;
   }
   std::string With(const std::string& token, const std::string& ca, ExitCode code) {
@@ -105,6 +108,12 @@ TEST_F(TcpFiles, WhatIsNoTokenIsAMistake) {
     const std::string said = With(name, "pem", ExitCode::kUsage);
     EXPECT_NE(said.find(folder_ + "/" + name), std::string::npos) << said;
   }
+}
+
+TEST_F(TcpFiles, ATokenThatOthersMayReadIsAMistake) {
+  ASSERT_EQ(chmod((folder_ + "/token").c_str(), 0644), 0);
+  EXPECT_NE(With("token", "pem", ExitCode::kUsage).find("run chmod 600 " + folder_ + "/token"),
+            std::string::npos);
 }
 
 TEST_F(TcpFiles, PlacesThatCannotBeAreMistakes) {

@@ -74,9 +74,11 @@ TEST_F(ContactServiceTest, WatchingNobodyIsAnEmptySnapshot) {
 }
 
 TEST_F(ContactServiceTest, WatchingForAStrangerEndsAtOnce) {
+  MakeIdentity("alice@example.org");
   const auto stub = v1::ContactService::NewStub(channel_);
   for (const auto& [parent, email, reason] :
        {std::tuple("identities/carol@example.org", "", "IDENTITY_UNKNOWN"),
+        std::tuple("", "bob@example.org", "CONTACT_UNKNOWN"),
         std::tuple("", "no address", "EMAIL_INVALID")}) {
     grpc::ClientContext context;
     SetDeadline(context);

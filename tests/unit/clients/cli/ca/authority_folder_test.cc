@@ -1,7 +1,9 @@
 #include "clients/cli/ca/authority_folder.h"
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <csignal>
 #include <filesystem>
 #include <thread>
 
@@ -94,6 +96,21 @@ TEST_F(AuthorityFolderTest, InitRefusesBadOptionsAndLeavesNothing) {
   options.validity = absl::ZeroDuration();
   EXPECT_FALSE(InitAuthority(dir_, options, Access()).ok());
   EXPECT_FALSE(std::filesystem::exists(dir_));
+}
+
+TEST_F(AuthorityFolderTest, InitWithoutRoomLeavesNothing) {
+  // Stands for a full disk: a file may be made, and not one byte be written.
+  const auto before = std::signal(SIGXFSZ, SIG_IGN);
+  rlimit limit{};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &limit), 0);
+  const rlimit none{0, limit.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &none), 0);
+  const bool made = Init().ok();
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &limit), 0);
+  std::signal(SIGXFSZ, before);
+  EXPECT_FALSE(made);
+  EXPECT_FALSE(std::filesystem::exists(std::filesystem::path(dir_).parent_path()));
+  EXPECT_TRUE(Init().ok());
 }
 
 TEST_F(AuthorityFolderTest, IssuesAndRecords) {
