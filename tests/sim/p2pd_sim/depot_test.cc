@@ -201,10 +201,10 @@ TEST(StoreScenarioTest, OneSeedIsOneRun) {
   EXPECT_EQ(AsTable(*first), AsTable(*again));
 }
 
-TEST(StoreScenarioTest, OnlyOursHasAStore) {
+TEST(StoreScenarioTest, OnlyOursIsAttacked) {
   RunOptions options;
   options.protocol = Protocol::kBamboo2004;
-  EXPECT_TRUE(absl::IsUnimplemented(FindScenario("gets")->run(options).status()));
+  EXPECT_TRUE(absl::IsUnimplemented(FindScenario("attackers")->run(options).status()));
   EXPECT_TRUE(absl::IsUnimplemented(FindScenario("watchers")->run(options).status()));
 }
 
