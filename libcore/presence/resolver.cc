@@ -290,7 +290,9 @@ void Resolver::FinishResolved(Instant now, LookupId id, Lookup& lookup,
     resolved.steps.push_back(StateStep(elapsed, states, done.view));
     if (!states.status.ok() && !absl::IsNotFound(states.status)) {
       done.status = states.status;
-      done.problem = std::string(kLookupFailed);
+      // Too few honest answers are left where most bring forgeries: that is what to say then.
+      const bool forgeries = forged > 0 && resolved.devices.empty();
+      done.problem = forgeries ? "STATE_FORGED" : std::string(kLookupFailed);
       resolved.availability = Availability::kUnknown;
     } else if (resolved.devices.empty()) {
       done.status = absl::UnavailableError(absl::StrCat(lookup.request.email, " is offline"));

@@ -203,6 +203,28 @@ TEST_F(PeopleTest, ACallMayBeRefusedAndMayBeGivenUp) {
   EXPECT_EQ(WatchUntil(alice_, out.name(), IsOver).end_reason(), v1::Call::CANCELLED);
 }
 
+// The client that dialled is gone without a word, as by kill -9.
+TEST_F(PeopleTest, ACallDoesNotOutliveTheClientThatIsItsTelephone) {
+  const v1::Call out = Dial(alice_, "bob@example.org", v1::AUDIO_SOURCE_SILENCE);
+  const v1::Call in = WaitForRing();
+  {
+    const auto stub = v1::CallService::NewStub(alice_.channel());
+    grpc::ClientContext context;
+    Daemon::SetDeadline(context);
+    v1::WatchCallsRequest request;
+    request.set_name(out.name());
+    request.set_hang_up_at_end(true);
+    const auto stream = stub->WatchCalls(&context, request);
+    Answer(bob_, in.name(), v1::AUDIO_SOURCE_SILENCE);
+    v1::WatchCallsResponse message;
+    while (stream->Read(&message) && message.call().state() != v1::Call::ACTIVE) continue;
+    EXPECT_EQ(message.call().state(), v1::Call::ACTIVE);
+    context.TryCancel();
+  }
+  EXPECT_EQ(WatchUntil(bob_, in.name(), IsOver).end_reason(), v1::Call::HANGUP_REMOTE);
+  EXPECT_EQ(WatchUntil(alice_, out.name(), IsOver).end_reason(), v1::Call::HANGUP_LOCAL);
+}
+
 TEST_F(PeopleTest, APersonNobodyCertifiedIsNotFoundAndOneWhoLoggedOutIsOffline) {
   v1::Call out = Dial(alice_, "carol@example.org");
   EXPECT_EQ(WatchUntil(alice_, out.name(), IsOver).end_reason(), v1::Call::NOT_FOUND);

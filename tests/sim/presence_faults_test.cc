@@ -132,7 +132,7 @@ TEST(PresenceFaults, AForgedStateIsRefusedByName) {
   GiveStates(here, {row});
   done = alice.Resolve(kBob);
   EXPECT_FALSE(done.status.ok());
-  EXPECT_EQ(done.problem, "STATE_FORGED");
+  EXPECT_EQ(done.problem, "STATE_FORGED") << done.status;
   EXPECT_GT(alice.counters().Get("presence.state_forged"), 0u);
   ASSERT_TRUE(done.resolved.has_value());
   EXPECT_TRUE(done.resolved->devices.empty());

@@ -54,7 +54,7 @@ ExitCode ContactList(Session& session) {
           table.Row({contact.email(), contact.display_name(),
                      Show(contact.presence().availability()),
                      Show(contact.presence().last_seen_time()),
-                     contact.key_changed() ? "KEY CHANGED" : ""});
+                     contact.key_changed() ? "KEY CHANGED" : contact.presence().problem()});
         }
         table.Print();
       });
