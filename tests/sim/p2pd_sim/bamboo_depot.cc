@@ -1,7 +1,6 @@
 #include "tests/sim/p2pd_sim/bamboo_depot.h"
 
 #include <algorithm>
-#include <cmath>
 #include <iterator>
 #include <set>
 
@@ -40,106 +39,23 @@ absl::Duration LifeOf(BambooDepot::Kind kind) {
 
 BambooDepot::BambooDepot(const StoreCrowdOptions& options, BambooOptions node,
                          std::unique_ptr<LatencyModel> latency)
-    : options_(options),
-      node_options_(node),
-      latency_(std::move(latency)),
-      world_(options.seed, Fragmenting(options.link)),
-      rng_(options.seed * 7919 + 31) {
+    : StoreDriver(options, Fragmenting(options.link), std::move(latency)),
+      options_(options),
+      node_options_(node) {
   node_options_.store_listener = this;
-  UseLatencies(world_, *latency_, options_.seed, options_.broken_pairs);
-  world_.SetTap([this](const net::Endpoint&, net::Transmit& transmit) {
+  world().SetTap([this](const net::Endpoint&, net::Transmit& transmit) {
     const uint64_t size = transmit.datagram.size() + kUdpHeader;
     const uint64_t fragment = options_.link.mtu + kUdpHeader;
     const uint64_t fragments = (size + fragment - 1) / fragment;
-    results_.datagrams += fragments;
-    results_.bytes += size + fragments * kIpHeader;
+    results().datagrams += fragments;
+    results().bytes += size + fragments * kIpHeader;
     return true;
   });
-  At(world_.now() + options_.census_every, {TaskKind::kCensus});
 }
 
 BambooDepot::~BambooDepot() = default;
 
-// ---- Time --------------------------------------------------------------------------------------
-
-void BambooDepot::RunFor(absl::Duration span) {
-  const Instant until = world_.now() + span;
-  while (!agenda_.empty() && agenda_.begin()->first <= until) {
-    const Instant when = agenda_.begin()->first;
-    if (when > world_.now()) world_.RunFor(when - world_.now());
-    const Task task = agenda_.begin()->second;
-    agenda_.erase(agenda_.begin());
-    Do(task);
-  }
-  world_.RunFor(until - world_.now());
-  CountTime();
-  for (Node& node : nodes_) {
-    if (node.host) CountTraffic(node);
-  }
-}
-
-void BambooDepot::Do(const Task& task) {
-  const Instant now = world_.now();
-  switch (task.kind) {
-    case TaskKind::kDeath:
-      if (nodes_[task.index].death == task.number) KillNode(task.index, true);
-      return;
-    case TaskKind::kGet:
-      if (task.number != gets_number_) return;
-      At(now + Pause(gets_ * options_.nodes), task);
-      return GetOne();
-    case TaskKind::kRaw:
-      if (task.number != raws_number_) return;
-      if (raws_ > 0) At(now + Pause(raws_), task);
-      return PutRaw();
-    case TaskKind::kPublish:
-      if (publications_[task.index].number == task.number) Publish(task.index);
-      return;
-    case TaskKind::kCensus:
-      At(now + options_.census_every, task);
-      return Census();
-  }
-}
-
-absl::Duration BambooDepot::Pause(double per_second) {
-  return absl::Seconds(-std::log(1 - rng_.Unit()) / per_second);
-}
-
-size_t BambooDepot::up() const {
-  return static_cast<size_t>(std::count_if(nodes_.begin(), nodes_.end(),
-                                           [](const Node& node) { return node.host != nullptr; }));
-}
-
-void BambooDepot::CountTime() {
-  const absl::Duration passed = world_.now() - counted_until_;
-  results_.node_seconds += absl::ToDoubleSeconds(passed) * static_cast<double>(up());
-  counted_until_ = world_.now();
-}
-
-void BambooDepot::CountTraffic(Node& node) {
-  const overlay::Traffic all = node.host->traffic();
-  results_.traffic += all - node.counted;
-  node.counted = all;
-}
-
-void BambooDepot::Reset() {
-  CountTime();
-  for (Node& node : nodes_) {
-    if (node.host) CountTraffic(node);
-  }
-  results_ = StoreResults();
-}
-
 // ---- Nodes -------------------------------------------------------------------------------------
-
-std::optional<size_t> BambooDepot::RandomActive() {
-  constexpr int kTries = 10'000;
-  for (int tries = 0; tries < kTries && !nodes_.empty(); ++tries) {
-    const size_t place = rng_.Below(nodes_.size());
-    if (nodes_[place].host && nodes_[place].host->active()) return place;
-  }
-  return std::nullopt;
-}
 
 std::map<overlay::NodeId, size_t> BambooDepot::Active() const {
   std::map<overlay::NodeId, size_t> out;
@@ -152,16 +68,12 @@ std::map<overlay::NodeId, size_t> BambooDepot::Active() const {
 void BambooDepot::StartNode(size_t place) {
   CountTime();
   Node& node = nodes_[place];
-  std::vector<net::Endpoint> doors;
-  for (int i = 0; i < Work::kDoors; ++i) {
-    const std::optional<size_t> any = RandomActive();
-    if (any) doors.push_back(nodes_[*any].host->at());
-  }
+  const std::vector<net::Endpoint> doors = Doors();
   ParticipantSpec spec;
-  spec.world = &world_;
+  spec.world = &world();
   spec.listener = this;
   spec.place = place;
-  spec.seed = rng_.Next();
+  spec.seed = rng().Next();
   spec.at = EndpointOfMachine(static_cast<uint32_t>(place), node.life++);
   node.counted = {};
   node.host = std::make_unique<Bamboo2004>(spec, node_options_);
@@ -170,18 +82,11 @@ void BambooDepot::StartNode(size_t place) {
   AnnounceAt(place);
 }
 
-void BambooDepot::DrawDeath(size_t place) {
-  ++nodes_[place].death;
-  if (median_ == absl::InfiniteDuration()) return;
-  At(world_.now() + DrawSession(options_.sessions, median_, rng_),
-     {TaskKind::kDeath, place, nodes_[place].death});
-}
-
 // What a node asked before it died is nobody's question any more.
 void BambooDepot::KillNode(size_t place, bool replace) {
   CountTime();
   Node& node = nodes_[place];
-  CountTraffic(node);
+  CountTraffic(place);
   const auto of_place = [place](const auto& entry) { return entry.first.first == place; };
   for (const auto& [name, put] : puts_) {
     if (name.first == place && put.publication) publications_[*put.publication].pending = false;
@@ -190,7 +95,7 @@ void BambooDepot::KillNode(size_t place, bool replace) {
   std::erase_if(gets_open_, of_place);
   ++node.death;
   node.host.reset();
-  ++results_.deaths;
+  ++results().deaths;
   if (replace) StartNode(place);
 }
 
@@ -202,71 +107,26 @@ void BambooDepot::Grow() {
   }
 }
 
-void BambooDepot::SetChurn(absl::Duration median) {
-  median_ = median;
-  for (size_t i = 0; i < nodes_.size(); ++i) {
-    if (nodes_[i].host) DrawDeath(i);
-  }
-}
-
-void BambooDepot::KillShare(double share, bool replace) {
-  std::vector<size_t> dead;
-  for (size_t i = 0; i < nodes_.size(); ++i) {
-    if (nodes_[i].host && rng_.Unit() < share) dead.push_back(i);
-  }
-  for (const size_t place : dead) KillNode(place, false);
-  for (const size_t place : dead) {
-    if (replace) StartNode(place);
-  }
-}
-
 // ---- Who puts ----------------------------------------------------------------------------------
 
-void BambooDepot::SetGets(double per_node_and_second) {
-  gets_ = per_node_and_second;
-  ++gets_number_;
-  if (gets_ > 0) {
-    At(world_.now() + Pause(gets_ * options_.nodes), {TaskKind::kGet, 0, gets_number_});
-  }
-}
-
-void BambooDepot::SetRaws(double per_second) {
-  raws_ = per_second;
-  ++raws_number_;
-  if (raws_ > 0) At(world_.now() + Pause(raws_), {TaskKind::kRaw, 0, raws_number_});
-}
-
 void BambooDepot::Fill(absl::Duration span) {
-  for (int i = 0; i < options_.raws; ++i) {
-    At(world_.now() + span * rng_.Unit(), {TaskKind::kRaw, 0, raws_number_});
-  }
+  FillRaws(span);
   for (int i = 0; i < options_.people; ++i) {
-    const size_t place = rng_.Below(nodes_.size());
+    const size_t place = rng().Below(nodes_.size());
     for (const auto& [kind, size] : {std::pair(Kind::kCertificate, kCertificateBytes),
                                      std::pair(Kind::kEnvironment, kEnvironmentObjectBytes),
                                      std::pair(Kind::kState, kStateBytes)}) {
       Entry entry;
       entry.kind = kind;
-      entry.key = rng_.Make<overlay::Key>();
+      entry.key = rng().Make<overlay::Key>();
       entry.size = size;
       entries_.push_back(entry);
       Publication publication;
       publication.entry = entries_.size() - 1;
       publication.place = place;
       publications_.push_back(publication);
-      PublishAgain(publications_.size() - 1, span * rng_.Unit());
+      PublishAgain(publications_.size() - 1, span * rng().Unit());
     }
-  }
-}
-
-void BambooDepot::PublishAgain(size_t publication, absl::Duration after) {
-  const uint64_t number = ++publications_[publication].number;
-  At(world_.now() + after, {TaskKind::kPublish, publication, number});
-}
-
-void BambooDepot::AnnounceAt(size_t place) {
-  for (size_t i = 0; i < publications_.size(); ++i) {
-    if (publications_[i].place == place) PublishAgain(i, Work::kNotYet);
   }
 }
 
@@ -276,7 +136,7 @@ void BambooDepot::Publish(size_t index) {
   if (!node.host) return;
   if (!node.host->active() || publication.pending) return PublishAgain(index, Work::kNotYet);
   Entry& entry = entries_[publication.entry];
-  const Instant now = world_.now();
+  const Instant now = world().now();
   if (publication.changes || publication.expires < now + absl::Minutes(2)) {
     ++entry.issued;
     publication.expires = now + LifeOf(entry.kind);
@@ -290,11 +150,11 @@ void BambooDepot::PutRaw() {
   const std::optional<size_t> place = RandomActive();
   if (!place) return;
   Entry entry;
-  entry.size = static_cast<uint32_t>(Work::DrawRawBytes(rng_));
-  entry.key = rng_.Make<overlay::Key>();
+  entry.size = static_cast<uint32_t>(Work::DrawRawBytes(rng()));
+  entry.key = rng().Make<overlay::Key>();
   entry.issued = 1;
   entries_.push_back(entry);
-  StartPut(*place, entries_.size() - 1, world_.now() + Work::kRawLife, std::nullopt);
+  StartPut(*place, entries_.size() - 1, world().now() + Work::kRawLife, std::nullopt);
 }
 
 void BambooDepot::StartPut(size_t place, size_t entry, Instant expires,
@@ -303,15 +163,15 @@ void BambooDepot::StartPut(size_t place, size_t entry, Instant expires,
   const bamboo::Tuple tuple{e.key, e.issued, expires, e.size};
   Bamboo2004& host = *nodes_[place].host;
   puts_.emplace(OperationName(place, host.Put(tuple)),
-                PendingPut{tuple, entry, world_.now(), publication});
+                PendingPut{tuple, entry, world().now(), publication});
   host.Kick();
 }
 
 void BambooDepot::EndPut(const PendingPut& put, bool ok) {
-  results_.puts.Add(ok);
+  results().puts.Add(ok);
   Entry& entry = entries_[put.entry];
   if (ok) {
-    results_.put_latency.Add(absl::ToDoubleMilliseconds(world_.now() - put.asked));
+    results().put_latency.Add(absl::ToDoubleMilliseconds(world().now() - put.asked));
     if (put.tuple.version > entry.acknowledged) {
       entry.acknowledged = put.tuple.version;
       entry.expires = put.tuple.expires;
@@ -320,7 +180,7 @@ void BambooDepot::EndPut(const PendingPut& put, bool ok) {
   if (!put.publication) return;
   Publication& publication = publications_[*put.publication];
   publication.pending = false;
-  if (!ok) return PublishAgain(*put.publication, rng_.Jitter(Work::kRetry));
+  if (!ok) return PublishAgain(*put.publication, rng().Jitter(Work::kRetry));
   if (entry.immutable()) return;
   publication.changes = true;
   PublishAgain(*put.publication, entry.kind == Kind::kState
@@ -331,21 +191,21 @@ void BambooDepot::EndPut(const PendingPut& put, bool ok) {
 // ---- Who gets ----------------------------------------------------------------------------------
 
 bool BambooDepot::IsDue(const Entry& entry) const {
-  return entry.acknowledged != 0 && entry.expires > world_.now() + kMargin;
+  return entry.acknowledged != 0 && entry.expires > world().now() + kMargin;
 }
 
 void BambooDepot::GetOne() {
   const std::optional<size_t> place = RandomActive();
   if (!place || entries_.empty()) return;
-  const bool immutable = rng_.Below(2) == 0;
+  const bool immutable = rng().Below(2) == 0;
   constexpr int kTries = 200;
   for (int i = 0; i < kTries; ++i) {
-    const size_t entry = rng_.Below(entries_.size());
+    const size_t entry = rng().Below(entries_.size());
     const Entry& e = entries_[entry];
     if (!IsDue(e) || e.immutable() != immutable) continue;
     Bamboo2004& host = *nodes_[*place].host;
     gets_open_.emplace(OperationName(*place, host.Get(e.key, !immutable)),
-                       PendingGet{entry, world_.now(), e.acknowledged});
+                       PendingGet{entry, world().now(), e.acknowledged});
     host.Kick();
     return;
   }
@@ -354,11 +214,11 @@ void BambooDepot::GetOne() {
 void BambooDepot::EndGet(const PendingGet& get, const bamboo::Client::Done& done) {
   const Entry& entry = entries_[get.entry];
   if (!IsDue(entry)) return;  // it expired while it was asked for
-  (entry.immutable() ? results_.immutable : results_.changing).Add(done.ok);
+  (entry.immutable() ? results().immutable : results().changing).Add(done.ok);
   if (!done.ok) return;
-  const double took = absl::ToDoubleMilliseconds(world_.now() - get.asked);
-  (entry.immutable() ? results_.immutable_latency : results_.changing_latency).Add(took);
-  if (!entry.immutable()) results_.newest.Add(done.tuple.version >= get.newest);
+  const double took = absl::ToDoubleMilliseconds(world().now() - get.asked);
+  (entry.immutable() ? results().immutable_latency : results().changing_latency).Add(took);
+  if (!entry.immutable()) results().newest.Add(done.tuple.version >= get.newest);
 }
 
 void BambooDepot::OnDone(size_t place, const bamboo::Client::Done& done) {
@@ -375,14 +235,14 @@ void BambooDepot::Census() {
     if (!node.host) continue;
     for (const auto& [key, tuple] : node.host->store().tuples()) {
       uint64_t& version = newest[key];
-      if (tuple.expires > world_.now()) version = std::max(version, tuple.version);
+      if (tuple.expires > world().now()) version = std::max(version, tuple.version);
     }
   }
   for (Entry& entry : entries_) {
     entry.missing = IsDue(entry) && newest[entry.key] < entry.acknowledged;
   }
-  results_.neighbours.total += up();
-  results_.neighbours.good += up() - WrongNeighbours(4);
+  results().neighbours.total += up();
+  results().neighbours.good += up() - WrongNeighbours(4);
 }
 
 void BambooDepot::CheckAtRest(int) { Census(); }
@@ -414,7 +274,7 @@ double BambooDepot::ReplicasHeld() const {
       ++up;
     }
     for (const size_t place : places) {
-      held.Add(nodes_[place].host->store().Find(world_.now(), entry.key).version >=
+      held.Add(nodes_[place].host->store().Find(world().now(), entry.key).version >=
                entry.acknowledged);
     }
   }

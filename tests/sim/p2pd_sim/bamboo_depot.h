@@ -15,12 +15,11 @@
 #include <vector>
 
 #include "tests/sim/p2pd_sim/bamboo_2004.h"
-#include "tests/sim/p2pd_sim/latency.h"
-#include "tests/sim/p2pd_sim/store_crowd.h"
+#include "tests/sim/p2pd_sim/store_driver.h"
 
 namespace p2pd::sim {
 
-class BambooDepot final : public StoreCrowd,
+class BambooDepot final : public StoreDriver,
                           private BambooStoreListener,
                           private Participant::Listener {
  public:
@@ -50,44 +49,22 @@ class BambooDepot final : public StoreCrowd,
   // StoreCrowd. At rest there is a last census.
   void Grow() override;
   void Fill(absl::Duration span) override;
-  void SetChurn(absl::Duration median) override;
-  void SetGets(double per_node_and_second) override;
-  void SetRaws(double per_second) override;
-  void RunFor(absl::Duration span) override;
-  void KillShare(double share, bool replace) override;
   void CheckAtRest(int readers) override;
   std::vector<std::string> Violations() const override { return {}; }
   size_t Lost() const override;
   size_t Due() const override;
   double ReplicasHeld() const override;
   double StoredBytes() const override;
-  StoreResults& results() override { return results_; }
-  void Reset() override;
-  World& world() override { return world_; }
 
   const std::vector<Entry>& entries() const { return entries_; }
 
  private:
-  struct Node {
+  struct Node : Machine {
     std::unique_ptr<Bamboo2004> host;
-    uint32_t life = 0;
-    uint64_t death = 0;        // the number of the death that counts
-    overlay::Traffic counted;  // of its traffic, what is in some results already
   };
-  enum class TaskKind { kDeath, kGet, kRaw, kPublish, kCensus };
-  struct Task {
-    TaskKind kind;
-    size_t index = 0;
-    uint64_t number = 0;
-  };
-  // One object that somebody at a machine keeps up.
-  struct Publication {
+  struct Publication : Upkeep {
     size_t entry = 0;
-    size_t place = 0;
-    bool pending = false;
-    bool changes = true;  // the next put is of a new version
     Instant expires;
-    uint64_t number = 0;  // of the task that counts
   };
   using OperationName = std::pair<size_t, uint64_t>;  // place, operation
   struct PendingPut {
@@ -102,30 +79,28 @@ class BambooDepot final : public StoreCrowd,
     uint64_t newest = 0;  // acknowledged when it was asked
   };
 
-  void At(Instant when, Task task) { agenda_.emplace(when, task); }
-  void Do(const Task& task);
-  absl::Duration Pause(double per_second);
-  void StartNode(size_t place);
-  void KillNode(size_t place, bool replace);
-  void DrawDeath(size_t place);
-  std::optional<size_t> RandomActive();
+  size_t machines() const override { return nodes_.size(); }
+  Machine& MachineAt(size_t place) override { return nodes_[place]; }
+  bool IsUp(size_t place) const override { return nodes_[place].host != nullptr; }
+  bool IsActive(size_t place) const override { return IsUp(place) && nodes_[place].host->active(); }
+  const net::Endpoint& EndpointAt(size_t place) const override { return nodes_[place].host->at(); }
+  overlay::Traffic TrafficOf(size_t place) const override { return nodes_[place].host->traffic(); }
+  void StartNode(size_t place) override;
+  void KillNode(size_t place, bool replace) override;
   std::map<overlay::NodeId, size_t> Active() const;
-  size_t up() const;
-  void CountTime();
-  void CountTraffic(Node& node);
 
-  void PublishAgain(size_t publication, absl::Duration after);
-  void AnnounceAt(size_t place);
-  void Publish(size_t index);
-  void PutRaw();
+  size_t publications() const override { return publications_.size(); }
+  Upkeep& UpkeepOf(size_t publication) override { return publications_[publication]; }
+  void Publish(size_t index) override;
+  void PutRaw() override;
   void StartPut(size_t place, size_t entry, Instant expires, std::optional<size_t> publication);
-  void GetOne();
+  void GetOne() override;
   bool IsDue(const Entry& entry) const;
   void EndPut(const PendingPut& put, bool ok);
   void EndGet(const PendingGet& get, const bamboo::Client::Done& done);
   void OnDone(size_t place, const bamboo::Client::Done& done) override;
 
-  void Census();
+  void Census() override;
   size_t WrongNeighbours(size_t per_side) const;
 
   // Lookups are not asked.
@@ -135,22 +110,11 @@ class BambooDepot final : public StoreCrowd,
 
   StoreCrowdOptions options_;
   BambooOptions node_options_;
-  std::unique_ptr<LatencyModel> latency_;
-  World world_;
-  SeededRng rng_;
-  absl::Duration median_ = absl::InfiniteDuration();
-  double gets_ = 0;
-  double raws_ = 0;
-  uint64_t gets_number_ = 0;
-  uint64_t raws_number_ = 0;
   std::vector<Node> nodes_;
-  std::multimap<Instant, Task> agenda_;
   std::vector<Entry> entries_;
   std::vector<Publication> publications_;
   std::map<OperationName, PendingPut> puts_;
   std::map<OperationName, PendingGet> gets_open_;
-  Instant counted_until_;
-  StoreResults results_;
 };
 
 }  // namespace p2pd::sim

@@ -30,122 +30,44 @@ store::Key LastKey() {
 }
 
 Depot::Depot(const DepotOptions& options, std::unique_ptr<LatencyModel> latency)
-    : options_(options),
-      latency_(std::move(latency)),
-      world_(options.seed, options.link),
-      rng_(options.seed * 7919 + 31),
-      authority_(options.seed + 5, world_.wall_now()) {
+    : StoreDriver(options, options.link, std::move(latency)),
+      options_(options),
+      authority_(options.seed + 5, world().wall_now()) {
   conspiracy_ = std::make_unique<Conspiracy>(options_.seed, options_.lies);
-  UseLatencies(world_, *latency_, options_.seed, options_.broken_pairs);
-  world_.SetTap([this](const net::Endpoint&, net::Transmit& transmit) {
-    ++results_.datagrams;
-    results_.bytes += transmit.datagram.size() + kDatagramHeaders;
+  world().SetTap([this](const net::Endpoint&, net::Transmit& transmit) {
+    ++results().datagrams;
+    results().bytes += transmit.datagram.size() + kDatagramHeaders;
     return true;
   });
-  At(world_.now() + options_.census_every, {TaskKind::kCensus});
 }
 
 Depot::~Depot() = default;
 
-// ---- Time --------------------------------------------------------------------------------------
+// ---- For the driver -----------------------------------------------------------------------------
 
-void Depot::RunFor(absl::Duration span) {
-  const Instant until = world_.now() + span;
-  while (!agenda_.empty() && agenda_.begin()->first <= until) {
-    const Instant when = agenda_.begin()->first;
-    if (when > world_.now()) world_.RunFor(when - world_.now());
-    const Task task = agenda_.begin()->second;
-    agenda_.erase(agenda_.begin());
-    Do(task);
-  }
-  world_.RunFor(until - world_.now());
-  CountTime();
-  for (Node& node : nodes_) {
-    if (node.host->up()) CountTraffic(node);
-  }
+bool Depot::IsUp(size_t place) const { return nodes_[place].host && nodes_[place].host->up(); }
+
+bool Depot::IsActive(size_t place) const {
+  return nodes_[place].host && nodes_[place].host->active();
 }
 
-void Depot::Do(const Task& task) {
-  const Instant now = world_.now();
-  switch (task.kind) {
-    case TaskKind::kDeath:
-      if (nodes_[task.index].death == task.number) KillNode(task.index, true);
-      return;
-    case TaskKind::kReturn:
-      return Return(task.index);
-    case TaskKind::kGet:
-      if (task.number != gets_number_) return;
-      At(now + Pause(gets_ * options_.nodes), task);
-      return GetOne();
-    case TaskKind::kRaw:
-      if (task.number != raws_number_) return;
-      if (raws_ > 0) At(now + Pause(raws_), task);
-      return PutRaw();
-    case TaskKind::kRemoval:
-      if (task.number != removals_number_) return;
-      At(now + Pause(removals_), task);
-      return RemoveOne();
-    case TaskKind::kPublish:
-      if (publications_[task.index].number == task.number) Publish(task.index);
-      return;
-    case TaskKind::kCensus:
-      At(now + options_.census_every, task);
-      ledger_.Expire(world_.wall_now());
-      CountLost(TakeCensus());
-      if (up() > 0) {
-        const size_t wrong = WrongNeighbours(4);
-        results_.neighbours.total += up();
-        results_.neighbours.good += up() - wrong;
-      }
-      return;
-  }
+overlay::Traffic Depot::TrafficOf(size_t place) const {
+  return nodes_[place].host->node().traffic();
 }
 
-size_t Depot::up() const {
-  return static_cast<size_t>(std::count_if(
-      nodes_.begin(), nodes_.end(), [](const Node& node) { return node.host && node.host->up(); }));
-}
-
-void Depot::CountTime() {
-  const absl::Duration passed = world_.now() - counted_until_;
-  results_.node_seconds += absl::ToDoubleSeconds(passed) * static_cast<double>(up());
-  counted_until_ = world_.now();
-}
-
-void Depot::CountTraffic(Node& node) {
-  const overlay::Traffic& all = node.host->node().traffic();
-  results_.traffic += all - node.counted;
-  node.counted = all;
+void Depot::DoOther(const Task& task) {
+  if (task.kind == TaskKind::kReturn) return Return(task.index);
+  if (task.number != removals_number_) return;
+  At(world().now() + Pause(removals_), task);
+  RemoveOne();
 }
 
 void Depot::Reset() {
-  CountTime();
-  for (Node& node : nodes_) {
-    if (node.host->up()) CountTraffic(node);
-  }
-  results_ = StoreResults();
+  StoreDriver::Reset();
   found_.clear();
 }
 
 // ---- Nodes -------------------------------------------------------------------------------------
-
-std::vector<net::Endpoint> Depot::Doors() {
-  std::vector<net::Endpoint> doors;
-  for (int i = 0; i < Work::kDoors; ++i) {
-    const std::optional<size_t> any = RandomActive();
-    if (any) doors.push_back(nodes_[*any].host->at());
-  }
-  return doors;
-}
-
-std::optional<size_t> Depot::RandomActive() {
-  constexpr int kTries = 10'000;
-  for (int tries = 0; tries < kTries && !nodes_.empty(); ++tries) {
-    const size_t place = rng_.Below(nodes_.size());
-    if (nodes_[place].host && nodes_[place].host->active()) return place;
-  }
-  return std::nullopt;
-}
 
 void Depot::StartNode(size_t place) {
   CountTime();
@@ -158,7 +80,7 @@ void Depot::StartNode(size_t place) {
   if (node.host && node.attacker) conspiracy_->Forget(*node.host);
   const net::Endpoint at =
       node.fixed_at.value_or(EndpointOfMachine(static_cast<uint32_t>(place), node.life++));
-  node.host = std::make_unique<StoreHost>(world_, rng_.Next(), store::StoreOptions(), at,
+  node.host = std::make_unique<StoreHost>(world(), rng().Next(), store::StoreOptions(), at,
                                           std::exchange(node.fixed_keys, std::nullopt));
   node.honest.clear();
   if (node.attacker) {
@@ -177,17 +99,10 @@ void Depot::StartNode(size_t place) {
   AnnounceAt(place);
 }
 
-void Depot::DrawDeath(size_t place) {
-  ++nodes_[place].death;
-  if (median_ == absl::InfiniteDuration()) return;
-  At(world_.now() + DrawSession(options_.sessions, median_, rng_),
-     {TaskKind::kDeath, place, nodes_[place].death});
-}
-
 void Depot::Crash(size_t place) {
   CountTime();
   Node& node = nodes_[place];
-  if (node.host->up()) CountTraffic(node);
+  if (node.host->up()) CountTraffic(place);
   if (node.host->up() && node.attacker) conspiracy_->Dismiss(node.host->id());
   node.counted = {};
   ForgetOperations(place);
@@ -197,7 +112,7 @@ void Depot::Crash(size_t place) {
 
 void Depot::KillNode(size_t place, bool replace) {
   Crash(place);
-  ++results_.deaths;
+  ++results().deaths;
   // Whoever was to come back from a crash is dead now.
   nodes_[place].host->table() = store::MemoryTable();
   if (replace) StartNode(place);
@@ -223,32 +138,14 @@ void Depot::Grow() {
 
 // ---- Faults ------------------------------------------------------------------------------------
 
-void Depot::SetChurn(absl::Duration median) {
-  median_ = median;
-  for (size_t i = 0; i < nodes_.size(); ++i) {
-    if (nodes_[i].host->up()) DrawDeath(i);
-  }
-}
-
-void Depot::KillShare(double share, bool replace) {
-  std::vector<size_t> dead;
-  for (size_t i = 0; i < nodes_.size(); ++i) {
-    if (nodes_[i].host->up() && rng_.Unit() < share) dead.push_back(i);
-  }
-  for (const size_t place : dead) KillNode(place, false);
-  for (const size_t place : dead) {
-    if (replace) StartNode(place);
-  }
-}
-
 void Depot::SetWall(StoreHost& host) {
-  const absl::Duration skew = options_.clock_skew * (2 * rng_.Unit() - 1);
-  host.wall().Set(host.Now(), world_.wall_now() + skew);
+  const absl::Duration skew = options_.clock_skew * (2 * rng().Unit() - 1);
+  host.wall().Set(host.Now(), world().wall_now() + skew);
 }
 
 void Depot::StepClocks(double share) {
   for (Node& node : nodes_) {
-    if (node.host->up() && rng_.Unit() < share) SetWall(*node.host);
+    if (node.host->up() && rng().Unit() < share) SetWall(*node.host);
   }
 }
 
@@ -259,7 +156,7 @@ void Depot::CrashOne(absl::Duration away, Disk disk) {
   Node& node = nodes_[*place];
   if (disk == Disk::kTorn) Tear(node.host->table(), node.host->wall().At(node.host->Now()) - kTorn);
   if (disk == Disk::kOld && node.backup) node.host->table() = *node.backup;
-  At(world_.now() + away, {TaskKind::kReturn, *place});
+  At(world().now() + away, {TaskKind::kReturn, *place});
 }
 
 void Depot::Backup() {
@@ -278,7 +175,7 @@ void Depot::SetIsland() {
   for (size_t i = 0; split_ && i < nodes_.size(); i += 2) {
     if (nodes_[i].host) island.insert(nodes_[i].host->at());
   }
-  world_.SetPartition(std::move(island));
+  world().SetPartition(std::move(island));
 }
 
 void Depot::Lie() {

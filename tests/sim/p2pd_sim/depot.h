@@ -19,7 +19,7 @@
 #include "tests/sim/p2pd_sim/attackers.h"
 #include "tests/sim/p2pd_sim/ledger.h"
 #include "tests/sim/p2pd_sim/machines.h"
-#include "tests/sim/p2pd_sim/store_crowd.h"
+#include "tests/sim/p2pd_sim/store_driver.h"
 #include "tests/sim/people.h"
 #include "tests/sim/store_host.h"
 
@@ -36,7 +36,7 @@ struct DepotOptions : StoreCrowdOptions {
 // The place after which the ring begins anew.
 store::Key LastKey();
 
-class Depot final : public StoreCrowd {
+class Depot final : public StoreDriver {
  public:
   Depot(const DepotOptions& options, std::unique_ptr<LatencyModel> latency);
   ~Depot() override;
@@ -44,11 +44,6 @@ class Depot final : public StoreCrowd {
   // StoreCrowd.
   void Grow() override;
   void Fill(absl::Duration span) override;
-  void SetChurn(absl::Duration median) override;
-  void SetGets(double per_node_and_second) override;
-  void SetRaws(double per_second) override;
-  void RunFor(absl::Duration span) override;
-  void KillShare(double share, bool replace) override;
 
   // Removals of raw values, a second in all.
   void SetRemovals(double per_second);
@@ -71,7 +66,7 @@ class Depot final : public StoreCrowd {
   void WakeAttackers();
   const Conspiracy& conspiracy() const { return *conspiracy_; }
   // A read of this entry now should give something.
-  bool IsDue(size_t entry) const { return ledger_.Due(entry, world_.wall_now()); }
+  bool IsDue(size_t entry) const { return ledger_.Due(entry, world().wall_now()); }
   // The nodes that stand before and after the key.
   std::pair<overlay::NodeId, overlay::NodeId> NeighboursOf(const store::Key& key) const;
   // Readers ask for these entries and no others; empty: for any.
@@ -97,19 +92,14 @@ class Depot final : public StoreCrowd {
   // Of a counter of all nodes that are up.
   uint64_t Count(absl::string_view counter) const;
 
-  StoreResults& results() override { return results_; }
   void Reset() override;
-  World& world() override { return world_; }
   const Ledger& ledger() const { return ledger_; }
   StoreHost& host(size_t place) { return *nodes_[place].host; }
   size_t nodes() const { return nodes_.size(); }
 
  private:
-  struct Node {
+  struct Node : Machine {
     std::unique_ptr<StoreHost> host;
-    uint32_t life = 0;
-    uint64_t death = 0;                      // the number of the death that counts
-    overlay::Traffic counted;                // of its traffic, what is in some results already
     std::map<size_t, store::Sequence> seen;  // by entry: what its readers know
     std::optional<store::MemoryTable> backup;
     bool liar = false;
@@ -120,22 +110,11 @@ class Depot final : public StoreCrowd {
     // Newest rows that honest nodes named since the last get of this node began.
     std::map<std::pair<store::ObjectKind, Bytes>, store::Sequence> honest;
   };
-  enum class TaskKind { kDeath, kReturn, kGet, kRaw, kRemoval, kPublish, kCensus };
-  struct Task {
-    TaskKind kind;
-    size_t index = 0;
-    uint64_t number = 0;
-  };
-  // One object that somebody at a machine keeps up.
-  struct Publication {
+  struct Publication : Upkeep {
     store::ObjectKind kind{};
-    size_t place = 0;
     size_t person = 0;
     std::optional<store::Object> object;
     uint64_t sequence = 0;
-    bool pending = false;
-    bool changes = false;  // the next put is of a new version
-    uint64_t number = 0;   // of the task that counts
   };
   struct Owner {
     Person person;
@@ -166,35 +145,33 @@ class Depot final : public StoreCrowd {
   };
 
   // depot.cc: nodes and time.
-  void At(Instant when, Task task) { agenda_.emplace(when, task); }
-  void Do(const Task& task);
+  size_t machines() const override { return nodes_.size(); }
+  Machine& MachineAt(size_t place) override { return nodes_[place]; }
+  bool IsUp(size_t place) const override;
+  bool IsActive(size_t place) const override;
+  const net::Endpoint& EndpointAt(size_t place) const override { return nodes_[place].host->at(); }
+  overlay::Traffic TrafficOf(size_t place) const override;
+  void DoOther(const Task& task) override;
   void SetWall(StoreHost& host);
-  void StartNode(size_t place);
-  void KillNode(size_t place, bool replace);
+  void StartNode(size_t place) override;
+  void KillNode(size_t place, bool replace) override;
   void Crash(size_t place);
   void Return(size_t place);
-  void DrawDeath(size_t place);
   void SetIsland();
-  std::vector<net::Endpoint> Doors();
-  std::optional<size_t> RandomActive();
   // One that is honest, for people and readers.
   std::optional<size_t> RandomUser();
   void AddNode(bool attacker);
   void Witness(size_t place, const overlay::Response& response);
-  size_t up() const;
-  void CountTime();
-  void CountTraffic(Node& node);
 
   // depot_work.cc: who puts and gets.
-  absl::Duration Pause(double per_second);
-  void Publish(size_t publication);
+  size_t publications() const override { return publications_.size(); }
+  Upkeep& UpkeepOf(size_t publication) override { return publications_[publication]; }
+  void Publish(size_t publication) override;
   absl::StatusOr<store::Object> NextVersion(Publication& publication);
-  void PublishAgain(size_t publication, absl::Duration after);
-  void AnnounceAt(size_t place);
-  void PutRaw();
+  void PutRaw() override;
   void StartPut(size_t place, const store::Object& object, std::optional<size_t> publication);
   void RemoveOne();
-  void GetOne();
+  void GetOne() override;
   void StartGet(size_t place, size_t entry, PendingGet pending);
   void OnStoreEvent(size_t place, Instant now, const store::Event& event);
   void EndPut(OperationName name, const store::PutDone& done);
@@ -204,6 +181,7 @@ class Depot final : public StoreCrowd {
   void ForgetOperations(size_t place);
 
   // depot_oracle.cc: what holds.
+  void Census() override;
   std::vector<Copies> TakeCensus();
   void CountLost(const std::vector<Copies>& census);
   void NoteUnread(size_t entry, const absl::Status& status);
@@ -211,19 +189,10 @@ class Depot final : public StoreCrowd {
   void Violate(std::string what);
 
   DepotOptions options_;
-  std::unique_ptr<LatencyModel> latency_;
-  World world_;
-  SeededRng rng_;
   Authority authority_;
-  absl::Duration median_ = absl::InfiniteDuration();
-  double gets_ = 0;
-  double raws_ = 0;
   double removals_ = 0;
-  uint64_t gets_number_ = 0;
-  uint64_t raws_number_ = 0;
   uint64_t removals_number_ = 0;
   std::vector<Node> nodes_;
-  std::multimap<Instant, Task> agenda_;
   std::unique_ptr<Conspiracy> conspiracy_;
   std::vector<size_t> targets_;
   std::map<size_t, Proportion> found_;
@@ -237,8 +206,6 @@ class Depot final : public StoreCrowd {
   std::map<OperationName, PendingGet> gets_open_;
   std::map<OperationName, size_t> removals_open_;
 
-  Instant counted_until_;
-  StoreResults results_;
   std::vector<std::string> violations_;
   uint64_t violations_more_ = 0;
 };

@@ -61,7 +61,7 @@ std::map<size_t, size_t> Depot::ReplicasFrom(const std::function<bool(const net:
                                              int keys) {
   std::map<size_t, size_t> sets;
   for (int i = 0; i < keys; ++i) {
-    const auto key = rng_.Make<store::Key>();
+    const auto key = rng().Make<store::Key>();
     for (const Node& node : nodes_) {
       if (!node.host->active() || node.attacker) continue;
       const auto set = node.host->node().ReplicaSet(key);

@@ -23,7 +23,7 @@ constexpr int kRootKeys = 30;
 }  // namespace
 
 void Depot::Violate(std::string what) {
-  const absl::Duration at = world_.now() - Instant();
+  const absl::Duration at = world().now() - Instant();
   if (violations_.size() >= kMostViolations) {
     ++violations_more_;
     return;
@@ -38,9 +38,17 @@ std::vector<std::string> Depot::Violations() const {
   return all;
 }
 
+void Depot::Census() {
+  ledger_.Expire(world().wall_now());
+  CountLost(TakeCensus());
+  if (up() == 0) return;
+  results().neighbours.total += up();
+  results().neighbours.good += up() - WrongNeighbours(4);
+}
+
 std::vector<Depot::Copies> Depot::TakeCensus() {
   std::vector<Copies> census(ledger_.size());
-  const absl::Time wall = world_.wall_now();
+  const absl::Time wall = world().wall_now();
   for (const Node& node : nodes_) {
     if (!node.host->up() || node.attacker) continue;
     for (const store::RowSummary& row :
@@ -70,10 +78,10 @@ std::vector<Depot::Copies> Depot::TakeCensus() {
 void Depot::CountLost(const std::vector<Copies>& census) {
   for (size_t i = 0; i < census.size(); ++i) {
     Ledger::Entry& e = ledger_.at(i);
-    if (!ledger_.Due(i, world_.wall_now()) || census[i].holders != 0) {
+    if (!ledger_.Due(i, world().wall_now()) || census[i].holders != 0) {
       e.missing_since.reset();
     } else if (!e.missing_since) {
-      e.missing_since = world_.now();
+      e.missing_since = world().now();
     }
   }
 }
@@ -86,7 +94,7 @@ size_t Depot::Lost() const {
 
 size_t Depot::Due() const {
   size_t due = 0;
-  for (size_t i = 0; i < ledger_.size(); ++i) due += ledger_.Due(i, world_.wall_now()) ? 1u : 0u;
+  for (size_t i = 0; i < ledger_.size(); ++i) due += ledger_.Due(i, world().wall_now()) ? 1u : 0u;
   return due;
 }
 
@@ -98,11 +106,11 @@ void Depot::NoteUnread(size_t entry, const absl::Status& status) {
     e.unread = 0;
     return;
   }
-  if (!e.unread_since) e.unread_since = world_.now();
+  if (!e.unread_since) e.unread_since = world().now();
   ++e.unread;
-  if (e.unread < kUnreadTries || world_.now() - *e.unread_since < kUnreadFor) return;
+  if (e.unread < kUnreadTries || world().now() - *e.unread_since < kUnreadFor) return;
   Violate(absl::StrCat("a copy of ", e.Name(), " lives, and nobody could read it for ",
-                       absl::FormatDuration(world_.now() - *e.unread_since), ": ",
+                       absl::FormatDuration(world().now() - *e.unread_since), ": ",
                        std::string(status.message())));
   e.unread_since.reset();
   e.unread = 0;
@@ -118,7 +126,7 @@ void Depot::CheckAtRest(int readers) {
       RunFor(kRestGap);
       const Ledger::Entry& e = ledger_.at(i);
       const bool removed = e.removal == Ledger::Removal::kDone;
-      if (!removed && !ledger_.Due(i, world_.wall_now())) break;
+      if (!removed && !ledger_.Due(i, world().wall_now())) break;
       const Copies copies = TakeCensus()[i];
       const std::optional<store::Sequence> lives = copies.first ? copies.first : copies.second;
       const std::optional<size_t> place = RandomActive();
@@ -155,7 +163,7 @@ void Depot::CheckRing() {
   const size_t wrong = WrongNeighbours(8);
   if (wrong != 0) Violate(absl::StrCat(wrong, " leaf sets are not the true ones"));
   for (int i = 0; i < kRootKeys; ++i) {
-    const auto key = rng_.Make<store::Key>();
+    const auto key = rng().Make<store::Key>();
     const auto roots = std::count_if(nodes_.begin(), nodes_.end(), [&](const Node& node) {
       return node.host->up() && node.host->node().IsRoot(key);
     });
@@ -198,7 +206,7 @@ double Depot::ReplicasHeld() const {
   Proportion held;
   for (size_t i = 0; i < ledger_.size(); ++i) {
     const Ledger::Entry& e = ledger_.at(i);
-    if (!ledger_.Due(i, world_.wall_now())) continue;
+    if (!ledger_.Due(i, world().wall_now())) continue;
     for (const Node& root : nodes_) {
       if (!root.host->active() || !root.host->node().IsRoot(e.key)) continue;
       const auto set = root.host->node().ReplicaSet(e.key);

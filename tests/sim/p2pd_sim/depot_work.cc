@@ -17,40 +17,21 @@ Bytes Random(Rng& rng, size_t size) {
 
 }  // namespace
 
-absl::Duration Depot::Pause(double per_second) {
-  return absl::Seconds(-std::log(1 - rng_.Unit()) / per_second);
-}
-
-void Depot::SetGets(double per_node_and_second) {
-  gets_ = per_node_and_second;
-  ++gets_number_;
-  if (gets_ > 0) {
-    At(world_.now() + Pause(gets_ * options_.nodes), {TaskKind::kGet, 0, gets_number_});
-  }
-}
-
-void Depot::SetRaws(double per_second) {
-  raws_ = per_second;
-  ++raws_number_;
-  if (raws_ > 0) At(world_.now() + Pause(raws_), {TaskKind::kRaw, 0, raws_number_});
-}
-
 void Depot::SetRemovals(double per_second) {
   removals_ = per_second;
   ++removals_number_;
-  if (removals_ > 0) At(world_.now() + Pause(removals_), {TaskKind::kRemoval, 0, removals_number_});
+  if (removals_ > 0)
+    At(world().now() + Pause(removals_), {TaskKind::kRemoval, 0, removals_number_});
 }
 
 void Depot::Fill(absl::Duration span) {
-  for (int i = 0; i < options_.raws; ++i) {
-    At(world_.now() + span * rng_.Unit(), {TaskKind::kRaw, 0, raws_number_});
-  }
+  FillRaws(span);
   for (int i = 0; i < options_.people; ++i) {
     Person person = authority_.MakePerson(absl::StrCat("person", i, "@example.org"));
-    auto environment = pki::Ed25519Key::Generate(rng_);
+    auto environment = pki::Ed25519Key::Generate(rng());
     owners_.push_back(std::make_unique<Owner>(Owner{std::move(person), std::move(environment)}));
-    size_t place = rng_.Below(nodes_.size());
-    while (nodes_[place].attacker) place = rng_.Below(nodes_.size());
+    size_t place = rng().Below(nodes_.size());
+    while (nodes_[place].attacker) place = rng().Below(nodes_.size());
     for (const store::ObjectKind kind :
          {wire::v1::OBJECT_KIND_AUTHENTICATION, wire::v1::OBJECT_KIND_USER_ENVIRONMENT,
           wire::v1::OBJECT_KIND_USER_STATE}) {
@@ -60,24 +41,12 @@ void Depot::Fill(absl::Duration span) {
       publication.person = owners_.size() - 1;
       publication.changes = true;
       publications_.push_back(std::move(publication));
-      PublishAgain(publications_.size() - 1, span * rng_.Unit());
+      PublishAgain(publications_.size() - 1, span * rng().Unit());
     }
   }
 }
 
 // ---- Puts --------------------------------------------------------------------------------------
-
-void Depot::PublishAgain(size_t publication, absl::Duration after) {
-  const uint64_t number = ++publications_[publication].number;
-  At(world_.now() + after, {TaskKind::kPublish, publication, number});
-}
-
-// Its node is a new one or another: all that its people keep is put again, as after a log-in.
-void Depot::AnnounceAt(size_t place) {
-  for (size_t i = 0; i < publications_.size(); ++i) {
-    if (publications_[i].place == place) PublishAgain(i, Work::kNotYet);
-  }
-}
 
 absl::StatusOr<store::Object> Depot::NextVersion(Publication& publication) {
   const Owner& owner = *owners_[publication.person];
@@ -89,7 +58,7 @@ absl::StatusOr<store::Object> Depot::NextVersion(Publication& publication) {
                                      wall + Work::kCertificateLife, wall);
   }
   if (publication.kind == wire::v1::OBJECT_KIND_USER_ENVIRONMENT) {
-    return store::MakeUserEnvironment(owner.environment, Random(rng_, Work::kEnvironmentBytes),
+    return store::MakeUserEnvironment(owner.environment, Random(rng(), Work::kEnvironmentBytes),
                                       sequence, wall + Work::kEnvironmentLife, wall);
   }
   wire::v1::UserStateBody body;
@@ -109,7 +78,7 @@ void Depot::Publish(size_t index) {
   if (!host.up()) return;  // its return announces
   if (!host.active() || publication.pending) return PublishAgain(index, Work::kNotYet);
   const bool expires =
-      publication.object && publication.object->expires() < world_.wall_now() + absl::Minutes(2);
+      publication.object && publication.object->expires() < world().wall_now() + absl::Minutes(2);
   if (publication.changes || !publication.object || expires) {
     auto object = NextVersion(publication);
     P2PD_CHECK(object.ok());
@@ -122,10 +91,10 @@ void Depot::Publish(size_t index) {
 void Depot::PutRaw() {
   const std::optional<size_t> place = RandomUser();
   if (!place) return;
-  const Bytes data = Random(rng_, Work::DrawRawBytes(rng_));
-  const Bytes secret = Random(rng_, 16);
+  const Bytes data = Random(rng(), Work::DrawRawBytes(rng()));
+  const Bytes secret = Random(rng(), 16);
   const absl::Time wall = nodes_[*place].host->wall().At(nodes_[*place].host->Now());
-  const auto key = rng_.Make<store::Key>();
+  const auto key = rng().Make<store::Key>();
   const auto object =
       store::MakeRaw(key, data, pki::Sha256(secret).view(), wall + Work::kRawLife, wall);
   P2PD_CHECK(object.ok());
@@ -139,7 +108,7 @@ void Depot::StartPut(size_t place, const store::Object& object, std::optional<si
   const store::OperationId id = host.store().Put(host.Now(), object);
   if (publication) publications_[*publication].pending = true;
   puts_.emplace(OperationName(place, id.value()),
-                PendingPut{entry, object, world_.now(), publication});
+                PendingPut{entry, object, world().now(), publication});
   host.Kick();
 }
 
@@ -148,10 +117,10 @@ void Depot::EndPut(OperationName name, const store::PutDone& done) {
   if (node.empty()) return;
   const PendingPut& put = node.mapped();
   StoreHost& host = *nodes_[name.first].host;
-  results_.puts.Add(done.status.ok());
+  results().puts.Add(done.status.ok());
   if (done.status.ok()) {
     ledger_.Acknowledge(put.entry, put.object.sequence());
-    results_.put_latency.Add(absl::ToDoubleMilliseconds(world_.now() - put.asked));
+    results().put_latency.Add(absl::ToDoubleMilliseconds(world().now() - put.asked));
   } else if (!liars_ && (absl::IsFailedPrecondition(done.status) || absl::IsAborted(done.status))) {
     Violate(absl::StrCat("a put of the newest version of ", ledger_.at(put.entry).Name(),
                          " was refused: ", std::string(done.status.message())));
@@ -159,7 +128,7 @@ void Depot::EndPut(OperationName name, const store::PutDone& done) {
   if (!put.publication) return;
   Publication& publication = publications_[*put.publication];
   publication.pending = false;
-  if (!done.status.ok()) return PublishAgain(*put.publication, rng_.Jitter(Work::kRetry));
+  if (!done.status.ok()) return PublishAgain(*put.publication, rng().Jitter(Work::kRetry));
   host.store().KeepAlive(host.Now(), put.object);
   if (publication.kind == wire::v1::OBJECT_KIND_AUTHENTICATION) return;
   publication.changes = true;
@@ -171,9 +140,9 @@ void Depot::EndPut(OperationName name, const store::PutDone& done) {
 void Depot::RemoveOne() {
   const std::optional<size_t> place = RandomUser();
   if (!place || ledger_.size() == 0) return;
-  const size_t entry = rng_.Below(ledger_.size());
+  const size_t entry = rng().Below(ledger_.size());
   Ledger::Entry& e = ledger_.at(entry);
-  if (e.secret.empty() || !ledger_.Due(entry, world_.wall_now())) return;
+  if (e.secret.empty() || !ledger_.Due(entry, world().wall_now())) return;
   // The slot of a raw value begins with the digest of its data.
   const auto digest =
       pki::Sha256Digest::FromView(ByteView(e.slot.data(), std::min<size_t>(e.slot.size(), 32)));
@@ -204,12 +173,12 @@ void Depot::GetOne() {
     if (open != gets_open_.end() && open->first.first == *place) return;
   }
   // One half of those that change, one half of those that do not.
-  const bool immutable = rng_.Below(2) == 0;
+  const bool immutable = rng().Below(2) == 0;
   constexpr int kTries = 200;
   for (int i = 0; i < kTries; ++i) {
     const size_t entry =
-        targets_.empty() ? rng_.Below(ledger_.size()) : targets_[rng_.Below(targets_.size())];
-    if (!ledger_.Due(entry, world_.wall_now())) continue;
+        targets_.empty() ? rng().Below(ledger_.size()) : targets_[rng().Below(targets_.size())];
+    if (!ledger_.Due(entry, world().wall_now())) continue;
     if (targets_.empty() && ledger_.at(entry).immutable() != immutable) continue;
     PendingGet pending;
     const auto seen = nodes_[*place].seen.find(entry);
@@ -229,7 +198,7 @@ void Depot::StartGet(size_t place, size_t entry, PendingGet pending) {
         pki::Sha256Digest::FromView(ByteView(e.slot.data(), std::min<size_t>(e.slot.size(), 32)));
   }
   pending.entry = entry;
-  pending.asked = world_.now();
+  pending.asked = world().now();
   nodes_[place].honest.clear();
   StoreHost& host = *nodes_[place].host;
   const store::OperationId id = host.store().Get(host.Now(), e.key, options);
@@ -246,23 +215,23 @@ void Depot::EndGet(OperationName name, const store::GetDone& done) {
   if (!verdict.wrong.empty()) Violate(verdict.wrong);
   if (get.at_rest) return EndRestGet(get, done);
   // It was removed, or expired, while it was asked for.
-  if (e.removal != Ledger::Removal::kNone || !ledger_.Due(get.entry, world_.wall_now())) return;
+  if (e.removal != Ledger::Removal::kNone || !ledger_.Due(get.entry, world().wall_now())) return;
   const bool found = verdict.sequence.has_value();
   if (!targets_.empty()) found_[get.entry].Add(found);
   if (found && conspiracy_->awake() && *verdict.sequence < get.newest) {
-    ++results_.rolled_back;
+    ++results().rolled_back;
     const auto honest = nodes_[name.first].honest.find({e.kind, e.slot});
     if (honest != nodes_[name.first].honest.end() && *verdict.sequence < honest->second) {
       Violate(absl::StrCat("a get of ", e.Name(), " brought version ", verdict.sequence->value(),
                            " although an honest node answered ", honest->second.value()));
     }
   }
-  (e.immutable() ? results_.immutable : results_.changing).Add(found);
-  if (!found) ++results_.unread[std::string(done.status.message())];
+  (e.immutable() ? results().immutable : results().changing).Add(found);
+  if (!found) ++results().unread[std::string(done.status.message())];
   if (!found) return NoteUnread(get.entry, done.status);
-  const double took = absl::ToDoubleMilliseconds(world_.now() - get.asked);
-  (e.immutable() ? results_.immutable_latency : results_.changing_latency).Add(took);
-  if (!e.immutable()) results_.newest.Add(*verdict.sequence >= get.newest);
+  const double took = absl::ToDoubleMilliseconds(world().now() - get.asked);
+  (e.immutable() ? results().immutable_latency : results().changing_latency).Add(took);
+  if (!e.immutable()) results().newest.Add(*verdict.sequence >= get.newest);
   e.unread_since.reset();
   e.unread = 0;
   store::Sequence& seen = nodes_[name.first].seen[get.entry];
