@@ -50,6 +50,10 @@ inline uint64_t ClockwiseHeads(uint64_t a, uint64_t b) { return b - a; }
 inline uint64_t HeadDistance(uint64_t a, uint64_t b) { return a - b < b - a ? a - b : b - a; }
 // A number that belongs to a head and a salt, spread evenly.
 uint64_t MixHead(uint64_t head, uint64_t salt);
+// Its upper 16 bits: two heads share them once in 65,536 times, and not with the next salt.
+inline uint16_t Fingerprint(uint64_t head, uint64_t salt) {
+  return static_cast<uint16_t>(MixHead(head, salt) >> 48);
+}
 
 // Bytes of the longest event, with an IPv6 address.
 inline constexpr size_t kMaxHintEvent = 73;

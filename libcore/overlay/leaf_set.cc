@@ -1,6 +1,7 @@
 #include "libcore/overlay/leaf_set.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "libcore/base/codec.h"
 #include "libcore/pki/hash.h"
@@ -60,30 +61,35 @@ std::vector<NodeId> LeafSet::Upwards(const std::vector<NodeId>& more) const {
   return out;
 }
 
-uint64_t LeafSet::SharedHash(const NodeId& other, const std::vector<NodeId>& coming) const {
+LeafSet::Shared LeafSet::SharedWith(const NodeId& other, const std::vector<NodeId>& coming) const {
   std::vector<NodeId> more = coming;
   more.push_back(other);
   const std::vector<NodeId> upwards = Upwards(more);
-  std::vector<NodeId> shared;
+  Shared out;
+  bool leaf = true;
   if (upwards.size() < 2 * per_side_) {
-    shared = upwards;
-    shared.push_back(self_);
+    out.ids = upwards;
+    out.ids.push_back(self_);
   } else {
     // Places count from us, upwards and downwards.
     const auto reach = static_cast<std::ptrdiff_t>(per_side_);
     const auto count = static_cast<std::ptrdiff_t>(upwards.size());
     std::ptrdiff_t place = std::find(upwards.begin(), upwards.end(), other) - upwards.begin() + 1;
-    if (place > reach) place -= count + 1;
-    if (place < -reach) return 0;
+    const bool behind =
+        place - (count + 1) >= -reach || Clockwise(other, self_) < Clockwise(self_, other);
+    if (place > reach && behind) place -= count + 1;
+    leaf = std::abs(place) <= reach;
     for (std::ptrdiff_t i = std::max(-reach, place - reach); i <= std::min(reach, place + reach);
          ++i) {
-      shared.push_back(i == 0 ? self_ : upwards[static_cast<size_t>(i > 0 ? i - 1 : count + i)]);
+      out.ids.push_back(i == 0 ? self_ : upwards[static_cast<size_t>(i > 0 ? i - 1 : count + i)]);
     }
   }
-  std::sort(shared.begin(), shared.end());
+  std::sort(out.ids.begin(), out.ids.end());
+  if (!leaf) return out;
   Bytes ids;
-  for (const NodeId& id : shared) Append(ids, id.view());
-  return std::max<uint64_t>(ByteReader(pki::Sha256(ids).view()).U64(), 1);
+  for (const NodeId& id : out.ids) Append(ids, id.view());
+  out.hash = std::max<uint64_t>(ByteReader(pki::Sha256(ids).view()).U64(), 1);
+  return out;
 }
 
 bool LeafSet::Wants(const NodeId& id) const {

@@ -59,10 +59,15 @@ class LeafSet {
   bool Whole() const { return whole_; }
   // True when the key lies between our farthest leaves, so that the nearest member is its root.
   bool Covers(const Key& key) const;
-  // Over the nodes that stand within per_side of both us and `other`, as far as we know, if
-  // `coming` and `other` were in. `other` computes the same when it knows the same of them,
-  // whatever else either of the two knows. 0 when it is too far to be a leaf.
-  uint64_t SharedHash(const NodeId& other, const std::vector<NodeId>& coming) const;
+  // Those who stand within per_side of both us and `other`, as far as we know, if `coming` and
+  // `other` were in, in ascending order.
+  struct Shared {
+    std::vector<NodeId> ids;
+    // Over `ids`: `other` computes the same when it knows the same of them, whatever else either of
+    // the two knows. 0 when it is too far to be a leaf.
+    uint64_t hash = 0;
+  };
+  Shared SharedWith(const NodeId& other, const std::vector<NodeId>& coming) const;
 
  private:
   struct Way {

@@ -175,21 +175,20 @@ void LinkTable::OnHello(Instant now, const net::Endpoint& from, ByteView datagra
 
 // Handshake, initiator.
 
-void LinkTable::Connect(Instant now, const NodeRecord& peer, absl::Duration useful_below) {
-  if (peer.id() == self_->id()) return;
-  const auto under_way = attempt_to_.find(peer.id());
-  if (under_way != attempt_to_.end()) {
-    Attempt& attempt = attempts_.at(under_way->second);
-    attempt.useful_below = std::max(attempt.useful_below, useful_below);
-    return;
+void LinkTable::Connect(Instant now, const Contact& peer, absl::Duration useful_below) {
+  if (peer.id == self_->id() || Linked(peer.id)) return;
+  const auto under_way = attempt_to_.find(peer.id);
+  if (under_way == attempt_to_.end()) {
+    return StartAttempt(now, peer.id, peer.addresses, useful_below);
   }
-  const Peer* known = Find(peer.id());
-  if (known != nullptr && known->current) return;
-  StartAttempt(now, peer.id(), peer.addresses(), useful_below);
-  if (known == nullptr && attempt_to_.count(peer.id()) != 0 && MakeRoom(now)) {
-    // Messages may be queued while the link is made.
-    AddPeer(peer).heard = now;
-  }
+  Attempt& attempt = attempts_.at(under_way->second);
+  attempt.useful_below = std::max(attempt.useful_below, useful_below);
+}
+
+void LinkTable::Connect(Instant now, const NodeRecord& peer) {
+  Connect(now, Contact::Of(peer));
+  if (attempt_to_.count(peer.id()) == 0 || Find(peer.id()) != nullptr || !MakeRoom(now)) return;
+  AddPeer(peer).heard = now;
 }
 
 void LinkTable::ConnectEndpoint(Instant now, const net::Endpoint& endpoint) {
@@ -310,11 +309,11 @@ bool LinkTable::Declined(Instant now, std::map<uint32_t, Attempt>::iterator it) 
   // Somebody may want to say something to the node meanwhile.
   const Peer* peer = attempt.peer ? Find(*attempt.peer) : nullptr;
   const bool near = now - attempt.sent < attempt.useful_below;
-  if (near || peer == nullptr || !peer->channel.Idle()) return false;
+  if (near || !attempt.peer || (peer != nullptr && !peer->channel.Idle())) return false;
   const NodeId id = *attempt.peer;
   attempt_to_.erase(id);
   attempts_.erase(it);
-  if (!peer->current) ErasePeer(id, false);
+  if (peer != nullptr && !peer->current) ErasePeer(id, false);
   events_.push_back(ConnectDeclined{id});
   return true;
 }

@@ -25,6 +25,7 @@
 #include "libcore/base/token_bucket.h"
 #include "libcore/net/transmit.h"
 #include "libcore/overlay/channel.h"
+#include "libcore/overlay/contact.h"
 #include "libcore/overlay/handshake.h"
 #include "libcore/overlay/link.h"
 #include "libcore/overlay/record_cache.h"
@@ -141,8 +142,10 @@ class LinkTable {
   // the latter two cases. With `useful_below` the round trip of the first exchange is compared, and
   // where it is not below, nothing more is sent and ConnectDeclined follows: a look costs 138 bytes
   // on the wire, a link a thousand.
-  void Connect(Instant now, const NodeRecord& peer,
+  void Connect(Instant now, const Contact& peer,
                absl::Duration useful_below = absl::InfiniteDuration());
+  // The same, and messages may be queued meanwhile.
+  void Connect(Instant now, const NodeRecord& peer);
   void ConnectEndpoint(Instant now, const net::Endpoint& endpoint);
   // Queues a message; the link may still be in the making. nullopt when there is neither a link nor
   // an attempt, or no room. MessageAcked or MessageLost follows, MessageSlow may come between.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "libcore/overlay/leaf_delta.h"
 #include "libcore/overlay/wire.h"
 
 namespace p2pd::overlay {
@@ -141,7 +142,17 @@ void Membership::ContactKnown(Instant now, const NodeRecord& record) {
 
 // Whoever was heard of in passing: its ring may have moved apart from ours.
 bool Membership::ContactRemembered(Instant now) {
-  const NodeRecord* known = records_.FindFrom(rng_.Make<NodeId>());
+  const NodeId from = rng_.Make<NodeId>();
+  if (!unmet_.empty() && rng_.Below(2) == 0) {
+    const auto at = unmet_.lower_bound(from);
+    const Contact contact = at != unmet_.end() ? at->second : unmet_.begin()->second;
+    if (!ring_.Contains(contact.id)) {
+      probe_through_.insert(contact.id);
+      links_.Connect(now, contact);
+      return true;
+    }
+  }
+  const NodeRecord* known = records_.FindFrom(from);
   if (known == nullptr || ring_.Contains(known->id())) return false;
   ContactKnown(now, NodeRecord(*known));
   return true;
@@ -168,7 +179,7 @@ void Membership::OnProbe(Instant now, const ProbeRequest& request) {
   wire::v1::OverlayProbeAnswer answer;
   if (request.probe.want_leaves()) {
     for (const auto& [id, record] : ring_.leaves().members()) {
-      if (id != request.from.id()) answer.add_records(ToText(record.bytes()));
+      if (id != request.from.id()) answer.add_contacts(ContactOf(record).ToText());
     }
   }
   exchange_.Answer(now, request.token, AnswerContent{SerializeProto(answer)});
@@ -180,7 +191,7 @@ bool Membership::OnResponse(Instant now, const Response& response) {
   const Probe probe = found->second;
   probes_.erase(found);
   wire::v1::OverlayProbeAnswer answer;
-  if (!ParseProto(response.payload, answer) || answer.records_size() > kMaxHints) {
+  if (!ParseProto(response.payload, answer)) {
     counters_.Add("overlay.dropped_bad_probe_answer");
     return true;
   }
@@ -190,11 +201,8 @@ bool Membership::OnResponse(Instant now, const Response& response) {
     return true;
   }
   answered_ = true;
-  Offer(now, response.from, false);
-  for (const std::string& bytes : answer.records()) {
-    const std::optional<NodeRecord> record = records_.Parse(AsBytes(bytes));
-    if (record) Offer(now, *record, false);
-  }
+  if (response.from.role() == Role::kPeer) Offer(now, Contact::Of(response.from), false);
+  OfferContacts(now, answer.contacts(), std::nullopt);
   CheckJoined(now);
   return true;
 }
@@ -220,12 +228,33 @@ void Membership::AskNextDoor(Instant now) {
   }
 }
 
-bool Membership::RecentlyUnreachable(Instant now, const NodeId& id) {
-  const auto found = unreachable_.find(id);
+bool Membership::RecentlyUnreachable(Instant now, const Contact& contact) {
+  const auto found = unreachable_.find(contact.id);
   if (found == unreachable_.end()) return false;
-  if (found->second > now) return true;
-  unreachable_.erase(found);
-  return false;
+  if (found->second.until <= now) {
+    unreachable_.erase(found);
+    return false;
+  }
+  // Whoever named it first may have lied about the place.
+  const std::vector<net::Endpoint>& tried = found->second.tried;
+  return tried.size() >= kMaxTried ||
+         std::all_of(contact.addresses.begin(), contact.addresses.end(),
+                     [&tried](const net::Endpoint& endpoint) {
+                       return std::find(tried.begin(), tried.end(), endpoint) != tried.end();
+                     });
+}
+
+void Membership::NoteUnreachable(Instant now, const Contact& contact) {
+  if (unreachable_.size() >= kMaxUnreachable) unreachable_.erase(unreachable_.begin());
+  Unreachable& entry = unreachable_[contact.id];
+  entry.until = now + kUnreachableFor;
+  entry.tried.insert(entry.tried.end(), contact.addresses.begin(), contact.addresses.end());
+  if (contact.addresses.empty()) return;
+  if (unmet_.size() >= kMaxUnmet) {
+    const auto at = unmet_.lower_bound(rng_.Make<NodeId>());
+    unmet_.erase(at != unmet_.end() ? at : unmet_.begin());
+  }
+  unmet_.insert_or_assign(contact.id, contact);
 }
 
 std::vector<NodeId> Membership::Coming() const {
@@ -238,14 +267,33 @@ bool Membership::WantsLeaf(const NodeId& id) const {
   return ring_.WantsLeaf(id) && ring_.leaves().WantsBeside(id, Coming());
 }
 
-uint64_t Membership::SharedHash(const NodeId& other) const {
-  return ring_.leaves().SharedHash(other, Coming());
+LeafSet::Shared Membership::SharedWith(const NodeId& other) const {
+  return ring_.leaves().SharedWith(other, Coming());
 }
 
-void Membership::Offer(Instant now, const NodeRecord& record, bool sample) {
-  const NodeId& id = record.id();
-  if (id == self_->id() || record.role() != Role::kPeer || ring_.Contains(id)) return;
-  if (candidates_.count(id) != 0 || RecentlyUnreachable(now, id)) return;
+Contact Membership::ContactOf(const NodeRecord& leaf) const {
+  Contact out = Contact::Of(leaf);
+  const std::optional<net::Endpoint> seen = links_.EndpointOf(leaf.id());
+  if (seen) out.AddAddress(*seen);
+  return out;
+}
+
+bool Membership::OfferContacts(Instant now, const Contacts& contacts,
+                               std::optional<uint64_t> sample) {
+  bool good = contacts.size() <= kMaxHints;
+  for (int i = 0; i < contacts.size() && i < kMaxHints; ++i) {
+    const std::optional<Contact> contact = Contact::Parse(AsBytes(contacts[i]));
+    good = good && contact;
+    if (contact) Offer(now, *contact, Head(contact->id) == sample);
+  }
+  if (!good) counters_.Add("overlay.dropped_malformed");
+  return good;
+}
+
+void Membership::Offer(Instant now, const Contact& contact, bool sample) {
+  const NodeId& id = contact.id;
+  if (id == self_->id() || ring_.Contains(id) || candidates_.count(id) != 0) return;
+  if (RecentlyUnreachable(now, contact)) return;
   const bool leaf = WantsLeaf(id);
   if (!sample && !leaf && !ring_.WantsForTable(id)) return;
   const bool enough =
@@ -257,14 +305,14 @@ void Membership::Offer(Instant now, const NodeRecord& record, bool sample) {
   Candidate& candidate = candidates_[id];
   candidate.blocks = now + kCandidatePatience;
   candidate.expires = now + kCandidateLifetime;
+  candidate.contact = contact;
   if (links_.Linked(id)) {
-    Announce(now, id);
+    AnnounceTo(now, id);
   } else if (leaf && state_ == JoinState::kActive) {
     candidate.connects = now + rng_.Jitter(self_->id() < id ? kPoliteness : 3 * kPoliteness);
     candidate.expires = candidate.connects + kCandidateLifetime;
-    candidate.record = record;
   } else {
-    links_.Connect(now, record, ring_.UsefulBelow(id));
+    links_.Connect(now, contact, ring_.UsefulBelow(id));
   }
 }
 
@@ -274,7 +322,7 @@ const NodeRecord* Membership::RecordByHead(uint64_t head) const {
 }
 
 void Membership::OfferHeads(Instant now, const NodeId& from, const Heads& heads, bool sample_one) {
-  wire::v1::RecordQuery query;
+  wire::v1::ContactQuery query;
   std::optional<uint64_t> sample;
   if (sample_one && !heads.empty()) {
     sample = heads[static_cast<int>(rng_.Below(static_cast<uint64_t>(heads.size())))];
@@ -286,48 +334,45 @@ void Membership::OfferHeads(Instant now, const NodeId& from, const Heads& heads,
     const bool useful = heads[i] == sample || WantsLeaf(id) || ring_.WantsForTable(id);
     if (!useful || candidates_.count(id) != 0) continue;
     // It will be named again.
-    if (RecentlyUnreachable(now, id)) continue;
-    if (known != nullptr) {
-      Offer(now, NodeRecord(*known), heads[i] == sample);
-    } else {
+    if (unreachable_.count(id) != 0 && unreachable_.at(id).until > now) continue;
+    if (known != nullptr && known->role() == Role::kPeer) {
+      Offer(now, Contact::Of(*known), heads[i] == sample);
+    } else if (known == nullptr) {
       query.add_ids(heads[i]);
     }
   }
   if (query.ids_size() == 0) return;
   queries_[from] = Query{now + kQueryTimeout, sample};
   wire::v1::OverlayMessage message;
-  *message.mutable_record_query() = std::move(query);
+  *message.mutable_contact_query() = std::move(query);
   links_.Send(now, from, Purpose::kMembership, SerializeProto(message));
 }
 
-void Membership::OnRecordQuery(Instant now, const NodeId& from,
-                               const wire::v1::RecordQuery& query) {
+void Membership::OnContactQuery(Instant now, const NodeId& from,
+                                const wire::v1::ContactQuery& query) {
   if (query.ids_size() > kMaxHints) {
     counters_.Add("overlay.dropped_malformed");
     return;
   }
   wire::v1::OverlayMessage message;
-  wire::v1::RecordList* list = message.mutable_record_list();
+  wire::v1::ContactList* list = message.mutable_contact_list();
   for (const uint64_t head : query.ids()) {
     // Only members: we vouch for nobody whom we did not meet.
     const NodeRecord* record = ring_.FindHead(head);
-    if (record != nullptr) list->add_records(ToText(record->bytes()));
+    if (record != nullptr) list->add_contacts(ContactOf(*record).ToText());
   }
   links_.Send(now, from, Purpose::kMembership, SerializeProto(message));
 }
 
-void Membership::OnRecordList(Instant now, const NodeId& from, const wire::v1::RecordList& list) {
+void Membership::OnContactList(Instant now, const NodeId& from, const wire::v1::ContactList& list) {
   const auto query = queries_.find(from);
-  if (query == queries_.end() || list.records_size() > kMaxHints) {
-    counters_.Add("overlay.dropped_unasked_records");
+  if (query == queries_.end()) {
+    counters_.Add("overlay.dropped_unasked_contacts");
     return;
   }
   const std::optional<uint64_t> sample = query->second.sample;
   queries_.erase(query);
-  for (const std::string& bytes : list.records()) {
-    const std::optional<NodeRecord> record = records_.Parse(AsBytes(bytes));
-    if (record) Offer(now, *record, Head(record->id()) == sample);
-  }
+  OfferContacts(now, list.contacts(), sample);
   CheckJoined(now);
 }
 
@@ -352,7 +397,7 @@ void Membership::CheckJoined(Instant now) {
     if (candidates_.count(id) != 0) continue;
     candidates_[id].blocks = now + kCandidatePatience;
     candidates_[id].expires = now + kCandidateLifetime;
-    Announce(now, id);
+    AnnounceTo(now, id);
   }
   if (complete) SetState(now, JoinState::kActive);
 }
@@ -361,6 +406,7 @@ void Membership::CheckJoined(Instant now) {
 
 void Membership::OnLinkUp(Instant now, const LinkUp& up) {
   unreachable_.erase(up.id);
+  unmet_.erase(up.id);
   silent_doors_.erase(up.endpoint);
   const bool wanted = contacting_.erase(up.endpoint) != 0;
   const bool joining = state_ == JoinState::kJoining;
@@ -377,7 +423,7 @@ void Membership::OnLinkUp(Instant now, const LinkUp& up) {
   // Who came to us before we went there announces itself.
   const bool waited = candidate->second.connects != Instant::Max();
   candidate->second.connects = Instant::Max();
-  if (!waited || up.initiator) Announce(now, up.id);
+  if (!waited || up.initiator) AnnounceTo(now, up.id);
 }
 
 void Membership::OnConnectFailed(Instant now, const ConnectFailed& failed) {
@@ -388,9 +434,13 @@ void Membership::OnConnectFailed(Instant now, const ConnectFailed& failed) {
   }
   if (!failed.id) return;
   probe_through_.erase(*failed.id);
-  candidates_.erase(*failed.id);
-  if (unreachable_.size() >= kMaxUnreachable) unreachable_.erase(unreachable_.begin());
-  unreachable_[*failed.id] = now + kUnreachableFor;
+  const auto candidate = candidates_.find(*failed.id);
+  if (candidate == candidates_.end()) {
+    NoteUnreachable(now, Contact{*failed.id, {failed.endpoint}});
+  } else {
+    NoteUnreachable(now, candidate->second.contact);
+    candidates_.erase(candidate);
+  }
   CheckJoined(now);
 }
 
@@ -455,7 +505,7 @@ void Membership::LeafLost(Instant now, const NodeId& id) {
   const NodeId farthest = ring_.leaves().Side(clockwise).back();
   wire::v1::LeafSync sync = MakeSync(farthest);
   sync.set_want_reply(true);
-  sync.set_want_members(true);
+  AddHave(farthest, sync);
   SendSync(now, farthest, std::move(sync));
 }
 
@@ -478,16 +528,35 @@ void Membership::LeavesChanged(Instant now) {
 wire::v1::LeafSync Membership::MakeSync(const NodeId& to) const {
   wire::v1::LeafSync sync;
   sync.set_state(ToWire(state_, options_.role));
-  sync.set_shared_hash(SharedHash(to));
+  sync.set_shared_hash(SharedWith(to).hash);
   sync.set_coordinate(place_);
   return sync;
 }
 
-void Membership::AddMembers(wire::v1::LeafSync& sync) const {
-  sync.set_complete(true);
-  for (const auto& [id, record] : ring_.leaves().members()) {
-    sync.add_members(Head(id));
+void Membership::AddHave(const NodeId& to, wire::v1::LeafSync& sync) {
+  const auto salt = static_cast<uint16_t>(rng_.Next());
+  sync.set_salt(salt);
+  sync.set_have(LeafFingerprints(SharedWith(to).ids, salt));
+}
+
+bool Membership::Compare(const NodeId& from, const wire::v1::LeafSync& sync,
+                         wire::v1::LeafSync& reply) {
+  const NamedLeaves named(sync.have(), sync.salt());
+  for (const NodeId& id : SharedWith(from).ids) {
+    const NodeRecord* leaf = ring_.leaves().Find(id);
+    if (leaf == nullptr || id == from || named.Has(id)) continue;
+    reply.add_contacts(ContactOf(*leaf).ToText());
   }
+  std::vector<NodeId> known = Coming();
+  for (const auto& [id, leaf] : ring_.leaves().members()) known.push_back(id);
+  for (const NodeRecord& dead : ring_.Dead(last_step_)) {
+    known.push_back(dead.id());
+    if (reply.gone_size() < kMaxGone && named.Has(dead.id())) reply.add_gone(dead.id().ToString());
+  }
+  for (const auto& [id, entry] : unreachable_) known.push_back(id);
+  known.push_back(self_->id());
+  known.push_back(from);
+  return named.HasOtherThan(known);
 }
 
 void Membership::SendSync(Instant now, const NodeId& to, wire::v1::LeafSync sync, Weight weight) {
@@ -501,10 +570,20 @@ void Membership::SendSync(Instant now, const NodeId& to, wire::v1::LeafSync sync
   }
 }
 
-void Membership::Announce(Instant now, const NodeId& to) {
+void Membership::Announce(Instant now, const NodeId& to, Weight weight) {
   wire::v1::LeafSync sync = MakeSync(to);
   sync.set_want_reply(true);
-  SendSync(now, to, std::move(sync));
+  // Who is new lacks more than whom it asks.
+  if (state_ == JoinState::kJoining) AddHave(to, sync);
+  SendSync(now, to, std::move(sync), weight);
+}
+
+void Membership::AnnounceTo(Instant now, const NodeId& id) {
+  Candidate& candidate = candidates_.at(id);
+  Announce(now, id, Weight::kNote);
+  const absl::Duration patience = std::max(links_.TimeoutTo(id), kAnnounceAgain);
+  candidate.announces =
+      ++candidate.announcements < kMaxAnnouncements ? now + patience : Instant::Max();
 }
 
 void Membership::AnnounceRecord(Instant now) {
@@ -518,7 +597,7 @@ void Membership::AnnounceRecord(Instant now) {
 
 void Membership::OnLeafSync(Instant now, const NodeId& from, const net::Endpoint& endpoint,
                             const wire::v1::LeafSync& sync) {
-  if (sync.members_size() > kMaxHints || sync.gone_size() > kMaxGone) {
+  if (sync.have().size() > 2 * kMaxHints || sync.gone_size() > kMaxGone) {
     counters_.Add("overlay.dropped_malformed");
     return;
   }
@@ -536,29 +615,32 @@ void Membership::OnLeafSync(Instant now, const NodeId& from, const net::Endpoint
     if (known || sync.want_reply()) confirmed_.insert(from);
     if (ring_.Consider(now, from)) LeavesChanged(now);
   }
-  const bool leaf = ring_.leaves().Contains(from);
-  // Also who takes us for a leaf while we know nearer ones.
-  const bool differ = sync.shared_hash() != SharedHash(from);
-  const bool joining = sync.state() == wire::v1::MEMBER_STATE_JOINING;
-  if (sync.want_reply()) {
-    wire::v1::LeafSync reply = MakeSync(from);
-    reply.set_observed(ToText(endpoint.ToBytes()));
-    if (differ || sync.want_members()) AddMembers(reply);
-    // Who asks for ours has no news of its own: it lost a leaf, or it is new.
-    reply.set_want_members(leaf && differ && !joining && !sync.complete() && !sync.want_members());
-    // Who announces itself waits for our word.
-    SendSync(now, from, std::move(reply), met && !joining ? Weight::kNote : Weight::kMessage);
-  } else if (sync.want_members()) {
-    wire::v1::LeafSync reply = MakeSync(from);
-    AddMembers(reply);
-    SendSync(now, from, std::move(reply), Weight::kNote);
-  } else if (!sync.complete() && sync.gone_size() == 0 && leaf && !differ) {
-    // Both know the same: less often from now on.
-    sync_ = std::min(sync_ * 2, kMaxSync);
-  }
-  OfferHeads(now, from, sync.members(), false);
+  OfferContacts(now, sync.contacts(), std::nullopt);
   TakeReportedGone(now, sync);
+  AnswerSync(now, from, endpoint, sync);
   CheckJoined(now);
+}
+
+void Membership::AnswerSync(Instant now, const NodeId& from, const net::Endpoint& endpoint,
+                            const wire::v1::LeafSync& sync) {
+  wire::v1::LeafSync reply = MakeSync(from);
+  // Also who takes us for a leaf while we know nearer ones.
+  bool lacking = sync.shared_hash() != reply.shared_hash() && sync.want_reply();
+  if (!sync.have().empty()) {
+    lacking = Compare(from, sync, reply) && !sync.answers_have();
+    reply.set_answers_have(true);
+  }
+  if (lacking) AddHave(from, reply);
+  if (sync.want_reply()) {
+    reply.set_observed(ToText(endpoint.ToBytes()));
+  } else if (!lacking && reply.contacts_size() == 0 && reply.gone_size() == 0) {
+    const bool news = !sync.have().empty() || sync.contacts_size() > 0 || sync.gone_size() > 0;
+    const bool agree = sync.shared_hash() == reply.shared_hash();
+    // Both know the same: less often from now on.
+    if (!news && agree && ring_.leaves().Contains(from)) sync_ = std::min(sync_ * 2, kMaxSync);
+    return;
+  }
+  SendSync(now, from, std::move(reply), Weight::kNote);
 }
 
 void Membership::TakeReportedGone(Instant now, const wire::v1::LeafSync& sync) {
@@ -650,7 +732,10 @@ void Membership::OnTimeout(Instant now) {
   for (auto& [id, candidate] : candidates_) {
     if (candidate.connects > now) continue;
     candidate.connects = Instant::Max();
-    links_.Connect(now, *candidate.record);
+    links_.Connect(now, candidate.contact);
+  }
+  for (auto& [id, candidate] : candidates_) {
+    if (candidate.announces <= now) AnnounceTo(now, id);
   }
   CheckJoined(now);
   if (next_door_ && *next_door_ <= now) AskNextDoor(now);
@@ -666,7 +751,7 @@ std::optional<Instant> Membership::PollTimeout() const {
     out = Earliest(out, state_ == JoinState::kJoining && candidate.blocks > last_step_
                             ? candidate.blocks
                             : candidate.expires);
-    out = Earliest(out, candidate.connects);
+    out = Earliest(out, std::min(candidate.connects, candidate.announces));
   }
   for (const auto& [id, query] : queries_) out = Earliest(out, query.expires);
   return out;

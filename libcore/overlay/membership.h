@@ -3,11 +3,11 @@
 // Join: links to a few bootstrap nodes, a probe through each to the root of our own id, links to
 // the leaves that it names, an announcement to each; active when every leaf that can be reached has
 // confirmed (Castro et al. 2004 §3.1, 'consistent join'). Leaf sync: every 4 s with a random leaf,
-// a hash of what both should know first, contents when it differs, backing off to 64 s while they
-// agree. What a neighbour
-// names is a hint: it enters nothing before we have a link to it ourselves. A ring that split is
-// found through the dead and through bootstrap nodes. Threads: one owner. Limits: below. Sources:
-// Rhea et al. 2004 §4.1; Freedman et al. 2005 (non-transitive links).
+// a hash of what both should know first, what one of them lacks when it differs (leaf_delta),
+// backing off to 64 s while they agree. What a neighbour names is a hint: it enters nothing before
+// we have a link to it ourselves. A ring that split is found through the dead and through bootstrap
+// nodes. Threads: one owner. Limits: below. Sources: Rhea et al. 2004 §4.1; Freedman et al. 2005
+// (non-transitive links).
 #pragma once
 
 #include <deque>
@@ -47,15 +47,23 @@ class Membership {
   // each of its hops, and the first is enough, but the one who was asked may have just crashed.
   static constexpr absl::Duration kDoorPatience = absl::Milliseconds(400);
   static constexpr absl::Duration kPartitionCheck = absl::Seconds(60);
-  // A node that could not be reached is left alone for so long, however often it is named.
+  // A node that could not be reached at some addresses is left alone there for so long, however
+  // often it is named. Addresses of one beyond kMaxTried: at all.
   static constexpr absl::Duration kUnreachableFor = absl::Seconds(30);
   static constexpr size_t kMaxUnreachable = 512;
+  static constexpr size_t kMaxTried = 16;
+  // Nodes that somebody named and that did not answer, where a ring that split may be found again.
+  static constexpr size_t kMaxUnmet = 64;
   // Nodes that we are getting to know.
   static constexpr size_t kMaxCandidates = 128;
   // A candidate may take this long from its naming to its own announcement; and this long a joining
   // node waits for it, which covers a handshake with one lost datagram.
   static constexpr absl::Duration kCandidateLifetime = absl::Seconds(6);
   static constexpr absl::Duration kCandidatePatience = absl::Milliseconds(1200);
+  // An announcement is a note: it goes again when there is no answer within the neighbour's timeout
+  // or this, whichever is more, so often in all.
+  static constexpr absl::Duration kAnnounceAgain = absl::Milliseconds(300);
+  static constexpr int kMaxAnnouncements = 4;
   // Lists on the wire.
   static constexpr int kMaxHints = 64;
   static constexpr int kMaxGone = 16;
@@ -91,10 +99,10 @@ class Membership {
   JoinState state() const { return state_; }
   std::optional<JoinState> TakeStateChange();
 
-  // A node that somebody named: gets a link and an announcement if it would be of use. `sample`
+  // A peer that somebody named: gets a link and an announcement if it would be of use. `sample`
   // lets it in where its slot is full, too, if it is nearer than who is there.
-  void Offer(Instant now, const NodeRecord& record, bool sample);
-  // As Offer, for nodes that `from` named by their heads; unknown records are asked for.
+  void Offer(Instant now, const Contact& contact, bool sample);
+  // As Offer, for nodes that `from` named by their heads; where the others are is asked.
   using Heads = google::protobuf::RepeatedField<uint64_t>;
   void OfferHeads(Instant now, const NodeId& from, const Heads& heads, bool sample_one);
   // A probe through this neighbour to the root of our own id. A member asks for its leaves only if
@@ -109,8 +117,8 @@ class Membership {
   void OnFarewell(Instant now, const NodeId& id);
   void OnLeafSync(Instant now, const NodeId& from, const net::Endpoint& endpoint,
                   const wire::v1::LeafSync& sync);
-  void OnRecordQuery(Instant now, const NodeId& from, const wire::v1::RecordQuery& query);
-  void OnRecordList(Instant now, const NodeId& from, const wire::v1::RecordList& list);
+  void OnContactQuery(Instant now, const NodeId& from, const wire::v1::ContactQuery& query);
+  void OnContactList(Instant now, const NodeId& from, const wire::v1::ContactList& list);
   void OnProbe(Instant now, const ProbeRequest& probe);
   // True when the response belongs to a request of ours.
   bool OnResponse(Instant now, const Response& response);
@@ -121,12 +129,16 @@ class Membership {
 
  private:
   wire::v1::LeafSync MakeSync(const NodeId& to) const;
-  void AddMembers(wire::v1::LeafSync& sync) const;
+  void AddHave(const NodeId& to, wire::v1::LeafSync& sync);
+  // Whom `from` lacks by what it says it has. True when we lack somebody whom it has.
+  bool Compare(const NodeId& from, const wire::v1::LeafSync& sync, wire::v1::LeafSync& reply);
   // As a note when what is lost is made up for by the next sync.
   enum class Weight { kMessage, kNote };
   void SendSync(Instant now, const NodeId& to, wire::v1::LeafSync sync,
                 Weight weight = Weight::kMessage);
-  void Announce(Instant now, const NodeId& to);
+  void Announce(Instant now, const NodeId& to, Weight weight = Weight::kMessage);
+  // To one that we are getting to know, and again until it answers.
+  void AnnounceTo(Instant now, const NodeId& candidate);
   void StartRound(Instant now);
   void ContactBootstrap(Instant now, size_t count);
   void ContactKnown(Instant now, const NodeRecord& record);
@@ -138,21 +150,29 @@ class Membership {
   void LeavesChanged(Instant now);
   // `id` was one; who comes next on its side is asked for.
   void LeafLost(Instant now, const NodeId& id);
+  void AnswerSync(Instant now, const NodeId& from, const net::Endpoint& endpoint,
+                  const wire::v1::LeafSync& sync);
   void TakeReportedGone(Instant now, const wire::v1::LeafSync& sync);
+  // False when one is malformed, or there are too many.
+  using Contacts = google::protobuf::RepeatedPtrField<std::string>;
+  bool OfferContacts(Instant now, const Contacts& contacts, std::optional<uint64_t> sample);
+  // Of a leaf.
+  Contact ContactOf(const NodeRecord& leaf) const;
   const NodeRecord* RecordByHead(uint64_t head) const;
   bool Blocked(Instant now) const;
   // Those that we are getting to know.
   std::vector<NodeId> Coming() const;
   // Not while enough of those that we are getting to know stand nearer: each link costs a kilobyte.
   bool WantsLeaf(const NodeId& id) const;
-  uint64_t SharedHash(const NodeId& other) const;
+  LeafSet::Shared SharedWith(const NodeId& other) const;
   void SyncRandomLeaf(Instant now);
   void CheckPartition(Instant now);
   void SayFarewell(Instant now);
   void PushGone(Instant now, const NodeId& gone, const std::vector<NodeId>& to);
   // Is it beside us on this side?
   bool IsNext(const NodeId& id, bool clockwise) const;
-  bool RecentlyUnreachable(Instant now, const NodeId& id);
+  bool RecentlyUnreachable(Instant now, const Contact& contact);
+  void NoteUnreachable(Instant now, const Contact& contact);
   bool IsMemberEndpoint(const net::Endpoint& endpoint) const;
 
   NodeOptions options_;
@@ -195,16 +215,24 @@ class Membership {
     Instant expires;
     // We make the link then, unless the node itself does so before.
     Instant connects = Instant::Max();
-    std::optional<NodeRecord> record;  // while we wait
+    // We say who we are again.
+    Instant announces = Instant::Max();
+    int announcements = 0;
+    Contact contact{};
   };
   struct Query {
     Instant expires;
     std::optional<uint64_t>
         sample;  // the head of a node that is of interest although its slot is full
   };
+  struct Unreachable {
+    Instant until;
+    std::vector<net::Endpoint> tried;
+  };
   std::map<NodeId, Candidate> candidates_;
-  std::map<NodeId, Instant> unreachable_;
-  std::map<NodeId, Query> queries_;          // RecordQuery under way
+  std::map<NodeId, Unreachable> unreachable_;
+  std::map<NodeId, Contact> unmet_;
+  std::map<NodeId, Query> queries_;          // ContactQuery under way
   std::set<NodeId> confirmed_;               // leaves that know us
   std::map<NodeId, Instant> reported_gone_;  // members, until when
 

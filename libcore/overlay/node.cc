@@ -246,10 +246,10 @@ void Node::Impl::OnMessage(Instant now, const MessageReceived& received) {
       neighbours.Learn(from, message.leaf_sync().coordinate());
       return membership.OnLeafSync(now, from, received.endpoint, message.leaf_sync());
     }
-    case wire::v1::OverlayMessage::kRecordQuery:
-      return membership.OnRecordQuery(now, from, message.record_query());
-    case wire::v1::OverlayMessage::kRecordList:
-      return membership.OnRecordList(now, from, message.record_list());
+    case wire::v1::OverlayMessage::kContactQuery:
+      return membership.OnContactQuery(now, from, message.contact_query());
+    case wire::v1::OverlayMessage::kContactList:
+      return membership.OnContactList(now, from, message.contact_list());
     case wire::v1::OverlayMessage::kRowQuery:
       return tuning.OnRowQuery(now, from, message.row_query());
     case wire::v1::OverlayMessage::kRowList:

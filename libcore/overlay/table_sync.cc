@@ -10,11 +10,6 @@ namespace {
 
 constexpr size_t kFingerprintBytes = 2;
 
-// Two heads share one in 65,536 times, and not the next time, when the range begins elsewhere.
-uint16_t Fingerprint(uint64_t head, uint64_t salt) {
-  return static_cast<uint16_t>(MixHead(head, salt) >> 48);
-}
-
 }  // namespace
 
 void TableSync::Start(Instant now) {

@@ -127,7 +127,9 @@ void Tuning::StepFar(Instant now) {
 
 bool Tuning::OnResponse(Instant now, const Response& response) {
   if (lookups_.erase(response.id) == 0) return false;
-  membership_.Offer(now, response.from, true);
+  if (response.from.role() == Role::kPeer) {
+    membership_.Offer(now, Contact::Of(response.from), true);
+  }
   return true;
 }
 

@@ -5,6 +5,7 @@
 
 #include "libcore/base/check.h"
 #include "libcore/base/codec.h"
+#include "libcore/overlay/contact.h"
 #include "libcore/overlay/hint.h"
 #include "libcore/overlay/wide_table.h"
 #include "libcore/overlay/wire.h"
@@ -47,8 +48,9 @@ class Conspiracy::Member final : public overlay::MessageTap {
 
  private:
   bool OnRoute(const wire::v1::RouteMessage& route, std::vector<Bytes>& replies);
-  bool OnRecordQuery(const wire::v1::RecordQuery& query, std::vector<Bytes>& replies);
-  void NameColluders(google::protobuf::RepeatedField<uint64_t>& heads);
+  bool OnContactQuery(const wire::v1::ContactQuery& query, std::vector<Bytes>& replies);
+  // Colluders near this node, and dead nodes, which are as good.
+  std::vector<overlay::NodeRecord> NameColluders();
   // Events without honest nodes, and with inventions.
   void Falsify(std::string& events);
 
@@ -74,7 +76,7 @@ bool Conspiracy::Member::OnIncoming(Instant now, const overlay::NodeId& from, By
     return true;
   }
   if (message.has_route()) return OnRoute(message.route(), replies);
-  if (message.has_record_query()) return OnRecordQuery(message.record_query(), replies);
+  if (message.has_contact_query()) return OnContactQuery(message.contact_query(), replies);
   return true;
 }
 
@@ -96,7 +98,7 @@ bool Conspiracy::Member::OnRoute(const wire::v1::RouteMessage& route, std::vecto
   if (body.service() == static_cast<uint32_t>(overlay::Service::kOverlay)) {
     wire::v1::OverlayProbeAnswer answer;
     for (const overlay::NodeRecord& record : conspiracy_.Nearest(*key, kLeaves)) {
-      if (record.id() != root.id()) answer.add_records(ToText(record.bytes()));
+      if (record.id() != root.id()) answer.add_contacts(overlay::Contact::Of(record).ToText());
     }
     reply.set_payload(answer.SerializeAsString());
   } else if (body.service() == static_cast<uint32_t>(overlay::Service::kStore)) {
@@ -121,35 +123,34 @@ bool Conspiracy::Member::OnRoute(const wire::v1::RouteMessage& route, std::vecto
   return false;
 }
 
-// The records of whom it named: colluders, and dead nodes, whose records are as good.
-bool Conspiracy::Member::OnRecordQuery(const wire::v1::RecordQuery& query,
-                                       std::vector<Bytes>& replies) {
+bool Conspiracy::Member::OnContactQuery(const wire::v1::ContactQuery& query,
+                                        std::vector<Bytes>& replies) {
   if (!conspiracy_.lies_.neighbours) return true;
   wire::v1::OverlayMessage message;
+  wire::v1::ContactList& list = *message.mutable_contact_list();
   for (const uint64_t head : query.ids()) {
     const auto member = conspiracy_.members_.lower_bound(overlay::FromHead(head));
     if (member != conspiracy_.members_.end() && overlay::Head(member->first) == head) {
-      message.mutable_record_list()->add_records(ToText(member->second.bytes()));
+      list.add_contacts(overlay::Contact::Of(member->second).ToText());
     }
     for (const overlay::NodeRecord& dead : conspiracy_.dead_) {
       if (overlay::Head(dead.id()) != head) continue;
-      message.mutable_record_list()->add_records(ToText(dead.bytes()));
+      list.add_contacts(overlay::Contact::Of(dead).ToText());
     }
   }
-  if (message.record_list().records_size() == 0) return true;
+  if (list.contacts_size() == 0) return true;
   replies.push_back(Encode(message));
   return false;
 }
 
-void Conspiracy::Member::NameColluders(google::protobuf::RepeatedField<uint64_t>& heads) {
+std::vector<overlay::NodeRecord> Conspiracy::Member::NameColluders() {
   ++conspiracy_.deeds_.false_lists;
-  heads.Clear();
-  for (const overlay::NodeRecord& record : conspiracy_.Nearest(host_.id(), kNamed + 1)) {
-    if (record.id() != host_.id()) heads.Add(overlay::Head(record.id()));
-  }
+  std::vector<overlay::NodeRecord> out = conspiracy_.Nearest(host_.id(), kNamed + 1);
+  std::erase_if(out, [this](const auto& record) { return record.id() == host_.id(); });
   for (size_t i = 0; i < kNamedDead; ++i) {
-    heads.Add(overlay::Head(conspiracy_.dead_[conspiracy_.rng_.Below(kDead)].id()));
+    out.push_back(conspiracy_.dead_[conspiracy_.rng_.Below(kDead)]);
   }
+  return out;
 }
 
 void Conspiracy::Member::Falsify(std::string& encoded) {
@@ -201,14 +202,21 @@ void Conspiracy::Member::OnOutgoing(const overlay::NodeId& to, Bytes& bytes) {
     return;
   } else if (message.has_leaf_sync()) {
     wire::v1::LeafSync& sync = *message.mutable_leaf_sync();
-    if (sync.members_size() > 0) NameColluders(*sync.mutable_members());
+    sync.clear_contacts();
+    for (const overlay::NodeRecord& record : NameColluders()) {
+      sync.add_contacts(overlay::Contact::Of(record).ToText());
+    }
     // The living are called dead.
     for (const overlay::NodeRecord& leaf : host_.node().LeafSet()) {
       if (sync.gone_size() >= kNamedGone) break;
       if (!conspiracy_.Contains(leaf.id())) sync.add_gone(leaf.id().ToString());
     }
   } else if (message.has_row_list()) {
-    NameColluders(*message.mutable_row_list()->mutable_members());
+    wire::v1::RowList& row = *message.mutable_row_list();
+    row.clear_members();
+    for (const overlay::NodeRecord& record : NameColluders()) {
+      row.add_members(overlay::Head(record.id()));
+    }
   } else {
     return;
   }

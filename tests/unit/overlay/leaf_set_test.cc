@@ -50,19 +50,23 @@ TEST(LeafSet, TwoThatKnowTheSameOfTheNodesBetweenThemAgree) {
   const LeafSet self = set_of(3, nobody);
   for (size_t steps = 1; steps <= 8; ++steps) {
     for (const size_t i : {3 + steps, (43 - steps) % 40}) {
-      EXPECT_EQ(self.SharedHash(crowd[i].id(), {}), set_of(i, nobody).SharedHash(crowd[3].id(), {}))
+      EXPECT_EQ(self.SharedWith(crowd[i].id(), {}).hash,
+                set_of(i, nobody).SharedWith(crowd[3].id(), {}).hash)
           << i;
     }
   }
-  EXPECT_EQ(self.SharedHash(crowd[12].id(), {}), 0u);
+  EXPECT_EQ(self.SharedWith(crowd[12].id(), {}).hash, 0u);
   // Somebody whom both should know, and whom one may lack.
   const LeafSet other = set_of(5, nobody);
-  EXPECT_NE(other.SharedHash(crowd[3].id(), {}), set_of(3, 8).SharedHash(crowd[5].id(), {}));
-  EXPECT_EQ(other.SharedHash(crowd[3].id(), {}),
-            set_of(3, 8).SharedHash(crowd[5].id(), {crowd[8].id()}));
-  EXPECT_EQ(other.SharedHash(crowd[3].id(), {}), set_of(3, 12).SharedHash(crowd[5].id(), {}));
+  EXPECT_NE(other.SharedWith(crowd[3].id(), {}).hash,
+            set_of(3, 8).SharedWith(crowd[5].id(), {}).hash);
+  EXPECT_EQ(other.SharedWith(crowd[3].id(), {}).hash,
+            set_of(3, 8).SharedWith(crowd[5].id(), {crowd[8].id()}).hash);
+  EXPECT_EQ(other.SharedWith(crowd[3].id(), {}).hash,
+            set_of(3, 12).SharedWith(crowd[5].id(), {}).hash);
   // Before either has the other.
-  EXPECT_EQ(set_of(5, 3).SharedHash(crowd[3].id(), {}), set_of(3, 5).SharedHash(crowd[5].id(), {}));
+  EXPECT_EQ(set_of(5, 3).SharedWith(crowd[3].id(), {}).hash,
+            set_of(3, 5).SharedWith(crowd[5].id(), {}).hash);
 }
 
 TEST(LeafSet, NobodyIsWantedWhileEnoughNearerOnesAreComing) {
