@@ -13,21 +13,25 @@ constexpr double kOnAlive = 1.015;
 
 }  // namespace
 
-bool Liveness::StartProbing(Instant now, const NodeId& id) {
+bool Liveness::StartProbing(Instant now, const NodeId& id, int limit) {
   if (probes_.count(id) != 0 || !links_.Linked(id)) return false;
   counters_.Add("overlay.suspicions");
   ring_.SetSuspect(id, true);
   Probe& probe = probes_[id];
   probe.since = now;
   probe.next = now;
+  probe.limit = limit;
   StepProbe(now, id);
   return true;
 }
 
-void Liveness::OnReport(Instant now, const NodeId& id) { StartProbing(now, id); }
+void Liveness::OnReport(Instant now, const NodeId& id) {
+  StartProbing(now, id, kShortProbes);
+}
 
 void Liveness::Suspect(Instant now, const NodeId& id) {
-  if (!StartProbing(now, id) || !ring_.leaves().Contains(id)) return;
+  const bool leaf = ring_.leaves().Contains(id);
+  if (!StartProbing(now, id, leaf ? kProbes : kShortProbes) || !leaf) return;
   for (const bool clockwise : {false, true}) {
     const std::vector<NodeId>& side = ring_.leaves().Side(clockwise);
     const auto at = std::find(side.begin(), side.end(), id);
@@ -55,7 +59,7 @@ void Liveness::StepProbe(Instant now, const NodeId& id) {
     cleared_.push_back(id);
     return;
   }
-  if (probe.sent >= kProbes || !heard) {
+  if (probe.sent >= probe.limit || !heard) {
     if (ring_.table().IsFirstChoice(id)) interval_ = std::max(interval_ * kOnDead, kMinInterval);
     counters_.Add("overlay.neighbours_dead");
     probes_.erase(id);

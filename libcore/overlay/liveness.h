@@ -1,6 +1,6 @@
 // Liveness: notices neighbours that are gone. Any packet counts as a sign of life; who is silent
-// for an interval is pinged; who lets the first timeout pass is a suspect, and dead after three
-// probes.
+// for an interval is pinged; who lets the first timeout pass is a suspect, and dead after two or
+// three probes.
 //
 // Rules: who stands beside us in the ring every 5 s, since both sides of a corpse tell all its
 // other leaves; the first choice of each table slot at an interval that adapts itself between 5 and
@@ -36,9 +36,11 @@ class Liveness {
   // Below what makes the other side close an idle link (LinkTable::kIdleLifetime).
   static constexpr absl::Duration kMaxBackupInterval = absl::Minutes(2);
   // Probes wait this long or the timeout, whichever is more, then twice, then four times as long:
-  // 2.1 s in all; a machine that swaps or compiles is not dead.
+  // 2.1 s in all; a machine that swaps or compiles is not dead. Two, 0.9 s, where somebody else says
+  // so too, and for an entry of the table: another one serves as well there.
   static constexpr absl::Duration kFirstProbe = absl::Milliseconds(300);
   static constexpr int kProbes = 3;
+  static constexpr int kShortProbes = 2;
   // Whom to ask when somebody else is suspected.
   static constexpr absl::Duration kFresh = absl::Seconds(1);
 
@@ -75,6 +77,7 @@ class Liveness {
     Instant since;
     Instant next;
     int sent = 0;
+    int limit = kProbes;
   };
   // Takes up who is new in the ring and forgets who left it.
   void Follow(Instant now);
@@ -82,7 +85,7 @@ class Liveness {
   // Returns when it is to be checked again.
   Instant Check(Instant now, const NodeId& id);
   // False when it is being probed already, or has no link.
-  bool StartProbing(Instant now, const NodeId& id);
+  bool StartProbing(Instant now, const NodeId& id, int limit);
   void StepProbe(Instant now, const NodeId& id);
   // Pings a leaf that was silent for kFresh.
   void AskAgain(Instant now, const NodeId& id);
