@@ -232,7 +232,7 @@ void Channel::ShrinkWindow(uint64_t order, size_t window) {
 
 void Channel::Requeue(const SentPacket& packet, bool timed_out) {
   if (packet.pieces.empty() && packet.ping && timed_out) {
-    reports_.push_back({Outcome::kSlow, std::nullopt});
+    reports_.push_back({Outcome::kSlow, std::nullopt, packet.link});
   }
   for (auto it = packet.pieces.rbegin(); it != packet.pieces.rend(); ++it) {
     const auto found = outgoing_.find(it->first);
@@ -244,7 +244,7 @@ void Channel::Requeue(const SentPacket& packet, bool timed_out) {
     if (!timed_out) continue;
     ++found->second.timeouts;
     if (!std::exchange(found->second.slow, true)) {
-      reports_.push_back({Outcome::kSlow, it->first});
+      reports_.push_back({Outcome::kSlow, it->first, packet.link});
     }
   }
 }

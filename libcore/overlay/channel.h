@@ -110,6 +110,7 @@ class Channel {
     Outcome outcome = Outcome::kAcked;
     // nullopt: a ping was slow.
     std::optional<uint64_t> message;
+    uint32_t link = 0;  // that the slow one went over
   };
   std::optional<Report> PollReport();
   // All messages that are not acknowledged yet: the peer is gone.

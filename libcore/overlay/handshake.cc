@@ -121,20 +121,24 @@ Bytes MakeCookieDatagram(const Knock& knock, const Cookie& cookie) {
   return std::move(writer).Take();
 }
 
+Knock KnockOfHello(uint32_t index, const pki::Sha256Digest& hello) {
+  return Knock{index, ByteReader(hello.view()).U64()};
+}
+
 std::optional<Hello> ParseHello(ByteView datagram) {
   const std::optional<SplitDatagram> framed = SplitSigned(datagram);
   wire::v1::LinkHelloBody body;
   if (!framed || !ParseProto(framed->body, body)) return std::nullopt;
   const auto cookie = Cookie::FromView(AsBytes(body.cookie()));
   const auto ephemeral = pki::X25519Public::FromView(AsBytes(body.ephemeral()));
-  if (!cookie || !ephemeral) return std::nullopt;
+  if ((!cookie && !body.cookie().empty()) || !ephemeral) return std::nullopt;
   Hello out;
   if (!body.expected().empty()) {
     out.expected = NodeId::FromView(AsBytes(body.expected()));
     if (!out.expected) return std::nullopt;
   }
   out.index = body.index();
-  out.cookie = *cookie;
+  out.cookie = cookie;
   out.ephemeral = *ephemeral;
   out.record = ToBytes(absl::string_view(body.record()));
   out.digest = pki::Sha256(datagram);
@@ -186,19 +190,34 @@ bool Initiator::OnCookie(ByteView datagram, const NodeKeys& keys, const NodeReco
   const uint32_t index = reader.U32();
   const uint64_t nonce = reader.U64();
   const Cookie cookie = reader.Fixed<Cookie>();
-  if (!reader.AtEnd() || index != knock_.index || nonce != knock_.nonce) return false;
+  if (!reader.AtEnd() || index != knock_.index) return false;
+  if (nonce != knock_.nonce && (!hello_ || nonce != KnockOfHello(index, *hello_).nonce)) {
+    return false;
+  }
+  has_cookie_ = true;
+  MakeHello(cookie.ToString(), keys, self, rng);
+  return true;
+}
+
+void Initiator::SayHello(const NodeKeys& keys, const NodeRecord& self, Rng& rng) {
+  MakeHello("", keys, self, rng);
+}
+
+void Initiator::GoBackToKnock() { datagram_ = MakeKnock(knock_); }
+
+void Initiator::MakeHello(absl::string_view cookie, const NodeKeys& keys, const NodeRecord& self,
+                          Rng& rng) {
   ephemeral_ = pki::X25519Key::Generate(rng);
   wire::v1::LinkHelloBody body;
   body.set_index(knock_.index);
-  body.set_cookie(cookie.ToString());
+  body.set_cookie(std::string(cookie));
   body.set_ephemeral(ephemeral_->public_key().ToString());
   body.set_record(ToText(self.bytes()));
   if (expected_) body.set_expected(expected_->ToString());
   const std::string encoded = body.SerializeAsString();
   datagram_ = SignedDatagram(DatagramType::kHello, encoded,
                              keys.signing_key.Sign(Signed(kHelloPrefix, encoded)).view());
-  has_cookie_ = true;
-  return true;
+  hello_ = pki::Sha256(datagram_);
 }
 
 std::optional<Initiator::Opened> Initiator::OnWelcome(ByteView datagram, RecordCache& records) {
@@ -210,7 +229,7 @@ std::optional<Initiator::Opened> Initiator::OnWelcome(ByteView datagram, RecordC
   if (body.initiator_index() != knock_.index || !theirs || !observed) return std::nullopt;
   const std::optional<NodeRecord> responder = records.Parse(AsBytes(body.record()));
   if (!responder || (expected_ && responder->id() != *expected_)) return std::nullopt;
-  const Bytes transcript = WelcomeTranscript(pki::Sha256(datagram_), framed->body);
+  const Bytes transcript = WelcomeTranscript(*hello_, framed->body);
   if (!pki::Ed25519Verify(responder->key(), transcript, framed->signature)) return std::nullopt;
   const std::optional<SecretBytes> shared = ephemeral_->Agree(*theirs);
   if (!shared) return std::nullopt;

@@ -1,22 +1,26 @@
-// The handshake that makes a link: knock, cookie, hello, welcome. Both sides prove their Ed25519
-// node keys and agree on fresh AES-GCM keys; forward secret.
+// The handshake that makes a link: hello, welcome; where the responder is busy, or only a look is
+// wanted, a cookie first. Both sides prove their Ed25519 node keys and agree on fresh AES-GCM keys;
+// forward secret.
 //
 //   initiator                                responder
 //   knock(index, nonce, padding)       ->    no state, no signature: 48 bytes in, 34 out
 //                                      <-    cookie(index, nonce, cookie)
-//   hello(index, cookie, ephemeral,    ->    cookie first, then record and signature;
-//         record, expected; signature)       a half-open link
-//                                      <-    welcome(indices, ephemeral, record, observed;
-//                                      signature
-//                                            over the hello too)
+//   hello(index, cookie or none,       ->    cookie first, then record and signature;
+//         ephemeral, record, expected;       a half-open link
+//         signature)
+//                                      <-    cookie(index, start of the hello's hash, cookie), or
+//                                            welcome(indices, ephemeral, record, observed;
+//                                            signature over the hello too)
 //   first packet                       ->    proves the initiator's ephemeral: the link is open
 //
-// Rules: a cookie binds the sender's address and 30..60 s of time, so a spoofed source costs us one
-// HMAC and gets less than it sent. The initiator signs its ephemeral key, so that a replayed hello
+// Rules: a cookie binds the sender's address and 30..60 s of time. A hello without one is answered
+// as long as there are few of them, with no more bytes than it has (as RFC 9000 and WireGuard do:
+// cookies under load); beyond that a spoofed source costs us one HMAC and gets less than it sent.
+// The initiator signs its ephemeral key, so that a replayed hello
 // yields keys that the replayer does not have; no link counts before the first packet. The
 // responder signs the hello's hash with its own part, so nobody can put his name under somebody
 // else's hello. Threads: one owner. Sources: RFC 9000 §8.1 (address validation), SIGMA (Krawczyk
-// 2003).
+// 2003), Donenfeld, 'WireGuard' (2017) §5.3.
 #pragma once
 
 #include <memory>
@@ -64,6 +68,8 @@ struct Knock {
 Bytes MakeKnock(const Knock& knock);
 std::optional<Knock> ParseKnock(ByteView datagram);
 Bytes MakeCookieDatagram(const Knock& knock, const Cookie& cookie);
+// What a cookie that answers a hello repeats.
+Knock KnockOfHello(uint32_t index, const pki::Sha256Digest& hello);
 
 // What both sides have after the handshake; `send` and `receive` are seen from the holder.
 struct LinkSecrets {
@@ -78,7 +84,7 @@ struct LinkSecrets {
 // A hello whose form is right; record and signature are judged by Respond().
 struct Hello {
   uint32_t index = 0;
-  Cookie cookie;
+  std::optional<Cookie> cookie;
   pki::X25519Public ephemeral;
   Bytes record;
   std::optional<NodeId> expected;
@@ -109,7 +115,12 @@ class Initiator {
   // What is to be sent now, and again when nothing came: the knock, after the cookie the hello.
   const Bytes& datagram() const { return datagram_; }
   bool has_cookie() const { return has_cookie_; }
-  // True when the cookie answers our knock; datagram() is the hello then.
+  // datagram() is a hello without a cookie; with GoBackToKnock() the knock again, where nothing
+  // came: 48 bytes are enough to learn whether anybody is there. A welcome to the hello still
+  // counts.
+  void SayHello(const NodeKeys& keys, const NodeRecord& self, Rng& rng);
+  void GoBackToKnock();
+  // True when the cookie answers our knock or hello; datagram() is the hello with it then.
   bool OnCookie(ByteView datagram, const NodeKeys& keys, const NodeRecord& self, Rng& rng);
 
   struct Opened {
@@ -121,11 +132,14 @@ class Initiator {
   std::optional<Opened> OnWelcome(ByteView datagram, RecordCache& records);
 
  private:
+  void MakeHello(absl::string_view cookie, const NodeKeys& keys, const NodeRecord& self, Rng& rng);
+
   Knock knock_;
   std::optional<NodeId> expected_;
   std::optional<pki::X25519Key> ephemeral_;
   bool has_cookie_ = false;
   Bytes datagram_;
+  std::optional<pki::Sha256Digest> hello_;  // of the last one
 };
 
 // The index that a cookie or welcome datagram is addressed to.

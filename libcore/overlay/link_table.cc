@@ -73,7 +73,7 @@ void LinkTable::TakeReports(Peer& peer) {
         break;
       case Channel::Outcome::kSlow:
         // The other side may have closed the link that we use and kept another.
-        if (peer.links.size() > 1) {
+        if (peer.links.size() > 1 && peer.current->link.local_index() == report->link) {
           const auto at = std::find(peer.links.begin(), peer.links.end(), peer.current);
           peer.current = at + 1 < peer.links.end() ? *(at + 1) : peer.links.front();
         }
@@ -136,7 +136,7 @@ void LinkTable::OnHello(Instant now, const net::Endpoint& from, ByteView datagra
     counters_.Add("overlay.dropped_malformed");
     return;
   }
-  if (!cookies_.Check(now, from, hello->cookie)) {
+  if (hello->cookie && !cookies_.Check(now, from, *hello->cookie)) {
     counters_.Add("overlay.dropped_bad_cookie");
     return;
   }
@@ -147,6 +147,12 @@ void LinkTable::OnHello(Instant now, const net::Endpoint& from, ByteView datagra
   if (hello->expected && *hello->expected != self_->id()) {
     counters_.Add("overlay.dropped_hello_for_another");
     return;
+  }
+  const Bytes cookie =
+      MakeCookieDatagram(KnockOfHello(hello->index, hello->digest), cookies_.Make(now, from));
+  if (!hello->cookie && !MayGoUnproved(now)) {
+    counters_.Add("overlay.cookies_asked");
+    return Emit(from, cookie);
   }
   if (!hello_bucket_.TryTake(now, 1)) {
     counters_.Add("overlay.refused_hello_rate");
@@ -162,6 +168,8 @@ void LinkTable::OnHello(Instant now, const net::Endpoint& from, ByteView datagra
     counters_.Add("overlay.dropped_hello_from_self");
     return;
   }
+  // Our record may be longer than theirs.
+  if (!hello->cookie && responded->welcome.size() > datagram.size()) return Emit(from, cookie);
   if (half_open_.size() >= kMaxHalfOpen) {
     counters_.Add("overlay.evicted_half_open");
     half_open_.erase(std::min_element(
@@ -169,8 +177,17 @@ void LinkTable::OnHello(Instant now, const net::Endpoint& from, ByteView datagra
         [](const auto& a, const auto& b) { return a.second.since < b.second.since; }));
   }
   Emit(from, responded->welcome);
-  half_open_.emplace(index, HalfOpen{Link(responded->secrets), responded->initiator, from, now,
-                                     std::move(responded->welcome), hello->digest});
+  half_open_.emplace(
+      index, HalfOpen{Link(responded->secrets), responded->initiator, from, now,
+                      std::move(responded->welcome), hello->digest, hello->cookie.has_value()});
+}
+
+bool LinkTable::MayGoUnproved(Instant now) {
+  const auto unproved = std::count_if(half_open_.begin(), half_open_.end(),
+                                      [](const auto& entry) { return !entry.second.proved; });
+  // They push out nobody who showed an address.
+  return static_cast<size_t>(unproved) < kMaxUnproved && half_open_.size() < kMaxHalfOpen &&
+         unproved_bucket_.TryTake(now, 1);
 }
 
 // Handshake, initiator.
@@ -179,7 +196,9 @@ void LinkTable::Connect(Instant now, const Contact& peer, absl::Duration useful_
   if (peer.id == self_->id() || Linked(peer.id)) return;
   const auto under_way = attempt_to_.find(peer.id);
   if (under_way == attempt_to_.end()) {
-    return StartAttempt(now, peer.id, peer.addresses, useful_below);
+    const bool look = useful_below != absl::InfiniteDuration();
+    return StartAttempt(now, peer.id, peer.addresses, look ? Opening::kKnock : Opening::kHello,
+                        useful_below);
   }
   Attempt& attempt = attempts_.at(under_way->second);
   attempt.useful_below = std::max(attempt.useful_below, useful_below);
@@ -191,15 +210,16 @@ void LinkTable::Connect(Instant now, const NodeRecord& peer) {
   AddPeer(peer).heard = now;
 }
 
-void LinkTable::ConnectEndpoint(Instant now, const net::Endpoint& endpoint) {
+void LinkTable::ConnectEndpoint(Instant now, const net::Endpoint& endpoint, Opening opening) {
   for (const auto& [index, attempt] : attempts_) {
     if (!attempt.peer && attempt.addresses.front() == endpoint) return;
   }
-  StartAttempt(now, std::nullopt, {endpoint});
+  StartAttempt(now, std::nullopt, {endpoint}, opening);
 }
 
 void LinkTable::StartAttempt(Instant now, std::optional<NodeId> peer,
-                             std::vector<net::Endpoint> addresses, absl::Duration useful_below) {
+                             std::vector<net::Endpoint> addresses, Opening opening,
+                             absl::Duration useful_below) {
   if (!next_sweep_) next_sweep_ = now + kSweep;
   if (attempts_.size() >= kMaxAttempts) {
     counters_.Add("overlay.refused_attempts_full");
@@ -219,6 +239,7 @@ void LinkTable::StartAttempt(Instant now, std::optional<NodeId> peer,
                                                  useful_below})
                          .first->second;
   if (peer) attempt_to_[*peer] = index;
+  if (opening == Opening::kHello) attempt.initiator.SayHello(keys_, *self_, rng_);
   SendAttempt(now, attempt);
 }
 
@@ -253,6 +274,7 @@ void LinkTable::StepAttempts(Instant now) {
     // A hello's cookie is good at one address only; a knock may try the next one.
     if (!attempt.initiator.has_cookie()) {
       attempt.address = (attempt.address + 1) % attempt.addresses.size();
+      attempt.initiator.GoBackToKnock();
     }
     SendAttempt(now, attempt);
   }
@@ -619,7 +641,9 @@ bool LinkTable::SweepPeer(Instant now, Peer& peer) {
   // The side that has the smaller id makes the new link; the other one waits a while for it.
   const absl::Duration patience = smaller ? kRekeyAfter : kRekeyAfter + absl::Minutes(2);
   const bool old = current.link.Worn() || current.opened + patience <= now;
-  if (old && attempt_to_.count(peer.id) == 0) StartAttempt(now, peer.id, {peer.endpoint});
+  if (old && attempt_to_.count(peer.id) == 0) {
+    StartAttempt(now, peer.id, {peer.endpoint}, Opening::kHello);
+  }
   return true;
 }
 

@@ -1,7 +1,7 @@
 // LinkTable: all links of a node. Answers handshakes, makes links to nodes or to bare addresses,
 // carries messages over them, follows neighbours to new addresses.
 //
-// Rules: no state for an address that did not echo a cookie; a half-open link replaces nothing
+// Rules: little state for addresses that did not echo a cookie; a half-open link replaces nothing
 // until its first packet proved the key; of several links to one neighbour the one last heard from
 // is used, so that a restart or a simultaneous opening settles itself. A neighbour's new address is
 // used after it answered a challenge there. Links that the ring needs are pinned; the others are
@@ -78,6 +78,8 @@ struct AddressObserved {
   NodeId by;
   net::Endpoint ours;
 };
+// What is sent first to an address: a knock to one that proved nothing and may be a bystander's.
+enum class Opening { kHello, kKnock };
 using LinkEvent = std::variant<LinkUp, ConnectFailed, ConnectDeclined, LinkDown, MessageReceived,
                                MessageAcked, MessageSlow, MessageLost, AddressObserved>;
 
@@ -110,6 +112,11 @@ class LinkTable {
   // First wait for a cookie or welcome, doubled each time, and how often each is sent.
   static constexpr absl::Duration kHandshakeTimeout = absl::Milliseconds(400);
   static constexpr int kMaxHandshakeSends = 3;
+  // Half-open links, and hellos a second and at once, of addresses that proved nothing: beyond it
+  // they get a cookie.
+  static constexpr size_t kMaxUnproved = 64;
+  static constexpr double kUnprovedRate = 50;
+  static constexpr double kUnprovedBurst = 100;
   // Hellos that cost a signature check, and knocks that cost an HMAC: per second, and at once.
   static constexpr double kHelloRate = 200;
   static constexpr double kHelloBurst = 400;
@@ -141,12 +148,12 @@ class LinkTable {
   // Opens a link unless there is one or an attempt under way. LinkUp or ConnectFailed follows in
   // the latter two cases. With `useful_below` the round trip of the first exchange is compared, and
   // where it is not below, nothing more is sent and ConnectDeclined follows: a look costs 138 bytes
-  // on the wire, a link a thousand.
+  // on the wire, a link a thousand. Without it the first datagram is a hello.
   void Connect(Instant now, const Contact& peer,
                absl::Duration useful_below = absl::InfiniteDuration());
   // The same, and messages may be queued meanwhile.
   void Connect(Instant now, const NodeRecord& peer);
-  void ConnectEndpoint(Instant now, const net::Endpoint& endpoint);
+  void ConnectEndpoint(Instant now, const net::Endpoint& endpoint, Opening opening);
   // Queues a message; the link may still be in the making. nullopt when there is neither a link nor
   // an attempt, or no room. MessageAcked or MessageLost follows, MessageSlow may come between.
   std::optional<uint64_t> Send(Instant now, const NodeId& peer, Purpose purpose, Bytes message) {
@@ -199,6 +206,7 @@ class LinkTable {
     Instant since;
     Bytes welcome;
     pki::Sha256Digest hello;
+    bool proved = false;
   };
   struct Attempt {
     Initiator initiator;
@@ -234,6 +242,8 @@ class LinkTable {
 
   void OnKnock(Instant now, const net::Endpoint& from, ByteView datagram);
   void OnHello(Instant now, const net::Endpoint& from, ByteView datagram);
+  // May a hello without a cookie cost us a half-open link?
+  bool MayGoUnproved(Instant now);
   void OnHandshakeAnswer(Instant now, const net::Endpoint& from, DatagramType type,
                          ByteView datagram);
   void OnPacket(Instant now, const net::Endpoint& from, ByteView datagram);
@@ -251,7 +261,7 @@ class LinkTable {
   bool MakeRoom(Instant now);
   uint32_t FreshIndex();
   void StartAttempt(Instant now, std::optional<NodeId> peer, std::vector<net::Endpoint> addresses,
-                    absl::Duration useful_below = absl::InfiniteDuration());
+                    Opening opening, absl::Duration useful_below = absl::InfiniteDuration());
   // True when it was too far, and is over.
   bool Declined(Instant now, std::map<uint32_t, Attempt>::iterator it);
   void SendAttempt(Instant now, Attempt& attempt);
@@ -280,6 +290,7 @@ class LinkTable {
   MessageTap* tap_ = nullptr;
   CookieJar cookies_;
   TokenBucket hello_bucket_{kHelloRate, kHelloBurst};
+  TokenBucket unproved_bucket_{kUnprovedRate, kUnprovedBurst};
   TokenBucket knock_bucket_{kKnockRate, kKnockBurst};
   ReassemblyBudget budget_;
 

@@ -25,9 +25,7 @@ bool Liveness::StartProbing(Instant now, const NodeId& id, int limit) {
   return true;
 }
 
-void Liveness::OnReport(Instant now, const NodeId& id) {
-  StartProbing(now, id, kShortProbes);
-}
+void Liveness::OnReport(Instant now, const NodeId& id) { StartProbing(now, id, kShortProbes); }
 
 void Liveness::Suspect(Instant now, const NodeId& id) {
   const bool leaf = ring_.leaves().Contains(id);

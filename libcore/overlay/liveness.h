@@ -36,8 +36,8 @@ class Liveness {
   // Below what makes the other side close an idle link (LinkTable::kIdleLifetime).
   static constexpr absl::Duration kMaxBackupInterval = absl::Minutes(2);
   // Probes wait this long or the timeout, whichever is more, then twice, then four times as long:
-  // 2.1 s in all; a machine that swaps or compiles is not dead. Two, 0.9 s, where somebody else says
-  // so too, and for an entry of the table: another one serves as well there.
+  // 2.1 s in all; a machine that swaps or compiles is not dead. Two, 0.9 s, where somebody else
+  // says so too, and for an entry of the table: another one serves as well there.
   static constexpr absl::Duration kFirstProbe = absl::Milliseconds(300);
   static constexpr int kProbes = 3;
   static constexpr int kShortProbes = 2;

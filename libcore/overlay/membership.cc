@@ -75,13 +75,13 @@ void Membership::AddBootstrap(Instant now, const net::Endpoint& endpoint) {
     bootstrap_.erase(bootstrap_.begin());
   }
   bootstrap_.push_back(endpoint);
-  Meet(now, endpoint);
+  Meet(now, endpoint, Opening::kHello);
 }
 
-void Membership::Meet(Instant now, const net::Endpoint& endpoint) {
+void Membership::Meet(Instant now, const net::Endpoint& endpoint, Opening opening) {
   if (state_ == JoinState::kLeaving || IsMemberEndpoint(endpoint)) return;
   contacting_.insert(endpoint);
-  links_.ConnectEndpoint(now, endpoint);
+  links_.ConnectEndpoint(now, endpoint, opening);
 }
 
 bool Membership::IsMemberEndpoint(const net::Endpoint& endpoint) const {
@@ -124,7 +124,8 @@ void Membership::ContactBootstrap(Instant now, size_t count) {
   for (size_t i = 0; i < count && !endpoints.empty(); ++i) {
     const size_t pick = rng_.Below(endpoints.size());
     contacting_.insert(endpoints[pick]);
-    links_.ConnectEndpoint(now, endpoints[pick]);  // a second link, perhaps, but a fresh one
+    links_.ConnectEndpoint(now, endpoints[pick],
+                           Opening::kHello);  // a second link, perhaps, but a fresh one
     endpoints.erase(endpoints.begin() + static_cast<std::ptrdiff_t>(pick));
   }
   if (state_ == JoinState::kActive) return;
@@ -228,13 +229,9 @@ void Membership::AskNextDoor(Instant now) {
   }
 }
 
-bool Membership::RecentlyUnreachable(Instant now, const Contact& contact) {
+bool Membership::RecentlyUnreachable(Instant now, const Contact& contact) const {
   const auto found = unreachable_.find(contact.id);
-  if (found == unreachable_.end()) return false;
-  if (found->second.until <= now) {
-    unreachable_.erase(found);
-    return false;
-  }
+  if (found == unreachable_.end() || found->second.until <= now) return false;
   // Whoever named it first may have lied about the place.
   const std::vector<net::Endpoint>& tried = found->second.tried;
   return tried.size() >= kMaxTried ||
@@ -290,6 +287,20 @@ bool Membership::OfferContacts(Instant now, const Contacts& contacts,
   return good;
 }
 
+bool Membership::MayMeet(Instant now, const Contact& contact) {
+  for (const net::Endpoint& endpoint : contact.addresses) {
+    if (endpoint.address.IsPrivate()) continue;
+    const auto same = std::count_if(candidates_.begin(), candidates_.end(), [&](const auto& entry) {
+      const std::vector<net::Endpoint>& at = entry.second.contact.addresses;
+      return std::any_of(at.begin(), at.end(), [&](const net::Endpoint& other) {
+        return other.address == endpoint.address;
+      });
+    });
+    if (same >= kMeetsPerAddress) return false;
+  }
+  return meet_bucket_.TryTake(now, 1);
+}
+
 void Membership::Offer(Instant now, const Contact& contact, bool sample) {
   const NodeId& id = contact.id;
   if (id == self_->id() || ring_.Contains(id) || candidates_.count(id) != 0) return;
@@ -298,7 +309,8 @@ void Membership::Offer(Instant now, const Contact& contact, bool sample) {
   if (!sample && !leaf && !ring_.WantsForTable(id)) return;
   const bool enough =
       options_.role == Role::kClient && ring_.leaves().size() + candidates_.size() >= kClientPeers;
-  if (enough || candidates_.size() >= kMaxCandidates) {
+  if (enough || candidates_.size() >= kMaxCandidates ||
+      (!links_.Linked(id) && !MayMeet(now, contact))) {
     counters_.Add("overlay.refused_candidates");
     return;
   }
@@ -406,6 +418,7 @@ void Membership::CheckJoined(Instant now) {
 
 void Membership::OnLinkUp(Instant now, const LinkUp& up) {
   unreachable_.erase(up.id);
+  died_.erase(up.id);
   unmet_.erase(up.id);
   silent_doors_.erase(up.endpoint);
   const bool wanted = contacting_.erase(up.endpoint) != 0;
@@ -464,6 +477,8 @@ void Membership::OnDead(Instant now, const NodeId& id) {
   const bool leaf = ring_.Remove(now, id, true);
   links_.Drop(now, id, false);
   OnLinkDown(now, id);
+  if (died_.size() >= kMaxDied) died_.erase(died_.begin());
+  died_[id] = now + kUnreachableFor;
   const auto reported = reported_gone_.find(id);
   const bool known = reported != reported_gone_.end() && reported->second > now;
   if (reported != reported_gone_.end()) reported_gone_.erase(reported);
@@ -495,6 +510,7 @@ void Membership::OnFarewell(Instant now, const NodeId& id) {
 // A place in the leaf set is free: the farthest leaf on that side knows who comes next.
 void Membership::LeafLost(Instant now, const NodeId& id) {
   LeavesChanged(now);
+  for (const NodeId& taken : ring_.TakeRefilled()) Announce(now, taken, Weight::kNote);
   if (ring_.leaves().size() == 0 && state_ == JoinState::kActive) {
     // The last one: from the start, without the patience of the partition check.
     SetState(now, JoinState::kAlone);
@@ -549,9 +565,9 @@ bool Membership::Compare(const NodeId& from, const wire::v1::LeafSync& sync,
   }
   std::vector<NodeId> known = Coming();
   for (const auto& [id, leaf] : ring_.leaves().members()) known.push_back(id);
-  for (const NodeRecord& dead : ring_.Dead(last_step_)) {
-    known.push_back(dead.id());
-    if (reply.gone_size() < kMaxGone && named.Has(dead.id())) reply.add_gone(dead.id().ToString());
+  for (const auto& [id, until] : died_) {
+    known.push_back(id);
+    if (reply.gone_size() < kMaxGone && named.Has(id)) reply.add_gone(id.ToString());
   }
   for (const auto& [id, entry] : unreachable_) known.push_back(id);
   known.push_back(self_->id());
@@ -729,6 +745,8 @@ void Membership::OnTimeout(Instant now) {
   std::erase_if(candidates_, [now](const auto& entry) { return entry.second.expires <= now; });
   std::erase_if(queries_, [now](const auto& entry) { return entry.second.expires <= now; });
   std::erase_if(reported_gone_, [now](const auto& entry) { return entry.second <= now; });
+  std::erase_if(died_, [now](const auto& entry) { return entry.second <= now; });
+  std::erase_if(unreachable_, [now](const auto& entry) { return entry.second.until <= now; });
   for (auto& [id, candidate] : candidates_) {
     if (candidate.connects > now) continue;
     candidate.connects = Instant::Max();

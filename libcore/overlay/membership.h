@@ -52,10 +52,17 @@ class Membership {
   static constexpr absl::Duration kUnreachableFor = absl::Seconds(30);
   static constexpr size_t kMaxUnreachable = 512;
   static constexpr size_t kMaxTried = 16;
+  // Leaves that we found dead within kUnreachableFor: who names one is told so.
+  static constexpr size_t kMaxDied = 64;
   // Nodes that somebody named and that did not answer, where a ring that split may be found again.
   static constexpr size_t kMaxUnmet = 64;
   // Nodes that we are getting to know.
   static constexpr size_t kMaxCandidates = 128;
+  // Handshakes at places that others named, a second and at once, and at one public address at a
+  // time: whoever names a bystander's address makes us send little there.
+  static constexpr double kMeetRate = 4;
+  static constexpr double kMeetBurst = 64;
+  static constexpr int kMeetsPerAddress = 2;
   // A candidate may take this long from its naming to its own announcement; and this long a joining
   // node waits for it, which covers a handshake with one lost datagram.
   static constexpr absl::Duration kCandidateLifetime = absl::Seconds(6);
@@ -90,7 +97,7 @@ class Membership {
              const std::vector<NodeRecord>& cache);
   void AddBootstrap(Instant now, const net::Endpoint& endpoint);
   // Somebody who may be of another ring, or of one at all: asked once, not remembered.
-  void Meet(Instant now, const net::Endpoint& endpoint);
+  void Meet(Instant now, const net::Endpoint& endpoint, Opening opening);
   void Leave(Instant now);
   // Says farewell to all and comes back as another: a client is in nobody's tables.
   void ChangeRole(Instant now, Role role);
@@ -156,6 +163,7 @@ class Membership {
   // False when one is malformed, or there are too many.
   using Contacts = google::protobuf::RepeatedPtrField<std::string>;
   bool OfferContacts(Instant now, const Contacts& contacts, std::optional<uint64_t> sample);
+  bool MayMeet(Instant now, const Contact& contact);
   // Of a leaf.
   Contact ContactOf(const NodeRecord& leaf) const;
   const NodeRecord* RecordByHead(uint64_t head) const;
@@ -171,7 +179,7 @@ class Membership {
   void PushGone(Instant now, const NodeId& gone, const std::vector<NodeId>& to);
   // Is it beside us on this side?
   bool IsNext(const NodeId& id, bool clockwise) const;
-  bool RecentlyUnreachable(Instant now, const Contact& contact);
+  bool RecentlyUnreachable(Instant now, const Contact& contact) const;
   void NoteUnreachable(Instant now, const Contact& contact);
   bool IsMemberEndpoint(const net::Endpoint& endpoint) const;
 
@@ -231,6 +239,7 @@ class Membership {
   };
   std::map<NodeId, Candidate> candidates_;
   std::map<NodeId, Unreachable> unreachable_;
+  std::map<NodeId, Instant> died_;  // until when
   std::map<NodeId, Contact> unmet_;
   std::map<NodeId, Query> queries_;          // ContactQuery under way
   std::set<NodeId> confirmed_;               // leaves that know us
@@ -242,6 +251,7 @@ class Membership {
   absl::Duration sync_ = kSync;
   std::optional<Instant> next_partition_check_;
   TokenBucket push_bucket_{kPushRate, kPushBurst};
+  TokenBucket meet_bucket_{kMeetRate, kMeetBurst};
 };
 
 }  // namespace p2pd::overlay

@@ -382,7 +382,7 @@ bool Node::Impl::TakeLinkLocal(Instant now) {
   link_local.SetLooking(now, ring.leaves().size() == 0);
   bool any = false;
   while (const std::optional<net::Endpoint> contact = link_local.PollContact()) {
-    membership.Meet(now, *contact);
+    membership.Meet(now, *contact, Opening::kKnock);
     any = true;
   }
   return any;

@@ -98,7 +98,7 @@ bool Ring::Remove(Instant now, const NodeId& id, bool died) {
     // The leaf set refills from the table at once; leaf sync brings the rest.
     for (const NodeId& member : Members()) {
       if (leaves_.Contains(member) || !leaves_.Wants(member)) continue;
-      Consider(now, member);
+      if (Consider(now, member)) refilled_.push_back(member);
     }
   }
   Repin(id);

@@ -10,6 +10,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "libcore/overlay/leaf_set.h"
@@ -65,6 +66,8 @@ class Ring {
   absl::Duration UsefulBelow(const NodeId& id) const;
   // The node is gone. `died` puts it among the dead, where the partition check looks for it.
   bool Remove(Instant now, const NodeId& id, bool died);
+  // Who became a leaf in place of somebody who was removed, and need not know that it is one.
+  std::vector<NodeId> TakeRefilled() { return std::exchange(refilled_, {}); }
 
   // Entries a table slot: whose neighbours die soon keeps fewer, since each costs links and pings.
   void SetTableWidth(size_t width);
@@ -139,6 +142,7 @@ class Ring {
   std::map<NodeId, DeadNode> dead_;
   std::vector<NodeId> joined_;
   std::vector<NodeId> left_;
+  std::vector<NodeId> refilled_;
   uint64_t version_ = 1;
   uint64_t suspicions_ = 1;
 };

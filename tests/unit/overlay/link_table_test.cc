@@ -17,6 +17,8 @@ class LinkTableTest : public testing::Test {
     a_.Events();
     b_.Events();
   }
+  // A look first: the first datagram is a knock.
+  static constexpr absl::Duration kLook = absl::Hours(1);
   Party a_{1};
   Party b_{2};
   Instant now_ = At(absl::Seconds(100));
@@ -40,7 +42,7 @@ TEST_F(LinkTableTest, ConnectsAndCarriesMessages) {
 }
 
 TEST_F(LinkTableTest, ABareAddressTellsWhoIsThere) {
-  a_.links.ConnectEndpoint(now_, b_.at);
+  a_.links.ConnectEndpoint(now_, b_.at, Opening::kHello);
   Exchange2(now_, a_, b_);
   const auto up = Of<LinkUp>(a_.Events());
   ASSERT_EQ(up.size(), 1u);
@@ -48,7 +50,7 @@ TEST_F(LinkTableTest, ABareAddressTellsWhoIsThere) {
 }
 
 TEST_F(LinkTableTest, OurOwnAddressIsRecognised) {
-  a_.links.ConnectEndpoint(now_, a_.at);
+  a_.links.ConnectEndpoint(now_, a_.at, Opening::kKnock);
   for (int i = 0; i < 4; ++i) {
     for (const net::Transmit& t : a_.Send(now_)) a_.Receive(now_, a_.at, t.datagram);
   }
@@ -128,7 +130,7 @@ TEST_F(LinkTableTest, ASpoofedSourceCostsNoStateAndGetsLessThanItSent) {
 }
 
 TEST_F(LinkTableTest, AHelloFromAnotherAddressThanItsCookieIsDropped) {
-  a_.links.Connect(now_, b_.record);
+  a_.links.Connect(now_, Contact::Of(b_.record), kLook);
   for (const net::Transmit& t : a_.Send(now_)) b_.Receive(now_, a_.at, t.datagram);
   for (const net::Transmit& t : b_.Send(now_)) a_.Receive(now_, b_.at, t.datagram);
   const std::vector<net::Transmit> hello = a_.Send(now_);
@@ -165,7 +167,7 @@ TEST_F(LinkTableTest, AReplayedHelloReplacesNothing) {
 TEST_F(LinkTableTest, HalfOpenLinksAreBounded) {
   for (uint64_t i = 0; i < LinkTable::kMaxHalfOpen + 60; ++i) {
     Party flooder(1000 + i, 50);
-    flooder.links.Connect(now_, b_.record);
+    flooder.links.Connect(now_, Contact::Of(b_.record), kLook);
     for (int round = 0; round < 2; ++round) {
       for (const net::Transmit& t : flooder.Send(now_)) b_.Receive(now_, flooder.at, t.datagram);
       for (const net::Transmit& t : b_.Send(now_)) {
@@ -176,6 +178,77 @@ TEST_F(LinkTableTest, HalfOpenLinksAreBounded) {
   }
   EXPECT_EQ(b_.links.half_open(), LinkTable::kMaxHalfOpen);
   EXPECT_EQ(b_.counters.Get("overlay.evicted_half_open"), 60u);
+}
+
+// sim churn test, seed 13: what was under way to the old life made us use the old link again, on
+// which nobody answers, until the neighbour counted as dead.
+TEST_F(LinkTableTest, ALateTimeoutOfAnOldLinkDoesNotLeaveTheNewOne) {
+  Connect();
+  a_.links.Ping(now_, b_.record.id());
+  a_.Send(now_);  // lost: b has restarted
+  Party again(2);
+  again.links.Connect(now_, a_.record);
+  Exchange2(now_, again, a_);
+  now_ = now_ + absl::Seconds(2);
+  a_.links.OnTimeout(now_);
+  ASSERT_FALSE(Of<MessageSlow>(a_.Events()).empty());
+  a_.links.Ping(now_, b_.record.id());
+  Exchange2(now_, a_, again);
+  EXPECT_EQ(a_.links.LastHeard(b_.record.id()), now_);
+}
+
+TEST_F(LinkTableTest, HellosWithoutACookieGetNoMoreThanTheyHaveAndAreFew) {
+  size_t in = 0;
+  size_t out = 0;
+  for (uint64_t i = 0; i < 3 * LinkTable::kMaxUnproved; ++i) {
+    Party spoofer(1000 + i, 50);
+    spoofer.links.Connect(now_, b_.record);
+    for (const net::Transmit& t : spoofer.Send(now_)) {
+      in += t.datagram.size();
+      b_.Receive(now_, spoofer.at, t.datagram);
+    }
+    for (const net::Transmit& t : b_.Send(now_)) out += t.datagram.size();
+  }
+  EXPECT_LE(out, in);
+  EXPECT_EQ(b_.links.half_open(), LinkTable::kMaxUnproved);
+  EXPECT_EQ(b_.counters.Get("overlay.cookies_asked"), 2 * LinkTable::kMaxUnproved);
+  // Whoever is there shows its address and comes in.
+  Connect();
+}
+
+TEST_F(LinkTableTest, ALongRecordIsShownToAProvedAddressOnly) {
+  std::vector<net::Endpoint> many;
+  for (uint8_t i = 0; i < NodeRecord::kMaxAddresses; ++i) {
+    many.push_back({net::IpAddress::V6({0x20, 1, 0xd, 0xb8, i}), 7464});
+  }
+  b_.record = NodeRecord::Make(b_.keys, b_.record.epoch() + 1, many, Role::kPeer);
+  b_.links.SetSelf(b_.record);
+  a_.links.Connect(now_, Contact{b_.record.id(), {b_.at}});
+  const std::vector<net::Transmit> hello = a_.Send(now_);
+  ASSERT_EQ(hello.size(), 1u);
+  b_.Receive(now_, a_.at, hello[0].datagram);
+  const std::vector<net::Transmit> answer = b_.Send(now_);
+  ASSERT_EQ(answer.size(), 1u);
+  EXPECT_LT(answer[0].datagram.size(), hello[0].datagram.size());
+  EXPECT_EQ(b_.links.half_open(), 0u);
+  a_.Receive(now_, b_.at, answer[0].datagram);
+  Exchange2(now_, a_, b_);
+  EXPECT_TRUE(a_.links.Linked(b_.record.id()));
+}
+
+TEST_F(LinkTableTest, WhereNothingComesAKnockIsSentAndALateWelcomeCounts) {
+  a_.links.Connect(now_, b_.record);
+  for (const net::Transmit& t : a_.Send(now_)) b_.Receive(now_, a_.at, t.datagram);
+  const std::vector<net::Transmit> late = b_.Send(now_);
+  now_ = now_ + LinkTable::kHandshakeTimeout;
+  a_.links.OnTimeout(now_);
+  const std::vector<net::Transmit> again = a_.Send(now_);
+  ASSERT_EQ(again.size(), 1u);
+  EXPECT_EQ(again[0].datagram.size(), kKnockSize);
+  for (const net::Transmit& t : late) a_.Receive(now_, b_.at, t.datagram);
+  Exchange2(now_, a_, b_);
+  EXPECT_TRUE(a_.links.Linked(b_.record.id()));
+  EXPECT_TRUE(b_.links.Linked(a_.record.id()));
 }
 
 TEST_F(LinkTableTest, AFloodOfKnocksIsRateLimited) {
