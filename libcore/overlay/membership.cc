@@ -510,7 +510,7 @@ void Membership::OnFarewell(Instant now, const NodeId& id) {
 // A place in the leaf set is free: the farthest leaf on that side knows who comes next.
 void Membership::LeafLost(Instant now, const NodeId& id) {
   LeavesChanged(now);
-  for (const NodeId& taken : ring_.TakeRefilled()) Announce(now, taken, Weight::kNote);
+  for (const NodeId& taken : ring_.TakeRefilled()) untold_.insert(taken);
   if (ring_.leaves().size() == 0 && state_ == JoinState::kActive) {
     // The last one: from the start, without the patience of the partition check.
     SetState(now, JoinState::kAlone);
@@ -622,6 +622,7 @@ void Membership::OnLeafSync(Instant now, const NodeId& from, const net::Endpoint
     if (record && record->id() == from) links_.UpdateRecord(*record);
   }
   const bool met = ring_.Contains(from);
+  untold_.erase(from);
   const bool known = candidates_.erase(from) != 0 || met;
   const bool member = sync.state() == wire::v1::MEMBER_STATE_JOINING ||
                       sync.state() == wire::v1::MEMBER_STATE_ACTIVE;
@@ -673,11 +674,13 @@ void Membership::SyncRandomLeaf(Instant now) {
   next_sync_ = now + rng_.Jitter(sync_);
   const auto& members = ring_.leaves().members();
   if (members.empty()) return;
-  const auto pick =
-      std::next(members.begin(), static_cast<std::ptrdiff_t>(rng_.Below(members.size())));
-  wire::v1::LeafSync sync = MakeSync(pick->first);
+  NodeId to =
+      std::next(members.begin(), static_cast<std::ptrdiff_t>(rng_.Below(members.size())))->first;
+  std::erase_if(untold_, [this](const NodeId& id) { return !ring_.leaves().Contains(id); });
+  if (!untold_.empty()) to = *untold_.begin();
+  wire::v1::LeafSync sync = MakeSync(to);
   sync.set_want_reply(true);
-  SendSync(now, pick->first, std::move(sync));
+  SendSync(now, to, std::move(sync));
 }
 
 // A ring that split heals through those whom we took for dead, and through bootstrap nodes (Rhea et

@@ -243,6 +243,7 @@ class Membership {
   std::map<NodeId, Contact> unmet_;
   std::map<NodeId, Query> queries_;          // ContactQuery under way
   std::set<NodeId> confirmed_;               // leaves that know us
+  std::set<NodeId> untold_;                  // who became a leaf of itself: the next to be synced
   std::map<NodeId, Instant> reported_gone_;  // members, until when
 
   Instant last_step_;
