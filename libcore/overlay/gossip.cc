@@ -52,7 +52,11 @@ void Gossip::Start(Instant now) {
   if (started_) return;
   started_ = now;
   next_audit_ = now + rng_.Jitter(kYoungAudit);
-  next_narrow_ = now + kCostSpan;
+  next_narrow_ = now + kNarrow;
+  uint64_t radius = 0;
+  for (const auto& [leaf, told] : told_) radius = std::max(radius, told);
+  if (told_.size() >= kEnoughTold) table_.SetRadius(radius);
+  told_.clear();
   for (const auto& [id, record] : ring_.leaves().members()) {
     leaves_.try_emplace(id, Leaf{now, std::nullopt, false});
   }
@@ -410,6 +414,10 @@ void Gossip::OnLeafSetChanged(Instant now, const LeafSetChanged& change) {
   for (const NodeId& id : change.joined) leaves_.try_emplace(id, Leaf{now, std::nullopt, false});
 }
 
+void Gossip::OnRadius(const NodeId& leaf, uint64_t radius) {
+  if (!started_ && radius != 0 && told_.size() < kMaxTold) told_[leaf] = radius;
+}
+
 void Gossip::OnGone(Instant now, const NodeId& id) {
   const uint64_t head = Head(id);
   const Hint* hint = table_.Find(head);
@@ -496,16 +504,19 @@ void Gossip::Narrow(Instant now) {
   if (now < *next_narrow_) return;
   next_narrow_ = now + kNarrow;
   Charge(now, 0);
+  // Who began a moment ago has no mean over the whole span yet.
+  const absl::Duration counted = std::max(now - *started_, kLeastSpan);
+  const double cost = cost_ / (1 - Decay(counted, kCostSpan));
   const auto scale = [this](double factor) {
     const double radius = static_cast<double>(table_.radius()) * factor;
     const auto most = static_cast<double>(WideTable::kWhole);
     table_.SetRadius(radius >= most ? WideTable::kWhole : static_cast<uint64_t>(radius));
   };
-  if (cost_ > kPatience * share_) {
+  if (cost > kPatience * share_) {
     counters_.Add("overlay.hints_narrowed");
-    scale(std::max(share_ / cost_, 0.75));
-  } else if (table_.radius() < WideTable::kWhole && cost_ < share_) {
-    scale(1.15);
+    scale(std::max(share_ / cost, kLeastStep));
+  } else if (table_.radius() < WideTable::kWhole && cost < share_) {
+    scale(cost < share_ / 2 ? kWidenFast : kWiden);
   }
 }
 

@@ -94,11 +94,20 @@ class Gossip {
   static constexpr double kShare = 0.3;
   // Some stand where they have more to pass on than others; the table narrows when the cost is so
   // many times the share.
-  static constexpr double kPatience = 1.25;
+  static constexpr double kPatience = 1.75;
   static constexpr double kBurstSeconds = 120;
   // The cost is a mean over so long, and looked at so often.
   static constexpr absl::Duration kCostSpan = absl::Minutes(5);
-  static constexpr absl::Duration kNarrow = absl::Minutes(1);
+  static constexpr absl::Duration kNarrow = absl::Seconds(30);
+  // By how much at once: most of what there is to know dies within minutes, or comes slowly.
+  static constexpr double kLeastStep = 0.7;
+  static constexpr double kWiden = 1.1;
+  static constexpr double kWidenFast = 1.4;  // at half the cost
+  // Who has counted for less is taken to have counted so long: the first fetch is no measure.
+  static constexpr absl::Duration kLeastSpan = absl::Minutes(3);
+  // Leaves whose radius a newcomer takes for its own, the largest; fewer say nothing.
+  static constexpr size_t kEnoughTold = 4;
+  static constexpr size_t kMaxTold = 64;
   // Bytes on the wire round a message (frame 15, packet 26, IP and UDP 28, message 6), and of an
   // acknowledgement.
   static constexpr double kMessageCost = 75;
@@ -119,6 +128,8 @@ class Gossip {
 
   void OnLinkDown(const NodeId& id);
   void OnLeafSetChanged(Instant now, const LeafSetChanged& change);
+  // A leaf says how far it knows all nodes; a newcomer begins with what its leaves can afford.
+  void OnRadius(const NodeId& leaf, uint64_t radius);
   // First-hand: it is dead, or said farewell.
   void OnGone(Instant now, const NodeId& id);
   // Somebody says so; verified where we have a link.
@@ -219,6 +230,7 @@ class Gossip {
   std::optional<Instant> next_audit_;
   std::optional<Instant> next_narrow_;
   std::map<NodeId, Leaf> leaves_;
+  std::map<NodeId, uint64_t> told_;       // radius of leaves, before we start
   std::map<uint64_t, Instant> missing_;   // hints in our arc that are no leaves, since when
   std::map<uint64_t, Instant> disputes_;  // of whom we said that they are gone, until when
 

@@ -47,7 +47,7 @@ class Liveness {
   // What one check costs of our bytes and the other side's, and how much of the maintenance budget
   // checks of the prefix table may take.
   static constexpr double kPingBytes = 130;
-  static constexpr double kShare = 0.25;
+  static constexpr double kShare = 0.15;
 
   Liveness(double bytes_per_second, LinkTable& links, Ring& ring, Rng& rng, Counters& counters)
       : links_(links),

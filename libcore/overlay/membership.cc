@@ -529,7 +529,7 @@ void Membership::PushGone(Instant now, const NodeId& gone, const std::vector<Nod
   if (!push_bucket_.TryTake(now, 1)) return;
   for (const NodeId& id : to) {
     wire::v1::LeafSync sync = MakeSync(id);
-    sync.add_gone(gone.ToString());
+    sync.add_gone(Head(gone));
     SendSync(now, id, std::move(sync), Weight::kNote);
   }
 }
@@ -567,7 +567,7 @@ bool Membership::Compare(const NodeId& from, const wire::v1::LeafSync& sync,
   for (const auto& [id, leaf] : ring_.leaves().members()) known.push_back(id);
   for (const auto& [id, until] : died_) {
     known.push_back(id);
-    if (reply.gone_size() < kMaxGone && named.Has(id)) reply.add_gone(id.ToString());
+    if (reply.gone_size() < kMaxGone && named.Has(id)) reply.add_gone(Head(id));
   }
   for (const auto& [id, entry] : unreachable_) known.push_back(id);
   known.push_back(self_->id());
@@ -650,6 +650,7 @@ void Membership::AnswerSync(Instant now, const NodeId& from, const net::Endpoint
   if (lacking) AddHave(from, reply);
   if (sync.want_reply()) {
     reply.set_observed(ToText(endpoint.ToBytes()));
+    if (sync.state() == wire::v1::MEMBER_STATE_JOINING) reply.set_radius(radius_);
   } else if (!lacking && reply.contacts_size() == 0 && reply.gone_size() == 0) {
     const bool news = !sync.have().empty() || sync.contacts_size() > 0 || sync.gone_size() > 0;
     const bool agree = sync.shared_hash() == reply.shared_hash();
@@ -661,12 +662,14 @@ void Membership::AnswerSync(Instant now, const NodeId& from, const net::Endpoint
 }
 
 void Membership::TakeReportedGone(Instant now, const wire::v1::LeafSync& sync) {
-  for (const std::string& text : sync.gone()) {
-    const auto id = NodeId::FromView(AsBytes(text));
-    const std::optional<Instant> heard = id ? links_.LastHeard(*id) : std::nullopt;
-    if (!heard || !ring_.Contains(*id)) continue;
-    reported_gone_[*id] = now + kReportLifetime;
-    if (*heard + Liveness::kFresh <= now) liveness_.OnReport(now, *id);
+  for (const uint64_t head : sync.gone()) {
+    const NodeRecord* member = ring_.FindHead(head);
+    const std::optional<Instant> heard =
+        member != nullptr ? links_.LastHeard(member->id()) : std::nullopt;
+    if (!heard) continue;
+    const NodeId id = member->id();
+    reported_gone_[id] = now + kReportLifetime;
+    if (*heard + Liveness::kFresh <= now) liveness_.OnReport(now, id);
   }
 }
 

@@ -45,7 +45,7 @@ class Membership {
   static constexpr size_t kMaxBootstrap = 64;
   // The next of those that answered is asked for the leaves after this: an answer has some 3 kB on
   // each of its hops, and the first is enough, but the one who was asked may have just crashed.
-  static constexpr absl::Duration kDoorPatience = absl::Milliseconds(400);
+  static constexpr absl::Duration kDoorPatience = absl::Milliseconds(800);
   static constexpr absl::Duration kPartitionCheck = absl::Seconds(60);
   // A node that could not be reached at some addresses is left alone there for so long, however
   // often it is named. Addresses of one beyond kMaxTried: at all.
@@ -93,6 +93,8 @@ class Membership {
   void SetSelf(const NodeRecord& self) { self_ = self; }
   // Our coordinate, packed, for those whom we talk to.
   void SetPlace(uint64_t place) { place_ = place; }
+  // How far we know all nodes (WideTable::radius), for newcomers.
+  void SetRadius(uint64_t radius) { radius_ = radius; }
   void Start(Instant now, const std::vector<net::Endpoint>& bootstrap,
              const std::vector<NodeRecord>& cache);
   void AddBootstrap(Instant now, const net::Endpoint& endpoint);
@@ -193,6 +195,7 @@ class Membership {
   Counters& counters_;
   std::optional<NodeRecord> self_;
   uint64_t place_ = 0;
+  uint64_t radius_ = 0;
 
   JoinState state_ = JoinState::kAlone;
   std::optional<JoinState> state_change_;

@@ -178,6 +178,7 @@ std::optional<Instant> Node::Impl::PollTimeout() const {
 
 void Node::Impl::Pump(Instant now) {
   membership.SetPlace(vivaldi.own().Pack());
+  membership.SetRadius(wide.radius());
   bool more = true;
   while (more) {
     more = TakeLinkEvents(now);
@@ -244,6 +245,7 @@ void Node::Impl::OnMessage(Instant now, const MessageReceived& received) {
       const auto ours = net::Endpoint::FromBytes(AsBytes(message.leaf_sync().observed()));
       if (ours) observed.Vote(from, received.endpoint, *ours);
       neighbours.Learn(from, message.leaf_sync().coordinate());
+      gossip.OnRadius(from, message.leaf_sync().radius());
       return membership.OnLeafSync(now, from, received.endpoint, message.leaf_sync());
     }
     case wire::v1::OverlayMessage::kContactQuery:

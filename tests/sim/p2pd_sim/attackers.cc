@@ -209,7 +209,7 @@ void Conspiracy::Member::OnOutgoing(const overlay::NodeId& to, Bytes& bytes) {
     // The living are called dead.
     for (const overlay::NodeRecord& leaf : host_.node().LeafSet()) {
       if (sync.gone_size() >= kNamedGone) break;
-      if (!conspiracy_.Contains(leaf.id())) sync.add_gone(leaf.id().ToString());
+      if (!conspiracy_.Contains(leaf.id())) sync.add_gone(overlay::Head(leaf.id()));
     }
   } else if (message.has_row_list()) {
     wire::v1::RowList& row = *message.mutable_row_list();

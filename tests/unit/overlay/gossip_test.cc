@@ -294,13 +294,27 @@ TEST_F(GossipTest, WeAskUntilWeAreAnnounced) {
   EXPECT_THAT(take_asked(), IsEmpty());
 }
 
+TEST_F(GossipTest, ANewcomerBeginsWithTheWidestOfItsLeaves) {
+  // One leaf may lie; four say enough.
+  for (const size_t told : {size_t{1}, Gossip::kEnoughTold}) {
+    WideTable table(self_head(), self_.counters);
+    Gossip late(400, self_.links, ring_, liveness_, neighbours_, table, vivaldi_, self_.rng,
+                self_.counters);
+    for (size_t i = 0; i < told; ++i) {
+      late.OnRadius(Crowd(i).record.id(), WideTable::kWhole / (4 + i));
+    }
+    late.Start(now_);
+    EXPECT_EQ(table.radius(), told == 1 ? WideTable::kWhole : WideTable::kWhole / 4);
+  }
+}
+
 TEST_F(GossipTest, OverBudgetTheTableNarrows) {
   AnnounceCrowd();
   RunFor(absl::Minutes(1));
   EXPECT_EQ(table_.radius(), WideTable::kWhole);
-  for (int i = 0; i < 8; ++i) {
-    gossip_.Charge(now_, 400 * 60);
-    RunFor(absl::Minutes(1));
+  for (int i = 0; i < 32 && table_.radius() >= WideTable::kWhole / 2; ++i) {
+    gossip_.Charge(now_, 400 * 15);
+    RunFor(absl::Seconds(15));
   }
   EXPECT_LT(table_.radius(), WideTable::kWhole / 2);
   TakeGot();

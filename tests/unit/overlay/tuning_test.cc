@@ -11,7 +11,7 @@ namespace {
 TEST(Tuning, TheTableGrowsBeyondTheLeafSet) {
   sim::OverlayRing ring(5);
   ring.Grow(40, absl::Milliseconds(300));
-  ring.world().RunFor(absl::Minutes(3));
+  ring.world().RunFor(absl::Minutes(4));
   size_t beyond = 0;
   for (const auto& host : ring.hosts()) {
     for (const PeerInfo& peer : host->node().Peers(ring.world().now())) {
