@@ -51,6 +51,11 @@ inline uint64_t LoadBigEndian64(const uint8_t* from) {
   return std::endian::native == std::endian::little ? __builtin_bswap64(value) : value;
 }
 
+inline void StoreBigEndian64(uint64_t value, uint8_t* to) {
+  if (std::endian::native == std::endian::little) value = __builtin_bswap64(value);
+  std::memcpy(to, &value, sizeof value);
+}
+
 // Compares without a branch on the contents; lengths are no secret.
 bool ConstantTimeEqual(ByteView a, ByteView b);
 
@@ -82,8 +87,8 @@ class FixedBytes {
   uint8_t operator[](size_t i) const { return bytes_[i]; }
   const std::array<uint8_t, N>& array() const { return bytes_; }
 
-  friend bool operator==(const FixedBytes&, const FixedBytes&) = default;
-  // Word by word: ids are keys of maps everywhere, and their first words differ almost always.
+  // Both word by word: ids are keys of maps everywhere, and their first words differ almost always.
+  friend bool operator==(const FixedBytes& a, const FixedBytes& b) { return std::is_eq(a <=> b); }
   friend std::strong_ordering operator<=>(const FixedBytes& a, const FixedBytes& b) {
     size_t i = 0;
     for (; i + sizeof(uint64_t) <= N; i += sizeof(uint64_t)) {

@@ -31,10 +31,12 @@ LeafSet::Way LeafSet::Walk(const std::vector<NodeId>& ids) const {
 }
 
 void LeafSet::Recompute() {
-  std::vector<NodeId> upwards = Upwards({});
-  Way up = Walk(upwards);
-  std::reverse(upwards.begin(), upwards.end());
-  Way down = Walk(upwards);
+  upwards_.clear();
+  const auto first = members_.upper_bound(self_);
+  for (auto it = first; it != members_.end(); ++it) upwards_.push_back(it->first);
+  for (auto it = members_.begin(); it != first; ++it) upwards_.push_back(it->first);
+  Way up = Walk(upwards_);
+  Way down = Walk(std::vector<NodeId>(upwards_.rbegin(), upwards_.rend()));
   successors_ = std::move(up.ids);
   predecessors_ = std::move(down.ids);
   full_up_ = up.full;
@@ -50,13 +52,16 @@ void LeafSet::Recompute() {
 }
 
 std::vector<NodeId> LeafSet::Upwards(const std::vector<NodeId>& more) const {
-  std::vector<NodeId> out = Ids();
-  out.insert(out.end(), more.begin(), more.end());
-  std::erase(out, self_);
-  std::sort(out.begin(), out.end(), [this](const NodeId& a, const NodeId& b) {
-    return Clockwise(self_, a) < Clockwise(self_, b);
-  });
-  out.erase(std::unique(out.begin(), out.end()), out.end());
+  std::vector<NodeId> out;
+  out.reserve(upwards_.size() + more.size());
+  out = upwards_;
+  for (const NodeId& id : more) {
+    const auto at =
+        std::lower_bound(out.begin(), out.end(), id, [this](const NodeId& a, const NodeId& b) {
+          return Clockwise(self_, a) < Clockwise(self_, b);
+        });
+    if (id != self_ && (at == out.end() || *at != id)) out.insert(at, id);
+  }
   return out;
 }
 
@@ -64,6 +69,7 @@ uint64_t LeafSet::SharedHash(const NodeId& other, const std::vector<NodeId>& com
   std::vector<NodeId> more = coming;
   more.push_back(other);
   const std::vector<NodeId> upwards = Upwards(more);
+  // In the order of the ring.
   std::vector<NodeId> shared;
   if (upwards.size() < 2 * per_side_) {
     shared = upwards;
@@ -80,8 +86,9 @@ uint64_t LeafSet::SharedHash(const NodeId& other, const std::vector<NodeId>& com
       shared.push_back(i == 0 ? self_ : upwards[static_cast<size_t>(i > 0 ? i - 1 : count + i)]);
     }
   }
-  std::sort(shared.begin(), shared.end());
+  std::rotate(shared.begin(), std::min_element(shared.begin(), shared.end()), shared.end());
   Bytes ids;
+  ids.reserve(shared.size() * NodeId::kSize);
   for (const NodeId& id : shared) Append(ids, id.view());
   return std::max<uint64_t>(ByteReader(pki::Sha256(ids).view()).U64(), 1);
 }

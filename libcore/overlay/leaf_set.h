@@ -80,6 +80,7 @@ class LeafSet {
   std::map<NodeId, NodeRecord> members_;
   std::map<NodeId, net::IpAddress> networks_;  // of members with public addresses
   std::set<NodeId> refused_;
+  std::vector<NodeId> upwards_;  // all members, as Upwards has them
   std::vector<NodeId> successors_;
   std::vector<NodeId> predecessors_;
   bool full_up_ = false;
