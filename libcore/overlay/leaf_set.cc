@@ -1,7 +1,9 @@
 #include "libcore/overlay/leaf_set.h"
 
 #include <algorithm>
+#include <utility>
 
+#include "absl/container/inlined_vector.h"
 #include "libcore/base/codec.h"
 #include "libcore/pki/hash.h"
 
@@ -14,12 +16,18 @@ LeafSet::LeafSet(const NodeId& self, int per_side)
 
 LeafSet::Way LeafSet::Walk(const std::vector<NodeId>& ids) const {
   Way out;
-  std::map<net::IpAddress, int> seen;
+  // Nearly each node has a network of its own, and there are few.
+  absl::InlinedVector<std::pair<net::IpAddress, int>, 16> seen;
+  const auto count = [&seen](const net::IpAddress& network) {
+    const auto found = std::find_if(seen.begin(), seen.end(),
+                                    [&](const auto& entry) { return entry.first == network; });
+    return found == seen.end() ? seen.emplace_back(network, 1).second : ++found->second;
+  };
   size_t counted = 0;
   size_t beside = 0;
   for (const NodeId& id : ids) {
     const auto network = networks_.find(id);
-    const bool counts = network == networks_.end() || ++seen[network->second] <= kMaxFromNetwork;
+    const bool counts = network == networks_.end() || count(network->second) <= kMaxFromNetwork;
     if (!counts && ++beside > per_side_) continue;
     out.ids.push_back(id);
     if (counts && ++counted == per_side_) {

@@ -57,7 +57,7 @@ template <class Drop>
 void WideTable::EraseIf(const Drop& drop) {
   size_t kept = 0;
   for (size_t i = 0; i < heads_.size(); ++i) {
-    if (drop((*this)[i])) {
+    if (drop(i)) {
       free_.push_back(places_[i]);
       continue;
     }
@@ -138,14 +138,14 @@ void WideTable::Sweep(Instant now) {
   }
   std::erase_if(failed_, [now](const auto& entry) { return entry.second.until <= now; });
   if (radius_ == kWhole) return;
-  EraseIf([this, now](const Hint& hint) {
-    return !Covers(hint.head) && hint.learnt + kFarLifetime <= now;
+  EraseIf([this, now](size_t index) {
+    return !Covers(heads_[index]) && (*this)[index].learnt + kFarLifetime <= now;
   });
 }
 
 void WideTable::SetRadius(uint64_t radius) {
   radius_ = std::clamp(radius, kMinRadius, kWhole);
-  EraseIf([this](const Hint& hint) { return !Keeps(hint.head); });
+  EraseIf([this](size_t index) { return !Keeps(heads_[index]); });
 }
 
 void WideTable::ShrinkToCapacity() {

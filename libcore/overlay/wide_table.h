@@ -114,6 +114,7 @@ class WideTable {
   bool Keeps(uint64_t head) const;
   void Remember(Instant now, const HintEvent& event);
   void Erase(uint64_t head);
+  // `drop` is asked by index.
   template <class Drop>
   void EraseIf(const Drop& drop);
   void Put(const Hint& hint);
