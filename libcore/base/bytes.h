@@ -51,6 +51,11 @@ inline uint64_t LoadBigEndian64(const uint8_t* from) {
   return std::endian::native == std::endian::little ? __builtin_bswap64(value) : value;
 }
 
+inline void StoreBigEndian64(uint64_t value, uint8_t* to) {
+  if (std::endian::native == std::endian::little) value = __builtin_bswap64(value);
+  std::memcpy(to, &value, sizeof value);
+}
+
 // Compares without a branch on the contents; lengths are no secret.
 bool ConstantTimeEqual(ByteView a, ByteView b);
 
@@ -82,19 +87,23 @@ class FixedBytes {
   uint8_t operator[](size_t i) const { return bytes_[i]; }
   const std::array<uint8_t, N>& array() const { return bytes_; }
 
-  friend bool operator==(const FixedBytes&, const FixedBytes&) = default;
-  // Word by word: ids are keys of maps everywhere, and their first words differ almost always.
-  friend std::strong_ordering operator<=>(const FixedBytes& a, const FixedBytes& b) {
+  // Ids are keys of maps everywhere: no call for them, and the first words differ almost always.
+  friend bool operator==(const FixedBytes& a, const FixedBytes& b) {
+    uint64_t difference = 0;
     size_t i = 0;
     for (; i + sizeof(uint64_t) <= N; i += sizeof(uint64_t)) {
-      const uint64_t x = LoadBigEndian64(a.bytes_.data() + i);
-      const uint64_t y = LoadBigEndian64(b.bytes_.data() + i);
+      difference |= LoadBigEndian64(a.bytes_.data() + i) ^ LoadBigEndian64(b.bytes_.data() + i);
+    }
+    for (; i < N; ++i) difference |= uint64_t{a.bytes_[i]} ^ b.bytes_[i];
+    return difference == 0;
+  }
+  friend std::strong_ordering operator<=>(const FixedBytes& a, const FixedBytes& b) {
+    if constexpr (N >= sizeof(uint64_t)) {
+      const uint64_t x = LoadBigEndian64(a.bytes_.data());
+      const uint64_t y = LoadBigEndian64(b.bytes_.data());
       if (x != y) return x <=> y;
     }
-    for (; i < N; ++i) {
-      if (a.bytes_[i] != b.bytes_[i]) return a.bytes_[i] <=> b.bytes_[i];
-    }
-    return std::strong_ordering::equal;
+    return std::memcmp(a.bytes_.data(), b.bytes_.data(), N) <=> 0;
   }
 
   template <class H>

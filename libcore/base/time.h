@@ -3,6 +3,7 @@
 // signed with a date.
 #pragma once
 
+#include <algorithm>
 #include <compare>
 #include <cstdint>
 #include <limits>
@@ -47,7 +48,11 @@ class Instant {
 };
 
 // The earlier of two timeouts, where nullopt is never.
-std::optional<Instant> Earliest(std::optional<Instant> a, std::optional<Instant> b);
+inline std::optional<Instant> Earliest(std::optional<Instant> a, std::optional<Instant> b) {
+  if (!a) return b;
+  if (!b) return a;
+  return std::min(*a, *b);
+}
 
 // Civil time as a function of monotonic time. The runtime sets it at start and whenever the system
 // clock steps; the simulator gives each node its own, with drift. Threads: owned by one thread,

@@ -74,8 +74,8 @@ void Gossip::Stop() {
 // How it spreads.
 
 const std::vector<Gossip::Delegate>& Gossip::Eligible() {
-  const Basis basis{neighbours_.version(), ring_.version(), ring_.suspicions(), table_.watched(),
-                    complete_};
+  const Basis basis{neighbours_.version(), complete_ ? 0 : ring_.version(), ring_.suspicions(),
+                    table_.watched(), complete_};
   if (basis == eligible_by_) return eligible_;
   eligible_by_ = basis;
   eligible_.clear();

@@ -237,7 +237,7 @@ class Gossip {
   // Who is eligible, and by which versions of what it depends on.
   struct Basis {
     uint64_t neighbours = 0;
-    uint64_t members = 0;
+    uint64_t members = 0;  // of no account once the table is complete
     uint64_t suspicions = 0;
     uint64_t hints = 0;
     bool complete = false;

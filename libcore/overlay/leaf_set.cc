@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <utility>
 
+#include "absl/container/inlined_vector.h"
 #include "libcore/base/codec.h"
 #include "libcore/pki/hash.h"
 
@@ -15,12 +17,18 @@ LeafSet::LeafSet(const NodeId& self, int per_side)
 
 LeafSet::Way LeafSet::Walk(const std::vector<NodeId>& ids) const {
   Way out;
-  std::map<net::IpAddress, int> seen;
+  // Nearly each node has a network of its own, and there are few.
+  absl::InlinedVector<std::pair<net::IpAddress, int>, 16> seen;
+  const auto count = [&seen](const net::IpAddress& network) {
+    const auto found = std::find_if(seen.begin(), seen.end(),
+                                    [&](const auto& entry) { return entry.first == network; });
+    return found == seen.end() ? seen.emplace_back(network, 1).second : ++found->second;
+  };
   size_t counted = 0;
   size_t beside = 0;
   for (const NodeId& id : ids) {
     const auto network = networks_.find(id);
-    const bool counts = network == networks_.end() || ++seen[network->second] <= kMaxFromNetwork;
+    const bool counts = network == networks_.end() || count(network->second) <= kMaxFromNetwork;
     if (!counts && ++beside > per_side_) continue;
     out.ids.push_back(id);
     if (counts && ++counted == per_side_) {
@@ -32,10 +40,12 @@ LeafSet::Way LeafSet::Walk(const std::vector<NodeId>& ids) const {
 }
 
 void LeafSet::Recompute() {
-  std::vector<NodeId> upwards = Upwards({});
-  Way up = Walk(upwards);
-  std::reverse(upwards.begin(), upwards.end());
-  Way down = Walk(upwards);
+  upwards_.clear();
+  const auto first = members_.upper_bound(self_);
+  for (auto it = first; it != members_.end(); ++it) upwards_.push_back(it->first);
+  for (auto it = members_.begin(); it != first; ++it) upwards_.push_back(it->first);
+  Way up = Walk(upwards_);
+  Way down = Walk(std::vector<NodeId>(upwards_.rbegin(), upwards_.rend()));
   successors_ = std::move(up.ids);
   predecessors_ = std::move(down.ids);
   full_up_ = up.full;
@@ -51,13 +61,16 @@ void LeafSet::Recompute() {
 }
 
 std::vector<NodeId> LeafSet::Upwards(const std::vector<NodeId>& more) const {
-  std::vector<NodeId> out = Ids();
-  out.insert(out.end(), more.begin(), more.end());
-  std::erase(out, self_);
-  std::sort(out.begin(), out.end(), [this](const NodeId& a, const NodeId& b) {
-    return Clockwise(self_, a) < Clockwise(self_, b);
-  });
-  out.erase(std::unique(out.begin(), out.end()), out.end());
+  std::vector<NodeId> out;
+  out.reserve(upwards_.size() + more.size());
+  out = upwards_;
+  for (const NodeId& id : more) {
+    const auto at =
+        std::lower_bound(out.begin(), out.end(), id, [this](const NodeId& a, const NodeId& b) {
+          return Clockwise(self_, a) < Clockwise(self_, b);
+        });
+    if (id != self_ && (at == out.end() || *at != id)) out.insert(at, id);
+  }
   return out;
 }
 
@@ -65,7 +78,7 @@ LeafSet::Shared LeafSet::SharedWith(const NodeId& other, const std::vector<NodeI
   std::vector<NodeId> more = coming;
   more.push_back(other);
   const std::vector<NodeId> upwards = Upwards(more);
-  Shared out;
+  Shared out;  // in the order of the ring
   bool leaf = true;
   if (upwards.size() < 2 * per_side_) {
     out.ids = upwards;
@@ -84,9 +97,10 @@ LeafSet::Shared LeafSet::SharedWith(const NodeId& other, const std::vector<NodeI
       out.ids.push_back(i == 0 ? self_ : upwards[static_cast<size_t>(i > 0 ? i - 1 : count + i)]);
     }
   }
-  std::sort(out.ids.begin(), out.ids.end());
+  std::rotate(out.ids.begin(), std::min_element(out.ids.begin(), out.ids.end()), out.ids.end());
   if (!leaf) return out;
   Bytes ids;
+  ids.reserve(out.ids.size() * NodeId::kSize);
   for (const NodeId& id : out.ids) Append(ids, id.view());
   out.hash = std::max<uint64_t>(ByteReader(pki::Sha256(ids).view()).U64(), 1);
   return out;

@@ -14,6 +14,7 @@
 #include <set>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "libcore/overlay/node_record.h"
 #include "libcore/overlay/ring_id.h"
 
@@ -83,8 +84,10 @@ class LeafSet {
   NodeId self_;
   size_t per_side_;
   std::map<NodeId, NodeRecord> members_;
-  std::map<NodeId, net::IpAddress> networks_;  // of members with public addresses
+  // Of members with public addresses. Nobody walks through it: its order is chance.
+  absl::flat_hash_map<NodeId, net::IpAddress> networks_;
   std::set<NodeId> refused_;
+  std::vector<NodeId> upwards_;  // all members, as Upwards has them
   std::vector<NodeId> successors_;
   std::vector<NodeId> predecessors_;
   bool full_up_ = false;

@@ -375,9 +375,9 @@ bool LinkTable::Adopt(Instant now, const net::Endpoint& from, Link link, const N
   peer.current = opened.get();
   links_.emplace(index, std::move(opened));
   if (!was_up) ++version_;
-  sweep_peers_ = now;
   peer.endpoint = from;
   peer.heard = now;
+  sweep_peers_ = std::min(sweep_peers_, SweepDue(peer));
   peer.challenge.reset();
   // Who asked for a link to an address learns who is there, even if there was a link already.
   if (!was_up || initiator) events_.push_back(LinkUp{peer.id, from, initiator});
@@ -718,8 +718,8 @@ bool LinkTable::Connecting(const NodeId& id) const { return attempt_to_.count(id
 void LinkTable::SetPinned(const NodeId& id, bool pinned) {
   Peer* peer = Find(id);
   if (peer == nullptr) return;
-  if (peer->pinned && !pinned) sweep_peers_ = Instant();
   peer->pinned = pinned;
+  sweep_peers_ = std::min(sweep_peers_, SweepDue(*peer));
 }
 const NodeRecord* LinkTable::RecordOf(const NodeId& id) const {
   const Peer* peer = Find(id);

@@ -227,15 +227,16 @@ class LinkTable {
   struct Peer {
     Peer(const NodeRecord& r, Counters& counters, ReassemblyBudget& budget)
         : id(r.id()), record(r), channel(counters, budget) {}
+    // What is asked of many neighbours in a row stands together.
     const NodeId id;
-    NodeRecord record;
-    absl::InlinedVector<OpenLink*, kMaxLinksPerPeer> links;  // in links_, newest last
-    OpenLink* current = nullptr;
-    net::Endpoint endpoint;
-    Channel channel;
-    Instant heard;
     bool pinned = false;
     bool ready = false;
+    OpenLink* current = nullptr;
+    Instant heard;
+    NodeRecord record;
+    absl::InlinedVector<OpenLink*, kMaxLinksPerPeer> links;  // in links_, newest last
+    net::Endpoint endpoint;
+    Channel channel;
     std::optional<Instant> timer;
     std::optional<Challenge> challenge;
   };

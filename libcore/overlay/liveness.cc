@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <functional>
+#include <iterator>
+#include <utility>
 
 namespace p2pd::overlay {
 namespace {
@@ -79,16 +81,19 @@ void Liveness::Follow(Instant now) {
   ring_version_ = ring_.version();
   affordable_ =
       absl::Seconds(static_cast<double>(ring_.table().slots()) * kPingBytes / ping_bytes_);
-  const std::vector<NodeId> members = ring_.Members();
-  std::erase_if(checks_, [&members](const NextCheck& check) {
-    return !std::binary_search(members.begin(), members.end(), check.second);
+  std::vector<NodeId> members = ring_.Members();
+  std::vector<NodeId> came;
+  std::set_difference(members.begin(), members.end(), followed_.begin(), followed_.end(),
+                      std::back_inserter(came));
+  std::vector<NodeId> went;
+  std::set_difference(followed_.begin(), followed_.end(), members.begin(), members.end(),
+                      std::back_inserter(went));
+  followed_ = std::move(members);
+  if (came.empty() && went.empty()) return;
+  std::erase_if(checks_, [&went](const NextCheck& check) {
+    return std::binary_search(went.begin(), went.end(), check.second);
   });
-  std::vector<NodeId> known;
-  known.reserve(checks_.size());
-  for (const auto& [at, id] : checks_) known.push_back(id);
-  std::sort(known.begin(), known.end());
-  for (const NodeId& id : members) {
-    if (std::binary_search(known.begin(), known.end(), id)) continue;
+  for (const NodeId& id : came) {
     checks_.emplace_back(now + rng_.Jitter(kNeighbourInterval), id);
   }
   std::make_heap(checks_.begin(), checks_.end(), std::greater<>());

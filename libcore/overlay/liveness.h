@@ -97,7 +97,8 @@ class Liveness {
   bool started_ = false;
   uint64_t ring_version_ = 0;
   using NextCheck = std::pair<Instant, NodeId>;
-  std::vector<NextCheck> checks_;  // a heap, soonest first
+  std::vector<NextCheck> checks_;  // a heap, soonest first, one of each of followed_
+  std::vector<NodeId> followed_;   // in the order of ids
   double ping_bytes_;
   absl::Duration affordable_;
   absl::Duration interval_ = kFirstInterval;

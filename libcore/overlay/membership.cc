@@ -771,14 +771,14 @@ void Membership::OnTimeout(Instant now) {
 std::optional<Instant> Membership::PollTimeout() const {
   std::optional<Instant> out = Earliest(next_round_, Earliest(next_sync_, next_partition_check_));
   out = Earliest(out, next_door_);
+  Instant soonest = Instant::Max();
   for (const auto& [id, candidate] : candidates_) {
-    out = Earliest(out, state_ == JoinState::kJoining && candidate.blocks > last_step_
-                            ? candidate.blocks
-                            : candidate.expires);
-    out = Earliest(out, std::min(candidate.connects, candidate.announces));
+    const bool blocks = state_ == JoinState::kJoining && candidate.blocks > last_step_;
+    soonest = std::min({soonest, blocks ? candidate.blocks : candidate.expires, candidate.connects,
+                        candidate.announces});
   }
-  for (const auto& [id, query] : queries_) out = Earliest(out, query.expires);
-  return out;
+  for (const auto& [id, query] : queries_) soonest = std::min(soonest, query.expires);
+  return soonest == Instant::Max() ? out : Earliest(out, soonest);
 }
 
 }  // namespace p2pd::overlay

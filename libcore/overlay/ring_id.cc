@@ -23,16 +23,13 @@ Number Load(const RingId& id) {
           static_cast<uint32_t>(LoadBigEndian64(bytes + 12))};
 }
 
-void Store(uint64_t value, size_t size, uint8_t* to) {
-  for (size_t i = 0; i < size; ++i) to[i] = static_cast<uint8_t>(value >> (8 * (size - 1 - i)));
-}
-
 RingId ToId(const Number& number) {
   RingId out;
   uint8_t* const bytes = out.mutable_view().data();
-  Store(number.high, 8, bytes);
-  Store(number.middle, 8, bytes + 8);
-  Store(number.low, 4, bytes + 16);
+  StoreBigEndian64(number.high, bytes);
+  // The last eight bytes first: the middle word overlaps their upper half.
+  StoreBigEndian64(number.low, bytes + 12);
+  StoreBigEndian64(number.middle, bytes + 8);
   return out;
 }
 
@@ -77,9 +74,7 @@ uint64_t Head(const RingId& id) { return LoadBigEndian64(id.array().data()); }
 
 RingId FromHead(uint64_t head) {
   RingId out;
-  for (size_t i = 0; i < 8; ++i) {
-    out.mutable_view()[i] = static_cast<uint8_t>(head >> (56 - 8 * i));
-  }
+  StoreBigEndian64(head, out.mutable_view().data());
   return out;
 }
 

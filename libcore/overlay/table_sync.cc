@@ -101,14 +101,13 @@ void TableSync::OnTableQuery(Instant now, const NodeId& from, const wire::v1::Ta
   for (const HintEvent& gone : table_.GoneIn(query.from(), query.until())) {
     if (has(gone.hint.head) && !add(gone)) break;
   }
-  for (const Hint& hint : table_.Range(query.from(), query.until(), WideTable::kMaxHints)) {
+  table_.Walk(query.from(), query.until(), [&](const Hint& hint) {
     // Hearsay of long ago is not passed on; and everybody knows himself.
-    if (!table_.Covers(hint.head) || hint.head == Head(from) || has(hint.head)) continue;
-    if (!add(HintEvent{true, hint})) {
-      until = hint.head;
-      break;
-    }
-  }
+    if (!table_.Covers(hint.head) || hint.head == Head(from) || has(hint.head)) return true;
+    const bool room = add(HintEvent{true, hint});
+    if (!room) until = hint.head;
+    return room;
+  });
   if (count == 0 && !query.fetch()) return;
   wire::v1::OverlayMessage message;
   wire::v1::TableAnswer* answer = message.mutable_table_answer();

@@ -3,23 +3,14 @@
 #include <algorithm>
 
 namespace p2pd::overlay {
-namespace {
 
-// Is `head` in [from, to), upwards? All are when from = to.
-bool Within(uint64_t from, uint64_t to, uint64_t head) {
-  return from == to || ClockwiseHeads(from, head) < ClockwiseHeads(from, to);
-}
-
-}  // namespace
-
-std::vector<Hint>::const_iterator WideTable::At(uint64_t head) const {
-  return std::lower_bound(hints_.begin(), hints_.end(), head,
-                          [](const Hint& hint, uint64_t value) { return hint.head < value; });
+size_t WideTable::At(uint64_t head) const {
+  return static_cast<size_t>(std::lower_bound(heads_.begin(), heads_.end(), head) - heads_.begin());
 }
 
 const Hint* WideTable::Find(uint64_t head) const {
-  const auto found = At(head);
-  return found != hints_.end() && found->head == head ? &*found : nullptr;
+  const size_t at = At(head);
+  return Stands(at, head) ? &(*this)[at] : nullptr;
 }
 
 bool WideTable::Keeps(uint64_t head) const {
@@ -32,14 +23,21 @@ bool WideTable::Keeps(uint64_t head) const {
 }
 
 void WideTable::Put(const Hint& hint) {
-  const auto at = At(hint.head);
-  const auto index = at - hints_.begin();
-  if (at != hints_.end() && at->head == hint.head) {
-    hints_[static_cast<size_t>(index)] = hint;
-  } else {
-    hints_.insert(at, hint);
-    Changed(hint.head);
+  const size_t at = At(hint.head);
+  if (Stands(at, hint.head)) {
+    hints_[places_[at]] = hint;
+    return;
   }
+  if (free_.empty()) {
+    free_.push_back(static_cast<uint32_t>(hints_.size()));
+    hints_.emplace_back();
+  }
+  const uint32_t place = free_.back();
+  free_.pop_back();
+  hints_[place] = hint;
+  heads_.insert(heads_.begin() + static_cast<std::ptrdiff_t>(at), hint.head);
+  places_.insert(places_.begin() + static_cast<std::ptrdiff_t>(at), place);
+  Changed(hint.head);
 }
 
 void WideTable::Changed(uint64_t head) {
@@ -47,10 +45,29 @@ void WideTable::Changed(uint64_t head) {
 }
 
 void WideTable::Erase(uint64_t head) {
-  const auto found = At(head);
-  if (found == hints_.end() || found->head != head) return;
-  hints_.erase(found);
+  const size_t at = At(head);
+  if (!Stands(at, head)) return;
+  free_.push_back(places_[at]);
+  heads_.erase(heads_.begin() + static_cast<std::ptrdiff_t>(at));
+  places_.erase(places_.begin() + static_cast<std::ptrdiff_t>(at));
   Changed(head);
+}
+
+template <class Drop>
+void WideTable::EraseIf(const Drop& drop) {
+  size_t kept = 0;
+  for (size_t i = 0; i < heads_.size(); ++i) {
+    if (drop(i)) {
+      free_.push_back(places_[i]);
+      continue;
+    }
+    heads_[kept] = heads_[i];
+    places_[kept++] = places_[i];
+  }
+  if (kept == heads_.size()) return;
+  heads_.resize(kept);
+  places_.resize(kept);
+  ++watched_;
 }
 
 std::optional<uint32_t> WideTable::StampOf(uint64_t head) const {
@@ -121,29 +138,25 @@ void WideTable::Sweep(Instant now) {
   }
   std::erase_if(failed_, [now](const auto& entry) { return entry.second.until <= now; });
   if (radius_ == kWhole) return;
-  const size_t before = hints_.size();
-  std::erase_if(hints_, [this, now](const Hint& hint) {
-    return !Covers(hint.head) && hint.learnt + kFarLifetime <= now;
+  EraseIf([this, now](size_t index) {
+    return !Covers(heads_[index]) && (*this)[index].learnt + kFarLifetime <= now;
   });
-  if (hints_.size() != before) ++watched_;
 }
 
 void WideTable::SetRadius(uint64_t radius) {
   radius_ = std::clamp(radius, kMinRadius, kWhole);
-  const size_t before = hints_.size();
-  std::erase_if(hints_, [this](const Hint& hint) { return !Keeps(hint.head); });
-  if (hints_.size() != before) ++watched_;
+  EraseIf([this](size_t index) { return !Keeps(heads_[index]); });
 }
 
 void WideTable::ShrinkToCapacity() {
-  while (hints_.size() > capacity_) {
+  while (size() > capacity_) {
     if (radius_ == kMinRadius) {
       // A crowd next to us: who is farthest goes.
       const auto farthest =
-          std::max_element(hints_.begin(), hints_.end(), [this](const Hint& a, const Hint& b) {
-            return HeadDistance(self_, a.head) < HeadDistance(self_, b.head);
+          std::max_element(heads_.begin(), heads_.end(), [this](uint64_t a, uint64_t b) {
+            return HeadDistance(self_, a) < HeadDistance(self_, b);
           });
-      Erase(farthest->head);
+      Erase(*farthest);
       counters_.Add("overlay.refused_hints_full");
       continue;
     }
@@ -154,13 +167,13 @@ void WideTable::ShrinkToCapacity() {
 
 std::vector<Hint> WideTable::Around(uint64_t position, size_t per_side) const {
   std::vector<Hint> out;
-  const size_t size = hints_.size();
-  const auto start = static_cast<size_t>(At(position) - hints_.begin());
+  const size_t size = heads_.size();
+  const size_t start = At(position);
   // Together never more than there are.
   const size_t above = std::min(per_side, size);
   const size_t below = std::min(per_side, size - above);
-  for (size_t i = 0; i < above; ++i) out.push_back(hints_[(start + i) % size]);
-  for (size_t i = 1; i <= below; ++i) out.push_back(hints_[(start + size - i) % size]);
+  for (size_t i = 0; i < above; ++i) out.push_back((*this)[(start + i) % size]);
+  for (size_t i = 1; i <= below; ++i) out.push_back((*this)[(start + size - i) % size]);
   std::sort(out.begin(), out.end(), [position](const Hint& a, const Hint& b) {
     const uint64_t to_a = HeadDistance(position, a.head);
     const uint64_t to_b = HeadDistance(position, b.head);
@@ -177,34 +190,41 @@ std::vector<Hint> WideTable::Nearest(uint64_t position, size_t count) const {
 
 std::vector<Hint> WideTable::Range(uint64_t from, uint64_t to, size_t most) const {
   std::vector<Hint> out;
-  const size_t size = hints_.size();
-  const auto start = static_cast<size_t>(At(from) - hints_.begin());
-  for (size_t i = 0; i < size && out.size() < most; ++i) {
-    const Hint& hint = hints_[(start + i) % size];
-    if (!Within(from, to, hint.head)) break;
+  if (most == 0) return out;
+  Walk(from, to, [&](const Hint& hint) {
     out.push_back(hint);
-  }
+    return out.size() < most;
+  });
   return out;
 }
 
 std::vector<uint64_t> WideTable::DistancesOfRanks() const {
   std::vector<uint64_t> out;
-  const size_t size = hints_.size();
-  const auto ours = static_cast<size_t>(At(self_) - hints_.begin());
+  const size_t size = heads_.size();
+  const size_t ours = At(self_);
   for (size_t rank = 1; rank <= size; rank *= 2) {
-    out.push_back(ClockwiseHeads(self_, hints_[(ours + rank - 1) % size].head));
+    out.push_back(ClockwiseHeads(self_, heads_[(ours + rank - 1) % size]));
   }
   return out;
 }
 
 std::vector<HintEvent> WideTable::GoneIn(uint64_t from, uint64_t to) const {
   std::vector<HintEvent> out;
-  for (const auto& [head, news] : news_) {
-    if (news.there || !Within(from, to, head)) continue;
-    HintEvent& event = out.emplace_back();
-    event.there = false;
-    event.hint.head = head;
-    event.hint.stamp = news.stamp;
+  const auto take = [&out](auto it, auto end) {
+    for (; it != end; ++it) {
+      if (it->second.there) continue;
+      HintEvent& event = out.emplace_back();
+      event.there = false;
+      event.hint.head = it->first;
+      event.hint.stamp = it->second.stamp;
+    }
+  };
+  if (from < to) {
+    take(news_.lower_bound(from), news_.lower_bound(to));
+  } else {
+    // Over the top; lower heads first.
+    take(news_.begin(), news_.lower_bound(to));
+    take(news_.lower_bound(from), news_.end());
   }
   return out;
 }

@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/btree_map.h"
 #include "libcore/base/counters.h"
 #include "libcore/overlay/hint.h"
 
@@ -63,15 +64,24 @@ class WideTable {
   std::vector<Hint> Around(uint64_t position, size_t per_side) const;
   // Those in [from, to) upwards, in their order, at most `most`. from = to is the whole ring.
   std::vector<Hint> Range(uint64_t from, uint64_t to, size_t most) const;
+  // The same, each shown to `visit` until that returns false.
+  template <class Visit>
+  void Walk(uint64_t from, uint64_t to, const Visit& visit) const {
+    size_t at = At(from);
+    for (size_t i = 0; i < heads_.size(); ++i, ++at) {
+      if (at == heads_.size()) at = 0;
+      if (!Within(from, to, heads_[at]) || !visit((*this)[at])) return;
+    }
+  }
   // How far upwards from us the hints of the ranks 1, 2, 4 and so on are.
   std::vector<uint64_t> DistancesOfRanks() const;
   // watched() grows whenever a hint of one of these, in ascending order, comes or goes: for who
   // remembers something that depends on them.
   void Watch(std::vector<uint64_t> heads) { watch_ = std::move(heads); }
   uint64_t watched() const { return watched_; }
-  // In the order of heads.
-  const std::vector<Hint>& hints() const { return hints_; }
-  size_t size() const { return hints_.size(); }
+  // In the order of heads, from 0 to size() - 1.
+  const Hint& operator[](size_t index) const { return hints_[places_[index]]; }
+  size_t size() const { return heads_.size(); }
 
   // The last stamp known for this head.
   std::optional<uint32_t> StampOf(uint64_t head) const;
@@ -92,10 +102,21 @@ class WideTable {
     uint32_t stamp = 0;
     Instant until;
   };
-  std::vector<Hint>::const_iterator At(uint64_t head) const;
+  // Is `head` in [from, to), upwards? All are when from = to.
+  static bool Within(uint64_t from, uint64_t to, uint64_t head) {
+    return from == to || ClockwiseHeads(from, head) < ClockwiseHeads(from, to);
+  }
+  // Index of the first hint whose head is not below this one.
+  size_t At(uint64_t head) const;
+  bool Stands(size_t index, uint64_t head) const {
+    return index < heads_.size() && heads_[index] == head;
+  }
   bool Keeps(uint64_t head) const;
   void Remember(Instant now, const HintEvent& event);
   void Erase(uint64_t head);
+  // `drop` is asked by index.
+  template <class Drop>
+  void EraseIf(const Drop& drop);
   void Put(const Hint& hint);
   void ShrinkToCapacity();
   void Changed(uint64_t head);
@@ -104,8 +125,13 @@ class WideTable {
   size_t capacity_;
   Counters& counters_;
   uint64_t radius_ = kWhole;
+  // Heads in ascending order, and where the hint of each is: what moves when one comes or goes is
+  // small, and whoever looks for one sees heads only.
+  std::vector<uint64_t> heads_;
+  std::vector<uint32_t> places_;  // in hints_
   std::vector<Hint> hints_;
-  std::map<uint64_t, News> news_;
+  std::vector<uint32_t> free_;  // of hints_
+  absl::btree_map<uint64_t, News> news_;
   std::deque<std::pair<Instant, uint64_t>> news_order_;
   std::map<uint64_t, Failed> failed_;
   std::vector<uint64_t> watch_;

@@ -63,7 +63,7 @@ class HintRing {
         held += table.Find(overlay::Head(other->id())) != nullptr ? 1 : 0;
       }
       all += table.size();
-      for (const overlay::Hint& hint : table.hints()) dead += live.count(hint.head) == 0 ? 1 : 0;
+      for (size_t i = 0; i < table.size(); ++i) dead += live.count(table[i].head) == 0 ? 1 : 0;
     }
     return Look{static_cast<double>(held) / static_cast<double>(std::max<size_t>(wanted, 1)),
                 static_cast<double>(dead) / static_cast<double>(std::max<size_t>(all, 1))};

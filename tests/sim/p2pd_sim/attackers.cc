@@ -169,7 +169,7 @@ void Conspiracy::Member::Falsify(std::string& encoded) {
   for (size_t i = 0; i < kFalseDeaths && table.size() > 0; ++i) {
     overlay::HintEvent death;
     death.there = false;
-    death.hint.head = table.hints()[conspiracy_.rng_.Below(table.size())].head;
+    death.hint.head = table[conspiracy_.rng_.Below(table.size())].head;
     if (conspiracy_.ContainsHead(death.hint.head)) continue;
     death.hint.stamp = table.StampOf(death.hint.head).value_or(0) + 1;
     overlay::WriteHintEvent(now, death, out);

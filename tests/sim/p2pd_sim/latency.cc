@@ -63,20 +63,25 @@ class Synthetic final : public LatencyModel {
 
 class Matrix final : public LatencyModel {
  public:
-  explicit Matrix(std::vector<std::vector<float>> round_trips)
-      : round_trips_(std::move(round_trips)) {}
+  explicit Matrix(const std::vector<std::vector<float>>& round_trips)
+      : size_(static_cast<uint32_t>(round_trips.size())) {
+    for (const std::vector<float>& row : round_trips) {
+      round_trips_.insert(round_trips_.end(), row.begin(), row.end());
+    }
+  }
   absl::Duration OneWay(uint32_t a, uint32_t b) const override {
     if (a == b) return absl::Microseconds(50);
-    const size_t row = a % round_trips_.size();
-    const size_t column = b % round_trips_.size();
+    const uint32_t row = a % size_;
+    const uint32_t column = b % size_;
     const uint64_t pair = (uint64_t{std::min(a, b)} << 32) | std::max(a, b);
-    const double round_trip =
-        row == column ? 0.5 + 1.5 * Fixed(pair, 7) : double{round_trips_[row][column]};
+    const double round_trip = row == column ? 0.5 + 1.5 * Fixed(pair, 7)
+                                            : double{round_trips_[size_t{row} * size_ + column]};
     return absl::Milliseconds(1) * (round_trip / 2);
   }
 
  private:
-  std::vector<std::vector<float>> round_trips_;
+  uint32_t size_;
+  std::vector<float> round_trips_;  // row by row
 };
 
 }  // namespace
@@ -109,7 +114,7 @@ absl::StatusOr<std::unique_ptr<LatencyModel>> ReadLatencyMatrix(const std::strin
     }
   }
   if (rows.size() < 2) return absl::InvalidArgumentError(absl::StrCat(path, ": too few machines"));
-  return std::make_unique<Matrix>(std::move(rows));
+  return std::make_unique<Matrix>(rows);
 }
 
 }  // namespace p2pd::sim

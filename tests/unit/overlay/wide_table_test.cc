@@ -148,8 +148,8 @@ TEST_F(WideTableTest, BeyondTheRadiusFewerAreKept) {
   size_t near = 0;
   size_t middle = 0;  // 1 to 2 radii away: two in three, as 1/distance has it
   size_t far = 0;     // 4 to 8 radii
-  for (const Hint& hint : table_.hints()) {
-    const uint64_t distance = HeadDistance(5 * kTop, hint.head);
+  for (size_t i = 0; i < table_.size(); ++i) {
+    const uint64_t distance = HeadDistance(5 * kTop, table_[i].head);
     near += distance <= table_.radius() ? 1 : 0;
     middle += distance > table_.radius() && distance <= 2 * table_.radius() ? 1 : 0;
     far += distance > 4 * table_.radius() ? 1 : 0;
