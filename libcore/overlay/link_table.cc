@@ -442,6 +442,7 @@ void LinkTable::OnHalfOpenPacket(Instant now, const net::Endpoint& from, uint32_
 // address, so it has to answer from there first (RFC 9000 §8.2).
 void LinkTable::NoteAddress(Instant now, const net::Endpoint& from, Peer& peer) {
   const bool asked = peer.challenge && peer.challenge->sent + kChallengeGap > now;
+  // Who passes on for us is our own choice; the other end has its own.
   if (asked || !peer.current || (IsDetour(from) && IsDetour(peer.endpoint))) return;
   peer.challenge = Challenge{from, rng_.Next(), now};
   ByteWriter writer;
@@ -546,10 +547,9 @@ void LinkTable::Ping(Instant, const NodeId& id) {
 void LinkTable::PingAt(const NodeId& id, const net::Endpoint& at) {
   Peer* peer = Find(id);
   if (peer == nullptr || peer->current == nullptr) return;
-  // Who passes on for us is our own choice; the other end has its own.
-  if (IsDetour(at) && IsDetour(peer->endpoint)) peer->endpoint = at;
+  peer->challenge = Challenge{at, rng_.Next(), peer->heard};
   ByteWriter writer;
-  WriteFrame(PingFrame{}, writer);
+  WriteFrame(ChallengeFrame{peer->challenge->nonce}, writer);
   Emit(at, peer->current->link.Seal(writer.bytes()));
 }
 

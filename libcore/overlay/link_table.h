@@ -171,8 +171,8 @@ class LinkTable {
   void Note(Instant now, const NodeId& peer, Purpose purpose, Bytes message);
   void Cancel(const NodeId& peer, uint64_t message);
   void Ping(Instant now, const NodeId& peer);
-  // One ping to another address of a linked neighbour. It answers from there, and the link moves;
-  // from one detour to another it does so at once.
+  // "Are you there?" to another address of a linked neighbour. It answers from there, and the link
+  // moves.
   void PingAt(const NodeId& peer, const net::Endpoint& at);
   // One knock whose answer is not waited for.
   void SendKnock(const net::Endpoint& endpoint);
