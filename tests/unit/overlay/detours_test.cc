@@ -192,7 +192,7 @@ TEST_F(DetourRing, ALeafWhoseWayBreaksIsNotDead) {
 TEST_F(DetourRing, WhoNeverCouldTalkBecomesALeafAllTheSame) {
   const net::Endpoint last = *net::Endpoint::Parse("10.9.9.9:7464");
   Grow(5);
-  for (const size_t other : {1, 2, 4}) world_.BreakPair(hosts_[other]->at(), last);
+  for (const size_t other : {1u, 2u, 4u}) world_.BreakPair(hosts_[other]->at(), last);
   hosts_.push_back(std::make_unique<sim::OverlayHost>(world_, seed_++, NodeOptions(), last));
   hosts_.back()->Start({hosts_[0]->at()});
   EXPECT_TRUE(world_.RunUntil(absl::Seconds(5), [&] { return hosts_.back()->active(); }));
@@ -211,7 +211,7 @@ TEST_F(DetourRing, AnotherVouchesWhenTheVoucherDies) {
   Break(1, 2);
   world_.RunFor(absl::Minutes(1));
   // One after the other, until one is left.
-  for (const size_t voucher : {0, 3, 4}) {
+  for (const size_t voucher : {0u, 3u, 4u}) {
     hosts_[voucher]->Crash();
     world_.RunFor(absl::Seconds(20));
     EXPECT_TRUE(Knows(1, 2)) << voucher;
