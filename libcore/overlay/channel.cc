@@ -242,7 +242,7 @@ void Channel::Requeue(const SentPacket& packet, bool timed_out) {
     found->second.fragments[it->second] = Fate::kUnsent;
     waiting_[{RankOf(found->second.urgency, false), next_again_--}] = *it;
     if (!timed_out) continue;
-    ++found->second.timeouts;
+    found->second.late = true;
     if (!std::exchange(found->second.slow, true)) {
       reports_.push_back({Outcome::kSlow, it->first, packet.link});
     }
@@ -270,6 +270,8 @@ void Channel::OnTimeout(Instant now) {
   if (!any) return;
   ++backoff_;
   for (auto it = outgoing_.begin(); it != outgoing_.end();) {
+    // A window that is late as a whole was so once.
+    if (std::exchange(it->second.late, false)) ++it->second.timeouts;
     if (it->second.timeouts < kMaxTimeouts) {
       ++it;
       continue;

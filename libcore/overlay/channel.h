@@ -131,7 +131,8 @@ class Channel {
     Bytes bytes;
     absl::InlinedVector<Fate, 8> fragments;
     size_t acked = 0;
-    int timeouts = 0;  // since the last fragment that was acknowledged
+    int timeouts = 0;   // since the last fragment that was acknowledged
+    bool late = false;  // some fragment was, at the timeout that is being dealt with
     bool slow = false;
     Urgency urgency = Urgency::kReply;
   };

@@ -245,6 +245,12 @@ void LinkTable::StartAttempt(Instant now, std::optional<NodeId> peer,
 
 void LinkTable::SendAttempt(Instant now, Attempt& attempt) {
   Emit(attempt.addresses[attempt.address], attempt.initiator.datagram());
+  if (detour_ && attempt.peer && attempt.sends > 0 && !attempt.initiator.has_cookie()) {
+    // Whichever way answers first is taken.
+    const auto nth = static_cast<size_t>(attempt.sends - 1);
+    const std::optional<net::Endpoint> round = detour_(*attempt.peer, nth);
+    if (round) Emit(*round, attempt.initiator.datagram());
+  }
   attempt.sent = now;
   attempt.next = now + kHandshakeTimeout * (1 << attempt.sends);
   ++attempt.sends;
@@ -318,7 +324,9 @@ void LinkTable::OnHandshakeAnswer(Instant now, const net::Endpoint& from, Datagr
   const std::vector<absl::Duration> round_trips = std::move(attempt.round_trips);
   attempts_.erase(found);
   if (!Open(now, from, std::move(opened->secrets), opened->responder, true)) return;
-  events_.push_back(AddressObserved{opened->responder.id(), opened->observed});
+  if (!IsDetour(from)) {
+    events_.push_back(AddressObserved{opened->responder.id(), opened->observed});
+  }
   // The first packet opens the link at the other side.
   Peer& peer = *Find(opened->responder.id());
   for (const absl::Duration sample : round_trips) peer.channel.OnRoundTrip(sample);
@@ -434,7 +442,8 @@ void LinkTable::OnHalfOpenPacket(Instant now, const net::Endpoint& from, uint32_
 // address, so it has to answer from there first (RFC 9000 §8.2).
 void LinkTable::NoteAddress(Instant now, const net::Endpoint& from, Peer& peer) {
   const bool asked = peer.challenge && peer.challenge->sent + kChallengeGap > now;
-  if (asked || !peer.current) return;
+  // Who passes on for us is our own choice; the other end has its own.
+  if (asked || !peer.current || (IsDetour(from) && IsDetour(peer.endpoint))) return;
   peer.challenge = Challenge{from, rng_.Next(), now};
   ByteWriter writer;
   WriteFrame(ChallengeFrame{peer.challenge->nonce}, writer);
@@ -535,12 +544,27 @@ void LinkTable::Ping(Instant, const NodeId& id) {
   MarkReady(*peer);
 }
 
+void LinkTable::PingAt(const NodeId& id, const net::Endpoint& at) {
+  Peer* peer = Find(id);
+  if (peer == nullptr || peer->current == nullptr) return;
+  peer->challenge = Challenge{at, rng_.Next(), peer->heard};
+  ByteWriter writer;
+  WriteFrame(ChallengeFrame{peer->challenge->nonce}, writer);
+  Emit(at, peer->current->link.Seal(writer.bytes()));
+}
+
+void LinkTable::Count(const net::Transmit& transmit) {
+  // It travels in a message to somebody else, and is counted there.
+  if (IsDetour(transmit.to)) return;
+  const bool packet = TypeOf(transmit.datagram) == DatagramType::kPacket;
+  (packet ? traffic_.packets : traffic_.handshakes).Add(transmit.datagram.size());
+}
+
 std::optional<net::Transmit> LinkTable::PollTransmit(Instant now) {
   if (!transmits_.empty()) {
     net::Transmit out = std::move(transmits_.front());
     transmits_.pop_front();
-    const bool packet = TypeOf(out.datagram) == DatagramType::kPacket;
-    (packet ? traffic_.packets : traffic_.handshakes).Add(out.datagram.size());
+    Count(out);
     return out;
   }
   while (!ready_.empty()) {
@@ -561,7 +585,7 @@ std::optional<net::Transmit> LinkTable::PollTransmit(Instant now) {
       continue;
     }
     net::Transmit out{peer->endpoint, link->Seal(plaintext)};
-    traffic_.packets.Add(out.datagram.size());
+    Count(out);
     return out;
   }
   return std::nullopt;
@@ -737,8 +761,19 @@ void LinkTable::UpdateRecord(const NodeRecord& record) {
 }
 std::optional<net::Endpoint> LinkTable::EndpointOf(const NodeId& id) const {
   const Peer* peer = Find(id);
-  if (peer == nullptr || !peer->current) return std::nullopt;
+  if (peer == nullptr || !peer->current || IsDetour(peer->endpoint)) return std::nullopt;
   return peer->endpoint;
+}
+std::optional<DetourPath> LinkTable::DetourTo(const NodeId& id) const {
+  const Peer* peer = Find(id);
+  if (peer == nullptr || !peer->current) return std::nullopt;
+  return DetourPath::From(peer->endpoint);
+}
+std::optional<net::Endpoint> LinkTable::SeenAt(const NodeId& id) const {
+  const std::optional<DetourPath> path = DetourTo(id);
+  if (!path) return EndpointOf(id);
+  const NodeRecord* via = RecordOfHead(path->via);
+  return via ? EndpointOf(via->id()) : std::nullopt;
 }
 std::optional<Instant> LinkTable::LastHeard(const NodeId& id) const {
   const Peer* peer = Find(id);

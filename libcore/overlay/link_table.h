@@ -9,6 +9,7 @@
 // below, each with a counter.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -26,6 +27,7 @@
 #include "libcore/net/transmit.h"
 #include "libcore/overlay/channel.h"
 #include "libcore/overlay/contact.h"
+#include "libcore/overlay/detour_path.h"
 #include "libcore/overlay/handshake.h"
 #include "libcore/overlay/link.h"
 #include "libcore/overlay/record_cache.h"
@@ -138,6 +140,9 @@ class LinkTable {
   void SetSelf(const NodeRecord& self) { self_ = self; }
   // Outlives the table; nullptr: nobody looks.
   void SetTap(MessageTap* tap) { tap_ = tap; }
+  // Where else to knock at a node that was silent `nth` + 1 times; such ways are detours.
+  using Detour = std::function<std::optional<net::Endpoint>(const NodeId& id, size_t nth)>;
+  void SetDetour(Detour detour) { detour_ = std::move(detour); }
 
   void OnDatagram(Instant now, const net::Endpoint& from, DatagramType type, ByteView datagram);
   void OnTimeout(Instant now);
@@ -166,6 +171,9 @@ class LinkTable {
   void Note(Instant now, const NodeId& peer, Purpose purpose, Bytes message);
   void Cancel(const NodeId& peer, uint64_t message);
   void Ping(Instant now, const NodeId& peer);
+  // "Are you there?" to another address of a linked neighbour. It answers from there, and the link
+  // moves.
+  void PingAt(const NodeId& peer, const net::Endpoint& at);
   // One knock whose answer is not waited for.
   void SendKnock(const net::Endpoint& endpoint);
   // The ring needs this link: it stays while idle and when the table is full.
@@ -180,7 +188,13 @@ class LinkTable {
   // The same for the neighbour whose id begins with `head`.
   const NodeRecord* RecordOfHead(uint64_t head) const;
   void UpdateRecord(const NodeRecord& record);
+  // nullopt also for a neighbour that is reached through another.
   std::optional<net::Endpoint> EndpointOf(const NodeId& peer) const;
+  // The way to a neighbour that is reached through another; nullopt for all others.
+  std::optional<DetourPath> DetourTo(const NodeId& peer) const;
+  // Whose network answers for a neighbour: where its link goes, or that of whoever passes
+  // on, since what its record says is its own word.
+  std::optional<net::Endpoint> SeenAt(const NodeId& peer) const;
   std::optional<Instant> LastHeard(const NodeId& peer) const;
   std::optional<absl::Duration> RoundTripTo(const NodeId& peer) const;
   absl::Duration TimeoutTo(const NodeId& peer) const;
@@ -272,6 +286,7 @@ class LinkTable {
   void CloseLink(uint32_t index);
   void ErasePeer(const NodeId& id, bool report);
   void Emit(const net::Endpoint& to, Bytes datagram);
+  void Count(const net::Transmit& transmit);
   void MarkReady(Peer& peer);
   void Retime(Peer& peer);
   void SetTimer(Peer& peer, std::optional<Instant> timer);
@@ -289,6 +304,7 @@ class LinkTable {
   Counters& counters_;
   std::optional<NodeRecord> self_;
   MessageTap* tap_ = nullptr;
+  Detour detour_;
   CookieJar cookies_;
   TokenBucket hello_bucket_{kHelloRate, kHelloBurst};
   TokenBucket unproved_bucket_{kUnprovedRate, kUnprovedBurst};

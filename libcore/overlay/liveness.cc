@@ -5,6 +5,8 @@
 #include <iterator>
 #include <utility>
 
+#include "libcore/overlay/detours.h"
+
 namespace p2pd::overlay {
 namespace {
 
@@ -27,7 +29,11 @@ bool Liveness::StartProbing(Instant now, const NodeId& id, int limit) {
   return true;
 }
 
-void Liveness::OnReport(Instant now, const NodeId& id) { StartProbing(now, id, kShortProbes); }
+void Liveness::OnReport(Instant now, const NodeId& id) {
+  StartProbing(now, id, kShortProbes);
+  const auto probe = probes_.find(id);
+  if (probe != probes_.end()) probe->second.reported = true;
+}
 
 void Liveness::Suspect(Instant now, const NodeId& id) {
   const bool leaf = ring_.leaves().Contains(id);
@@ -67,9 +73,18 @@ void Liveness::StepProbe(Instant now, const NodeId& id) {
     return;
   }
   links_.Ping(now, id);
+  AskRound(now, id, probe);
   const absl::Duration wait = std::max(links_.TimeoutTo(id), kFirstProbe);
   probe.next = now + wait * (1 << probe.sent);
   ++probe.sent;
+}
+
+void Liveness::AskRound(Instant now, const NodeId& id, const Probe& probe) {
+  if (detours_ == nullptr) return;
+  // Where the way leads round already, it may be the third who is silent.
+  const bool round = detours_->Round(id);
+  if (!round && (probe.reported || probe.sent + 1 < probe.limit)) return;
+  detours_->PingRound(now, id, round ? static_cast<size_t>(probe.sent) : 0);
 }
 
 void Liveness::Start(Instant now) {

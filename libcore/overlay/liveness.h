@@ -7,7 +7,8 @@
 // 60 s so that a first hop fails at most 2 % of the time, but no oftener than kShare of the
 // maintenance budget pays for; other leaves half as often, second choices a quarter as often. A
 // suspicion makes us ask the leaves beside the suspect, if they were silent for a second, since
-// machines fail together; who is silent there leads to the next.
+// machines fail together; who is silent there leads to the next. With the last probe of a leaf whom
+// nobody else misses goes a ping through a third (detours.h).
 // Threads: one owner. Sources: Castro et al. 2004 §3.2 (probing), design §3.
 #pragma once
 
@@ -23,6 +24,8 @@
 #include "libcore/overlay/ring.h"
 
 namespace p2pd::overlay {
+
+class Detours;
 
 class Liveness {
  public:
@@ -56,6 +59,8 @@ class Liveness {
         counters_(counters),
         ping_bytes_(kShare * bytes_per_second) {}
 
+  // Outlives it; without them only our own way to a suspect counts.
+  void SetDetours(Detours& detours) { detours_ = &detours; }
   void Start(Instant now);
   // A packet to this neighbour was not acknowledged in time.
   void Suspect(Instant now, const NodeId& id);
@@ -78,6 +83,7 @@ class Liveness {
     Instant next;
     int sent = 0;
     int limit = kProbes;
+    bool reported = false;  // somebody else says that it is gone, too
   };
   // Takes up who is new in the ring and forgets who left it.
   void Follow(Instant now);
@@ -87,6 +93,8 @@ class Liveness {
   // False when it is being probed already, or has no link.
   bool StartProbing(Instant now, const NodeId& id, int limit);
   void StepProbe(Instant now, const NodeId& id);
+  // Before the last word on a leaf another one is asked: it may be our own link that is broken.
+  void AskRound(Instant now, const NodeId& id, const Probe& probe);
   // Pings a leaf that was silent for kFresh.
   void AskAgain(Instant now, const NodeId& id);
 
@@ -94,6 +102,7 @@ class Liveness {
   Ring& ring_;
   Rng& rng_;
   Counters& counters_;
+  Detours* detours_ = nullptr;
   bool started_ = false;
   uint64_t ring_version_ = 0;
   using NextCheck = std::pair<Instant, NodeId>;

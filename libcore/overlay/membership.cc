@@ -649,7 +649,7 @@ void Membership::AnswerSync(Instant now, const NodeId& from, const net::Endpoint
   }
   if (lacking) AddHave(from, reply);
   if (sync.want_reply()) {
-    reply.set_observed(ToText(endpoint.ToBytes()));
+    if (!IsDetour(endpoint)) reply.set_observed(ToText(endpoint.ToBytes()));
     if (sync.state() == wire::v1::MEMBER_STATE_JOINING) reply.set_radius(radius_);
   } else if (!lacking && reply.contacts_size() == 0 && reply.gone_size() == 0) {
     const bool news = !sync.have().empty() || sync.contacts_size() > 0 || sync.gone_size() > 0;

@@ -106,6 +106,8 @@ class Membership {
   // Tells all neighbours our new record.
   void AnnounceRecord(Instant now);
   JoinState state() const { return state_; }
+  // Somebody named it of late, and it is of use to us.
+  bool Expects(const NodeId& id) const { return candidates_.count(id) != 0; }
   std::optional<JoinState> TakeStateChange();
 
   // A peer that somebody named: gets a link and an announcement if it would be of use. `sample`

@@ -22,8 +22,9 @@ void Neighbours::Learn(const NodeId& id, uint64_t place) {
   const auto found = linked_.find(Head(id));
   if (!coordinate || found == linked_.end() || found->second.id != id) return;
   found->second.coordinate = coordinate;
+  // A way round is longer than they are apart.
   const std::optional<absl::Duration> round_trip = links_.RoundTripTo(id);
-  if (round_trip) vivaldi_.OnSample(*coordinate, *round_trip);
+  if (round_trip && !links_.DetourTo(id)) vivaldi_.OnSample(*coordinate, *round_trip);
 }
 
 void Neighbours::Relax() {
@@ -37,7 +38,8 @@ void Neighbours::Relax() {
     const Neighbour& neighbour = (it++)->second;
     if (!neighbour.coordinate) continue;
     const std::optional<absl::Duration> round_trip = links_.RoundTripTo(neighbour.id);
-    if (round_trip) vivaldi_.OnSample(*neighbour.coordinate, *round_trip);
+    if (!round_trip || links_.DetourTo(neighbour.id)) continue;
+    vivaldi_.OnSample(*neighbour.coordinate, *round_trip);
   }
 }
 

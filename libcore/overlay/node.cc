@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "libcore/overlay/bootstrap_cache.h"
+#include "libcore/overlay/detours.h"
 #include "libcore/overlay/exchange.h"
 #include "libcore/overlay/gossip.h"
 #include "libcore/overlay/letter_box.h"
@@ -48,6 +49,7 @@ class Node::Impl {
   LinkTable links;
   LetterBox letters;
   Ring ring;
+  Detours detours;
   Liveness liveness;
   Router router;
   Vivaldi vivaldi;
@@ -75,6 +77,7 @@ class Node::Impl {
   bool TakeLinkLocal(Instant now);
   void OnLinkEvent(Instant now, LinkEvent event);
   void OnMessage(Instant now, const MessageReceived& received);
+  void OnDetour(Instant now, const NodeId& from, const wire::v1::Detour& detour);
 };
 
 Node::Impl::Impl(const NodeOptions& o, const NodeKeys& k, Rng& rng, Counters& c)
@@ -86,6 +89,7 @@ Node::Impl::Impl(const NodeOptions& o, const NodeKeys& k, Rng& rng, Counters& c)
       links(keys, records, rng, c),
       letters(keys, records, rng, c),
       ring(self.id(), RingOptions{o.role, o.leaves_per_side, o.replicas_per_side}, links),
+      detours(links, ring, rng, c),
       liveness(o.maintenance_bytes_per_second, links, ring, rng, c),
       router(keys, links, ring, records, c),
       vivaldi(rng),
@@ -107,6 +111,12 @@ Node::Impl::Impl(const NodeOptions& o, const NodeKeys& k, Rng& rng, Counters& c)
           rng, c),
       reachability(o.role, links, ring, exchange, rng, c) {
   ring.SetHints(neighbours, wide);
+  liveness.SetDetours(detours);
+  links.SetDetour([this](const NodeId& id, size_t nth) {
+    // The dead are knocked at, too, where a ring may have split: that is nobody else's business.
+    const bool named = membership.Expects(id) || links.Linked(id);
+    return named ? detours.KnockRound(id, nth) : std::nullopt;
+  });
   exchange.SetShortcut(shortcut);
   SetRecord(o.epoch, o.addresses);
 }
@@ -117,6 +127,7 @@ void Node::Impl::SetRecord(uint64_t epoch, const std::vector<net::Endpoint>& add
   links.SetSelf(self);
   letters.SetSelf(self);
   ring.SetSelf(self);
+  detours.SetSelf(self);
   router.SetSelf(self);
   exchange.SetSelf(self);
   membership.SetSelf(self);
@@ -128,7 +139,7 @@ void Node::Impl::SetRecord(uint64_t epoch, const std::vector<net::Endpoint>& add
 
 void Node::Impl::OnDatagram(Instant now, const net::Endpoint& from, ByteView datagram) {
   const std::optional<DatagramType> type = TypeOf(datagram);
-  if (!type) {
+  if (!type || IsDetour(from)) {
     counters.Add("overlay.dropped_malformed");
     return;
   }
@@ -164,13 +175,14 @@ void Node::Impl::OnTimeout(Instant now) {
   table_sync.OnTimeout(now);
   reachability.OnTimeout(now);
   link_local.OnTimeout(now);
+  detours.OnTimeout(now);
   Pump(now);
 }
 
 std::optional<Instant> Node::Impl::PollTimeout() const {
   std::optional<Instant> out = Earliest(links.PollTimeout(), liveness.PollTimeout());
   out = Earliest(out, Earliest(letters.PollTimeout(), link_local.PollTimeout()));
-  out = Earliest(out, reachability.PollTimeout());
+  out = Earliest(out, Earliest(reachability.PollTimeout(), detours.PollTimeout()));
   out = Earliest(out, Earliest(router.PollTimeout(), exchange.PollTimeout()));
   out = Earliest(out, Earliest(gossip.PollTimeout(), table_sync.PollTimeout()));
   return Earliest(out, Earliest(membership.PollTimeout(), tuning.PollTimeout()));
@@ -226,6 +238,7 @@ void Node::Impl::OnLinkEvent(Instant now, LinkEvent event) {
     gossip.OnLinkDown(down->id);
     table_sync.OnLinkDown(down->id);
     membership.OnLinkDown(now, down->id);
+    detours.OnLinkDown(now, down->id);
   } else {
     const AddressObserved& seen = std::get<AddressObserved>(event);
     const std::optional<net::Endpoint> voter = links.EndpointOf(seen.by);
@@ -243,7 +256,7 @@ void Node::Impl::OnMessage(Instant now, const MessageReceived& received) {
   switch (message.kind_case()) {
     case wire::v1::OverlayMessage::kLeafSync: {
       const auto ours = net::Endpoint::FromBytes(AsBytes(message.leaf_sync().observed()));
-      if (ours) observed.Vote(from, received.endpoint, *ours);
+      if (ours && !IsDetour(received.endpoint)) observed.Vote(from, received.endpoint, *ours);
       neighbours.Learn(from, message.leaf_sync().coordinate());
       gossip.OnRadius(from, message.leaf_sync().radius());
       return membership.OnLeafSync(now, from, received.endpoint, message.leaf_sync());
@@ -261,7 +274,11 @@ void Node::Impl::OnMessage(Instant now, const MessageReceived& received) {
     case wire::v1::OverlayMessage::kRouteReply:
       return router.OnReply(now, from, message.route_reply());
     case wire::v1::OverlayMessage::kRequest:
-      return exchange.OnDirectRequest(now, from, received.endpoint, message.request());
+      return exchange.OnDirectRequest(now, from,
+                                      IsDetour(received.endpoint)
+                                          ? links.SeenAt(from).value_or(received.endpoint)
+                                          : received.endpoint,
+                                      message.request());
     case wire::v1::OverlayMessage::kAnswer:
       return exchange.OnDirectAnswer(now, from, message.answer());
     case wire::v1::OverlayMessage::kFarewell:
@@ -273,10 +290,18 @@ void Node::Impl::OnMessage(Instant now, const MessageReceived& received) {
       return table_sync.OnTableQuery(now, from, message.table_query());
     case wire::v1::OverlayMessage::kTableAnswer:
       return table_sync.OnTableAnswer(now, from, message.table_answer());
+    case wire::v1::OverlayMessage::kDetour:
+      return OnDetour(now, from, message.detour());
     case wire::v1::OverlayMessage::KIND_NOT_SET:
       break;
   }
   counters.Add("overlay.dropped_unknown_message");
+}
+
+void Node::Impl::OnDetour(Instant now, const NodeId& from, const wire::v1::Detour& detour) {
+  const std::optional<Detours::Arrived> arrived = detours.OnDetour(now, from, detour);
+  if (!arrived) return;
+  links.OnDatagram(now, arrived->from, *TypeOf(arrived->datagram), arrived->datagram);
 }
 
 bool Node::Impl::TakeLetters(Instant now) {
@@ -406,7 +431,7 @@ std::vector<Hint> Node::Impl::NearestHints(uint64_t position, size_t count) cons
     Hint& hint = out.emplace_back();
     hint.head = head;
     hint.stamp = wide.StampOf(head).value_or(0);
-    hint.endpoint = *links.EndpointOf(id);
+    hint.endpoint = links.EndpointOf(id).value_or(record->addresses().front());
     hint.sealing_key = record->sealing_key();
     hint.place = neighbours.PlaceOf(head);
   }
@@ -465,6 +490,10 @@ std::optional<net::Transmit> Node::PollTransmit(Instant now) {
   std::optional<net::Transmit> out = impl_->letters.PollTransmit();
   if (!out) out = impl_->link_local.PollTransmit();
   if (!out) out = impl_->links.PollTransmit(now);
+  while (out && IsDetour(out->to)) {
+    impl_->detours.Send(now, *out);
+    out = impl_->links.PollTransmit(now);
+  }
   if (out && impl_->reachability.watching()) impl_->reachability.OnSent(now, out->to);
   return out;
 }
@@ -559,7 +588,8 @@ std::vector<PeerInfo> Node::Peers(Instant now) const {
   for (const NodeId& id : impl_->links.Peers()) {
     const NodeRecord* record = impl_->links.RecordOf(id);
     if (record == nullptr) continue;
-    out.push_back(PeerInfo{*record, *impl_->links.EndpointOf(id), impl_->ring.leaves().Contains(id),
+    const net::Endpoint at = impl_->links.EndpointOf(id).value_or(record->addresses().front());
+    out.push_back(PeerInfo{*record, at, impl_->ring.leaves().Contains(id),
                            impl_->ring.table().Contains(id), impl_->links.RoundTripTo(id),
                            now - *impl_->links.LastHeard(id)});
   }

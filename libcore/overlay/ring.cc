@@ -43,11 +43,13 @@ bool Ring::Consider(Instant, const NodeId& id) {
   dead_.erase(id);
   const bool was_leaf = leaves_.Contains(id);
   const LeafSet::Change change =
-      leaves_.Insert(record, links_.EndpointOf(id).value_or(record.addresses().front()));
+      leaves_.Insert(record, links_.SeenAt(id).value_or(record.addresses().front()));
   if (change.added) joined_.push_back(id);
   const absl::Duration round_trip = links_.RoundTripTo(id).value_or(RoundTrip::kInitial);
+  // Who passes on does so for leaves only.
+  const std::optional<net::Endpoint> straight = links_.EndpointOf(id);
   const RoutingTable::Change slot =
-      table_.Insert(record, links_.EndpointOf(id).value_or(record.addresses().front()), round_trip);
+      straight ? table_.Insert(record, *straight, round_trip) : RoutingTable::Change();
   if (change.added || slot.added || !change.evicted.empty()) ++version_;
   Repin(id);
   if (slot.evicted) Repin(*slot.evicted);
@@ -61,7 +63,8 @@ bool Ring::Consider(Instant, const NodeId& id) {
 void Ring::Refresh(const NodeId& id) {
   const NodeRecord* record = links_.RecordOf(id);
   const std::optional<absl::Duration> round_trip = links_.RoundTripTo(id);
-  if (record != nullptr && round_trip) table_.Update(*record, *links_.EndpointOf(id), *round_trip);
+  const std::optional<net::Endpoint> endpoint = links_.EndpointOf(id);
+  if (record != nullptr && round_trip && endpoint) table_.Update(*record, *endpoint, *round_trip);
 }
 
 bool Ring::WantsForTable(const NodeId& id) const {

@@ -1,10 +1,12 @@
-// Writes the letters among the seeds of the overlay's fuzz targets: p2pd_make_overlay_corpus
-// FOLDER. Run it again when their format changes, and commit what it wrote.
+// Writes the letters and detours among the seeds of the overlay's fuzz targets:
+// p2pd_make_overlay_corpus FOLDER. Run it again when their format changes, and commit what it
+// wrote.
 #include <cstdio>
 #include <string>
 
 #include "absl/strings/str_cat.h"
 #include "libcore/base/file.h"
+#include "libcore/overlay/detour_path.h"
 #include "tests/unit/overlay/letter_fixture.h"
 
 namespace p2pd::overlay {
@@ -64,6 +66,17 @@ void Letters(const std::string& folder) {
   Write(folder + "/overlay_letter/refusal", Chosen(1, AsBytes(answer.SerializeAsString())));
 }
 
+void DetourSeeds(const std::string& folder) {
+  // The target's leaves are made from seeds 2 and 3.
+  wire::v1::Detour detour;
+  detour.set_peer(Head(Party(3).record.id()));
+  detour.set_datagram(ToText(MakeKnock(Knock{1, 2})));
+  Write(folder + "/overlay_detour/knock", SerializeProto(detour));
+  detour.set_passed_on(true);
+  Write(folder + "/overlay_detour/passed_on", SerializeProto(detour));
+  Write(folder + "/overlay_detour/endpoint", DetourPath{1, 2}.ToEndpoint().ToBytes());
+}
+
 }  // namespace
 }  // namespace p2pd::overlay
 
@@ -73,5 +86,6 @@ int main(int argc, char** argv) {
     return 2;
   }
   p2pd::overlay::Letters(argv[1]);
+  p2pd::overlay::DetourSeeds(argv[1]);
   return p2pd::overlay::failures == 0 ? 0 : 1;
 }

@@ -1,6 +1,7 @@
 # Whatever a stranger may send to the overlay: datagrams to a whole node, frames inside a packet,
-# what is sealed in a letter, what is said to all of a link.
+# what is sealed in a letter, what is said to all of a link; and what a neighbour passes on for another.
 p2pd_fuzz(overlay_datagram LINK p2pd::overlay)
+p2pd_fuzz(overlay_detour LINK p2pd::overlay)
 p2pd_fuzz(overlay_frames LINK p2pd::overlay)
 p2pd_fuzz(overlay_hints LINK p2pd::overlay)
 p2pd_fuzz(overlay_record LINK p2pd::overlay)

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <vector>
+
 #include "tests/sim/store_host.h"
 
 namespace p2pd::sim {
@@ -53,6 +56,35 @@ TEST_P(RingOf, EveryNodeReadsWhatAnyNodePut) {
   }
 }
 INSTANTIATE_TEST_SUITE_P(Sizes, RingOf, testing::Values(1, 2, 5, 8, 20, 25, 50));
+
+TEST(StorePutGet, ReplicasThatCannotTalkKeepTheSameObjects) {
+  StoreRing ring(11);
+  ring.Grow(20);
+  // Each cannot talk with the next two on the ring.
+  std::vector<StoreHost*> order;
+  for (const auto& host : ring.hosts) order.push_back(host.get());
+  std::sort(order.begin(), order.end(),
+            [](const StoreHost* a, const StoreHost* b) { return a->id() < b->id(); });
+  for (size_t i = 0; i < order.size(); i += 3) {
+    for (size_t j = i + 1; j < std::min(i + 3, order.size()); ++j) {
+      ring.world.BreakPair(order[i]->at(), order[j]->at());
+    }
+  }
+  ring.world.RunFor(absl::Minutes(2));
+  for (int i = 0; i < 10; ++i) {
+    const Object object = ring.Raw();
+    const store::PutDone put = ring.RandomActive()->Put(object);
+    ASSERT_TRUE(put.status.ok()) << put.status;
+    EXPECT_EQ(put.replicas, 8);
+    ring.world.RunFor(absl::Seconds(3));
+    EXPECT_EQ(ring.Copies(object.key(), wire::v1::OBJECT_KIND_RAW), 8);
+    for (const auto& host : ring.hosts) {
+      const store::GetDone got = host->Get(object.key(), RawOnly());
+      ASSERT_TRUE(got.status.ok()) << got.status;
+      ASSERT_THAT(got.objects, SizeIs(1));
+    }
+  }
+}
 
 TEST(StorePutGet, LargestObjectTravels) {
   StoreRing ring(8);

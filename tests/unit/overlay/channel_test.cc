@@ -149,6 +149,16 @@ TEST_F(ChannelTest, AMessageIsNotGivenUpWhileSomethingOfItArrives) {
   EXPECT_EQ(b_.received.size(), 1u);
 }
 
+TEST_F(ChannelTest, AWindowThatIsLateAsAWholeIsNotGivenUp) {
+  a_.channel.Queue(1, {5});
+  Run(absl::Milliseconds(100), 0);
+  a_.channel.Queue(2, Bytes(30 * kMaxFragment, 1));
+  Run(absl::Milliseconds(300), 1);
+  EXPECT_EQ(Count(a_, Channel::Outcome::kLost), 0u);
+  Run(absl::Seconds(5), 0);
+  EXPECT_EQ(b_.received.size(), 2u);
+}
+
 TEST_F(ChannelTest, WindowGrowsAndFalls) {
   a_.channel.Queue(1, Bytes(kMaxMessage, 1));
   Run(absl::Seconds(1), 0);

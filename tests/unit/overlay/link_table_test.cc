@@ -322,5 +322,46 @@ TEST_F(LinkTableTest, GarbageIsCountedAndAnsweredByNothing) {
   EXPECT_TRUE(b_.Events().empty());
 }
 
+TEST_F(LinkTableTest, APingElsewhereMovesTheLink) {
+  Connect();
+  const DetourPath there{Head(b_.record.id()), 7};
+  const DetourPath back{Head(a_.record.id()), 7};
+  a_.links.PingAt(b_.record.id(), there.ToEndpoint());
+  for (int i = 0; i < 4; ++i) {
+    for (const net::Transmit& t : a_.Send(now_)) {
+      if (t.to == there.ToEndpoint()) b_.Receive(now_, back.ToEndpoint(), t.datagram);
+    }
+    for (const net::Transmit& t : b_.Send(now_)) {
+      if (t.to == back.ToEndpoint()) a_.Receive(now_, there.ToEndpoint(), t.datagram);
+    }
+  }
+  EXPECT_EQ(a_.links.DetourTo(b_.record.id()), there);
+  EXPECT_EQ(b_.links.DetourTo(a_.record.id()), back);
+  EXPECT_FALSE(a_.links.EndpointOf(b_.record.id()).has_value());
+  // And straight again.
+  now_ = now_ + absl::Seconds(2);
+  a_.links.PingAt(b_.record.id(), b_.at);
+  Exchange2(now_, a_, b_);
+  EXPECT_EQ(a_.links.EndpointOf(b_.record.id()), b_.at);
+  EXPECT_EQ(b_.links.EndpointOf(a_.record.id()), a_.at);
+}
+
+TEST_F(LinkTableTest, WhoIsSilentIsKnockedAtElsewhere) {
+  const net::Endpoint round = DetourPath{Head(b_.record.id()), 7}.ToEndpoint();
+  a_.links.SetDetour([&](const NodeId& id, size_t nth) {
+    return id == b_.record.id() && nth == 1 ? std::optional(round) : std::nullopt;
+  });
+  a_.links.Connect(now_, b_.record);
+  std::vector<net::Endpoint> to;
+  while (a_.links.Connecting(b_.record.id())) {
+    for (const net::Transmit& t : a_.Send(now_)) to.push_back(t.to);
+    now_ = *a_.links.PollTimeout();
+    a_.links.OnTimeout(now_);
+  }
+  EXPECT_EQ(to, (std::vector{b_.at, b_.at, b_.at, round}));
+  // In the traffic it is what carries it.
+  EXPECT_EQ(a_.links.traffic().handshakes.count, 3u);
+}
+
 }  // namespace
 }  // namespace p2pd::overlay

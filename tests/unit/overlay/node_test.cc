@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "libcore/overlay/detour_path.h"
+#include "libcore/overlay/handshake.h"
 #include "tests/sim/overlay_host.h"
 #include "tests/sim/world.h"
 
@@ -53,6 +55,22 @@ TEST(Node, AfterLeavingNothingIsAccepted) {
   world.RunFor(absl::Seconds(1));
   ASSERT_NE(host.FailureOf(id), nullptr);
   EXPECT_TRUE(absl::IsUnavailable(host.FailureOf(id)->status));
+}
+
+TEST(Node, NothingComesFromWhereDetoursAreNoted) {
+  sim::World world(4);
+  sim::OverlayHost host(world, 1);
+  host.Start({});
+  const net::Endpoint nowhere = DetourPath{1, 2}.ToEndpoint();
+  const uint64_t before = world.traffic().datagrams;
+  host.node().OnDatagram(world.now(), nowhere, MakeKnock(Knock{1, 2}));
+  EXPECT_EQ(host.counters().Get("overlay.dropped_malformed"), 1u);
+  // Nor does anything go there.
+  host.node().AddBootstrap(world.now(), nowhere);
+  host.Kick();
+  world.RunFor(absl::Seconds(5));
+  EXPECT_GT(host.counters().Get("overlay.dropped_detours_without_voucher"), 0u);
+  EXPECT_EQ(world.traffic().datagrams, before);
 }
 
 }  // namespace
