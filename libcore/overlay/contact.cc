@@ -4,8 +4,14 @@
 #include <utility>
 
 #include "libcore/base/codec.h"
+#include "libcore/overlay/detour_path.h"
 
 namespace p2pd::overlay {
+
+bool CanBeReached(const net::Endpoint& endpoint) {
+  return endpoint.port != 0 && !endpoint.address.IsUnspecified() &&
+         !endpoint.address.IsMulticast() && !IsDetour(endpoint);
+}
 
 Contact Contact::Of(const NodeRecord& record) { return Contact{record.id(), record.addresses()}; }
 
@@ -16,10 +22,7 @@ std::optional<Contact> Contact::Parse(ByteView bytes) {
   while (reader.ok() && !reader.AtEnd()) {
     const std::optional<net::Endpoint> endpoint = net::Endpoint::Read(reader);
     if (!endpoint || out.addresses.size() >= NodeRecord::kMaxAddresses) return std::nullopt;
-    const net::IpAddress& address = endpoint->address;
-    if (address.IsUnspecified() || address.IsMulticast() || endpoint->port == 0) {
-      return std::nullopt;
-    }
+    if (!CanBeReached(*endpoint)) return std::nullopt;
     out.addresses.push_back(*endpoint);
   }
   if (!reader.AtEnd() || out.addresses.empty()) return std::nullopt;

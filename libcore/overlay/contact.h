@@ -15,6 +15,10 @@
 
 namespace p2pd::overlay {
 
+// False for places that nobody can have, and where packets would hit bystanders or ourselves:
+// unspecified, multicast, port 0, and what DetourPath notes.
+bool CanBeReached(const net::Endpoint& endpoint);
+
 struct Contact {
   NodeId id;
   std::vector<net::Endpoint> addresses;  // 1..NodeRecord::kMaxAddresses

@@ -2,8 +2,8 @@
 // addresses keeps it too: the link goes there, is challenged there and moves from there.
 //
 // Rules: such an endpoint is this node's own note; it never goes to a socket and is never believed
-// from one, nor from a record. The addresses are those of 0100::/8, which is nobody's (RFC 4291,
-// RFC 6666). Threads: any.
+// from one, nor from a record or a contact. The addresses are those of 0100::/8, which is nobody's
+// (RFC 4291, RFC 6666). Threads: any.
 #pragma once
 
 #include <cstdint>

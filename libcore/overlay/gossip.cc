@@ -52,7 +52,7 @@ void Gossip::Start(Instant now) {
   if (started_) return;
   started_ = now;
   next_audit_ = now + rng_.Jitter(kYoungAudit);
-  next_narrow_ = now + kNarrow;
+  next_narrow_ = now + kCostSpan;
   uint64_t radius = 0;
   for (const auto& [leaf, told] : told_) radius = std::max(radius, told);
   if (told_.size() >= kEnoughTold) table_.SetRadius(radius);
@@ -504,19 +504,16 @@ void Gossip::Narrow(Instant now) {
   if (now < *next_narrow_) return;
   next_narrow_ = now + kNarrow;
   Charge(now, 0);
-  // Who began a moment ago has no mean over the whole span yet.
-  const absl::Duration counted = std::max(now - *started_, kLeastSpan);
-  const double cost = cost_ / (1 - Decay(counted, kCostSpan));
   const auto scale = [this](double factor) {
     const double radius = static_cast<double>(table_.radius()) * factor;
     const auto most = static_cast<double>(WideTable::kWhole);
     table_.SetRadius(radius >= most ? WideTable::kWhole : static_cast<uint64_t>(radius));
   };
-  if (cost > kPatience * share_) {
+  if (cost_ > kPatience * share_) {
     counters_.Add("overlay.hints_narrowed");
-    scale(std::max(share_ / cost, kLeastStep));
-  } else if (table_.radius() < WideTable::kWhole && cost < share_) {
-    scale(cost < share_ / 2 ? kWidenFast : kWiden);
+    scale(std::max(share_ / cost_, 0.75));
+  } else if (table_.radius() < WideTable::kWhole && cost_ < share_) {
+    scale(1.15);
   }
 }
 

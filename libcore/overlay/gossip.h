@@ -94,17 +94,11 @@ class Gossip {
   static constexpr double kShare = 0.3;
   // Some stand where they have more to pass on than others; the table narrows when the cost is so
   // many times the share.
-  static constexpr double kPatience = 2;
+  static constexpr double kPatience = 1.25;
   static constexpr double kBurstSeconds = 120;
   // The cost is a mean over so long, and looked at so often.
-  static constexpr absl::Duration kCostSpan = absl::Minutes(2);
-  static constexpr absl::Duration kNarrow = absl::Seconds(30);
-  // By how much at once: most of what there is to know dies within minutes, or comes slowly.
-  static constexpr double kLeastStep = 0.7;
-  static constexpr double kWiden = 1.1;
-  static constexpr double kWidenFast = 1.4;  // at half the cost
-  // Who has counted for less is taken to have counted so long: the first fetch is no measure.
-  static constexpr absl::Duration kLeastSpan = absl::Minutes(1);
+  static constexpr absl::Duration kCostSpan = absl::Minutes(5);
+  static constexpr absl::Duration kNarrow = absl::Minutes(1);
   // Leaves whose radius a newcomer takes for its own, the largest; fewer say nothing.
   static constexpr size_t kEnoughTold = 4;
   static constexpr size_t kMaxTold = 64;

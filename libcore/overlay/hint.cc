@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "libcore/overlay/contact.h"
+
 namespace p2pd::overlay {
 namespace {
 
@@ -18,10 +20,6 @@ uint8_t AgeClass(absl::Duration age) {
   return out;
 }
 
-bool Possible(const net::Endpoint& endpoint) {
-  return endpoint.port != 0 && !endpoint.address.IsUnspecified() && !endpoint.address.IsMulticast();
-}
-
 bool ReadEvent(Instant now, ByteReader& reader, HintEvent& event) {
   const uint8_t kind = reader.U8();
   event.hint.head = reader.U64();
@@ -30,7 +28,7 @@ bool ReadEvent(Instant now, ByteReader& reader, HintEvent& event) {
   if (kind == kGone) return reader.ok();
   if (kind != kThere) return false;
   const std::optional<net::Endpoint> endpoint = net::Endpoint::Read(reader);
-  if (!endpoint || !Possible(*endpoint)) return false;
+  if (!endpoint || !CanBeReached(*endpoint)) return false;
   event.hint.endpoint = *endpoint;
   event.hint.sealing_key = reader.Fixed<pki::X25519Public>();
   event.hint.place = reader.U64();

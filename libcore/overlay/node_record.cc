@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "libcore/base/check.h"
+#include "libcore/overlay/contact.h"
 #include "libcore/overlay/wire.h"
 #include "libcore/pki/hash.h"
 #include "p2pd/wire/v1/overlay.pb.h"
@@ -30,9 +31,7 @@ std::optional<std::vector<net::Endpoint>> ParseAddresses(const wire::v1::NodeRec
   std::vector<net::Endpoint> out;
   for (const std::string& text : body.addresses()) {
     const auto endpoint = net::Endpoint::FromBytes(AsBytes(text));
-    // Nobody can be reached there, and packets to these places hit bystanders.
-    if (!endpoint || endpoint->port == 0 || endpoint->address.IsMulticast()) return std::nullopt;
-    if (endpoint->address.IsUnspecified()) return std::nullopt;
+    if (!endpoint || !CanBeReached(*endpoint)) return std::nullopt;
     out.push_back(*endpoint);
   }
   return out;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "libcore/overlay/detour_path.h"
 #include "tests/unit/overlay/overlay_fixture.h"
 
 namespace p2pd::overlay {
@@ -38,7 +39,7 @@ TEST(Contact, WhatCannotBeIsRefused) {
   EXPECT_EQ(Contact::Parse(AsBytes(good + "x")), std::nullopt);
   for (const net::Endpoint& bad :
        {net::Endpoint{net::IpAddress::V4({224, 0, 0, 1}), 1}, net::Endpoint{net::IpAddress(), 1},
-        net::Endpoint{net::IpAddress::V4({8, 8, 8, 8}), 0}}) {
+        net::Endpoint{net::IpAddress::V4({8, 8, 8, 8}), 0}, DetourPath{1, 2}.ToEndpoint()}) {
     EXPECT_EQ(Contact::Parse(AsBytes(Contact{contact.id, {bad}}.ToText())), std::nullopt);
   }
   const std::vector<net::Endpoint> five(NodeRecord::kMaxAddresses + 1, kV6);

@@ -312,7 +312,7 @@ TEST_F(GossipTest, OverBudgetTheTableNarrows) {
   AnnounceCrowd();
   RunFor(absl::Minutes(1));
   EXPECT_EQ(table_.radius(), WideTable::kWhole);
-  for (int i = 0; i < 32 && table_.radius() >= WideTable::kWhole / 2; ++i) {
+  for (int i = 0; i < 64 && table_.radius() >= WideTable::kWhole / 2; ++i) {
     gossip_.Charge(now_, 400 * 15);
     RunFor(absl::Seconds(15));
   }
