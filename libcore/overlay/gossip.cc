@@ -52,7 +52,7 @@ void Gossip::Start(Instant now) {
   if (started_) return;
   started_ = now;
   next_audit_ = now + rng_.Jitter(kYoungAudit);
-  next_narrow_ = now + kCostSpan;
+  next_narrow_ = now + kNarrow;
   uint64_t radius = 0;
   for (const auto& [leaf, told] : told_) radius = std::max(radius, told);
   if (told_.size() >= kEnoughTold) table_.SetRadius(radius);
@@ -123,6 +123,12 @@ double Gossip::EventRate(Instant now) const {
   return event_rate_ * Decay(now - event_rate_at_, kRateSpan);
 }
 
+absl::Duration Gossip::MeanLife(Instant now) const {
+  const double rate = EventRate(now);
+  if (rate <= 0) return absl::InfiniteDuration();
+  return absl::Seconds(2 * static_cast<double>(table_.size()) / rate);
+}
+
 void Gossip::NoteEvent(Instant now) {
   event_rate_ = EventRate(now) + 1 / absl::ToDoubleSeconds(kRateSpan);
   event_rate_at_ = now;
@@ -133,9 +139,8 @@ void Gossip::NoteEvent(Instant now) {
 absl::Duration Gossip::Hold(Instant now, int level) const {
   const double rate = EventRate(now);
   if (rate <= 0) return kMinHold;
-  const double life = 2 * static_cast<double>(table_.size()) / rate;
   const absl::Duration hold =
-      std::min(absl::Seconds(std::min(kHoldPerRate * rate, kHoldOfLife * life)), kMaxHold);
+      std::min({absl::Seconds(kHoldPerRate * rate), kHoldOfLife * MeanLife(now), kMaxHold});
   const double expected = std::ldexp(rate, -level - 1) * absl::ToDoubleSeconds(hold);
   return expected < 1 ? kMinHold : std::max(hold, kMinHold);
 }
@@ -495,6 +500,13 @@ void Gossip::Audit(Instant now) {
   Narrow(now);
 }
 
+uint64_t Gossip::WorthwhileRadius(Instant now) const {
+  const double worth = absl::FDivDuration(MeanLife(now) - kShortLife, kLongLife - kShortLife);
+  if (worth >= 1) return WideTable::kWhole;
+  const double width = std::max(worth, kLeastWidth);
+  return static_cast<uint64_t>(width * static_cast<double>(WideTable::kWhole));
+}
+
 void Gossip::Charge(Instant now, double bytes) {
   cost_ = cost_ * Decay(now - cost_at_, kCostSpan) + bytes / absl::ToDoubleSeconds(kCostSpan);
   cost_at_ = now;
@@ -504,15 +516,18 @@ void Gossip::Narrow(Instant now) {
   if (now < *next_narrow_) return;
   next_narrow_ = now + kNarrow;
   Charge(now, 0);
-  const auto scale = [this](double factor) {
+  const uint64_t most = complete_ ? WorthwhileRadius(now) : WideTable::kWhole;
+  const auto scale = [this, most](double factor) {
     const double radius = static_cast<double>(table_.radius()) * factor;
-    const auto most = static_cast<double>(WideTable::kWhole);
-    table_.SetRadius(radius >= most ? WideTable::kWhole : static_cast<uint64_t>(radius));
+    const bool wide = radius >= static_cast<double>(most);
+    table_.SetRadius(wide ? most : static_cast<uint64_t>(radius));
   };
+  if (table_.radius() > most) table_.SetRadius(most);
+  if (now - *started_ < kCostSpan) return;
   if (cost_ > kPatience * share_) {
     counters_.Add("overlay.hints_narrowed");
     scale(std::max(share_ / cost_, 0.75));
-  } else if (table_.radius() < WideTable::kWhole && cost_ < share_) {
+  } else if (table_.radius() < most && cost_ < share_) {
     scale(1.15);
   }
 }

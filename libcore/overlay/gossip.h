@@ -99,6 +99,12 @@ class Gossip {
   // The cost is a mean over so long, and looked at so often.
   static constexpr absl::Duration kCostSpan = absl::Minutes(5);
   static constexpr absl::Duration kNarrow = absl::Minutes(1);
+  // Where nodes live for kShortLife most hints die before they are of use, and where they live for
+  // kLongLife they are worth what they cost: between them the table is as wide as that, the same
+  // for all, since all see the same life.
+  static constexpr absl::Duration kShortLife = absl::Seconds(100);
+  static constexpr absl::Duration kLongLife = absl::Minutes(4);
+  static constexpr double kLeastWidth = 0.125;  // of the whole ring
   // Leaves whose radius a newcomer takes for its own, the largest; fewer say nothing.
   static constexpr size_t kEnoughTold = 4;
   static constexpr size_t kMaxTold = 64;
@@ -203,6 +209,10 @@ class Gossip {
   bool Due(Instant now, const NodeId& id, bool ours) const;
   void Dispute(Instant now, uint64_t head, uint32_t stamp);
   void Narrow(Instant now);
+  // How wide the table may be by how long nodes live.
+  uint64_t WorthwhileRadius(Instant now) const;
+  // Of all nodes, by what is heard of their coming and going; infinite while nothing is.
+  absl::Duration MeanLife(Instant now) const;
 
   LinkTable& links_;
   Ring& ring_;

@@ -93,7 +93,7 @@ class Membership {
   void SetSelf(const NodeRecord& self) { self_ = self; }
   // Our coordinate, packed, for those whom we talk to.
   void SetPlace(uint64_t place) { place_ = place; }
-  // How far we know all nodes (WideTable::radius), for newcomers.
+  // How far we know all nodes (WideTable::radius), for newcomers; 0 while we do not.
   void SetRadius(uint64_t radius) { radius_ = radius; }
   void Start(Instant now, const std::vector<net::Endpoint>& bootstrap,
              const std::vector<NodeRecord>& cache);

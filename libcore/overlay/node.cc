@@ -190,7 +190,7 @@ std::optional<Instant> Node::Impl::PollTimeout() const {
 
 void Node::Impl::Pump(Instant now) {
   membership.SetPlace(vivaldi.own().Pack());
-  membership.SetRadius(wide.radius());
+  membership.SetRadius(table_sync.complete() ? wide.radius() : 0);
   bool more = true;
   while (more) {
     more = TakeLinkEvents(now);

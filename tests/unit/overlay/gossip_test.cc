@@ -308,6 +308,20 @@ TEST_F(GossipTest, ANewcomerBeginsWithTheWidestOfItsLeaves) {
   }
 }
 
+TEST_F(GossipTest, WhereNodesLiveForAMinuteTheTableIsNarrow) {
+  AnnounceCrowd();
+  // 24 nodes, one coming or going each second: they live for 48 s.
+  for (uint32_t i = 0; i < 240; ++i) {
+    const uint64_t head = HeadOf(Crowd(i / 2 % kCrowd));
+    Hear(Crowd(0), {i % 2 == 0 ? Went(head, 200 + i) : Came(head, 200 + i)}, self_head() + 1);
+    RunFor(absl::Seconds(1));
+  }
+  const double width =
+      static_cast<double>(table_.radius()) / static_cast<double>(WideTable::kWhole);
+  EXPECT_LT(width, 0.3);
+  EXPECT_GE(width, Gossip::kLeastWidth * 0.99);
+}
+
 TEST_F(GossipTest, OverBudgetTheTableNarrows) {
   AnnounceCrowd();
   RunFor(absl::Minutes(1));
