@@ -9,7 +9,6 @@
 #include <map>
 #include <optional>
 
-#include "libcore/base/counters.h"
 #include "libcore/store/carrier.h"
 
 namespace p2pd::store {
@@ -23,7 +22,7 @@ struct Sender {
 
 class OverlayCarrier final : public Carrier {
  public:
-  OverlayCarrier(overlay::Node& node, Counters& counters) : node_(node), counters_(counters) {}
+  explicit OverlayCarrier(overlay::Node& node) : node_(node) {}
 
   // Requests made from now on are this part's.
   void Speak(Sender sender) { sender_ = sender; }
@@ -65,7 +64,6 @@ class OverlayCarrier final : public Carrier {
 
  private:
   overlay::Node& node_;
-  Counters& counters_;
   Sender sender_;
   std::map<overlay::RequestId, Sender> senders_;
   std::deque<LocalRequest> local_requests_;

@@ -42,7 +42,7 @@ class Store::Impl {
         wall_(wall),
         rng_(rng),
         counters_(counters),
-        carrier_(overlay, counters),
+        carrier_(overlay),
         local_(LocalOptions(options), table, counters),
         server_(local_, counters),
         anti_entropy_(local_, server_, rng, counters),

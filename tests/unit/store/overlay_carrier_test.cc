@@ -24,7 +24,7 @@ class OverlayCarrierTest : public testing::Test {
   Counters counters;
   overlay::NodeKeys keys = overlay::NodeKeys::Generate(rng);
   overlay::Node node{Options(), keys, rng, counters};
-  OverlayCarrier carrier{node, counters};
+  OverlayCarrier carrier{node};
 };
 
 TEST_F(OverlayCarrierTest, RequestsToOurselvesComeBack) {
