@@ -47,7 +47,7 @@ std::optional<net::Endpoint> Detours::KnockRound(const NodeId& id, size_t nth) {
   return nth == 1 ? WayTo(id, rng_.Below(kVouchers)) : std::nullopt;
 }
 
-void Detours::PingRound(Instant, const NodeId& id, size_t nth) {
+void Detours::PingRound(const NodeId& id, size_t nth) {
   if (!ring_.leaves().Contains(id)) return;
   const std::optional<net::Endpoint> way = WayTo(id, nth);
   if (!way) return;
@@ -128,12 +128,12 @@ bool Detours::Allowed(Instant now, const NodeId& asker, size_t size) {
   return bucket->second.TryTake(now, bytes) && bucket_.TryTake(now, bytes);
 }
 
-void Detours::OnLinkDown(Instant now, const NodeId& id) {
+void Detours::OnLinkDown(const NodeId& id) {
   askers_.erase(id);
   if (!next_try_) return;
   for (const NodeId& peer : links_.Peers()) {
     const std::optional<DetourPath> path = links_.DetourTo(peer);
-    if (path && path->via == Head(id)) PingRound(now, peer, 0);
+    if (path && path->via == Head(id)) PingRound(peer, 0);
   }
 }
 

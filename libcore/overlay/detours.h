@@ -56,7 +56,7 @@ class Detours {
   // and silent are dead, and who is not will be named again.
   std::optional<net::Endpoint> KnockRound(const NodeId& id, size_t nth);
   // One ping to a linked leaf through another: if it lives, it answers there.
-  void PingRound(Instant now, const NodeId& id, size_t nth);
+  void PingRound(const NodeId& id, size_t nth);
   // True when the link goes round.
   bool Round(const NodeId& id) const { return links_.DetourTo(id).has_value(); }
 
@@ -69,7 +69,7 @@ class Detours {
     Bytes datagram;
   };
   std::optional<Arrived> OnDetour(Instant now, const NodeId& from, const wire::v1::Detour& detour);
-  void OnLinkDown(Instant now, const NodeId& id);
+  void OnLinkDown(const NodeId& id);
 
   void OnTimeout(Instant now);
   std::optional<Instant> PollTimeout() const { return next_try_; }

@@ -318,8 +318,7 @@ bool Gossip::TakeEvent(Instant now, const HintEvent& event) {
 
 void Gossip::OnReportedGone(Instant now, uint64_t head) {
   const std::optional<NodeId> linked = neighbours_.Linked(head);
-  const std::optional<Instant> heard = linked ? links_.LastHeard(*linked) : std::nullopt;
-  if (heard && *heard + Liveness::kFresh <= now) liveness_.OnReport(now, *linked);
+  if (linked) liveness_.OnReport(now, *linked);
 }
 
 void Gossip::OnLinkDown(const NodeId& id) {

@@ -148,11 +148,13 @@ void LinkTable::OnHello(Instant now, const net::Endpoint& from, ByteView datagra
     counters_.Add("overlay.dropped_hello_for_another");
     return;
   }
-  const Bytes cookie =
-      MakeCookieDatagram(KnockOfHello(hello->index, hello->digest), cookies_.Make(now, from));
+  const auto send_cookie = [&] {
+    Emit(from,
+         MakeCookieDatagram(KnockOfHello(hello->index, hello->digest), cookies_.Make(now, from)));
+  };
   if (!hello->cookie && !MayGoUnproved(now)) {
     counters_.Add("overlay.cookies_asked");
-    return Emit(from, cookie);
+    return send_cookie();
   }
   if (!hello_bucket_.TryTake(now, 1)) {
     counters_.Add("overlay.refused_hello_rate");
@@ -169,7 +171,7 @@ void LinkTable::OnHello(Instant now, const net::Endpoint& from, ByteView datagra
     return;
   }
   // Our record may be longer than theirs.
-  if (!hello->cookie && responded->welcome.size() > datagram.size()) return Emit(from, cookie);
+  if (!hello->cookie && responded->welcome.size() > datagram.size()) return send_cookie();
   if (half_open_.size() >= kMaxHalfOpen) {
     counters_.Add("overlay.evicted_half_open");
     half_open_.erase(std::min_element(
@@ -227,17 +229,10 @@ void LinkTable::StartAttempt(Instant now, std::optional<NodeId> peer,
     return;
   }
   const uint32_t index = FreshIndex();
-  Attempt& attempt = attempts_
-                         .emplace(index, Attempt{Initiator(index, peer, rng_),
-                                                 peer,
-                                                 std::move(addresses),
-                                                 0,
-                                                 0,
-                                                 now,
-                                                 now,
-                                                 {},
-                                                 useful_below})
-                         .first->second;
+  Attempt& attempt =
+      attempts_.try_emplace(index, Initiator(index, peer, rng_), peer, std::move(addresses))
+          .first->second;
+  attempt.useful_below = useful_below;
   if (peer) attempt_to_[*peer] = index;
   if (opening == Opening::kHello) attempt.initiator.SayHello(keys_, *self_, rng_);
   SendAttempt(now, attempt);
@@ -444,10 +439,14 @@ void LinkTable::NoteAddress(Instant now, const net::Endpoint& from, Peer& peer) 
   const bool asked = peer.challenge && peer.challenge->sent + kChallengeGap > now;
   // Who passes on for us is our own choice; the other end has its own.
   if (asked || !peer.current || (IsDetour(from) && IsDetour(peer.endpoint))) return;
-  peer.challenge = Challenge{from, rng_.Next(), now};
+  SendChallenge(peer, from, now);
+}
+
+void LinkTable::SendChallenge(Peer& peer, const net::Endpoint& at, Instant sent) {
+  peer.challenge = Challenge{at, rng_.Next(), sent};
   ByteWriter writer;
   WriteFrame(ChallengeFrame{peer.challenge->nonce}, writer);
-  Emit(from, peer.current->link.Seal(writer.bytes()));
+  Emit(at, peer.current->link.Seal(writer.bytes()));
 }
 
 void LinkTable::OnChallengeReply(const net::Endpoint& from, Peer& peer, uint64_t nonce) {
@@ -547,10 +546,8 @@ void LinkTable::Ping(Instant, const NodeId& id) {
 void LinkTable::PingAt(const NodeId& id, const net::Endpoint& at) {
   Peer* peer = Find(id);
   if (peer == nullptr || peer->current == nullptr) return;
-  peer->challenge = Challenge{at, rng_.Next(), peer->heard};
-  ByteWriter writer;
-  WriteFrame(ChallengeFrame{peer->challenge->nonce}, writer);
-  Emit(at, peer->current->link.Seal(writer.bytes()));
+  // As old as the neighbour's last word, so that one who turns up elsewhere is asked at once.
+  SendChallenge(*peer, at, peer->heard);
 }
 
 void LinkTable::Count(const net::Transmit& transmit) {

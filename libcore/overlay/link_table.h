@@ -223,6 +223,8 @@ class LinkTable {
     bool proved = false;
   };
   struct Attempt {
+    Attempt(Initiator i, std::optional<NodeId> p, std::vector<net::Endpoint> a)
+        : initiator(std::move(i)), peer(p), addresses(std::move(a)) {}
     Initiator initiator;
     std::optional<NodeId> peer;
     std::vector<net::Endpoint> addresses;
@@ -286,6 +288,7 @@ class LinkTable {
   void CloseLink(uint32_t index);
   void ErasePeer(const NodeId& id, bool report);
   void Emit(const net::Endpoint& to, Bytes datagram);
+  void SendChallenge(Peer& peer, const net::Endpoint& at, Instant sent);
   void Count(const net::Transmit& transmit);
   void MarkReady(Peer& peer);
   void Retime(Peer& peer);

@@ -30,6 +30,7 @@ bool Liveness::StartProbing(Instant now, const NodeId& id, int limit) {
 }
 
 void Liveness::OnReport(Instant now, const NodeId& id) {
+  if (!SilentFor(now, id, kFresh)) return;
   StartProbing(now, id, kShortProbes);
   const auto probe = probes_.find(id);
   if (probe != probes_.end()) probe->second.reported = true;
@@ -48,8 +49,12 @@ void Liveness::Suspect(Instant now, const NodeId& id) {
 }
 
 void Liveness::AskAgain(Instant now, const NodeId& id) {
+  if (SilentFor(now, id, kFresh)) links_.Ping(now, id);
+}
+
+bool Liveness::SilentFor(Instant now, const NodeId& id, absl::Duration span) const {
   const std::optional<Instant> heard = links_.LastHeard(id);
-  if (heard && *heard + kFresh <= now) links_.Ping(now, id);
+  return heard && *heard + span <= now;
 }
 
 void Liveness::Forget(const NodeId& id) {
@@ -73,18 +78,18 @@ void Liveness::StepProbe(Instant now, const NodeId& id) {
     return;
   }
   links_.Ping(now, id);
-  AskRound(now, id, probe);
+  AskRound(id, probe);
   const absl::Duration wait = std::max(links_.TimeoutTo(id), kFirstProbe);
   probe.next = now + wait * (1 << probe.sent);
   ++probe.sent;
 }
 
-void Liveness::AskRound(Instant now, const NodeId& id, const Probe& probe) {
+void Liveness::AskRound(const NodeId& id, const Probe& probe) {
   if (detours_ == nullptr) return;
   // Where the way leads round already, it may be the third who is silent.
   const bool round = detours_->Round(id);
   if (!round && (probe.reported || probe.sent + 1 < probe.limit)) return;
-  detours_->PingRound(now, id, round ? static_cast<size_t>(probe.sent) : 0);
+  detours_->PingRound(id, round ? static_cast<size_t>(probe.sent) : 0);
 }
 
 void Liveness::Start(Instant now) {

@@ -64,7 +64,7 @@ class Liveness {
   void Start(Instant now);
   // A packet to this neighbour was not acknowledged in time.
   void Suspect(Instant now, const NodeId& id);
-  // Somebody says that it is gone.
+  // Somebody says that it is gone: checked unless we heard it within kFresh.
   void OnReport(Instant now, const NodeId& id);
   void Forget(const NodeId& id);
   void OnTimeout(Instant now);
@@ -94,7 +94,9 @@ class Liveness {
   bool StartProbing(Instant now, const NodeId& id, int limit);
   void StepProbe(Instant now, const NodeId& id);
   // Before the last word on a leaf another one is asked: it may be our own link that is broken.
-  void AskRound(Instant now, const NodeId& id, const Probe& probe);
+  void AskRound(const NodeId& id, const Probe& probe);
+  // It is linked and was not heard for so long.
+  bool SilentFor(Instant now, const NodeId& id, absl::Duration span) const;
   // Pings a leaf that was silent for kFresh.
   void AskAgain(Instant now, const NodeId& id);
 

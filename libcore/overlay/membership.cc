@@ -145,8 +145,7 @@ void Membership::ContactKnown(Instant now, const NodeRecord& record) {
 bool Membership::ContactRemembered(Instant now) {
   const NodeId from = rng_.Make<NodeId>();
   if (!unmet_.empty() && rng_.Below(2) == 0) {
-    const auto at = unmet_.lower_bound(from);
-    const Contact contact = at != unmet_.end() ? at->second : unmet_.begin()->second;
+    const Contact contact = UnmetFrom(from)->second;
     if (!ring_.Contains(contact.id)) {
       probe_through_.insert(contact.id);
       links_.Connect(now, contact);
@@ -202,7 +201,7 @@ bool Membership::OnResponse(Instant now, const Response& response) {
     return true;
   }
   answered_ = true;
-  if (response.from.role() == Role::kPeer) Offer(now, Contact::Of(response.from), false);
+  Offer(now, response.from, false);
   OfferContacts(now, answer.contacts(), std::nullopt);
   CheckJoined(now);
   return true;
@@ -233,24 +232,25 @@ bool Membership::RecentlyUnreachable(Instant now, const Contact& contact) const 
   const auto found = unreachable_.find(contact.id);
   if (found == unreachable_.end() || found->second.until <= now) return false;
   // Whoever named it first may have lied about the place.
-  const std::vector<net::Endpoint>& tried = found->second.tried;
+  const std::set<net::Endpoint>& tried = found->second.tried;
   return tried.size() >= kMaxTried ||
-         std::all_of(contact.addresses.begin(), contact.addresses.end(),
-                     [&tried](const net::Endpoint& endpoint) {
-                       return std::find(tried.begin(), tried.end(), endpoint) != tried.end();
-                     });
+         std::all_of(
+             contact.addresses.begin(), contact.addresses.end(),
+             [&tried](const net::Endpoint& endpoint) { return tried.count(endpoint) != 0; });
+}
+
+std::map<NodeId, Contact>::const_iterator Membership::UnmetFrom(const NodeId& id) const {
+  const auto at = unmet_.lower_bound(id);
+  return at != unmet_.end() ? at : unmet_.begin();
 }
 
 void Membership::NoteUnreachable(Instant now, const Contact& contact) {
   if (unreachable_.size() >= kMaxUnreachable) unreachable_.erase(unreachable_.begin());
   Unreachable& entry = unreachable_[contact.id];
   entry.until = now + kUnreachableFor;
-  entry.tried.insert(entry.tried.end(), contact.addresses.begin(), contact.addresses.end());
+  entry.tried.insert(contact.addresses.begin(), contact.addresses.end());
   if (contact.addresses.empty()) return;
-  if (unmet_.size() >= kMaxUnmet) {
-    const auto at = unmet_.lower_bound(rng_.Make<NodeId>());
-    unmet_.erase(at != unmet_.end() ? at : unmet_.begin());
-  }
+  if (unmet_.size() >= kMaxUnmet) unmet_.erase(UnmetFrom(rng_.Make<NodeId>()));
   unmet_.insert_or_assign(contact.id, contact);
 }
 
@@ -275,7 +275,7 @@ Contact Membership::ContactOf(const NodeRecord& leaf) const {
   return out;
 }
 
-bool Membership::OfferContacts(Instant now, const Contacts& contacts,
+void Membership::OfferContacts(Instant now, const Contacts& contacts,
                                std::optional<uint64_t> sample) {
   bool good = contacts.size() <= kMaxHints;
   for (int i = 0; i < contacts.size() && i < kMaxHints; ++i) {
@@ -284,7 +284,6 @@ bool Membership::OfferContacts(Instant now, const Contacts& contacts,
     if (contact) Offer(now, *contact, Head(contact->id) == sample);
   }
   if (!good) counters_.Add("overlay.dropped_malformed");
-  return good;
 }
 
 bool Membership::MayMeet(Instant now, const Contact& contact) {
@@ -299,6 +298,10 @@ bool Membership::MayMeet(Instant now, const Contact& contact) {
     if (same >= kMeetsPerAddress) return false;
   }
   return meet_bucket_.TryTake(now, 1);
+}
+
+void Membership::Offer(Instant now, const NodeRecord& record, bool sample) {
+  if (record.role() == Role::kPeer) Offer(now, Contact::Of(record), sample);
 }
 
 void Membership::Offer(Instant now, const Contact& contact, bool sample) {
@@ -346,10 +349,10 @@ void Membership::OfferHeads(Instant now, const NodeId& from, const Heads& heads,
     const bool useful = heads[i] == sample || WantsLeaf(id) || ring_.WantsForTable(id);
     if (!useful || candidates_.count(id) != 0) continue;
     // It will be named again.
-    if (unreachable_.count(id) != 0 && unreachable_.at(id).until > now) continue;
-    if (known != nullptr && known->role() == Role::kPeer) {
-      Offer(now, Contact::Of(*known), heads[i] == sample);
-    } else if (known == nullptr) {
+    if (RecentlyUnreachable(now, Contact{id, {}})) continue;
+    if (known != nullptr) {
+      Offer(now, NodeRecord(*known), heads[i] == sample);
+    } else {
       query.add_ids(heads[i]);
     }
   }
@@ -669,7 +672,7 @@ void Membership::TakeReportedGone(Instant now, const wire::v1::LeafSync& sync) {
     if (!heard) continue;
     const NodeId id = member->id();
     reported_gone_[id] = now + kReportLifetime;
-    if (*heard + Liveness::kFresh <= now) liveness_.OnReport(now, id);
+    liveness_.OnReport(now, id);
   }
 }
 

@@ -113,6 +113,8 @@ class Membership {
   // A peer that somebody named: gets a link and an announcement if it would be of use. `sample`
   // lets it in where its slot is full, too, if it is nearer than who is there.
   void Offer(Instant now, const Contact& contact, bool sample);
+  // The same for whom the record shows to be a peer.
+  void Offer(Instant now, const NodeRecord& record, bool sample);
   // As Offer, for nodes that `from` named by their heads; where the others are is asked.
   using Heads = google::protobuf::RepeatedField<uint64_t>;
   void OfferHeads(Instant now, const NodeId& from, const Heads& heads, bool sample_one);
@@ -164,9 +166,9 @@ class Membership {
   void AnswerSync(Instant now, const NodeId& from, const net::Endpoint& endpoint,
                   const wire::v1::LeafSync& sync);
   void TakeReportedGone(Instant now, const wire::v1::LeafSync& sync);
-  // False when one is malformed, or there are too many.
+  // What is malformed, and what there is too much of, is counted.
   using Contacts = google::protobuf::RepeatedPtrField<std::string>;
-  bool OfferContacts(Instant now, const Contacts& contacts, std::optional<uint64_t> sample);
+  void OfferContacts(Instant now, const Contacts& contacts, std::optional<uint64_t> sample);
   bool MayMeet(Instant now, const Contact& contact);
   // Of a leaf.
   Contact ContactOf(const NodeRecord& leaf) const;
@@ -185,6 +187,8 @@ class Membership {
   bool IsNext(const NodeId& id, bool clockwise) const;
   bool RecentlyUnreachable(Instant now, const Contact& contact) const;
   void NoteUnreachable(Instant now, const Contact& contact);
+  // The first of unmet_ at or after `id`, round the ring; there has to be one.
+  std::map<NodeId, Contact>::const_iterator UnmetFrom(const NodeId& id) const;
   bool IsMemberEndpoint(const net::Endpoint& endpoint) const;
 
   NodeOptions options_;
@@ -240,7 +244,7 @@ class Membership {
   };
   struct Unreachable {
     Instant until;
-    std::vector<net::Endpoint> tried;
+    std::set<net::Endpoint> tried;
   };
   std::map<NodeId, Candidate> candidates_;
   std::map<NodeId, Unreachable> unreachable_;

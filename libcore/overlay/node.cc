@@ -238,7 +238,7 @@ void Node::Impl::OnLinkEvent(Instant now, LinkEvent event) {
     gossip.OnLinkDown(down->id);
     table_sync.OnLinkDown(down->id);
     membership.OnLinkDown(now, down->id);
-    detours.OnLinkDown(now, down->id);
+    detours.OnLinkDown(down->id);
   } else {
     const AddressObserved& seen = std::get<AddressObserved>(event);
     const std::optional<net::Endpoint> voter = links.EndpointOf(seen.by);

@@ -127,9 +127,7 @@ void Tuning::StepFar(Instant now) {
 
 bool Tuning::OnResponse(Instant now, const Response& response) {
   if (lookups_.erase(response.id) == 0) return false;
-  if (response.from.role() == Role::kPeer) {
-    membership_.Offer(now, Contact::Of(response.from), true);
-  }
+  membership_.Offer(now, response.from, true);
   return true;
 }
 

@@ -208,13 +208,13 @@ TEST_F(PeopleTest, ACallDoesNotOutliveTheClientThatIsItsTelephone) {
   const v1::Call out = Dial(alice_, "bob@example.org", v1::AUDIO_SOURCE_SILENCE);
   const v1::Call in = WaitForRing();
   {
-    const auto stub = v1::CallService::NewStub(alice_.channel());
+    const auto calls = v1::CallService::NewStub(alice_.channel());
     grpc::ClientContext context;
     Daemon::SetDeadline(context);
     v1::WatchCallsRequest request;
     request.set_name(out.name());
     request.set_hang_up_at_end(true);
-    const auto stream = stub->WatchCalls(&context, request);
+    const auto stream = calls->WatchCalls(&context, request);
     Answer(bob_, in.name(), v1::AUDIO_SOURCE_SILENCE);
     v1::WatchCallsResponse message;
     while (stream->Read(&message) && message.call().state() != v1::Call::ACTIVE) continue;
