@@ -123,8 +123,7 @@ double Gossip::EventRate(Instant now) const {
   return event_rate_ * Decay(now - event_rate_at_, kRateSpan);
 }
 
-absl::Duration Gossip::MeanLife(Instant now) const {
-  const double rate = EventRate(now);
+absl::Duration Gossip::MeanLife(double rate) const {
   if (rate <= 0) return absl::InfiniteDuration();
   return absl::Seconds(2 * static_cast<double>(table_.size()) / rate);
 }
@@ -132,6 +131,7 @@ absl::Duration Gossip::MeanLife(Instant now) const {
 void Gossip::NoteEvent(Instant now) {
   event_rate_ = EventRate(now) + 1 / absl::ToDoubleSeconds(kRateSpan);
   event_rate_at_ = now;
+  ++events_;
 }
 
 // Half of all events go to the first level, a quarter to the second. Waiting pays where at least
@@ -140,7 +140,7 @@ absl::Duration Gossip::Hold(Instant now, int level) const {
   const double rate = EventRate(now);
   if (rate <= 0) return kMinHold;
   const absl::Duration hold =
-      std::min({absl::Seconds(kHoldPerRate * rate), kHoldOfLife * MeanLife(now), kMaxHold});
+      std::min({absl::Seconds(kHoldPerRate * rate), kHoldOfLife * MeanLife(rate), kMaxHold});
   const double expected = std::ldexp(rate, -level - 1) * absl::ToDoubleSeconds(hold);
   return expected < 1 ? kMinHold : std::max(hold, kMinHold);
 }
@@ -499,8 +499,8 @@ void Gossip::Audit(Instant now) {
   Narrow(now);
 }
 
-uint64_t Gossip::WorthwhileRadius(Instant now) const {
-  const double worth = absl::FDivDuration(MeanLife(now) - kShortLife, kLongLife - kShortLife);
+uint64_t Gossip::WorthwhileRadius(double rate) const {
+  const double worth = absl::FDivDuration(MeanLife(rate) - kShortLife, kLongLife - kShortLife);
   if (worth >= 1) return WideTable::kWhole;
   const double width = std::max(worth, kLeastWidth);
   return static_cast<uint64_t>(width * static_cast<double>(WideTable::kWhole));
@@ -513,22 +513,32 @@ void Gossip::Charge(Instant now, double bytes) {
 
 void Gossip::Narrow(Instant now) {
   if (now < *next_narrow_) return;
+  const double rate =
+      static_cast<double>(events_) / absl::ToDoubleSeconds(now - *next_narrow_ + kNarrow);
+  // Many who go or come at once are no sign that lives are short: it takes two such minutes.
+  const double lasting = std::min(rate, last_rate_);
+  last_rate_ = rate;
+  events_ = 0;
   next_narrow_ = now + kNarrow;
   Charge(now, 0);
-  const uint64_t most = complete_ ? WorthwhileRadius(now) : WideTable::kWhole;
-  const auto scale = [this, most](double factor) {
-    const double radius = static_cast<double>(table_.radius()) * factor;
-    const bool wide = radius >= static_cast<double>(most);
-    table_.SetRadius(wide ? most : static_cast<uint64_t>(radius));
-  };
-  if (table_.radius() > most) table_.SetRadius(most);
-  if (now - *started_ < kCostSpan) return;
-  if (cost_ > kPatience * share_) {
-    counters_.Add("overlay.hints_narrowed");
-    scale(std::max(share_ / cost_, 0.75));
-  } else if (table_.radius() < most && cost_ < share_) {
-    scale(1.15);
+  // Somebody else narrowed it: for want of room, or since it was fetched from who knows less.
+  if (table_.radius() < given_) afforded_ = table_.radius();
+  if (now - *started_ >= kCostSpan) {
+    if (cost_ > kPatience * share_) {
+      counters_.Add("overlay.hints_narrowed");
+      Afford(std::max(share_ / cost_, 0.75));
+    } else if (table_.radius() >= afforded_ && cost_ < share_) {
+      Afford(1.15);
+    }
   }
+  given_ = std::min(afforded_, complete_ ? WorthwhileRadius(lasting) : WideTable::kWhole);
+  table_.SetRadius(given_);
+}
+
+void Gossip::Afford(double factor) {
+  const double radius = static_cast<double>(afforded_) * factor;
+  const bool whole = radius >= static_cast<double>(WideTable::kWhole);
+  afforded_ = whole ? WideTable::kWhole : static_cast<uint64_t>(radius);
 }
 
 void Gossip::OnTimeout(Instant now) {

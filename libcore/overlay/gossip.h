@@ -209,10 +209,11 @@ class Gossip {
   bool Due(Instant now, const NodeId& id, bool ours) const;
   void Dispute(Instant now, uint64_t head, uint32_t stamp);
   void Narrow(Instant now);
+  void Afford(double factor);
   // How wide the table may be by how long nodes live.
-  uint64_t WorthwhileRadius(Instant now) const;
-  // Of all nodes, by what is heard of their coming and going; infinite while nothing is.
-  absl::Duration MeanLife(Instant now) const;
+  uint64_t WorthwhileRadius(double rate) const;
+  // Of all nodes, by how many are heard to come and go in a second; infinite while nothing is.
+  absl::Duration MeanLife(double rate) const;
 
   LinkTable& links_;
   Ring& ring_;
@@ -261,8 +262,12 @@ class Gossip {
 
   double event_rate_ = 0;
   Instant event_rate_at_;
-  double cost_ = 0;  // B/s
+  size_t events_ = 0;     // since the radius was looked at
+  double last_rate_ = 0;  // of the look before
+  double cost_ = 0;       // B/s
   Instant cost_at_;
+  uint64_t afforded_ = WideTable::kWhole;  // the radius that we can pay for
+  uint64_t given_ = WideTable::kWhole;     // what the table was told last
 };
 
 }  // namespace p2pd::overlay

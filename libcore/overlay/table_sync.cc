@@ -128,8 +128,7 @@ size_t TableSync::TakeEvents(Instant now, const std::vector<HintEvent>& events) 
     const uint64_t head = event.hint.head;
     if (head == self_head_) continue;
     if (event.there) {
-      // Of a node that we know as gone we believe events only, whose stamp says that it is back.
-      if (table_.Find(head) == nullptr && table_.Take(now, event)) ++news;
+      if (table_.Fetch(now, event.hint)) ++news;
     } else if (table_.Find(head) != nullptr && table_.Take(now, event)) {
       ++news;
       gossip_.OnReportedGone(now, head);

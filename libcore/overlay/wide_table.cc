@@ -101,6 +101,23 @@ bool WideTable::Take(Instant now, const HintEvent& event) {
   const uint64_t head = event.hint.head;
   const std::optional<uint32_t> known = StampOf(head);
   if (known && !LaterStamp(event.hint.stamp, *known)) return false;
+  Accept(now, event);
+  return true;
+}
+
+bool WideTable::Fetch(Instant now, const Hint& hint) {
+  if (Find(hint.head) != nullptr || !Keeps(hint.head)) return false;
+  const auto news = news_.find(hint.head);
+  if (news != news_.end() && !LaterStamp(hint.stamp, news->second.stamp)) {
+    // Heard of, and dropped when the table was narrower.
+    if (!news->second.there || hint.stamp != news->second.stamp) return false;
+  }
+  Accept(now, HintEvent{true, hint});
+  return Find(hint.head) != nullptr;
+}
+
+void WideTable::Accept(Instant now, const HintEvent& event) {
+  const uint64_t head = event.hint.head;
   Remember(now, event);
   const auto failed = failed_.find(head);
   const bool again = failed != failed_.end() && failed->second.until > now &&
@@ -117,7 +134,6 @@ bool WideTable::Take(Instant now, const HintEvent& event) {
     Erase(head);
     counters_.Add("overlay.refused_far_hints");
   }
-  return true;
 }
 
 void WideTable::Fail(Instant now, uint64_t head) {

@@ -45,6 +45,9 @@ class WideTable {
   // What somebody says. True when it is news: later than what we knew of this head. Only news is
   // worth passing on.
   bool Take(Instant now, const HintEvent& event);
+  // What another has in its table. True when we lacked it and keep it now: it may have been dropped
+  // when the table was narrower; but who went is believed to be back by a later stamp only.
+  bool Fetch(Instant now, const Hint& hint);
   // It did not answer.
   void Fail(Instant now, uint64_t head);
   // Forgets what is too old.
@@ -112,6 +115,7 @@ class WideTable {
     return index < heads_.size() && heads_[index] == head;
   }
   bool Keeps(uint64_t head) const;
+  void Accept(Instant now, const HintEvent& event);
   void Remember(Instant now, const HintEvent& event);
   void Erase(uint64_t head);
   // `drop` is asked by index.

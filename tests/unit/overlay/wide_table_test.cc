@@ -166,6 +166,24 @@ TEST_F(WideTableTest, BeyondTheRadiusFewerAreKept) {
   EXPECT_EQ(table_.radius(), WideTable::kMinRadius);
 }
 
+TEST_F(WideTableTest, WhatANarrowTableDroppedIsFetchedByAWiderOne) {
+  EXPECT_TRUE(table_.Take(now_, Came(12 * kTop, 10)));
+  EXPECT_FALSE(table_.Fetch(now_, Came(12 * kTop, 12).hint)) << "we have it";
+  EXPECT_EQ(table_.StampOf(12 * kTop), 10u);
+  table_.SetRadius(WideTable::kMinRadius);
+  ASSERT_EQ(table_.Find(12 * kTop), nullptr);
+  EXPECT_FALSE(table_.Fetch(now_, Came(12 * kTop, 10).hint)) << "still too far";
+  table_.SetRadius(WideTable::kWhole);
+  EXPECT_FALSE(table_.Take(now_, Came(12 * kTop, 10))) << "no news, and not passed on";
+  EXPECT_FALSE(table_.Fetch(now_, Came(12 * kTop, 9).hint)) << "older than what we know";
+  EXPECT_TRUE(table_.Fetch(now_, Came(12 * kTop, 10).hint));
+  EXPECT_NE(table_.Find(12 * kTop), nullptr);
+
+  EXPECT_TRUE(table_.Take(now_, Went(12 * kTop, 11)));
+  EXPECT_FALSE(table_.Fetch(now_, Came(12 * kTop, 11).hint)) << "it went";
+  EXPECT_TRUE(table_.Fetch(now_, Came(12 * kTop, 12).hint)) << "and came back";
+}
+
 TEST(WideTable, IsBounded) {
   Counters counters;
   const Instant now = At(absl::Seconds(1));
