@@ -282,6 +282,8 @@ void Node::Impl::OnOverlayEvent(Instant now, const overlay::Event& event) {
       completed.status = failed->status;
       completed_.push_back(std::move(completed));
     }
+  } else if (const auto* found = std::get_if<overlay::ReplicasFound>(&event)) {
+    store_.OnReplicasFound(now, *found);
   } else if (const auto* changed = std::get_if<overlay::LeafSetChanged>(&event)) {
     store_.OnLeafSetChanged(now, *changed);
     events_.Add(Topic::kOverlay, "",

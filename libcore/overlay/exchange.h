@@ -78,6 +78,8 @@ class Exchange {
     std::optional<NodeId> through;
   };
   RequestId Route(Instant now, RouteCall call);
+  // A number for what is asked past us.
+  RequestId Reserve() { return RequestId(next_id_++); }
   RequestId Ask(Instant now, const NodeRecord& peer, Service service, Bytes payload,
                 absl::Duration timeout, bool repair = false);
   // As Node::AskUnlinked.

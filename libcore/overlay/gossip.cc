@@ -242,6 +242,7 @@ bool Gossip::Send(Instant now, const NodeId& to, const wire::v1::EventBatch& bat
   *message.mutable_event_batch() = batch;
   message.mutable_event_batch()->set_coordinate(vivaldi_.own().Pack());
   Bytes bytes = SerializeProto(message);
+  Charge(now, static_cast<double>(bytes.size()) + kMessageCost);
   const std::optional<uint64_t> handle = links_.Send(now, to, Purpose::kEvents, std::move(bytes));
   if (!handle) return false;
   if (!events.empty() && sent_.size() < kMaxSent) sent_[*handle] = Sent{to, std::move(events)};
@@ -263,7 +264,7 @@ void Gossip::OnEventBatch(Instant now, const NodeId& from, const wire::v1::Event
     counters_.Add("overlay.dropped_malformed");
     return;
   }
-  Charge(now, static_cast<double>(batch.ByteSizeLong()) + kMessageCost + kAckCost);
+  Charge(now, kAckCost);
   neighbours_.Learn(from, batch.coordinate());
   if (!started_) return;
   if (batch.announce_me()) OnAsked(now, from);

@@ -89,12 +89,11 @@ class Gossip {
   static constexpr double kAnnounceRate = 0.5;
   static constexpr double kAnnounceBurst = 16;
 
-  // Share of the maintenance budget for events; beyond it the table narrows. Counted is what we get,
-  // since each node gets an event once, while some stand where they have more to pass on than
-  // others: all see the same cost, and come to the same width. Sent at once at most this many
-  // seconds' worth of four times the share.
+  // Share of the maintenance budget for events and for the comparing of tables; beyond it the table
+  // narrows. Sent at once at most this many seconds' worth of four times the share.
   static constexpr double kShare = 0.3;
-  // It narrows when the cost is so many times the share.
+  // Some stand where they have more to pass on than others; the table narrows when the cost is so
+  // many times the share.
   static constexpr double kPatience = 1.25;
   static constexpr double kBurstSeconds = 120;
   // The cost is a mean over so long, and looked at so often.
@@ -138,10 +137,17 @@ class Gossip {
   void OnEventBatch(Instant now, const NodeId& from, const wire::v1::EventBatch& batch);
   void OnAcked(uint64_t handle) { sent_.erase(handle); }
   void OnLost(Instant now, uint64_t handle);
+  // Bytes on the wire that belong to our share.
+  void Charge(Instant now, double bytes);
+
   void OnTimeout(Instant now);
   std::optional<Instant> PollTimeout() const;
   // Events a second that were news, over two minutes.
   double EventRate(Instant now) const;
+  // Of twenty nodes more than one is too new to be announced; so we think before we know.
+  bool Shifting(Instant now) const {
+    return !complete_ || MeanLife(EventRate(now)) < 20 * kQuarantine;
+  }
 
  private:
   struct Pending {
@@ -192,7 +198,6 @@ class Gossip {
   // Takes one event from a neighbour; true when it is to be passed on.
   bool TakeEvent(Instant now, const HintEvent& event);
   void NoteEvent(Instant now);
-  void Charge(Instant now, double bytes);
   void OnAsked(Instant now, const NodeId& from);
   bool Announced(uint64_t head) const { return table_.Find(head) != nullptr; }
   // No announced leaf stands between us and it.

@@ -19,6 +19,7 @@
 #include "libcore/overlay/record_cache.h"
 #include "libcore/overlay/ring.h"
 #include "libcore/overlay/router.h"
+#include "libcore/overlay/scout.h"
 #include "libcore/overlay/shortcut.h"
 #include "libcore/overlay/table_sync.h"
 #include "libcore/overlay/tuning.h"
@@ -40,6 +41,9 @@ class Node::Impl {
   void Pump(Instant now);
   std::vector<Hint> NearestHints(uint64_t position, size_t count) const;
   void HintFailed(Instant now, uint64_t head);
+  // Links say less of the key than hints may: in a ring that we know as a whole there are links,
+  // and where we are a replica ourselves there is nobody to be found.
+  bool IsElsewhere(const Key& key) const;
 
   NodeOptions options;
   NodeKeys keys;
@@ -61,6 +65,7 @@ class Node::Impl {
   Tuning tuning;
   Gossip gossip;
   TableSync table_sync;
+  Scout scout;
   LinkLocal link_local;
   Reachability reachability;
   overlay::ObservedAddress observed;
@@ -72,6 +77,7 @@ class Node::Impl {
   bool TakeLiveness(Instant now);
   bool TakeRouter(Instant now);
   bool TakeExchange(Instant now);
+  bool TakeScout();
   bool TakeRing(Instant now);
   bool TakeRole(Instant now);
   bool TakeLinkLocal(Instant now);
@@ -102,6 +108,7 @@ Node::Impl::Impl(const NodeOptions& o, const NodeKeys& k, Rng& rng, Counters& c)
       gossip(o.maintenance_bytes_per_second, links, ring, liveness, neighbours, wide, vivaldi, rng,
              c),
       table_sync(links, ring, neighbours, wide, gossip, vivaldi, rng, c),
+      scout(links, ring, neighbours, wide, c),
       link_local(
           LinkLocalOptions{o.link_group, Head(self.id()), o.role},
           [this](uint64_t head) {
@@ -133,6 +140,7 @@ void Node::Impl::SetRecord(uint64_t epoch, const std::vector<net::Endpoint>& add
   membership.SetSelf(self);
   tuning.SetSelf(self);
   gossip.SetSelf(self);
+  scout.SetSelf(self);
   table_sync.SetSelf(self);
   reachability.SetSelf(self);
 }
@@ -163,6 +171,7 @@ void Node::Impl::OnTimeout(Instant now) {
   Pump(now);
   liveness.OnTimeout(now);
   shortcut.SetComplete(table_sync.complete());
+  shortcut.SetShifting(gossip.Shifting(now));
   // One entry a slot is way enough where hints name everybody.
   const bool all_known = table_sync.complete() && wide.radius() == WideTable::kWhole;
   ring.SetTableWidth(all_known ? 1 : liveness.TableWidth());
@@ -173,6 +182,7 @@ void Node::Impl::OnTimeout(Instant now) {
   tuning.OnTimeout(now);
   gossip.OnTimeout(now);
   table_sync.OnTimeout(now);
+  scout.OnTimeout(now);
   reachability.OnTimeout(now);
   link_local.OnTimeout(now);
   detours.OnTimeout(now);
@@ -185,6 +195,7 @@ std::optional<Instant> Node::Impl::PollTimeout() const {
   out = Earliest(out, Earliest(reachability.PollTimeout(), detours.PollTimeout()));
   out = Earliest(out, Earliest(router.PollTimeout(), exchange.PollTimeout()));
   out = Earliest(out, Earliest(gossip.PollTimeout(), table_sync.PollTimeout()));
+  out = Earliest(out, scout.PollTimeout());
   return Earliest(out, Earliest(membership.PollTimeout(), tuning.PollTimeout()));
 }
 
@@ -198,6 +209,7 @@ void Node::Impl::Pump(Instant now) {
     more = TakeLiveness(now) || more;
     more = TakeRouter(now) || more;
     more = TakeExchange(now) || more;
+    more = TakeScout() || more;
     more = TakeRing(now) || more;
     more = TakeRole(now) || more;
     more = TakeLinkLocal(now) || more;
@@ -237,6 +249,7 @@ void Node::Impl::OnLinkEvent(Instant now, LinkEvent event) {
   } else if (const auto* down = std::get_if<LinkDown>(&event)) {
     gossip.OnLinkDown(down->id);
     table_sync.OnLinkDown(down->id);
+    scout.OnLinkDown(down->id);
     membership.OnLinkDown(now, down->id);
     detours.OnLinkDown(down->id);
   } else {
@@ -289,6 +302,7 @@ void Node::Impl::OnMessage(Instant now, const MessageReceived& received) {
     case wire::v1::OverlayMessage::kTableQuery:
       return table_sync.OnTableQuery(now, from, message.table_query());
     case wire::v1::OverlayMessage::kTableAnswer:
+      if (scout.OnTableAnswer(now, from, message.table_answer())) return;
       return table_sync.OnTableAnswer(now, from, message.table_answer());
     case wire::v1::OverlayMessage::kDetour:
       return OnDetour(now, from, message.detour());
@@ -308,6 +322,23 @@ bool Node::Impl::TakeLetters(Instant now) {
   bool any = false;
   while (std::optional<LetterEvent> event = letters.PollEvent()) {
     exchange.OnLetterEvent(now, *std::move(event));
+    any = true;
+  }
+  return any;
+}
+
+bool Node::Impl::IsElsewhere(const Key& key) const {
+  if (ring.leaves().Whole()) return false;
+  const auto own = ring.ReplicaSet(key);
+  return !own || std::none_of(own->begin(), own->end(),
+                              [this](const NodeRecord& r) { return r.id() == self.id(); });
+}
+
+bool Node::Impl::TakeScout() {
+  bool any = false;
+  while (std::optional<Scout::Found> found = scout.PollFound()) {
+    events.push_back(
+        ReplicasFound{found->id, shortcut.Replicas(found->key, std::move(found->hints))});
     any = true;
   }
   return any;
@@ -554,15 +585,16 @@ bool Node::HintsCover(const Key& key) const {
   return impl_->ring.leaves().Whole() ||
          (impl_->table_sync.complete() && impl_->wide.Covers(Head(key)));
 }
-std::vector<Node::NearNode> Node::NearReplicas(const Key& key) const {
-  const auto own = impl_->ring.ReplicaSet(key);
-  if (own && std::any_of(own->begin(), own->end(),
-                         [this](const NodeRecord& r) { return r.id() == self().id(); })) {
-    return {};
-  }
-  // In a ring that we know as a whole there are links.
-  const bool covered = HintsCover(key) && !impl_->ring.leaves().Whole();
-  return covered ? impl_->shortcut.Replicas(key) : std::vector<NearNode>();
+std::vector<NearNode> Node::NearReplicas(const Key& key) const {
+  return HintsCover(key) && impl_->IsElsewhere(key) ? impl_->shortcut.Replicas(key)
+                                                    : std::vector<NearNode>();
+}
+std::optional<RequestId> Node::FindReplicas(Instant now, const Key& key) {
+  if (HintsCover(key) || !impl_->IsElsewhere(key)) return std::nullopt;
+  const RequestId id = impl_->exchange.Reserve();
+  const bool asked = impl_->scout.Start(now, id, key);
+  impl_->Pump(now);
+  return asked ? std::optional(id) : std::nullopt;
 }
 std::optional<absl::Duration> Node::RoundTripTo(const Hint& hint) const {
   return impl_->neighbours.RoundTripTo(hint);

@@ -96,8 +96,24 @@ enum class JoinState { kAlone, kJoining, kActive, kLeaving };
 struct JoinStateChanged {
   JoinState state = JoinState::kAlone;
 };
-using Event =
-    std::variant<IncomingRequest, Response, RequestFailed, LeafSetChanged, JoinStateChanged>;
+// Where a node is with which we have no link, as somebody said; it proves it by its answer.
+struct LetterTarget {
+  uint64_t head = 0;  // the first 64 bits of its id
+  net::Endpoint endpoint;
+  pki::X25519Public sealing_key;  // of its record
+};
+// One who keeps a key by the hints, and the time after which its silence says that it is gone.
+struct NearNode {
+  LetterTarget target;
+  absl::Duration patience;
+};
+// What FindReplicas found; none when nobody knew.
+struct ReplicasFound {
+  RequestId id;
+  std::vector<NearNode> replicas;
+};
+using Event = std::variant<IncomingRequest, Response, RequestFailed, ReplicasFound, LeafSetChanged,
+                           JoinStateChanged>;
 
 struct NodeOptions {
   std::vector<net::Endpoint> addresses;  // our own, as others reach us; 1..4
@@ -127,12 +143,6 @@ struct RouteOptions {
   bool trace = false;
 };
 
-// Where a node is with which we have no link, as somebody said; it proves it by its answer.
-struct LetterTarget {
-  uint64_t head = 0;  // the first 64 bits of its id
-  net::Endpoint endpoint;
-  pki::X25519Public sealing_key;  // of its record
-};
 struct LetterOptions {
   absl::Duration timeout = absl::Seconds(4);
   // Bytes of the answer's payload. The letter is padded so that an answer of this size comes at
@@ -223,14 +233,13 @@ class Node {
   std::vector<Hint> NearestHints(const Key& key, size_t count) const;
   // True when all nodes near `key` that have been up for some two minutes are among the hints.
   bool HintsCover(const Key& key) const;
-  // The replicas of `key` by the hints, nearest to us in round trips first, each with the time
-  // after which its silence says that it is gone. Empty where the hints do not cover the key, or
-  // where we are a replica: Route knows as much. For reads of what proves itself, or is compared.
-  struct NearNode {
-    LetterTarget target;
-    absl::Duration patience;
-  };
+  // The replicas of `key` by the hints, nearest to us in round trips first. Empty where the hints
+  // do not cover the key, or where we are a replica: Route knows as much. For reads of what proves
+  // itself, or is compared.
   std::vector<NearNode> NearReplicas(const Key& key) const;
+  // The same by what a near neighbour knows, where our own hints do not reach: one ReplicasFound
+  // follows. nullopt when there is nobody to ask, or no need.
+  std::optional<RequestId> FindReplicas(Instant now, const Key& key);
   // How far a node is: measured where there is a link, predicted else.
   std::optional<absl::Duration> RoundTripTo(const Hint& hint) const;
   // It did not answer. It is dropped at once, and pinged if there is a link.

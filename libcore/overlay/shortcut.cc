@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 #include <utility>
 
 #include "libcore/overlay/letter_box.h"
@@ -50,21 +51,39 @@ std::optional<Shortcut::Choice> Shortcut::For(const Key& key, bool any_replica) 
   return best;
 }
 
-std::vector<Node::NearNode> Shortcut::Replicas(const Key& key) const {
-  std::vector<std::pair<absl::Duration, Node::NearNode>> order;
-  for (const Hint& hint : table_.Around(Head(key), per_side_)) {
+std::vector<NearNode> Shortcut::Replicas(const Key& key) const {
+  return Replicas(key, table_.Around(Head(key), per_side_));
+}
+
+std::vector<NearNode> Shortcut::Replicas(const Key& key, std::vector<Hint> hints) const {
+  const uint64_t position = Head(key);
+  std::sort(hints.begin(), hints.end(), [position](const Hint& a, const Hint& b) {
+    return ClockwiseHeads(position, a.head) < ClockwiseHeads(position, b.head);
+  });
+  struct Choice {
+    bool outermost;
+    absl::Duration time;
+    NearNode near;
+  };
+  std::vector<Choice> order;
+  for (size_t i = 0; i < hints.size(); ++i) {
+    const Hint& hint = hints[i];
+    // Those above the key come first, those below it last; in a small ring one may be both.
+    const size_t rank = std::min(i, hints.size() - 1 - i);
+    if (rank >= per_side_) continue;
     const std::optional<NodeId> linked = neighbours_.Linked(hint.head);
     if (linked && ring_.IsSuspect(*linked)) continue;
     const std::optional<absl::Duration> expected = neighbours_.RoundTripTo(hint);
-    order.emplace_back(
-        expected.value_or(kUnknown),
-        Node::NearNode{{hint.head, hint.endpoint, hint.sealing_key}, Patience(expected)});
+    order.push_back({shifting_ && rank + 1 == per_side_,
+                     expected.value_or(kUnknown),
+                     {{hint.head, hint.endpoint, hint.sealing_key}, Patience(expected)}});
   }
-  std::sort(order.begin(), order.end(), [](const auto& a, const auto& b) {
-    return a.first != b.first ? a.first < b.first : a.second.target.head < b.second.target.head;
+  std::sort(order.begin(), order.end(), [](const Choice& a, const Choice& b) {
+    return std::tuple(a.outermost, a.time, a.near.target.head) <
+           std::tuple(b.outermost, b.time, b.near.target.head);
   });
-  std::vector<Node::NearNode> out;
-  for (auto& [time, near] : order) out.push_back(std::move(near));
+  std::vector<NearNode> out;
+  for (Choice& choice : order) out.push_back(std::move(choice.near));
   return out;
 }
 

@@ -42,6 +42,10 @@ class Shortcut {
   // The table has been fetched: who is not in it is not there. Before there are no shortcuts.
   void SetComplete(bool complete) { complete_ = complete; }
 
+  // Nodes live for minutes: so many stand on the ring who are not announced yet that the outermost
+  // replicas by the hints often are none. They come last.
+  void SetShifting(bool shifting) { shifting_ = shifting; }
+
   struct Choice {
     LetterTarget target;
     std::optional<absl::Duration> expected;  // round trip
@@ -51,7 +55,9 @@ class Shortcut {
   // nullopt where our own links know as much, or the hints do not cover the key.
   std::optional<Choice> For(const Key& key, bool any_replica) const;
   // The replicas of `key` as hints have it, in the order of their distance from us.
-  std::vector<Node::NearNode> Replicas(const Key& key) const;
+  std::vector<NearNode> Replicas(const Key& key) const;
+  // The same of hints that somebody else has, of nodes round the key.
+  std::vector<NearNode> Replicas(const Key& key, std::vector<Hint> hints) const;
   // How long to wait for an answer that takes this long by prediction.
   absl::Duration Patience(std::optional<absl::Duration> expected) const;
   // A letter was answered.
@@ -63,6 +69,7 @@ class Shortcut {
   const WideTable& table_;
   size_t per_side_;
   bool complete_ = false;
+  bool shifting_ = false;
   double ratio_ = kFirstRatio;
   double deviation_ = kFirstDeviation;
 };

@@ -18,30 +18,27 @@ void TableSync::Start(Instant now) {
   next_ = now + kFetchAfter + rng_.Jitter(kFetchPace);
 }
 
-std::optional<NodeId> TableSync::Partner(uint64_t position) {
-  std::vector<NodeId> able;
+std::optional<NodeId> TableSync::Partner() {
+  std::vector<NodeId> from;
   for (const NodeId& id : neighbours_.All()) {
     // Of a newcomer's neighbours only other newcomers are among its hints, and they know nothing.
     const bool knows = !complete_ || table_.Find(Head(id)) != nullptr;
-    // Tables are about as wide as ours.
-    const bool covers = HeadDistance(Head(id), position) <= table_.radius();
-    if (knows && covers && ring_.Contains(id) && !ring_.IsSuspect(id)) able.push_back(id);
+    if (knows && ring_.Contains(id) && !ring_.IsSuspect(id)) from.push_back(id);
   }
-  if (able.empty()) return std::nullopt;
-  return able[rng_.Below(able.size())];
+  if (from.empty()) return std::nullopt;
+  return from[rng_.Below(from.size())];
 }
 
 void TableSync::Step(Instant now) {
   next_ = now + (complete_ ? rng_.Jitter(pace_) : kAnswerTimeout);
   question_.reset();
-  if (!gossip_.running()) return;
+  const std::optional<NodeId> to = gossip_.running() ? Partner() : std::nullopt;
+  if (!to) return;
   if (!cursor_) {
     cursor_ = self_head_ - table_.radius() + 1;
     end_ = self_head_ + table_.radius() + 1;  // the same where the radius is half the ring
   }
   const uint64_t from = *cursor_;
-  const std::optional<NodeId> to = Partner(from);
-  if (!to) return;
   uint64_t until = end_;
   const std::vector<Hint> have = table_.Range(from, until, kMaxFingerprints + 1);
   if (have.size() > kMaxFingerprints) until = have.back().head;
@@ -60,6 +57,7 @@ void TableSync::Step(Instant now) {
   // A comparison goes on elsewhere, whether an answer comes or not: none comes when all agrees.
   if (complete_) Advance(until);
   Bytes bytes = SerializeProto(message);
+  gossip_.Charge(now, static_cast<double>(bytes.size()) + Gossip::kMessageCost);
   links_.Send(now, *to, Purpose::kEvents, std::move(bytes));
 }
 
@@ -83,6 +81,7 @@ void TableSync::OnTableQuery(Instant now, const NodeId& from, const wire::v1::Ta
     counters_.Add("overlay.refused_table_queries");
     return;
   }
+  gossip_.Charge(now, Gossip::kAckCost);
   std::vector<uint16_t> theirs;
   for (ByteReader reader{AsBytes(have)}; reader.remaining() > 0;) theirs.push_back(reader.U16());
   std::sort(theirs.begin(), theirs.end());
@@ -119,6 +118,7 @@ void TableSync::OnTableQuery(Instant now, const NodeId& from, const wire::v1::Ta
   answer->set_radius(table_.radius());
   answer->set_coordinate(vivaldi_.own().Pack());
   Bytes bytes = SerializeProto(message);
+  gossip_.Charge(now, static_cast<double>(bytes.size()) + Gossip::kMessageCost);
   links_.Send(now, from, Purpose::kEvents, std::move(bytes));
 }
 
@@ -148,6 +148,7 @@ void TableSync::OnTableAnswer(Instant now, const NodeId& from,
     return;
   }
   question_.reset();
+  gossip_.Charge(now, Gossip::kAckCost);
   neighbours_.Learn(from, answer.coordinate());
   const size_t news = TakeEvents(now, *events);
   counters_.Add("overlay.hints_fetched", news);
@@ -158,11 +159,8 @@ void TableSync::OnTableAnswer(Instant now, const NodeId& from,
   }
   next_ = now + rng_.Jitter(kFetchPace);
   if (!answer.complete() && ++unready_ <= kMaxUnready) return;
-  // We are told only what those who stand there tell as far as to us.
-  if (answer.complete() && answer.radius() < table_.radius()) {
-    const uint64_t distance = HeadDistance(self_head_, Head(from));
-    if (answer.radius() < distance) table_.SetRadius(std::min(distance, table_.radius()));
-  }
+  // What nobody keeps cannot be kept by us alone.
+  if (answer.complete() && answer.radius() < table_.radius()) table_.SetRadius(answer.radius());
   if (!Advance(answer.until())) return;
   complete_ = true;
   gossip_.SetComplete();

@@ -87,8 +87,7 @@ class TableSync {
     uint64_t from = 0;
     uint64_t until = 0;
   };
-  // A neighbour whom to ask about nodes at `position`.
-  std::optional<NodeId> Partner(uint64_t position);
+  std::optional<NodeId> Partner();
   void Step(Instant now);
   // The next piece starts where this one ended; true when that was once round.
   bool Advance(uint64_t until);

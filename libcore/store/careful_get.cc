@@ -143,6 +143,13 @@ void CarefulGet::OnReply(Instant now, absl::Time wall, Carrier& carrier, const R
   Step(now, carrier);
 }
 
+void CarefulGet::OnFound(Instant now, Carrier& carrier, overlay::RequestId id,
+                         std::vector<NearReplica> near) {
+  if (result_) return;
+  first_.OnFound(now, carrier, id, std::move(near));
+  Step(now, carrier);
+}
+
 void CarefulGet::OnFailed(Instant now, Carrier& carrier, overlay::RequestId id,
                           const absl::Status& status) {
   if (result_) return;

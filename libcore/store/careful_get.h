@@ -30,6 +30,8 @@ class CarefulGet {
 
   void Start(Instant now, Carrier& carrier);
   void OnReply(Instant now, absl::Time wall, Carrier& carrier, const ReplyFrom& reply);
+  // The answer to FindNear.
+  void OnFound(Instant now, Carrier& carrier, overlay::RequestId id, std::vector<NearReplica> near);
   void OnFailed(Instant now, Carrier& carrier, overlay::RequestId id, const absl::Status& status);
   void OnTimeout(Instant now, Carrier& carrier);
   std::optional<Instant> PollTimeout() const;

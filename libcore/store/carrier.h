@@ -43,6 +43,9 @@ class Carrier {
   // The replicas of a place, nearest to us first; empty where hints do not cover it, or where we
   // are a replica ourselves.
   virtual std::vector<NearReplica> NearReplicas(const Key& place) const = 0;
+  // The same by what a neighbour knows, where our own hints do not reach; comes as an answer with
+  // this id. nullopt when nobody can be asked.
+  virtual std::optional<overlay::RequestId> FindNear(Instant now, const Key& place) = 0;
   // Asks one of them, in a letter where there is no link. `answer_bytes`: as much comes at once.
   virtual overlay::RequestId AskNear(Instant now, const NearReplica& peer,
                                      const StoreRequest& request, absl::Duration timeout,

@@ -25,16 +25,27 @@ std::vector<uint64_t> KnownKeepers(const Carrier& carrier, const Key& place) {
 
 bool MayKeep(const Carrier& carrier, const Key& place, const overlay::NodeId& id) {
   const std::vector<uint64_t> known = KnownKeepers(carrier, place);
-  return known.empty() || std::find(known.begin(), known.end(), overlay::Head(id)) != known.end();
+  const uint64_t distance = overlay::HeadDistance(overlay::Head(place), overlay::Head(id));
+  return known.empty() || std::any_of(known.begin(), known.end(), [&](uint64_t head) {
+           return distance <= overlay::HeadDistance(overlay::Head(place), head);
+         });
 }
 
 bool MostMissing(const Carrier& carrier, const Key& place,
                  const std::vector<overlay::NodeId>& voices) {
   if (voices.size() < overlay::kFewestForDensity) return false;
-  const std::vector<uint64_t> known = KnownKeepers(carrier, place);
-  if (known.size() < overlay::kFewestForDensity) return false;
   std::set<uint64_t> heads;
-  for (const overlay::NodeId& id : voices) heads.insert(overlay::Head(id));
+  uint64_t farthest = 0;
+  for (const overlay::NodeId& id : voices) {
+    heads.insert(overlay::Head(id));
+    farthest = std::max(farthest, overlay::HeadDistance(overlay::Head(place), overlay::Head(id)));
+  }
+  // Whoever stands beyond the voices need not be one of them: others came between.
+  std::vector<uint64_t> known = KnownKeepers(carrier, place);
+  std::erase_if(known, [&](uint64_t head) {
+    return overlay::HeadDistance(overlay::Head(place), head) > farthest;
+  });
+  if (known.size() < overlay::kFewestForDensity) return false;
   const auto missing = std::count_if(known.begin(), known.end(),
                                      [&](uint64_t head) { return heads.count(head) == 0; });
   return static_cast<size_t>(missing) * 2 > known.size();

@@ -75,11 +75,25 @@ void GetOperation::Begin(Instant now, Carrier& carrier) {
   near_ = carrier.NearReplicas(Place());
   near_asked_ = 0;
   left_near_ = false;
+  // What changes is read from those who keep it now; what they say names them better.
+  if (near_.empty() && Immutable()) finding_ = carrier.FindNear(now, Place());
+  if (!finding_) AskFirst(now, carrier);
+}
+
+void GetOperation::OnFound(Instant now, Carrier& carrier, overlay::RequestId id,
+                           std::vector<NearReplica> near) {
+  if (result_ || finding_ != id) return;
+  finding_.reset();
+  near_ = std::move(near);
+  AskFirst(now, carrier);
+}
+
+void GetOperation::AskFirst(Instant now, Carrier& carrier) {
   if (near_.empty()) return RouteOn(now, carrier);
-  const size_t versions = Immutable() ? 0 : kNearVersions;
-  AskNear(now, carrier, near_asked_++, true);
-  while (near_asked_ < std::min(near_.size(), 1 + versions)) {
-    AskNear(now, carrier, near_asked_++, false);
+  const size_t most = std::min(near_.size(), Immutable() ? kNearAtOnce : 1 + kNearVersions);
+  while (near_asked_ < most) {
+    AskNear(now, carrier, near_asked_, Immutable() || near_asked_ == 0);
+    ++near_asked_;
   }
 }
 
@@ -108,6 +122,12 @@ void GetOperation::OnNearReply(Instant now, absl::Time wall, Carrier& carrier,
     if (plan_.thorough && !owes && !replica.failed) replica.answered = true;
   }
   if (plan_.thorough) return Judge(now, carrier);
+  // Another takes the place of the first that has nothing.
+  const bool nothing = get.status() != wire::v1::STORE_STATUS_OK && !HasWanted();
+  if (Immutable() && nothing && !left_near_ && near_asked_ == kNearAtOnce &&
+      near_asked_ < near_.size()) {
+    AskNear(now, carrier, near_asked_++, true);
+  }
   JudgeNear(now, carrier);
 }
 
@@ -466,6 +486,7 @@ void GetOperation::Reset() {
   replicas_.clear();
   replica_count_ = 0;
   near_.clear();
+  finding_.reset();
   near_pending_.clear();
   next_near_.reset();
   routed_.reset();

@@ -71,6 +71,9 @@ class GetOperation {
   static constexpr int kRounds = 4;
   // Replicas that are asked for the version of what changes, beside the nearest: one may be silent.
   static constexpr size_t kNearVersions = 4;
+  // Replicas that are asked for an immutable object at once: one in five is gone, or too new to
+  // have it, where nodes live for minutes.
+  static constexpr size_t kNearAtOnce = 2;
   // Replicas asked this way in all, and how often their patience they have: an answer of some
   // datagrams takes two round trips.
   static constexpr size_t kMaxNear = 8;
@@ -100,6 +103,8 @@ class GetOperation {
   void Widen(Instant now, Carrier& carrier, const std::vector<overlay::NodeRecord>& more,
              bool last);
   void OnReply(Instant now, absl::Time wall, Carrier& carrier, const ReplyFrom& reply);
+  // The answer to FindNear.
+  void OnFound(Instant now, Carrier& carrier, overlay::RequestId id, std::vector<NearReplica> near);
   void OnFailed(Instant now, Carrier& carrier, overlay::RequestId id, const absl::Status& status);
   void OnTimeout(Instant now, Carrier& carrier);
   std::optional<Instant> PollTimeout() const;
@@ -128,6 +133,7 @@ class GetOperation {
   bool TwoPlaces() const { return !plan_.thorough && (!plan_.kind || HasSecondPlace(*plan_.kind)); }
   Key Place() const { return second_place_ ? SecondPlace(plan_.key) : plan_.key; }
   void Begin(Instant now, Carrier& carrier);
+  void AskFirst(Instant now, Carrier& carrier);
   void RouteOn(Instant now, Carrier& carrier);
   void AskNear(Instant now, Carrier& carrier, size_t index, bool whole);
   void OnNearReply(Instant now, absl::Time wall, Carrier& carrier, const ReplyFrom& reply,
@@ -173,7 +179,8 @@ class GetOperation {
   std::vector<NearReplica> near_;
   size_t near_asked_ = 0;
   bool left_near_ = false;
-  bool open_ = false;  // thorough, and more may come
+  std::optional<overlay::RequestId> finding_;  // who the near ones are
+  bool open_ = false;                          // thorough, and more may come
   size_t routes_ = 0;
   std::map<overlay::RequestId, NearQuestion> near_pending_;
   std::optional<Instant> next_near_;  // when their silence is too long

@@ -60,6 +60,18 @@ overlay::RequestId OverlayCarrier::Ask(Instant now, const overlay::NodeRecord& p
   return id;
 }
 
+std::vector<NearReplica> OverlayCarrier::ToNear(const std::vector<overlay::NearNode>& nodes) {
+  std::vector<NearReplica> out;
+  for (const overlay::NearNode& near : nodes) out.push_back({near.target, near.patience});
+  return out;
+}
+
+std::optional<overlay::RequestId> OverlayCarrier::FindNear(Instant now, const Key& place) {
+  const std::optional<overlay::RequestId> id = node_.FindReplicas(now, place);
+  if (id) senders_[*id] = sender_;
+  return id;
+}
+
 overlay::RequestId OverlayCarrier::AskNear(Instant now, const NearReplica& peer,
                                            const StoreRequest& request, absl::Duration timeout,
                                            size_t answer_bytes) {

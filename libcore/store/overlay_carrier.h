@@ -43,12 +43,10 @@ class OverlayCarrier final : public Carrier {
   overlay::RequestId Ask(Instant now, const overlay::NodeRecord& peer, const StoreRequest& request,
                          absl::Duration timeout) override;
   std::vector<NearReplica> NearReplicas(const Key& place) const override {
-    std::vector<NearReplica> out;
-    for (const overlay::Node::NearNode& near : node_.NearReplicas(place)) {
-      out.push_back(NearReplica{near.target, near.patience});
-    }
-    return out;
+    return ToNear(node_.NearReplicas(place));
   }
+  static std::vector<NearReplica> ToNear(const std::vector<overlay::NearNode>& nodes);
+  std::optional<overlay::RequestId> FindNear(Instant now, const Key& place) override;
   overlay::RequestId AskNear(Instant now, const NearReplica& peer, const StoreRequest& request,
                              absl::Duration timeout, size_t answer_bytes) override;
   void Answer(Instant now, const ReplyTo& to, const StoreReply& reply) override;

@@ -52,6 +52,7 @@ class Store::Impl {
   void OnRequest(Instant now, const overlay::IncomingRequest& incoming);
   void OnResponse(Instant now, const overlay::Response& response);
   void OnRequestFailed(Instant now, const overlay::RequestFailed& failed);
+  void OnReplicasFound(Instant now, const overlay::ReplicasFound& found);
   void OnLeafSetChanged(Instant now, const overlay::LeafSetChanged& changed);
   void OnTimeout(Instant now);
   std::optional<Instant> PollTimeout() const;
@@ -363,6 +364,17 @@ void Store::Impl::Fail(Instant now, overlay::RequestId id, const absl::Status& s
   }
 }
 
+void Store::Impl::OnReplicasFound(Instant now, const overlay::ReplicasFound& found) {
+  const std::optional<Sender> sender = carrier_.Take(found.id);
+  if (!sender) return;
+  carrier_.Speak(*sender);
+  const auto get = gets_.find(sender->number);
+  if (get == gets_.end()) return;
+  get->second.operation.OnFound(now, carrier_, found.id, OverlayCarrier::ToNear(found.replicas));
+  FinishGet(now, sender->number);
+  Settle(now);
+}
+
 void Store::Impl::OnLeafSetChanged(Instant now, const overlay::LeafSetChanged& changed) {
   upkeep_.OnLeafSetChanged(now);
   anti_entropy_.OnLeafSetChanged(now, carrier_);
@@ -482,6 +494,9 @@ void Store::OnResponse(Instant now, const overlay::Response& response) {
 }
 void Store::OnRequestFailed(Instant now, const overlay::RequestFailed& failed) {
   impl_->OnRequestFailed(now, failed);
+}
+void Store::OnReplicasFound(Instant now, const overlay::ReplicasFound& found) {
+  impl_->OnReplicasFound(now, found);
 }
 void Store::OnLeafSetChanged(Instant now, const overlay::LeafSetChanged& changed) {
   impl_->OnLeafSetChanged(now, changed);

@@ -84,6 +84,7 @@ class Store {
   void OnRequest(Instant now, const overlay::IncomingRequest& request);
   void OnResponse(Instant now, const overlay::Response& response);
   void OnRequestFailed(Instant now, const overlay::RequestFailed& failed);
+  void OnReplicasFound(Instant now, const overlay::ReplicasFound& found);
   void OnLeafSetChanged(Instant now, const overlay::LeafSetChanged& changed);
   // True when the store sent this request: how the owner tells whose response it is.
   bool Owns(overlay::RequestId id) const;

@@ -212,6 +212,48 @@ TEST(OverlayHints, WhoIsNotTheRootSendsALetterOn) {
   EXPECT_GT(ring.Count("overlay.shortcuts"), 20u);
 }
 
+// A newcomer has no table yet, and asks a neighbour.
+TEST(OverlayHints, WhoKnowsNobodyYetAsksWhoDoes) {
+  HintRing ring(10);
+  ring.Grow(60);
+  ring.world().RunFor(absl::Minutes(4));
+  ring.Join();
+  ring.world().RunFor(absl::Seconds(20));
+  OverlayHost& young = *ring.ring().hosts().back();
+  ASSERT_TRUE(young.active());
+  std::vector<overlay::ReplicasFound> heard;
+  young.SetHandler([&heard](Instant, overlay::Event& event) {
+    if (const auto* found = std::get_if<overlay::ReplicasFound>(&event)) heard.push_back(*found);
+    return true;
+  });
+  SeededRng rng(10);
+  int searches = 0;
+  int named = 0;
+  for (int i = 0; i < 20; ++i) {
+    const auto key = rng.Make<overlay::Key>();
+    EXPECT_TRUE(young.node().NearReplicas(key).empty());
+    const auto id = young.node().FindReplicas(young.Now(), key);
+    if (!id) continue;  // it is among the replicas
+    ++searches;
+    young.Kick();
+    ring.world().RunFor(absl::Seconds(2));
+    ASSERT_EQ(heard.size(), static_cast<size_t>(searches));
+    EXPECT_EQ(heard.back().id, *id);
+    std::vector<uint64_t> found;
+    for (const overlay::NearNode& near : heard.back().replicas) found.push_back(near.target.head);
+    EXPECT_LE(found.size(), 8u);
+    const overlay::NodeId root = ring.ring().Root(key);
+    // The youngest of all is in nobody's table.
+    named += root == young.id() ||
+                     std::find(found.begin(), found.end(), overlay::Head(root)) != found.end()
+                 ? 1
+                 : 0;
+  }
+  EXPECT_GT(searches, 10);
+  // Where nodes stand far apart the piece that is asked for has too few.
+  EXPECT_GE(4 * named, 3 * searches);
+}
+
 TEST(OverlayHints, ASilentHintCostsLittleAndIsForgotten) {
   LinkOptions links;
   links.loss = 0.01;

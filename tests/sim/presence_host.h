@@ -211,6 +211,8 @@ class PresenceHost final : public Host {
       if (store_->Owns(response->id)) store_->OnResponse(now, *response);
     } else if (const auto* failed = std::get_if<overlay::RequestFailed>(&event)) {
       if (store_->Owns(failed->id)) store_->OnRequestFailed(now, *failed);
+    } else if (const auto* found = std::get_if<overlay::ReplicasFound>(&event)) {
+      store_->OnReplicasFound(now, *found);
     } else if (const auto* changed = std::get_if<overlay::LeafSetChanged>(&event)) {
       store_->OnLeafSetChanged(now, *changed);
     } else if (const auto* joined = std::get_if<overlay::JoinStateChanged>(&event)) {

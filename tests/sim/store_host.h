@@ -142,6 +142,8 @@ class StoreHost final : public Host {
         store_->OnResponse(now, *response);
       } else if (auto* failed = std::get_if<overlay::RequestFailed>(&*event)) {
         if (store_->Owns(failed->id)) store_->OnRequestFailed(now, *failed);
+      } else if (auto* found = std::get_if<overlay::ReplicasFound>(&*event)) {
+        store_->OnReplicasFound(now, *found);
       } else if (auto* changed = std::get_if<overlay::LeafSetChanged>(&*event)) {
         store_->OnLeafSetChanged(now, *changed);
       }

@@ -1,6 +1,8 @@
 // FakeCarrier: an overlay made of a list. Requests are kept for the test to answer.
 #pragma once
 
+#include <algorithm>
+#include <numeric>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -52,6 +54,11 @@ class FakeCarrier final : public Carrier {
     }
     return out;
   }
+  // `finds`: a neighbour knows; what it knows is up to the test.
+  std::optional<overlay::RequestId> FindNear(Instant, const Key&) override {
+    found = finds ? std::optional(overlay::RequestId(next_++)) : std::nullopt;
+    return found;
+  }
   overlay::RequestId AskNear(Instant, const NearReplica& peer, const StoreRequest& request,
                              absl::Duration, size_t) override {
     for (const overlay::NodeRecord& record : nodes_) {
@@ -62,6 +69,17 @@ class FakeCarrier final : public Carrier {
   }
   void Answer(Instant, const ReplyTo& to, const StoreReply& reply) override {
     answered.push_back({to, reply});
+  }
+  // Places in the list, nearest to `place` first.
+  std::vector<size_t> ByDistance(const Key& place) const {
+    std::vector<size_t> out(nodes_.size());
+    std::iota(out.begin(), out.end(), size_t{0});
+    const auto distance = [&](size_t i) {
+      return overlay::HeadDistance(overlay::Head(place), overlay::Head(nodes_[i].id()));
+    };
+    std::sort(out.begin(), out.end(),
+              [&](size_t a, size_t b) { return distance(a) < distance(b); });
+    return out;
   }
   // This node's record is a newer one.
   void Move() {
@@ -92,6 +110,8 @@ class FakeCarrier final : public Carrier {
   std::vector<Sent> sent;
   std::vector<Answered> answered;
   std::vector<size_t> near;
+  bool finds = false;
+  std::optional<overlay::RequestId> found;  // the last
   bool is_root = true;
   bool responsible = true;
   std::vector<overlay::NodeRecord> nearest;

@@ -73,28 +73,34 @@ TEST_F(GetOperationTest, FirstCopyOfAnImmutableKindIsTheAnswer) {
   EXPECT_TRUE(carrier.sent.empty());
 }
 
-TEST_F(GetOperationTest, TheNearestReplicaIsAskedPastTheRouting) {
+TEST_F(GetOperationTest, TheNearestReplicasAreAskedPastTheRouting) {
   carrier.near = {3, 5, 2};
   const Object raw = f.Raw("x");
   GetOperation get = Started(raw.key(), wire::v1::OBJECT_KIND_RAW);
-  ASSERT_EQ(carrier.sent.size(), 1u);
+  ASSERT_EQ(carrier.sent.size(), 2u);
   EXPECT_EQ(carrier.sent[0].to->id(), carrier.nodes()[3].id());
+  EXPECT_EQ(carrier.sent[1].to->id(), carrier.nodes()[5].id());
   AnswerNext(get, Reply({raw}, false));
   ASSERT_TRUE(get.result().has_value());
   EXPECT_TRUE(get.result()->status.ok());
   EXPECT_EQ(get.result()->hops, 1);
-  EXPECT_TRUE(carrier.sent.empty());
+  EXPECT_EQ(carrier.sent.size(), 1u) << "nobody else is asked";
 }
 
 TEST_F(GetOperationTest, ItsNothingIsNotFinal) {
-  carrier.near = {3, 5, 2};
+  carrier.near = {3, 5, 2, 6, 7};
   const Object raw = f.Raw("x");
   GetOperation get = Started(raw.key(), wire::v1::OBJECT_KIND_RAW);
   AnswerNext(get, Reply({}, false));
+  ASSERT_EQ(carrier.sent.size(), 2u);
+  EXPECT_EQ(carrier.sent[1].to->id(), carrier.nodes()[2].id()) << "in its place";
+  AnswerNext(get, Reply({}, false));
+  ASSERT_EQ(carrier.sent.size(), 1u);
+  AnswerNext(get, Reply({}, false));
   EXPECT_FALSE(get.result().has_value());
   ASSERT_EQ(carrier.sent.size(), 3u);
-  EXPECT_EQ(carrier.sent[0].to->id(), carrier.nodes()[5].id()) << "two more near ones";
-  EXPECT_EQ(carrier.sent[1].to->id(), carrier.nodes()[2].id());
+  EXPECT_EQ(carrier.sent[0].to->id(), carrier.nodes()[6].id()) << "two more near ones";
+  EXPECT_EQ(carrier.sent[1].to->id(), carrier.nodes()[7].id());
   EXPECT_FALSE(carrier.sent[2].to.has_value()) << "routed";
   AnswerNext(get, Reply({}, false));
   AnswerNext(get, Reply({}, false));
@@ -103,7 +109,37 @@ TEST_F(GetOperationTest, ItsNothingIsNotFinal) {
   EXPECT_TRUE(get.result()->status.ok());
 }
 
-TEST_F(GetOperationTest, WhenTheNearestIsSilentTheSecondAndTheRootAreAsked) {
+TEST_F(GetOperationTest, WhereHintsDoNotReachANeighbourIsAskedWhoTheNearOnesAre) {
+  carrier.near = {3, 5};
+  const std::vector<NearReplica> known = carrier.NearReplicas(Key());
+  carrier.near.clear();
+  carrier.finds = true;
+  const Object raw = f.Raw("x");
+  GetOperation get = Started(raw.key(), wire::v1::OBJECT_KIND_RAW);
+  EXPECT_TRUE(carrier.sent.empty());
+  get.OnFound(now, carrier, overlay::RequestId(999), {});
+  EXPECT_TRUE(carrier.sent.empty()) << "not what we asked";
+  get.OnFound(now, carrier, *carrier.found, known);
+  ASSERT_EQ(carrier.sent.size(), 2u);
+  EXPECT_EQ(carrier.sent[1].to->id(), carrier.nodes()[5].id());
+  AnswerNext(get, Reply({raw}, false));
+  ASSERT_TRUE(get.result().has_value());
+  EXPECT_TRUE(get.result()->status.ok());
+
+  // It knows nobody.
+  carrier.sent.clear();
+  GetOperation other = Started(raw.key(), wire::v1::OBJECT_KIND_RAW);
+  other.OnFound(now, carrier, *carrier.found, {});
+  ASSERT_EQ(carrier.sent.size(), 1u);
+  EXPECT_FALSE(carrier.sent[0].to.has_value()) << "routed";
+  // What changes is read from those who keep it now.
+  carrier.sent.clear();
+  GetOperation changing = Environment();
+  ASSERT_EQ(carrier.sent.size(), 1u);
+  EXPECT_FALSE(carrier.sent[0].to.has_value());
+}
+
+TEST_F(GetOperationTest, WhenANearOneIsSilentAnotherAndTheRootAreAsked) {
   carrier.near = {3, 5, 2};
   const Object raw = f.Raw("x");
   GetOperation get = Started(raw.key(), wire::v1::OBJECT_KIND_RAW);
@@ -131,7 +167,7 @@ TEST_F(GetOperationTest, ASilentLinkIsNotWaitedForEither) {
 }
 
 TEST_F(GetOperationTest, ALargeImmutableObjectIsFetchedFromTheNearest) {
-  carrier.near = {3, 5};
+  carrier.near = {3};
   const Object raw = f.Raw("x");
   GetOperation get = Started(raw.key(), wire::v1::OBJECT_KIND_RAW);
   StoreReply named = Reply({raw}, false);
