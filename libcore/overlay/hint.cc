@@ -49,6 +49,17 @@ uint64_t MixHead(uint64_t head, uint64_t salt) {
   return z ^ (z >> 31);
 }
 
+std::vector<Hint> OnEitherSide(uint64_t position, std::vector<Hint> hints, size_t per_side) {
+  std::sort(hints.begin(), hints.end(), [position](const Hint& a, const Hint& b) {
+    return ClockwiseHeads(position, a.head) < ClockwiseHeads(position, b.head);
+  });
+  if (hints.size() > 2 * per_side) {
+    const auto side = static_cast<std::ptrdiff_t>(per_side);
+    hints.erase(hints.begin() + side, hints.end() - side);
+  }
+  return hints;
+}
+
 size_t HintEventSize(const HintEvent& event) {
   if (!event.there) return 13;
   return event.hint.endpoint.address.is_v4() ? 61 : kMaxHintEvent;

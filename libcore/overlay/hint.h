@@ -48,6 +48,8 @@ inline bool LaterStamp(uint32_t a, uint32_t b) { return static_cast<int32_t>(a -
 // How far to walk upwards from a to b, and the shorter way round; modulo 2^64.
 inline uint64_t ClockwiseHeads(uint64_t a, uint64_t b) { return b - a; }
 inline uint64_t HeadDistance(uint64_t a, uint64_t b) { return a - b < b - a ? a - b : b - a; }
+// Of these the nearest on either side of a position, those above it first, upwards.
+std::vector<Hint> OnEitherSide(uint64_t position, std::vector<Hint> hints, size_t per_side);
 // A number that belongs to a head and a salt, spread evenly.
 uint64_t MixHead(uint64_t head, uint64_t salt);
 // Its upper 16 bits: two heads share them once in 65,536 times, and not with the next salt.

@@ -351,7 +351,7 @@ void Membership::OfferHeads(Instant now, const NodeId& from, const Heads& heads,
     // It will be named again.
     if (RecentlyUnreachable(now, Contact{id, {}})) continue;
     if (known != nullptr) {
-      Offer(now, NodeRecord(*known), heads[i] == sample);
+      Offer(now, *known, heads[i] == sample);
     } else {
       query.add_ids(heads[i]);
     }

@@ -40,10 +40,13 @@ class Node::Impl {
   std::optional<Instant> PollTimeout() const;
   void Pump(Instant now);
   std::vector<Hint> NearestHints(uint64_t position, size_t count) const;
+  // Those of our own ring that are not among these.
+  void AddMembers(std::vector<Hint>& hints) const;
+  // Who stands round a key, if we know all of them.
+  Scout::Knowledge HintsRound(const Key& key) const;
   void HintFailed(Instant now, uint64_t head);
-  // Links say less of the key than hints may: in a ring that we know as a whole there are links,
-  // and where we are a replica ourselves there is nobody to be found.
-  bool IsElsewhere(const Key& key) const;
+  // Others keep the key, and hints may say who: in a ring that we know as a whole our links say it.
+  bool KeptElsewhere(const Key& key) const;
 
   NodeOptions options;
   NodeKeys keys;
@@ -108,7 +111,8 @@ Node::Impl::Impl(const NodeOptions& o, const NodeKeys& k, Rng& rng, Counters& c)
       gossip(o.maintenance_bytes_per_second, links, ring, liveness, neighbours, wide, vivaldi, rng,
              c),
       table_sync(links, ring, neighbours, wide, gossip, vivaldi, rng, c),
-      scout(links, ring, neighbours, wide, c),
+      scout(
+          links, ring, neighbours, wide, [this](const Key& key) { return HintsRound(key); }, c),
       link_local(
           LinkLocalOptions{o.link_group, Head(self.id()), o.role},
           [this](uint64_t head) {
@@ -140,7 +144,6 @@ void Node::Impl::SetRecord(uint64_t epoch, const std::vector<net::Endpoint>& add
   membership.SetSelf(self);
   tuning.SetSelf(self);
   gossip.SetSelf(self);
-  scout.SetSelf(self);
   table_sync.SetSelf(self);
   reachability.SetSelf(self);
 }
@@ -302,8 +305,11 @@ void Node::Impl::OnMessage(Instant now, const MessageReceived& received) {
     case wire::v1::OverlayMessage::kTableQuery:
       return table_sync.OnTableQuery(now, from, message.table_query());
     case wire::v1::OverlayMessage::kTableAnswer:
-      if (scout.OnTableAnswer(now, from, message.table_answer())) return;
       return table_sync.OnTableAnswer(now, from, message.table_answer());
+    case wire::v1::OverlayMessage::kHintQuery:
+      return scout.OnHintQuery(now, from, message.hint_query());
+    case wire::v1::OverlayMessage::kHintAnswer:
+      return scout.OnHintAnswer(now, from, message.hint_answer());
     case wire::v1::OverlayMessage::kDetour:
       return OnDetour(now, from, message.detour());
     case wire::v1::OverlayMessage::KIND_NOT_SET:
@@ -327,7 +333,7 @@ bool Node::Impl::TakeLetters(Instant now) {
   return any;
 }
 
-bool Node::Impl::IsElsewhere(const Key& key) const {
+bool Node::Impl::KeptElsewhere(const Key& key) const {
   if (ring.leaves().Whole()) return false;
   const auto own = ring.ReplicaSet(key);
   return !own || std::none_of(own->begin(), own->end(),
@@ -337,6 +343,8 @@ bool Node::Impl::IsElsewhere(const Key& key) const {
 bool Node::Impl::TakeScout() {
   bool any = false;
   while (std::optional<Scout::Found> found = scout.PollFound()) {
+    // Nobody names himself, and whom we asked stands near the key.
+    if (!found->hints.empty()) AddMembers(found->hints);
     events.push_back(
         ReplicasFound{found->id, shortcut.Replicas(found->key, std::move(found->hints))});
     any = true;
@@ -451,21 +459,35 @@ void Node::Impl::HintFailed(Instant now, uint64_t head) {
   gossip.OnReportedGone(now, head);
 }
 
-std::vector<Hint> Node::Impl::NearestHints(uint64_t position, size_t count) const {
-  std::vector<Hint> out = wide.Nearest(position, count);
+void Node::Impl::AddMembers(std::vector<Hint>& hints) const {
   for (const NodeId& id : ring.Members()) {
     const uint64_t head = Head(id);
     const NodeRecord* record = ring.IsSuspect(id) ? nullptr : links.RecordOf(id);
-    const bool named =
-        std::any_of(out.begin(), out.end(), [head](const Hint& hint) { return hint.head == head; });
+    const bool named = std::any_of(hints.begin(), hints.end(),
+                                   [head](const Hint& hint) { return hint.head == head; });
     if (record == nullptr || named) continue;
-    Hint& hint = out.emplace_back();
+    Hint& hint = hints.emplace_back();
     hint.head = head;
     hint.stamp = wide.StampOf(head).value_or(0);
     hint.endpoint = links.EndpointOf(id).value_or(record->addresses().front());
     hint.sealing_key = record->sealing_key();
     hint.place = neighbours.PlaceOf(head);
   }
+}
+
+Scout::Knowledge Node::Impl::HintsRound(const Key& key) const {
+  Scout::Knowledge out;
+  if (table_sync.complete()) out.radius = wide.radius();
+  if (HeadDistance(Head(self.id()), Head(key)) > out.radius && !ring.ReplicaSet(key)) return out;
+  out.hints = wide.Around(Head(key), Scout::kPerSide);
+  AddMembers(out.hints);
+  out.hints = OnEitherSide(Head(key), std::move(out.hints), Scout::kPerSide);
+  return out;
+}
+
+std::vector<Hint> Node::Impl::NearestHints(uint64_t position, size_t count) const {
+  std::vector<Hint> out = wide.Nearest(position, count);
+  AddMembers(out);
   std::erase_if(out, [this](const Hint& hint) {
     const std::optional<NodeId> linked = neighbours.Linked(hint.head);
     return linked && ring.IsSuspect(*linked);
@@ -586,11 +608,11 @@ bool Node::HintsCover(const Key& key) const {
          (impl_->table_sync.complete() && impl_->wide.Covers(Head(key)));
 }
 std::vector<NearNode> Node::NearReplicas(const Key& key) const {
-  return HintsCover(key) && impl_->IsElsewhere(key) ? impl_->shortcut.Replicas(key)
-                                                    : std::vector<NearNode>();
+  return HintsCover(key) && impl_->KeptElsewhere(key) ? impl_->shortcut.Replicas(key)
+                                                      : std::vector<NearNode>();
 }
 std::optional<RequestId> Node::FindReplicas(Instant now, const Key& key) {
-  if (HintsCover(key) || !impl_->IsElsewhere(key)) return std::nullopt;
+  if (HintsCover(key) || !impl_->KeptElsewhere(key)) return std::nullopt;
   const RequestId id = impl_->exchange.Reserve();
   const bool asked = impl_->scout.Start(now, id, key);
   impl_->Pump(now);

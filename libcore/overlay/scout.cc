@@ -3,23 +3,11 @@
 #include <algorithm>
 #include <utility>
 
-#include "libcore/overlay/density.h"
-#include "libcore/overlay/table_sync.h"
 #include "libcore/overlay/wire.h"
 
 namespace p2pd::overlay {
-namespace {
-
-constexpr double kHeads = 18446744073709551616.0;  // 2^64
-
-}  // namespace
 
 bool Scout::Start(Instant now, RequestId id, const Key& key) {
-  std::vector<NodeRecord> leaves;
-  for (const auto& [leaf, record] : ring_.leaves().members()) leaves.push_back(record);
-  const double gap = MeanGap(self_->id(), leaves);
-  // Where a dozen nodes are half the ring, leaf sets know nearly all.
-  if (leaves.empty() || gap * (kBelow + kAbove) > kWidest) return false;
   if (searches_.size() >= kMaxSearches) {
     counters_.Add("overlay.refused_searches");
     return false;
@@ -27,75 +15,120 @@ bool Scout::Start(Instant now, RequestId id, const Key& key) {
   Search search;
   search.id = id;
   search.key = key;
-  search.from = Head(key) - static_cast<uint64_t>(gap * kBelow * kHeads);
-  search.until = Head(key) + static_cast<uint64_t>(gap * kAbove * kHeads);
-  for (size_t i = 0; i < kAtOnce; ++i) AskNext(now, search);
+  for (size_t i = 0; i < kNearUs; ++i) Ask(now, search, NearUs(now, search));
+  Ask(now, search, NearKey(now, search));
   if (search.open.empty()) return false;
   searches_.emplace(id.value(), std::move(search));
   return true;
 }
 
-bool Scout::AskNext(Instant now, Search& search) {
-  if (search.asked.size() >= kMaxAsked) return false;
+std::vector<NodeId> Scout::Askable(Instant now, const Search& search, uint64_t likely) const {
+  std::vector<NodeId> out;
+  for (const NodeId& id : neighbours_.All()) {
+    const auto found = reaches_.find(id);
+    const bool known = found != reaches_.end() && found->second.until > now;
+    const uint64_t radius = known ? found->second.radius : likely;
+    const bool sees = HeadDistance(Head(id), Head(search.key)) <= radius;
+    if (search.asked.count(id) == 0 && sees && ring_.Contains(id) && !ring_.IsSuspect(id)) {
+      out.push_back(id);
+    }
+  }
+  return out;
+}
+
+std::optional<NodeId> Scout::NearUs(Instant now, const Search& search) const {
   std::optional<NodeId> best;
   absl::Duration least = absl::InfiniteDuration();
-  for (const NodeId& id : neighbours_.All()) {
-    const bool covers = HeadDistance(Head(id), Head(search.key)) <= table_.radius();
-    const auto ignorant = ignorant_.find(id);
-    if (ignorant != ignorant_.end() && ignorant->second > now) continue;
-    if (!covers || search.asked.count(id) != 0 || !ring_.Contains(id) || ring_.IsSuspect(id)) {
-      continue;
-    }
-    const std::optional<absl::Duration> far = links_.RoundTripTo(id);
-    if (!far || *far >= least) continue;
+  // Widths differ, and who has no table yet does not know how wide others' are.
+  for (const NodeId& id : Askable(now, search, std::min(table_.radius() / 2, kLikely / 2))) {
+    const absl::Duration far = links_.RoundTripTo(id).value_or(least);
+    if (far >= least) continue;
     best = id;
-    least = *far;
+    least = far;
   }
-  if (!best) return false;
-  search.asked.insert(*best);
+  return best;
+}
+
+std::optional<NodeId> Scout::NearKey(Instant now, const Search& search) const {
+  const std::vector<NodeId> askable = Askable(now, search, kLikely);
+  const auto nearest =
+      std::min_element(askable.begin(), askable.end(), [&](const NodeId& a, const NodeId& b) {
+        return HeadDistance(Head(a), Head(search.key)) < HeadDistance(Head(b), Head(search.key));
+      });
+  return nearest == askable.end() ? std::nullopt : std::optional(*nearest);
+}
+
+bool Scout::Ask(Instant now, Search& search, const std::optional<NodeId>& whom) {
+  if (!whom || search.asked.size() >= kMaxAsked) return false;
+  search.asked.insert(*whom);
   wire::v1::OverlayMessage message;
-  wire::v1::TableQuery* query = message.mutable_table_query();
-  query->set_from(search.from);
-  query->set_until(search.until);
-  query->set_fetch(true);
-  if (!links_.Send(now, *best, Purpose::kRequest, Urgency::kReply, SerializeProto(message))) {
-    return false;
-  }
-  search.open.insert(*best);
-  search.late = std::max(search.late, now + links_.TimeoutTo(*best));
+  message.mutable_hint_query()->set_key(search.key.ToString());
+  if (!links_.Send(now, *whom, Purpose::kRequest, SerializeProto(message))) return false;
+  search.open.insert(*whom);
+  search.late = std::max(search.late, now + links_.TimeoutTo(*whom));
   return true;
 }
 
-bool Scout::OnTableAnswer(Instant now, const NodeId& from, const wire::v1::TableAnswer& answer) {
+void Scout::OnHintQuery(Instant now, const NodeId& from, const wire::v1::HintQuery& query) {
+  const auto key = Key::FromView(AsBytes(query.key()));
+  if (!key) {
+    counters_.Add("overlay.dropped_malformed");
+    return;
+  }
+  if (!inlets_.try_emplace(from, TokenBucket(kRate, kBurst)).first->second.TryTake(now, 1)) {
+    counters_.Add("overlay.refused_hint_queries");
+    return;
+  }
+  ByteWriter events;
+  const Knowledge known = knows_(*key);
+  for (const Hint& hint : known.hints) {
+    if (hint.head != Head(from)) WriteHintEvent(now, HintEvent{true, hint}, events);
+  }
+  wire::v1::OverlayMessage message;
+  message.mutable_hint_answer()->set_key(query.key());
+  message.mutable_hint_answer()->set_events(ToText(events.bytes()));
+  message.mutable_hint_answer()->set_radius(known.radius);
+  links_.Send(now, from, Purpose::kAnswer, SerializeProto(message));
+}
+
+void Scout::OnHintAnswer(Instant now, const NodeId& from, const wire::v1::HintAnswer& answer) {
+  const auto key = Key::FromView(AsBytes(answer.key()));
   const auto found = std::find_if(searches_.begin(), searches_.end(), [&](const auto& entry) {
-    return entry.second.from == answer.from() && entry.second.open.count(from) != 0;
+    return key == entry.second.key && entry.second.open.count(from) != 0;
   });
-  if (found == searches_.end()) return false;
+  if (found == searches_.end()) {
+    counters_.Add("overlay.dropped_unasked_hints");
+    return;
+  }
   Search& search = found->second;
   search.open.erase(from);
-  const auto events = ParseHintEvents(now, AsBytes(answer.events()), TableSync::kMaxAnswerEvents);
-  if (!events) counters_.Add("overlay.dropped_malformed");
-  std::vector<Hint> hints;
-  if (events && answer.complete() &&
-      HeadDistance(Head(from), Head(search.key)) <= answer.radius()) {
-    const uint64_t width = ClockwiseHeads(search.from, search.until);
-    for (const HintEvent& event : *events) {
-      const bool asked = ClockwiseHeads(search.from, event.hint.head) < width;
-      if (event.there && asked && event.hint.head != Head(self_->id())) hints.push_back(event.hint);
-    }
-  }
-  if (hints.size() < kFewest) {
-    counters_.Add("overlay.searches_refused");
-    if (!answer.complete()) ignorant_[from] = now + kIgnorant;
-    if (AskNext(now, search) || !search.open.empty()) return true;
-    hints.clear();
-  }
-  End(search, std::move(hints));
-  searches_.erase(found);
-  return true;
+  // Who names nobody does not see the key, whatever he says.
+  const bool sees = HeadDistance(Head(from), Head(search.key)) <= answer.radius();
+  const uint64_t radius = sees && answer.events().empty() ? 0 : answer.radius();
+  reaches_[from] = Reach{radius, now + (radius == 0 ? kYoung : kRemembered)};
+  if (!search.ended) Judge(now, AsBytes(answer.events()), search);
+  if (search.ended && search.open.empty()) searches_.erase(found);
 }
 
-void Scout::End(const Search& search, std::vector<Hint> hints) {
+void Scout::Judge(Instant now, ByteView encoded, Search& search) {
+  const auto events = ParseHintEvents(now, encoded, 2 * kPerSide);
+  if (!events) counters_.Add("overlay.dropped_malformed");
+  std::vector<Hint> hints;
+  for (const HintEvent& event : events.value_or(std::vector<HintEvent>())) {
+    if (event.there) hints.push_back(event.hint);
+  }
+  if (hints.size() >= kFewest) return End(search, std::move(hints));
+  counters_.Add("overlay.searches_refused");
+  if (!Ask(now, search, NearKey(now, search)) && search.open.empty()) End(search, {});
+}
+
+void Scout::OnLinkDown(const NodeId& id) {
+  reaches_.erase(id);
+  inlets_.erase(id);
+}
+
+void Scout::End(Search& search, std::vector<Hint> hints) {
+  search.ended = true;
   counters_.Add(hints.empty() ? "overlay.searches_failed" : "overlay.searches_done");
   found_.push_back(Found{search.id, search.key, std::move(hints)});
 }
@@ -103,11 +136,11 @@ void Scout::End(const Search& search, std::vector<Hint> hints) {
 void Scout::OnTimeout(Instant now) {
   for (auto it = searches_.begin(); it != searches_.end();) {
     Search& search = it->second;
-    if (search.late > now || AskNext(now, search)) {
+    if (search.late > now || (!search.ended && Ask(now, search, NearKey(now, search)))) {
       ++it;
       continue;
     }
-    End(search, {});
+    if (!search.ended) End(search, {});
     it = searches_.erase(it);
   }
 }

@@ -1,21 +1,22 @@
 // Scout: asks a near neighbour who stands round a key where our own hints do not reach: a newcomer
 // has no table yet, and where nodes live for minutes tables are narrow.
 //
-// Rules: asked are linked nodes that stand so near the key that a table as wide as ours covers it,
-// the nearest to us first, two at once. It is a TableQuery for the few nodes round the key, and the
-// answer is taken from whom we asked, once; it counts if its sender has the whole of his table and
-// it covers the key. What comes is hearsay, as all hints are, enters no table, and is for whom to
-// ask first. Each search ends in exactly one Found. Threads: one owner. Limits: below, each with a
-// counter.
+// Rules: asked are at once the two nearest to us of those linked nodes that are likely to know, and
+// the one nearest the key; then others near the key, one for each that does not know. An answer is
+// taken from whom we asked, once; the first that names anybody ends the search. What comes is
+// hearsay, as all hints are, enters no table, and is for whom to ask first. Each search ends in
+// exactly one Found. Threads: one owner. Limits: below, each with a counter.
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
 #include <vector>
 
 #include "libcore/base/counters.h"
+#include "libcore/base/token_bucket.h"
 #include "libcore/overlay/link_table.h"
 #include "libcore/overlay/neighbours.h"
 #include "libcore/overlay/node.h"
@@ -28,28 +29,44 @@ namespace p2pd::overlay {
 class Scout {
  public:
   static constexpr size_t kMaxSearches = 256;
-  // Neighbours asked at once, and in all.
-  static constexpr size_t kAtOnce = 2;
-  static constexpr size_t kMaxAsked = 5;
-  // The piece that is asked for, in mean distances between nodes: as many replicas on either side,
-  // and some to spare. All of it fits one datagram.
-  static constexpr double kBelow = 7;
-  static constexpr double kAbove = 8;
-  // Who could not say is not asked again for so long.
-  static constexpr absl::Duration kIgnorant = absl::Seconds(30);
+  // Neighbours asked at once, beside the one nearest the key; and in all.
+  static constexpr size_t kNearUs = 2;
+  static constexpr size_t kMaxAsked = 4;
+  // As far as most see where nodes live for minutes.
+  static constexpr uint64_t kLikely = WideTable::kWhole / 4;
+  // Named on either side of the key: as many as there are replicas, and one to spare.
+  static constexpr size_t kPerSide = 5;
+  // How long it is believed how far somebody sees, and that he has no table yet.
+  static constexpr absl::Duration kRemembered = absl::Minutes(5);
+  static constexpr absl::Duration kYoung = absl::Seconds(30);
   // An answer with fewer nodes is none.
   static constexpr size_t kFewest = 4;
+  // Questions answered to one neighbour: a second, and at once.
+  static constexpr double kRate = 10;
+  static constexpr double kBurst = 40;
+
+  // What we know ourselves: who stands round a key, nobody when we do not know all; and how far we
+  // know all, 0 while we have no table.
+  struct Knowledge {
+    std::vector<Hint> hints;
+    uint64_t radius = 0;
+  };
+  using Knows = std::function<Knowledge(const Key& key)>;
 
   Scout(LinkTable& links, const Ring& ring, const Neighbours& neighbours, const WideTable& table,
-        Counters& counters)
-      : links_(links), ring_(ring), neighbours_(neighbours), table_(table), counters_(counters) {}
+        Knows knows, Counters& counters)
+      : links_(links),
+        ring_(ring),
+        neighbours_(neighbours),
+        table_(table),
+        knows_(std::move(knows)),
+        counters_(counters) {}
 
-  void SetSelf(const NodeRecord& self) { self_ = self; }
   // False when there is nobody to ask.
   bool Start(Instant now, RequestId id, const Key& key);
-  // True when the answer was to a question of ours.
-  bool OnTableAnswer(Instant now, const NodeId& from, const wire::v1::TableAnswer& answer);
-  void OnLinkDown(const NodeId& id) { ignorant_.erase(id); }
+  void OnHintQuery(Instant now, const NodeId& from, const wire::v1::HintQuery& query);
+  void OnHintAnswer(Instant now, const NodeId& from, const wire::v1::HintAnswer& answer);
+  void OnLinkDown(const NodeId& id);
   void OnTimeout(Instant now);
   std::optional<Instant> PollTimeout() const;
 
@@ -61,27 +78,39 @@ class Scout {
   std::optional<Found> PollFound();
 
  private:
+  struct Reach {
+    uint64_t radius = 0;
+    Instant until;  // it is believed
+  };
   struct Search {
     RequestId id;
     Key key;
-    uint64_t from = 0;
-    uint64_t until = 0;
     std::set<NodeId> asked;
     std::set<NodeId> open;  // of those, who has not answered
     Instant late;           // when their silence is too long
+    bool ended = false;     // and others may still answer
   };
-  // False when nobody is left.
-  bool AskNext(Instant now, Search& search);
-  void End(const Search& search, std::vector<Hint> hints);
+  // Linked ones that were not asked yet and see the key: as far as they said, else as far as is
+  // `likely`.
+  std::vector<NodeId> Askable(Instant now, const Search& search, uint64_t likely) const;
+  // The quickest of them.
+  std::optional<NodeId> NearUs(Instant now, const Search& search) const;
+  std::optional<NodeId> NearKey(Instant now, const Search& search) const;
+  // False when nobody is asked.
+  bool Ask(Instant now, Search& search, const std::optional<NodeId>& whom);
+  // Takes what was answered, or asks another.
+  void Judge(Instant now, ByteView encoded, Search& search);
+  void End(Search& search, std::vector<Hint> hints);
 
   LinkTable& links_;
   const Ring& ring_;
   const Neighbours& neighbours_;
   const WideTable& table_;
+  Knows knows_;
   Counters& counters_;
-  std::optional<NodeRecord> self_;
   std::map<uint64_t, Search> searches_;  // by request id
-  std::map<NodeId, Instant> ignorant_;   // linked ones, until when
+  std::map<NodeId, Reach> reaches_;      // of linked ones
+  std::map<NodeId, TokenBucket> inlets_;
   std::deque<Found> found_;
 };
 

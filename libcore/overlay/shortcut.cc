@@ -56,21 +56,16 @@ std::vector<NearNode> Shortcut::Replicas(const Key& key) const {
 }
 
 std::vector<NearNode> Shortcut::Replicas(const Key& key, std::vector<Hint> hints) const {
-  const uint64_t position = Head(key);
-  std::sort(hints.begin(), hints.end(), [position](const Hint& a, const Hint& b) {
-    return ClockwiseHeads(position, a.head) < ClockwiseHeads(position, b.head);
-  });
-  struct Choice {
+  hints = OnEitherSide(Head(key), std::move(hints), per_side_);
+  struct Candidate {
     bool outermost;
     absl::Duration time;
     NearNode near;
   };
-  std::vector<Choice> order;
+  std::vector<Candidate> order;
   for (size_t i = 0; i < hints.size(); ++i) {
     const Hint& hint = hints[i];
-    // Those above the key come first, those below it last; in a small ring one may be both.
     const size_t rank = std::min(i, hints.size() - 1 - i);
-    if (rank >= per_side_) continue;
     const std::optional<NodeId> linked = neighbours_.Linked(hint.head);
     if (linked && ring_.IsSuspect(*linked)) continue;
     const std::optional<absl::Duration> expected = neighbours_.RoundTripTo(hint);
@@ -78,12 +73,12 @@ std::vector<NearNode> Shortcut::Replicas(const Key& key, std::vector<Hint> hints
                      expected.value_or(kUnknown),
                      {{hint.head, hint.endpoint, hint.sealing_key}, Patience(expected)}});
   }
-  std::sort(order.begin(), order.end(), [](const Choice& a, const Choice& b) {
+  std::sort(order.begin(), order.end(), [](const Candidate& a, const Candidate& b) {
     return std::tuple(a.outermost, a.time, a.near.target.head) <
            std::tuple(b.outermost, b.time, b.near.target.head);
   });
   std::vector<NearNode> out;
-  for (Choice& choice : order) out.push_back(std::move(choice.near));
+  for (Candidate& candidate : order) out.push_back(std::move(candidate.near));
   return out;
 }
 

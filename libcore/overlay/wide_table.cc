@@ -108,10 +108,10 @@ bool WideTable::Take(Instant now, const HintEvent& event) {
 bool WideTable::Fetch(Instant now, const Hint& hint) {
   if (Find(hint.head) != nullptr || !Keeps(hint.head)) return false;
   const auto news = news_.find(hint.head);
-  if (news != news_.end() && !LaterStamp(hint.stamp, news->second.stamp)) {
-    // Heard of, and dropped when the table was narrower.
-    if (!news->second.there || hint.stamp != news->second.stamp) return false;
-  }
+  const bool heard = news != news_.end() && !LaterStamp(hint.stamp, news->second.stamp);
+  // What we heard of and dropped when the table was narrower is taken back, and nothing older.
+  const bool dropped = heard && news->second.there && news->second.stamp == hint.stamp;
+  if (heard && !dropped) return false;
   Accept(now, HintEvent{true, hint});
   return Find(hint.head) != nullptr;
 }

@@ -25,10 +25,7 @@ std::vector<uint64_t> KnownKeepers(const Carrier& carrier, const Key& place) {
 
 bool MayKeep(const Carrier& carrier, const Key& place, const overlay::NodeId& id) {
   const std::vector<uint64_t> known = KnownKeepers(carrier, place);
-  const uint64_t distance = overlay::HeadDistance(overlay::Head(place), overlay::Head(id));
-  return known.empty() || std::any_of(known.begin(), known.end(), [&](uint64_t head) {
-           return distance <= overlay::HeadDistance(overlay::Head(place), head);
-         });
+  return known.empty() || std::find(known.begin(), known.end(), overlay::Head(id)) != known.end();
 }
 
 bool MostMissing(const Carrier& carrier, const Key& place,

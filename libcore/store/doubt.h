@@ -16,8 +16,7 @@ namespace p2pd::store {
 // reaches it, else by hints; empty when we know nobody.
 std::vector<uint64_t> KnownKeepers(const Carrier& carrier, const Key& place);
 
-// True when this node is known to keep the place, or stands nearer to it than one who is, or
-// nothing is known.
+// True when this node is known to keep the place, or nothing is known.
 bool MayKeep(const Carrier& carrier, const Key& place, const overlay::NodeId& id);
 
 // True when more than half of those whom we know, as near to the place as the voices are, are not

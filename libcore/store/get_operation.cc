@@ -142,15 +142,22 @@ void GetOperation::JudgeNear(Instant now, Carrier& carrier) {
     hops_ = std::max(hops_, 1);
     return Finish(now, carrier, absl::OkStatus());
   }
-  if (!near_pending_.empty() || routed_ || next_route_) return;
-  // Somebody has it, and it is too large for letters.
+  if (routed_ || next_route_) return;
+  const bool fetching = Immutable() && FetchNear(now, carrier);
+  if (!near_pending_.empty()) return;
+  if (!fetching) return LeaveNear(now, carrier);
+  next_near_.reset();
+}
+
+bool GetOperation::FetchNear(Instant now, Carrier& carrier) {
+  Replica* next = nullptr;
   for (auto& [id, replica] : replicas_) {
-    if (!replica.near || replica.answered || replica.failed || replica.rounds > 0) continue;
-    if (!Immutable()) continue;
-    next_near_.reset();
-    return AskOne(now, carrier, replica);
+    if (replica.pending) return true;
+    const bool owes = replica.near && !replica.answered && !replica.failed && replica.rounds == 0;
+    if (owes && next == nullptr) next = &replica;
   }
-  LeaveNear(now, carrier);
+  if (next != nullptr) AskOne(now, carrier, *next);
+  return next != nullptr;
 }
 
 // One of them is silent.
@@ -436,7 +443,8 @@ void GetOperation::Judge(Instant now, Carrier& carrier) {
   const bool settled = std::all_of(replicas_.begin(), replicas_.end(), [](const auto& entry) {
     return entry.second.answered || entry.second.failed;
   });
-  if (settled && !open_ && (!plan_.thorough || near_pending_.empty())) Conclude(now, carrier);
+  const bool awaited = plan_.thorough ? !near_pending_.empty() : next_near_.has_value();
+  if (settled && !open_ && !awaited) Conclude(now, carrier);
 }
 
 void GetOperation::Conclude(Instant now, Carrier& carrier) {
@@ -535,6 +543,7 @@ void GetOperation::OnTimeout(Instant now, Carrier& carrier) {
   }
   if (next_route_ && now >= *next_route_) RouteOn(now, carrier);
   if (!next_near_ || now < *next_near_) return;
+  next_near_.reset();
   if (!routed_) LeaveNear(now, carrier);
 }
 

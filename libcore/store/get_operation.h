@@ -1,19 +1,18 @@
 // GetOperation: one get, seen from who reads: the nearest replica first, the others when its copy
 // is not answer enough.
 //
-// Rules: where hints name the replicas, the nearest are asked past the routing: one for an
-// immutable kind, and the second together with the routed root once the first let its round trip
-// pass; else the nearest for the object and kNearVersions more for what version they have. Their
-// 'nothing' is never final: then two more near ones are asked, and all goes the routed way, each
-// time by another neighbour. Whoever names a version has to bring it before anything counts; who
-// brings a forgery, or nothing, is not heard any more. Of an
-// immutable kind the first copy that verifies is the answer. Of the others all replicas are asked
-// at once and the newest of kWantedAnswers distinct answers counts (of all, where fewer live). 'Not
-// found' is said only when all replicas have answered or failed and kWantedAnswers of them (or all
-// that there are) said so. Replicas that turn out to be behind are repaired. When the first place
-// knows nothing, the second is asked. States: near → routing → asking → (routing again, or the
-// second place) → done. Threads: one owner. Limits: kMaxReplicas replicas, kRounds questions to one
-// of them.
+// Rules: where hints name the replicas, or for an immutable kind a neighbour's do, the nearest are
+// asked past the routing: kNearAtOnce for an immutable kind, else the nearest for the object and
+// kNearVersions more for what version they have. Their silence or 'nothing' is never final: then
+// two more near ones are asked, and all goes the routed way, each time by another neighbour.
+// Whoever names a version has to bring it before anything counts; who brings a forgery, or nothing,
+// is not heard any more. Of an immutable kind the first copy that verifies is the answer. Of the
+// others all replicas are asked at once and the newest of kWantedAnswers distinct answers counts
+// (of all, where fewer live). 'Not found' is said only when all replicas have answered or failed
+// and kWantedAnswers of them (or all that there are) said so. Replicas that turn out to be behind
+// are repaired. When the first place knows nothing, the second is asked. States: near → routing →
+// asking → (routing again, or the second place) → done. Threads: one owner. Limits: kMaxReplicas
+// replicas, kRounds questions to one of them.
 #pragma once
 
 #include <map>
@@ -140,6 +139,9 @@ class GetOperation {
                    const NearQuestion& question);
   // Ends the get if what the near ones said is enough; the routed way takes over if it cannot be.
   void JudgeNear(Instant now, Carrier& carrier);
+  // An immutable object too large for letters is fetched over a link from who names it, one at a
+  // time. False when nobody does.
+  bool FetchNear(Instant now, Carrier& carrier);
   void NearSilent(Instant now, Carrier& carrier);
   void LeaveNear(Instant now, Carrier& carrier);
   void AskOne(Instant now, Carrier& carrier, Replica& replica);

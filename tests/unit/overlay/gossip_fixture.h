@@ -164,6 +164,12 @@ class GossipFixture : public testing::Test {
               [this](const Got& a, const Got& b) { return Upwards(a.by) < Upwards(b.by); });
     return out;
   }
+  Party& PartyAt(uint64_t head) {
+    for (const auto& party : crowd_) {
+      if (HeadOf(*party) == head) return *party;
+    }
+    return Crowd(0);
+  }
   // Each part ends where the next begins, and the last at `limit`.
   void ExpectParts(const std::vector<Got>& got, uint64_t limit) const {
     ASSERT_FALSE(got.empty());

@@ -38,12 +38,6 @@ class TableSyncTest : public GossipFixture {
   std::vector<HintEvent> EventsOf(const wire::v1::TableAnswer& answer) const {
     return *ParseHintEvents(now_, AsBytes(answer.events()), 256);
   }
-  Party& PartyAt(uint64_t head) {
-    for (const auto& party : crowd_) {
-      if (HeadOf(*party) == head) return *party;
-    }
-    return Crowd(0);
-  }
   wire::v1::TableAnswer AnswerTo(const Asked& asked, const std::vector<HintEvent>& events) const {
     wire::v1::TableAnswer out;
     out.set_from(asked.query.from());

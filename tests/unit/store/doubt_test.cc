@@ -17,38 +17,41 @@ std::vector<overlay::NodeId> Ids(const FakeCarrier& carrier, size_t first, size_
 
 TEST(DoubtTest, WhomWeMetSaysMoreThanHints) {
   FakeCarrier carrier{9};
-  const std::vector<size_t> order = carrier.ByDistance(Key());
-  const auto may_keep = [&](size_t rank) {
-    return MayKeep(carrier, Key(), carrier.nodes()[order[rank]].id());
-  };
-  carrier.near = {order[1], order[2]};
+  carrier.near = {1, 2};
   EXPECT_EQ(KnownKeepers(carrier, Key()).size(), 9u);
   carrier.responsible = false;
   EXPECT_EQ(KnownKeepers(carrier, Key()).size(), 2u);
-  EXPECT_TRUE(may_keep(2));
-  EXPECT_TRUE(may_keep(0)) << "nearer than they are, and too new to be known";
-  EXPECT_FALSE(may_keep(3));
+  EXPECT_TRUE(MayKeep(carrier, Key(), carrier.nodes()[2].id()));
+  EXPECT_FALSE(MayKeep(carrier, Key(), carrier.nodes()[3].id()));
   carrier.near.clear();
-  EXPECT_TRUE(may_keep(3)) << "nothing is known";
+  EXPECT_TRUE(MayKeep(carrier, Key(), carrier.nodes()[3].id())) << "nothing is known";
 }
 
 TEST(DoubtTest, HalfOfTheKnownHaveToBeAmongTheVoices) {
   FakeCarrier carrier{20};
   carrier.responsible = false;
+  carrier.near = {0, 1, 2, 3, 4, 5, 6, 7};
+  EXPECT_FALSE(MostMissing(carrier, Key(), Ids(carrier, 4, 12)));
+  EXPECT_TRUE(MostMissing(carrier, Key(), Ids(carrier, 5, 13)));
+  EXPECT_FALSE(MostMissing(carrier, Key(), Ids(carrier, 5, 8))) << "three voices say nothing";
+  carrier.near = {0, 1, 2};
+  EXPECT_FALSE(MostMissing(carrier, Key(), Ids(carrier, 5, 13))) << "nor do three hints";
+}
+
+TEST(DoubtTest, WhoStandsBeyondTheVoicesNeedNotBeOne) {
+  FakeCarrier carrier{20};
+  carrier.responsible = false;
   const std::vector<size_t> order = carrier.ByDistance(Key());
-  const auto most_missing = [&](size_t first, size_t last) {
-    std::vector<overlay::NodeId> voices;
-    for (size_t i = first; i < last; ++i) voices.push_back(carrier.nodes()[order[i]].id());
-    return MostMissing(carrier, Key(), voices);
-  };
-  carrier.near = {order.begin(), order.begin() + 8};
-  EXPECT_FALSE(most_missing(4, 12));
-  EXPECT_TRUE(most_missing(5, 13));
-  EXPECT_FALSE(most_missing(5, 8)) << "three voices say nothing";
-  carrier.near = {order.begin(), order.begin() + 3};
-  EXPECT_FALSE(most_missing(5, 13)) << "nor do three hints";
+  std::vector<overlay::NodeId> voices;
+  for (size_t rank = 0; rank < 8; ++rank) voices.push_back(carrier.nodes()[order[rank]].id());
+  // Nearest first, those known are two of the voices and six who stand farther than any of them.
   carrier.near = {order.begin() + 6, order.begin() + 14};
-  EXPECT_FALSE(most_missing(0, 8)) << "who stands beyond the voices need not be one";
+  EXPECT_FALSE(MostMissing(carrier, Key(), voices));
+  // Of voices that stand farther, all whom we know ought to be.
+  carrier.near = {order.begin(), order.begin() + 8};
+  voices.clear();
+  for (size_t rank = 6; rank < 14; ++rank) voices.push_back(carrier.nodes()[order[rank]].id());
+  EXPECT_TRUE(MostMissing(carrier, Key(), voices));
 }
 
 TEST(DoubtTest, ColludersStandFarApart) {
