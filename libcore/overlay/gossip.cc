@@ -242,7 +242,7 @@ bool Gossip::Send(Instant now, const NodeId& to, const wire::v1::EventBatch& bat
   *message.mutable_event_batch() = batch;
   message.mutable_event_batch()->set_coordinate(vivaldi_.own().Pack());
   Bytes bytes = SerializeProto(message);
-  Charge(now, static_cast<double>(bytes.size()) + kMessageCost);
+  Charge(static_cast<double>(bytes.size()) + kMessageCost);
   const std::optional<uint64_t> handle = links_.Send(now, to, Purpose::kEvents, std::move(bytes));
   if (!handle) return false;
   if (!events.empty() && sent_.size() < kMaxSent) sent_[*handle] = Sent{to, std::move(events)};
@@ -264,7 +264,7 @@ void Gossip::OnEventBatch(Instant now, const NodeId& from, const wire::v1::Event
     counters_.Add("overlay.dropped_malformed");
     return;
   }
-  Charge(now, kAckCost);
+  Charge(kAckCost);
   neighbours_.Learn(from, batch.coordinate());
   if (!started_) return;
   if (batch.announce_me()) OnAsked(now, from);
@@ -506,21 +506,17 @@ uint64_t Gossip::WorthwhileRadius(double rate) const {
   return static_cast<uint64_t>(width * static_cast<double>(WideTable::kWhole));
 }
 
-void Gossip::Charge(Instant now, double bytes) {
-  cost_ = cost_ * Decay(now - cost_at_, kCostSpan) + bytes / absl::ToDoubleSeconds(kCostSpan);
-  cost_at_ = now;
-}
-
 void Gossip::Narrow(Instant now) {
   if (now < *next_narrow_) return;
-  const double rate =
-      static_cast<double>(events_) / absl::ToDoubleSeconds(now - *next_narrow_ + kNarrow);
+  const absl::Duration span = now - *next_narrow_ + kNarrow;
+  next_narrow_ = now + kNarrow;
+  const double rate = static_cast<double>(std::exchange(events_, 0)) / absl::ToDoubleSeconds(span);
   // Many who go or come at once are no sign that lives are short: it takes two such minutes.
   const double lasting = std::min(rate, last_rate_);
   last_rate_ = rate;
-  events_ = 0;
-  next_narrow_ = now + kNarrow;
-  Charge(now, 0);
+  // Nor does a burst say what a table costs.
+  const double spent = std::exchange(spent_, 0) / absl::ToDoubleSeconds(span);
+  cost_ += (std::min(spent, kMostCounted * share_) - cost_) * (1 - Decay(span, kCostSpan));
   // Somebody else narrowed it: for want of room, or since it was fetched from who knows less.
   if (table_.radius() < given_) afforded_ = table_.radius();
   if (now - *started_ >= kCostSpan) {

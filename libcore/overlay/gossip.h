@@ -91,10 +91,12 @@ class Gossip {
 
   // Share of the maintenance budget for events and for the comparing of tables; beyond it the table
   // narrows. Sent at once at most this many seconds' worth of four times the share.
-  static constexpr double kShare = 0.3;
+  static constexpr double kShare = 0.23;
   // Some stand where they have more to pass on than others; the table narrows when the cost is so
   // many times the share.
   static constexpr double kPatience = 1.25;
+  // What a minute cost counts at most as so many times the share.
+  static constexpr double kMostCounted = 2;
   static constexpr double kBurstSeconds = 120;
   // The cost is a mean over so long, and looked at so often.
   static constexpr absl::Duration kCostSpan = absl::Minutes(5);
@@ -138,7 +140,7 @@ class Gossip {
   void OnAcked(uint64_t handle) { sent_.erase(handle); }
   void OnLost(Instant now, uint64_t handle);
   // Bytes on the wire that belong to our share.
-  void Charge(Instant now, double bytes);
+  void Charge(double bytes) { spent_ += bytes; }
 
   void OnTimeout(Instant now);
   std::optional<Instant> PollTimeout() const;
@@ -266,10 +268,10 @@ class Gossip {
 
   double event_rate_ = 0;
   Instant event_rate_at_;
-  size_t events_ = 0;     // since the radius was looked at
-  double last_rate_ = 0;  // of the look before
-  double cost_ = 0;       // B/s
-  Instant cost_at_;
+  size_t events_ = 0;                      // since the radius was looked at
+  double last_rate_ = 0;                   // of the look before
+  double spent_ = 0;                       // bytes since it was looked at
+  double cost_ = 0;                        // B/s
   uint64_t afforded_ = WideTable::kWhole;  // the radius that we can pay for
   uint64_t given_ = WideTable::kWhole;     // what the table was told last
 };

@@ -57,7 +57,7 @@ void TableSync::Step(Instant now) {
   // A comparison goes on elsewhere, whether an answer comes or not: none comes when all agrees.
   if (complete_) Advance(until);
   Bytes bytes = SerializeProto(message);
-  gossip_.Charge(now, static_cast<double>(bytes.size()) + Gossip::kMessageCost);
+  gossip_.Charge(static_cast<double>(bytes.size()) + Gossip::kMessageCost);
   links_.Send(now, *to, Purpose::kEvents, std::move(bytes));
 }
 
@@ -81,7 +81,7 @@ void TableSync::OnTableQuery(Instant now, const NodeId& from, const wire::v1::Ta
     counters_.Add("overlay.refused_table_queries");
     return;
   }
-  gossip_.Charge(now, Gossip::kAckCost);
+  gossip_.Charge(Gossip::kAckCost);
   std::vector<uint16_t> theirs;
   for (ByteReader reader{AsBytes(have)}; reader.remaining() > 0;) theirs.push_back(reader.U16());
   std::sort(theirs.begin(), theirs.end());
@@ -118,7 +118,7 @@ void TableSync::OnTableQuery(Instant now, const NodeId& from, const wire::v1::Ta
   answer->set_radius(table_.radius());
   answer->set_coordinate(vivaldi_.own().Pack());
   Bytes bytes = SerializeProto(message);
-  gossip_.Charge(now, static_cast<double>(bytes.size()) + Gossip::kMessageCost);
+  gossip_.Charge(static_cast<double>(bytes.size()) + Gossip::kMessageCost);
   links_.Send(now, from, Purpose::kEvents, std::move(bytes));
 }
 
@@ -147,14 +147,19 @@ void TableSync::OnTableAnswer(Instant now, const NodeId& from,
     counters_.Add("overlay.dropped_unasked_table");
     return;
   }
-  question_.reset();
-  gossip_.Charge(now, Gossip::kAckCost);
+  const uint64_t until = std::exchange(question_, std::nullopt)->until;
+  gossip_.Charge(Gossip::kAckCost);
   neighbours_.Learn(from, answer.coordinate());
   const size_t news = TakeEvents(now, *events);
   counters_.Add("overlay.hints_fetched", news);
   if (complete_) {
     found_ = news != 0;
     if (found_) next_ = std::min(*next_, now + rng_.Jitter(kCompare));
+    // There was more than fits: this table has become wider, or was deaf for a while.
+    if (found_ && answer.until() != until) {
+      cursor_ = answer.until();
+      next_ = std::min(*next_, now + rng_.Jitter(kFetchPace));
+    }
     return;
   }
   next_ = now + rng_.Jitter(kFetchPace);

@@ -128,11 +128,12 @@ TEST(ReportTest, SaysTheSameInEachForm) {
   report.seed = 7;
   report.nodes = 10;
   report.Add("hops, mean", 1.5, "");
-  report.violations = {"one \"thing\""};
+  report.violations = {"one \"thing\" isn't\nright"};
   EXPECT_NE(AsTable(report).find("VIOLATED: one"), std::string::npos);
   EXPECT_EQ(AsCsv(report, false), "steady,p2pd,7,10,\"hops, mean\",1.5,,\n");
   EXPECT_NE(AsComparison({report}).find("VIOLATED by p2pd, seed 7: one"), std::string::npos);
-  EXPECT_NE(AsJson(report).find("\"violations\": [\"one \\\"thing\\\"\"]"), std::string::npos);
+  EXPECT_NE(AsJson(report).find(R"("violations": ["one \"thing\" isn't\u000aright"])"),
+            std::string::npos);
 }
 
 }  // namespace

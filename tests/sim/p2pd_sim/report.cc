@@ -15,7 +15,19 @@
 namespace p2pd::sim {
 namespace {
 
-std::string Quoted(absl::string_view text) { return absl::StrCat("\"", absl::CEscape(text), "\""); }
+// A string of JSON (RFC 8259 §7).
+std::string Quoted(absl::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    if (static_cast<unsigned char>(c) >= 0x20) {
+      out += c;
+    } else {
+      absl::StrAppendFormat(&out, "\\u%04x", c);
+    }
+  }
+  return out + '"';
+}
 
 // "<= 60", or nothing.
 std::string MustBe(const std::optional<Limit>& limit) {

@@ -322,12 +322,23 @@ TEST_F(GossipTest, WhereNodesLiveForAMinuteTheTableIsNarrow) {
   EXPECT_GE(width, Gossip::kLeastWidth * 0.99);
 }
 
+TEST_F(GossipTest, ABurstDoesNotSayWhatATableCosts) {
+  AnnounceCrowd();
+  RunFor(Gossip::kCostSpan + absl::Minutes(1));
+  // A thousand nodes join: an hour's worth in a minute.
+  gossip_.Charge(120 * 3600);
+  for (int minute = 0; minute < 10; ++minute) {
+    RunFor(absl::Minutes(1));
+    EXPECT_EQ(table_.radius(), WideTable::kWhole) << minute;
+  }
+}
+
 TEST_F(GossipTest, OverBudgetTheTableNarrows) {
   AnnounceCrowd();
   RunFor(absl::Minutes(1));
   EXPECT_EQ(table_.radius(), WideTable::kWhole);
   for (int i = 0; i < 64 && table_.radius() >= WideTable::kWhole / 2; ++i) {
-    gossip_.Charge(now_, 400 * 15);
+    gossip_.Charge(400 * 15);
     RunFor(absl::Seconds(15));
   }
   EXPECT_LT(table_.radius(), WideTable::kWhole / 2);

@@ -127,6 +127,31 @@ TEST_F(TableSyncTest, AWordOfANewcomerWithoutATableIsNotTheLast) {
   EXPECT_EQ(questions, TableSync::kMaxUnready + 1) << "until nobody seems to have one";
 }
 
+TEST_F(TableSyncTest, WhatDidNotFitIsAskedForAtOnce) {
+  AnnounceCrowd();
+  Complete();
+  std::vector<Asked> asked;
+  for (int i = 0; i < 60 && asked.empty(); ++i) {
+    RunFor(absl::Seconds(2));
+    asked = TakeAsked();
+  }
+  ASSERT_FALSE(asked.empty());
+  const uint64_t from = asked.back().query.from();
+  wire::v1::TableAnswer cut = AnswerTo(asked.back(), {Came(from + 5, 3), Came(from + 6, 3)});
+  cut.set_until(from + 7);
+  Answer(asked.back(), cut);
+  RunFor(absl::Seconds(2));
+  asked = TakeAsked();
+  ASSERT_THAT(asked, SizeIs(1));
+  EXPECT_EQ(asked[0].query.from(), from + 7);
+  // Nothing new came: no reason to hurry.
+  cut = AnswerTo(asked[0], {Came(from + 5, 3)});
+  cut.set_until(from + 8);
+  Answer(asked[0], cut);
+  RunFor(absl::Seconds(2));
+  EXPECT_THAT(TakeAsked(), IsEmpty());
+}
+
 TEST_F(TableSyncTest, AnswersWithWhatTheAskerLacks) {
   AnnounceCrowd();
   Complete();
