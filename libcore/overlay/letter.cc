@@ -224,22 +224,30 @@ std::optional<Letter> OpenLetter(ByteView datagram, const NodeKeys& keys, const 
       *route};
 }
 
+namespace {
+
+// Bytes of the largest datagram that may go this way.
+size_t RoomInOne(const LetterPath& path) { return std::min(path.room(), net::kMaxDatagram); }
+
+}  // namespace
+
 std::optional<Bytes> WriteLetterAnswer(const LetterPath& path, const NodeRecord& self,
                                        ByteView payload, wire::v1::AnswerError error, Rng& rng) {
-  if (payload.size() > path.limit) return std::nullopt;
+  if (payload.size() > path.room()) return std::nullopt;
   wire::v1::LetterAnswerBody body;
   AddRecord(path, self, body);
   body.set_payload(ToText(payload));
   body.set_error(error);
-  if (AnswerSize(body) > path.limit) return std::nullopt;
+  if (AnswerSize(body) > RoomInOne(path)) return std::nullopt;
   return path.seal.Seal(SerializeProto(body), rng);
 }
 
 std::vector<Bytes> WriteLetterAnswerParts(const LetterPath& path, const NodeRecord& self,
                                           ByteView payload, wire::v1::AnswerError error, Rng& rng) {
   const size_t parts = (payload.size() + kAnswerPart - 1) / kAnswerPart;
-  if (path.limit != net::kMaxDatagram || parts > kMaxAnswerParts) return {};
+  if (parts > kMaxAnswerParts) return {};
   std::vector<Bytes> out;
+  size_t left = path.room();
   for (size_t i = 0; i < parts; ++i) {
     wire::v1::LetterAnswerBody body;
     AddRecord(path, self, body);
@@ -249,7 +257,9 @@ std::vector<Bytes> WriteLetterAnswerParts(const LetterPath& path, const NodeReco
     body.set_part(static_cast<uint32_t>(i));
     body.set_parts(static_cast<uint32_t>(parts));
     // With a record that the origin does not have it does not fit: he has to ask over a link.
-    if (AnswerSize(body) > path.limit) return {};
+    const size_t size = AnswerSize(body);
+    if (size > std::min(left, net::kMaxDatagram)) return {};
+    left -= size;
     out.push_back(path.seal.Seal(SerializeProto(body), rng));
   }
   return out;
@@ -260,7 +270,7 @@ std::optional<Bytes> WriteLetterReply(const LetterPath& path, const NodeRecord& 
   wire::v1::LetterAnswerBody body;
   AddRecord(path, self, body);
   body.set_reply(reply.SerializeAsString());
-  if (AnswerSize(body) > path.limit) return std::nullopt;
+  if (AnswerSize(body) > RoomInOne(path)) return std::nullopt;
   return path.seal.Seal(SerializeProto(body), rng);
 }
 

@@ -112,14 +112,19 @@ std::optional<Letter> OpenLetter(ByteView datagram, const NodeKeys& keys, const 
 struct LetterPath {
   net::Endpoint to;
   AnswerSeal seal;
-  size_t limit = 0;  // bytes of the answer's datagram: as many as came, or a whole one for a cookie
+  size_t paid = 0;  // bytes that came from there
   uint64_t known_epoch = 0;
   uint64_t message_id = 0;  // of the request, for which alone a cookie is good
+  bool proved = false;      // a cookie came: the origin is where it says
+
+  // Bytes of all datagrams of the answer.
+  size_t room() const { return proved ? kMaxAnswerParts * net::kMaxDatagram : paid; }
 };
 // nullopt when the datagram is larger than the path allows.
 std::optional<Bytes> WriteLetterAnswer(const LetterPath& path, const NodeRecord& self,
                                        ByteView payload, wire::v1::AnswerError error, Rng& rng);
-// In as many datagrams as it takes; empty when there would be too many, or the path is not proved.
+// In as many datagrams as it takes; empty when there would be too many, or more than the path has
+// room for.
 std::vector<Bytes> WriteLetterAnswerParts(const LetterPath& path, const NodeRecord& self,
                                           ByteView payload, wire::v1::AnswerError error, Rng& rng);
 // The same for somebody else's signed answer to a routed request.

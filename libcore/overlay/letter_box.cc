@@ -182,7 +182,7 @@ void LetterBox::OnLetter(Instant now, const net::Endpoint& from, ByteView datagr
   LetterPath path{from, letter->seal, datagram.size(), letter->known_epoch, letter->message_id};
   if (letter->link_wanted) return Refuse(now, path, std::nullopt);
   // A cookie that is too old, of another address or request, or spent is as good as none.
-  if (Spend(now, from, *letter)) path.limit = net::kMaxDatagram;
+  path.proved = Spend(now, from, *letter);
   events_.push_back(LetterReceived{*std::move(letter), std::move(path)});
 }
 

@@ -109,8 +109,6 @@ class LetterBox {
   void Answer(Instant now, const LetterPath& path, ByteView payload, wire::v1::AnswerError error);
   // The same with what the root of a key answered to whom we sent the request on.
   void AnswerRouted(Instant now, const LetterPath& path, const wire::v1::RouteReply& reply);
-  // Did this letter come with a cookie of ours, so that its origin is where it says?
-  static bool Proved(const LetterPath& path) { return path.limit == net::kMaxDatagram; }
 
   // kLetter and kLetterAnswer only.
   void OnDatagram(Instant now, const net::Endpoint& from, DatagramType type, ByteView datagram);

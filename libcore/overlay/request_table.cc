@@ -6,9 +6,9 @@ namespace {
 
 // How much may go back this way.
 size_t LimitOf(const ReturnPath& path) {
-  if (const auto* letter = std::get_if<LetterPath>(&path)) return letter->limit;
+  if (const auto* letter = std::get_if<LetterPath>(&path)) return letter->room();
   const auto* routed = std::get_if<Delivered>(&path);
-  return routed != nullptr && routed->letter ? routed->letter->limit : SIZE_MAX;
+  return routed != nullptr && routed->letter ? routed->letter->room() : SIZE_MAX;
 }
 
 }  // namespace

@@ -99,7 +99,7 @@ void Router::OnLetter(Instant now, LetterPath path, wire::v1::RouteMessage messa
   if (seen != seen_.end()) {
     // A copy that proves less does not spoil the way back of the one that proved more.
     const std::optional<LetterPath>& before = seen->second.letter;
-    if (before && before->limit > flight->letter->limit) flight->letter = before;
+    if (before && before->room() > flight->letter->room()) flight->letter = before;
     seen->second.letter = flight->letter;
     // A copy gets the answer that we gave, or waits for the one that is on its way.
     if (seen->second.delivered) return Deliver(*flight);

@@ -205,6 +205,24 @@ TEST_F(LetterBoxTest, NobodyGetsMoreThanCameInHisName) {
   }
 }
 
+TEST_F(LetterBoxTest, AWholeDatagramProvesNothing) {
+  LetterContent content;
+  content.message_id = 1;
+  content.known_epoch = b_.party.record.epoch();
+  while (LetterSize(content, a_.party.record) < net::kMaxDatagram) content.payload.push_back(1);
+  const auto sealed =
+      WriteLetter(TargetOf(b_.party.record), content, a_.party.keys, a_.party.record, a_.party.rng);
+  ASSERT_EQ(sealed->datagram.size(), net::kMaxDatagram);
+  for (const size_t bytes : {500, 1100, 1164, 3000, 8900}) {
+    size_t out = 0;
+    for (const net::Transmit& t : AnswerAt(EndpointAt(200), sealed->datagram, bytes)) {
+      out += t.datagram.size();
+    }
+    EXPECT_GT(out, 0u);
+    EXPECT_LE(out, net::kMaxDatagram) << bytes;
+  }
+}
+
 TEST_F(LetterBoxTest, CookiesAge) {
   a_.Receive(now_, b_.party.at, AnswerAt(a_.party.at, Letter1(), 1000)[0].datagram);
   const auto again = a_.Sent();
