@@ -94,6 +94,7 @@ void Liveness::AskRound(const NodeId& id, const Probe& probe) {
 
 void Liveness::Start(Instant now) {
   started_ = true;
+  changed_ = now;
   Follow(now);
 }
 
@@ -119,13 +120,35 @@ void Liveness::Follow(Instant now) {
   std::make_heap(checks_.begin(), checks_.end(), std::greater<>());
 }
 
-absl::Duration Liveness::IntervalOf(const NodeId& id) const {
+int Liveness::Calm(Instant now) const {
+  const absl::Duration calm = std::clamp(now - changed_, absl::ZeroDuration(), kMostCalm * kCalm);
+  return std::min(1 + static_cast<int>(calm / kCalm), kMostCalm);
+}
+
+void Liveness::OnLeafSetChanged(Instant now) {
+  const bool was_calm = Calm(now) > 1;
+  changed_ = now;
+  if (!was_calm) return;
+  for (NextCheck& check : checks_) {
+    if (IsBeside(check.second)) {
+      check.first = std::min(check.first, now + rng_.Jitter(kNeighbourInterval));
+    }
+  }
+  std::make_heap(checks_.begin(), checks_.end(), std::greater<>());
+}
+
+bool Liveness::IsBeside(const NodeId& id) const {
   for (const bool clockwise : {false, true}) {
     const std::vector<NodeId>& side = ring_.leaves().Side(clockwise);
-    if (!side.empty() && side.front() == id) return std::min(kNeighbourInterval, interval_);
+    if (!side.empty() && side.front() == id) return true;
   }
+  return false;
+}
+
+absl::Duration Liveness::IntervalOf(Instant now, const NodeId& id) const {
+  if (IsBeside(id)) return std::min(kNeighbourInterval * Calm(now), interval_);
   if (ring_.table().IsFirstChoice(id) && !ring_.leaves().Whole()) {
-    return std::min(std::max(interval_, affordable_), kMaxBackupInterval);
+    return std::min(std::max(interval_ * Calm(now), affordable_), kMaxBackupInterval);
   }
   if (ring_.leaves().Contains(id)) return std::max(2 * interval_, kMinLeafInterval);
   return std::min(4 * interval_, kMaxBackupInterval);
@@ -134,7 +157,7 @@ absl::Duration Liveness::IntervalOf(const NodeId& id) const {
 Instant Liveness::Check(Instant now, const NodeId& id) {
   const std::optional<Instant> heard = links_.LastHeard(id);
   // Jitter, or both sides would ping each other at the same moment for ever.
-  const absl::Duration interval = IntervalOf(id) * (0.75 + rng_.Unit() / 2);
+  const absl::Duration interval = IntervalOf(now, id) * (0.75 + rng_.Unit() / 2);
   if (!heard || probes_.count(id) != 0) return now + interval;
   if (now - *heard < interval) return *heard + interval;
   links_.Ping(now, id);

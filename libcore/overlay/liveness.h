@@ -2,13 +2,13 @@
 // for an interval is pinged; who lets the first timeout pass is a suspect, and dead after two or
 // three probes.
 //
-// Rules: who stands beside us in the ring every 5 s, since both sides of a corpse tell all its
-// other leaves; the first choice of each table slot at an interval that adapts itself between 5 and
-// 60 s so that a first hop fails at most 2 % of the time, but no oftener than kShare of the
-// maintenance budget pays for; other leaves half as often, second choices a quarter as often. A
-// suspicion makes us ask the leaves beside the suspect, if they were silent for a second, since
-// machines fail together; who is silent there leads to the next. With the last probe of a leaf whom
-// nobody else misses goes a ping through a third (detours.h).
+// Rules: who stands beside us in the ring every 5 s, up to 15 s where nobody came or went for long,
+// since both sides of a corpse tell all its other leaves; the first choice of each table slot at an
+// interval that adapts itself between 5 and 60 s so that a first hop fails at most 2 % of the time,
+// but no oftener than kShare of the maintenance budget pays for; other leaves half as often, second
+// choices a quarter as often. A suspicion makes us ask the leaves beside the suspect, if they were
+// silent for a second, since machines fail together; who is silent there leads to the next. With
+// the last probe of a leaf whom nobody else misses goes a ping through a third (detours.h).
 // Threads: one owner. Sources: Castro et al. 2004 §3.2 (probing), design §3.
 #pragma once
 
@@ -36,6 +36,10 @@ class Liveness {
   // A corpse is used for half an interval in the mean, so 4 % of the checks may find one.
   static constexpr double kCorpses = 0.04;
   static constexpr absl::Duration kMinLeafInterval = absl::Seconds(20);
+  // Where the leaf set did not change for so long, neighbours are checked half as often, after
+  // twice as long a third as often: the next death is as far off as the last.
+  static constexpr absl::Duration kCalm = absl::Minutes(5);
+  static constexpr int kMostCalm = 3;
   // Below what makes the other side close an idle link (LinkTable::kIdleLifetime).
   static constexpr absl::Duration kMaxBackupInterval = absl::Minutes(2);
   // Probes wait this long or the timeout, whichever is more, then twice, then four times as long:
@@ -67,6 +71,9 @@ class Liveness {
   // Somebody says that it is gone: checked unless we heard it within kFresh.
   void OnReport(Instant now, const NodeId& id);
   void Forget(const NodeId& id);
+  void OnLeafSetChanged(Instant now);
+  // 1..kMostCalm: by how much things may be looked after less often.
+  int Calm(Instant now) const;
   void OnTimeout(Instant now);
   std::optional<Instant> PollTimeout() const;
   // How many nodes a table slot is worth: three where neighbours stay, one where they die within
@@ -87,7 +94,9 @@ class Liveness {
   };
   // Takes up who is new in the ring and forgets who left it.
   void Follow(Instant now);
-  absl::Duration IntervalOf(const NodeId& id) const;
+  // It stands beside us in the ring.
+  bool IsBeside(const NodeId& id) const;
+  absl::Duration IntervalOf(Instant now, const NodeId& id) const;
   // Returns when it is to be checked again.
   Instant Check(Instant now, const NodeId& id);
   // False when it is being probed already, or has no link.
@@ -106,6 +115,7 @@ class Liveness {
   Counters& counters_;
   Detours* detours_ = nullptr;
   bool started_ = false;
+  Instant changed_;  // the leaf set
   uint64_t ring_version_ = 0;
   using NextCheck = std::pair<Instant, NodeId>;
   std::vector<NextCheck> checks_;  // a heap, soonest first, one of each of followed_

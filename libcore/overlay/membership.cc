@@ -692,7 +692,7 @@ void Membership::SyncRandomLeaf(Instant now) {
 // A ring that split heals through those whom we took for dead, and through bootstrap nodes (Rhea et
 // al. 2004 run the same check every 60 s).
 void Membership::CheckPartition(Instant now) {
-  next_partition_check_ = now + rng_.Jitter(kPartitionCheck);
+  next_partition_check_ = now + rng_.Jitter(kPartitionCheck * calm_);
   const std::vector<NodeRecord> dead = ring_.Dead(now);
   switch (rng_.Below(3)) {
     case 0:

@@ -91,6 +91,8 @@ class Membership {
              Exchange& exchange, RecordCache& records, Rng& rng, Counters& counters);
 
   void SetSelf(const NodeRecord& self) { self_ = self; }
+  // Checks for a ring that split are so many times rarer.
+  void SetCalm(int calm) { calm_ = calm; }
   // Our coordinate, packed, for those whom we talk to.
   void SetPlace(uint64_t place) { place_ = place; }
   // How far we know all nodes (WideTable::radius), for newcomers; 0 while we do not.
@@ -258,6 +260,7 @@ class Membership {
   Instant last_step_;
 
   std::optional<Instant> next_sync_;
+  int calm_ = 1;
   absl::Duration sync_ = kSync;
   std::optional<Instant> next_partition_check_;
   TokenBucket push_bucket_{kPushRate, kPushBurst};

@@ -28,6 +28,12 @@
 #include "p2pd/wire/v1/overlay.pb.h"
 
 namespace p2pd::overlay {
+namespace {
+
+// Nodes in a ring where not each has to look for others as often.
+constexpr size_t kMany = 64;
+
+}  // namespace
 
 // Wires the parts: what one reports, another is told. Pump() goes round until nothing is left.
 class Node::Impl {
@@ -179,6 +185,9 @@ void Node::Impl::OnTimeout(Instant now) {
   const bool all_known = table_sync.complete() && wide.radius() == WideTable::kWhole;
   ring.SetTableWidth(all_known ? 1 : liveness.TableWidth());
   tuning.SetRest(all_known);
+  tuning.SetCalm(liveness.Calm(now));
+  // In a ring that split one that crosses over is enough, and of many one soon does.
+  membership.SetCalm(wide.size() >= kMany ? liveness.Calm(now) : 1);
   router.OnTimeout(now);
   exchange.OnTimeout(now);
   membership.OnTimeout(now);
@@ -415,6 +424,7 @@ bool Node::Impl::TakeRing(Instant now) {
   bool any = false;
   if (std::optional<LeafSetChanged> change = ring.TakeChange()) {
     gossip.OnLeafSetChanged(now, *change);
+    liveness.OnLeafSetChanged(now);
     events.push_back(*std::move(change));
     router.Reconsider(now);
     any = true;

@@ -41,7 +41,7 @@ void Tuning::Stop() {
 
 absl::Duration Tuning::Period(Instant now, absl::Duration mean) {
   if (now - started_ < kYoung) return rng_.Jitter(mean / kYoungFactor);
-  return rng_.Jitter(rest_ ? mean * kRestFactor : mean);
+  return rng_.Jitter(mean * calm_ * (rest_ ? kRestFactor : 1));
 }
 
 int Tuning::PickRow() {

@@ -49,6 +49,8 @@ class Tuning {
   void Stop();
   // The hints cover the whole ring, or do no more.
   void SetRest(bool rest) { rest_ = rest; }
+  // Steps are so many times rarer (Liveness::Calm).
+  void SetCalm(int calm) { calm_ = calm; }
   void OnRowQuery(Instant now, const NodeId& from, const wire::v1::RowQuery& query);
   void OnRowList(Instant now, const NodeId& from, const wire::v1::RowList& list);
   // True when the response or failure belongs to a lookup of ours.
@@ -75,6 +77,7 @@ class Tuning {
   std::optional<NodeRecord> self_;
   Instant started_;
   bool rest_ = false;
+  int calm_ = 1;
   std::optional<Instant> next_near_;
   std::optional<Instant> next_far_;
   std::map<NodeId, int> asked_;  // whose row we asked for

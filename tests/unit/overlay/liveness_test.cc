@@ -22,6 +22,30 @@ TEST(Liveness, ACrashedNeighbourIsOutWithinTenSeconds) {
   EXPECT_EQ(a.counters().Get("overlay.neighbours_dead"), 1u);
 }
 
+TEST(Liveness, WhereNobodyComesOrGoesNeighboursAreCheckedLessOften) {
+  sim::World world(1);
+  sim::OverlayHost a(world, 1);
+  sim::OverlayHost b(world, 2);
+  sim::OverlayHost c(world, 3);
+  a.Start({});
+  b.Start({a.at()});
+  c.Start({a.at()});
+  const auto bytes_in = [&world](absl::Duration span) {
+    const uint64_t before = world.traffic().bytes;
+    world.RunFor(span);
+    return world.traffic().bytes - before;
+  };
+  world.RunFor(absl::Minutes(1));
+  const uint64_t lively = bytes_in(absl::Minutes(3));
+  world.RunFor(3 * Liveness::kCalm);
+  EXPECT_LT(2 * bytes_in(absl::Minutes(3)), lively);
+  // A death is found all the same, and the next one as soon as ever.
+  b.Crash();
+  EXPECT_TRUE(world.RunUntil(absl::Seconds(25), [&] { return a.node().LeafSet().size() == 1; }));
+  c.Crash();
+  EXPECT_TRUE(world.RunUntil(absl::Seconds(10), [&] { return a.node().LeafSet().empty(); }));
+}
+
 TEST(Liveness, TrafficToADeadNodeTellsSooner) {
   sim::World world(1);
   sim::OverlayHost a(world, 1);
