@@ -294,6 +294,13 @@ void Gossip::OnEventBatch(Instant now, const NodeId& from, const wire::v1::Event
 
 bool Gossip::TakeEvent(Instant now, const HintEvent& event) {
   const uint64_t head = event.hint.head;
+  if (!event.there && head != self_head()) {
+    NoteReport(now, head);
+    if (Disbelieves(head)) {
+      counters_.Add("overlay.deaths_disbelieved");
+      return false;
+    }
+  }
   const bool news = table_.Take(now, event);
   // Whoever speaks for us now may only repeat what was said before.
   if (head == self_head() && event.there && table_.StampOf(head) == event.hint.stamp) {
@@ -314,6 +321,34 @@ bool Gossip::TakeEvent(Instant now, const HintEvent& event) {
   next_ask_ = now + rng_.Jitter(kMinHold);
   next_audit_ = std::min(next_audit_.value_or(*next_ask_), *next_ask_);
   return false;
+}
+
+void Gossip::NoteReport(Instant now, uint64_t head) {
+  const std::optional<NodeId> linked = neighbours_.Linked(head);
+  if (!linked || ring_.IsSuspect(*linked) || reports_.size() >= kMaxReports) return;
+  if (reports_.emplace(*linked, now).second) liveness_.OnReport(now, *linked);
+}
+
+bool Gossip::Disbelieves(uint64_t head) const {
+  if (lies_ < kFewLies || lies_ <= truths_) return false;
+  // What is said of our leaves is for us to contradict.
+  const std::optional<NodeId> linked = neighbours_.Linked(head);
+  return !linked || !ring_.leaves().Contains(*linked);
+}
+
+void Gossip::CheckReports(Instant now) {
+  for (auto it = reports_.begin(); it != reports_.end();) {
+    const auto& [id, since] = *it;
+    if (now - since < kChecked) {
+      ++it;
+      continue;
+    }
+    const std::optional<Instant> heard = links_.LastHeard(id);
+    const bool lives = links_.Linked(id) && heard && *heard + Liveness::kFresh >= since;
+    (lives ? lies_ : truths_) += 1;
+    if (lives) counters_.Add("overlay.deaths_contradicted");
+    it = reports_.erase(it);
+  }
 }
 
 void Gossip::OnReportedGone(Instant now, uint64_t head) {
@@ -514,6 +549,8 @@ void Gossip::Narrow(Instant now) {
   // Many who go or come at once are no sign that lives are short: it takes two such minutes.
   const double lasting = std::min(rate, last_rate_);
   last_rate_ = rate;
+  truths_ *= Decay(span, kReputation);
+  lies_ *= Decay(span, kReputation);
   // Nor does a burst say what a table costs.
   const double spent = std::exchange(spent_, 0) / absl::ToDoubleSeconds(span);
   cost_ += (std::min(spent, kMostCounted * share_) - cost_) * (1 - Decay(span, kCostSpan));
@@ -540,6 +577,7 @@ void Gossip::Afford(double factor) {
 void Gossip::OnTimeout(Instant now) {
   if (!started_) return;
   if (next_audit_ && *next_audit_ <= now) Audit(now);
+  if (!reports_.empty()) CheckReports(now);
   if (next_flush_ > now) return;
   std::vector<NodeId> due;
   for (const auto& [id, box] : outboxes_) {

@@ -61,6 +61,13 @@ class Gossip {
   static constexpr absl::Duration kDispute = absl::Minutes(30);
   static constexpr size_t kMaxDisputes = 256;
 
+  // Whether a neighbour that is said to be gone lives is known after so long, and how that went is
+  // a mean over so long; fewer lies say nothing.
+  static constexpr absl::Duration kChecked = absl::Seconds(5);
+  static constexpr absl::Duration kReputation = absl::Minutes(10);
+  static constexpr double kFewLies = 3;
+  static constexpr size_t kMaxReports = 256;
+
   // A batch waits at least this long for company, and at most that long.
   static constexpr absl::Duration kMinHold = absl::Seconds(1);
   static constexpr absl::Duration kMaxHold = absl::Seconds(30);
@@ -139,6 +146,8 @@ class Gossip {
   void OnEventBatch(Instant now, const NodeId& from, const wire::v1::EventBatch& batch);
   void OnAcked(uint64_t handle) { sent_.erase(handle); }
   void OnLost(Instant now, uint64_t handle);
+  // Deaths of those with whom we have links are checked; where most were lies, nobody's is taken.
+  bool Disbelieves(uint64_t head) const;
   // Bytes on the wire that belong to our share.
   void Charge(double bytes) { spent_ += bytes; }
 
@@ -197,6 +206,9 @@ class Gossip {
   bool Send(Instant now, const NodeId& to, const wire::v1::EventBatch& batch,
             std::vector<Pending> events);
 
+  // Somebody says that this node is gone.
+  void NoteReport(Instant now, uint64_t head);
+  void CheckReports(Instant now);
   // Takes one event from a neighbour; true when it is to be passed on.
   bool TakeEvent(Instant now, const HintEvent& event);
   void NoteEvent(Instant now);
@@ -265,6 +277,11 @@ class Gossip {
   TokenBucket inlet_{kEventRate, kEventBurst};
   TokenBucket announcements_{kAnnounceRate, kAnnounceBurst};
   TokenBucket outlet_;
+
+  // Linked ones that are said to be gone, since when; and what came of it, each halved in time.
+  std::map<NodeId, Instant> reports_;
+  double truths_ = 0;
+  double lies_ = 0;
 
   double event_rate_ = 0;
   Instant event_rate_at_;

@@ -129,7 +129,8 @@ size_t TableSync::TakeEvents(Instant now, const std::vector<HintEvent>& events) 
     if (head == self_head_) continue;
     if (event.there) {
       if (table_.Fetch(now, event.hint)) ++news;
-    } else if (table_.Find(head) != nullptr && table_.Take(now, event)) {
+    } else if (table_.Find(head) != nullptr && !gossip_.Disbelieves(head) &&
+               table_.Take(now, event)) {
       ++news;
       gossip_.OnReportedGone(now, head);
     }

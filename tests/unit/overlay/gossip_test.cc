@@ -322,6 +322,38 @@ TEST_F(GossipTest, WhereNodesLiveForAMinuteTheTableIsNarrow) {
   EXPECT_GE(width, Gossip::kLeastWidth * 0.99);
 }
 
+TEST_F(GossipTest, WhereDeathsProveToBeLiesNobodysIsTaken) {
+  AnnounceCrowd();
+  RunFor(absl::Seconds(1));
+  table_.Take(now_, Came(77, 100));
+  table_.Take(now_, Came(78, 100));
+  // One lie may be an error.
+  Hear(Crowd(0), {Went(HeadOf(Crowd(10)), 101)}, self_head());
+  RunFor(Gossip::kChecked + absl::Seconds(5));
+  EXPECT_EQ(self_.counters.Get("overlay.deaths_contradicted"), 1u);
+  Hear(Crowd(0), {Went(77, 101)}, self_head());
+  EXPECT_EQ(table_.Find(77), nullptr);
+
+  for (size_t i = 9; i < 15; ++i) Hear(Crowd(0), {Went(HeadOf(Crowd(i)), 103)}, self_head());
+  RunFor(Gossip::kChecked + absl::Seconds(5));
+  TakeGot();
+  Hear(Crowd(1), {Went(78, 101)}, self_head());
+  EXPECT_NE(table_.Find(78), nullptr);
+  EXPECT_EQ(self_.counters.Get("overlay.deaths_disbelieved"), 1u);
+  RunFor(absl::Seconds(5));
+  for (const Got& got : TakeGot()) EXPECT_NE(got.event.hint.head, 78u) << "nor passed on";
+  // Those who are told of in time turn out to be dead.
+  for (size_t i = 0; i < 24; ++i) {
+    if (i == 1) continue;
+    const uint64_t head = HeadOf(Crowd(i));
+    Hear(Crowd(1), {Went(head, 120)}, self_head());
+    Bury(Crowd(i));
+  }
+  RunFor(Gossip::kChecked + absl::Seconds(5));
+  Hear(Crowd(1), {Went(78, 102)}, self_head());
+  EXPECT_EQ(table_.Find(78), nullptr) << "believed again";
+}
+
 TEST_F(GossipTest, ABurstDoesNotSayWhatATableCosts) {
   AnnounceCrowd();
   RunFor(Gossip::kCostSpan + absl::Minutes(1));
