@@ -386,8 +386,7 @@ void Exchange::OnDirectRequest(Instant now, const NodeId& from, const net::Endpo
 void Exchange::OnLetter(Instant now, LetterReceived received) {
   Letter& letter = received.letter;
   if (letter.route) {
-    const bool proved = received.path.proved;
-    return router_.OnLetter(now, std::move(received.path), *std::move(letter.route), proved);
+    return router_.OnLetter(now, std::move(received.path), *std::move(letter.route));
   }
   IncomingRequest request{AnswerToken(),
                           ToService(std::min<uint32_t>(letter.service, 255)),

@@ -313,6 +313,7 @@ bool Gossip::TakeEvent(Instant now, const HintEvent& event) {
   NoteEvent(now);
   if (event.there) return true;
   if (head != self_head()) {
+    // News of a suspect hastens its end.
     OnReportedGone(now, head);
     return true;
   }

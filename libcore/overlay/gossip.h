@@ -61,8 +61,8 @@ class Gossip {
   static constexpr absl::Duration kDispute = absl::Minutes(30);
   static constexpr size_t kMaxDisputes = 256;
 
-  // Whether a neighbour that is said to be gone lives is known after so long, and how that went is
-  // a mean over so long; fewer lies say nothing.
+  // Whether a neighbour that is said to be gone lives is known after so long at the soonest; what
+  // came of it is forgotten in so long, and fewer lies say nothing.
   static constexpr absl::Duration kChecked = absl::Seconds(5);
   static constexpr absl::Duration kReputation = absl::Minutes(10);
   static constexpr double kFewLies = 3;
@@ -99,12 +99,12 @@ class Gossip {
   // Share of the maintenance budget for events and for the comparing of tables; beyond it the table
   // narrows. Sent at once at most this many seconds' worth of four times the share.
   static constexpr double kShare = 0.23;
+  static constexpr double kBurstSeconds = 120;
   // Some stand where they have more to pass on than others; the table narrows when the cost is so
   // many times the share.
   static constexpr double kPatience = 1.25;
-  // What a minute cost counts at most as so many times the share.
+  // A minute counts at most as so many times the share, since a burst says nothing of what comes.
   static constexpr double kMostCounted = 2;
-  static constexpr double kBurstSeconds = 120;
   // The cost is a mean over so long, and looked at so often.
   static constexpr absl::Duration kCostSpan = absl::Minutes(5);
   static constexpr absl::Duration kNarrow = absl::Minutes(1);
@@ -146,7 +146,8 @@ class Gossip {
   void OnEventBatch(Instant now, const NodeId& from, const wire::v1::EventBatch& batch);
   void OnAcked(uint64_t handle) { sent_.erase(handle); }
   void OnLost(Instant now, uint64_t handle);
-  // Deaths of those with whom we have links are checked; where most were lies, nobody's is taken.
+  // Is it a lie that this node is gone? Deaths of those with whom we have links are checked; where
+  // most of them were lies, nobody's is taken by hearsay.
   bool Disbelieves(uint64_t head) const;
   // Bytes on the wire that belong to our share.
   void Charge(double bytes) { spent_ += bytes; }
@@ -206,7 +207,7 @@ class Gossip {
   bool Send(Instant now, const NodeId& to, const wire::v1::EventBatch& batch,
             std::vector<Pending> events);
 
-  // Somebody says that this node is gone.
+  // Somebody says that this node is gone: if it has a link, that is checked, and judged later.
   void NoteReport(Instant now, uint64_t head);
   void CheckReports(Instant now);
   // Takes one event from a neighbour; true when it is to be passed on.
@@ -278,7 +279,7 @@ class Gossip {
   TokenBucket announcements_{kAnnounceRate, kAnnounceBurst};
   TokenBucket outlet_;
 
-  // Linked ones that are said to be gone, since when; and what came of it, each halved in time.
+  // Linked ones that are said to be gone, since when; and how many were, and were not, of late.
   std::map<NodeId, Instant> reports_;
   double truths_ = 0;
   double lies_ = 0;

@@ -224,13 +224,6 @@ std::optional<Letter> OpenLetter(ByteView datagram, const NodeKeys& keys, const 
       *route};
 }
 
-namespace {
-
-// Bytes of the largest datagram that may go this way.
-size_t RoomInOne(const LetterPath& path) { return std::min(path.room(), net::kMaxDatagram); }
-
-}  // namespace
-
 std::optional<Bytes> WriteLetterAnswer(const LetterPath& path, const NodeRecord& self,
                                        ByteView payload, wire::v1::AnswerError error, Rng& rng) {
   if (payload.size() > path.room()) return std::nullopt;
@@ -238,7 +231,7 @@ std::optional<Bytes> WriteLetterAnswer(const LetterPath& path, const NodeRecord&
   AddRecord(path, self, body);
   body.set_payload(ToText(payload));
   body.set_error(error);
-  if (AnswerSize(body) > RoomInOne(path)) return std::nullopt;
+  if (AnswerSize(body) > path.room_in_one()) return std::nullopt;
   return path.seal.Seal(SerializeProto(body), rng);
 }
 
@@ -258,7 +251,7 @@ std::vector<Bytes> WriteLetterAnswerParts(const LetterPath& path, const NodeReco
     body.set_parts(static_cast<uint32_t>(parts));
     // With a record that the origin does not have it does not fit: he has to ask over a link.
     const size_t size = AnswerSize(body);
-    if (size > std::min(left, net::kMaxDatagram)) return {};
+    if (size > std::min(left, path.room_in_one())) return {};
     left -= size;
     out.push_back(path.seal.Seal(SerializeProto(body), rng));
   }
@@ -270,7 +263,7 @@ std::optional<Bytes> WriteLetterReply(const LetterPath& path, const NodeRecord& 
   wire::v1::LetterAnswerBody body;
   AddRecord(path, self, body);
   body.set_reply(reply.SerializeAsString());
-  if (AnswerSize(body) > RoomInOne(path)) return std::nullopt;
+  if (AnswerSize(body) > path.room_in_one()) return std::nullopt;
   return path.seal.Seal(SerializeProto(body), rng);
 }
 

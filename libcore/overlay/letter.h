@@ -15,6 +15,7 @@
 // 1,200 bytes. Sources: design §3; RFC 9180.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 
 #include "libcore/base/bytes.h"
@@ -119,6 +120,8 @@ struct LetterPath {
 
   // Bytes of all datagrams of the answer.
   size_t room() const { return proved ? kMaxAnswerParts * net::kMaxDatagram : paid; }
+  // Bytes of the largest of them.
+  size_t room_in_one() const { return std::min(room(), net::kMaxDatagram); }
 };
 // nullopt when the datagram is larger than the path allows.
 std::optional<Bytes> WriteLetterAnswer(const LetterPath& path, const NodeRecord& self,

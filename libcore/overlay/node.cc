@@ -30,8 +30,8 @@
 namespace p2pd::overlay {
 namespace {
 
-// Nodes in a ring where not each has to look for others as often.
-constexpr size_t kMany = 64;
+// In a ring of so many not each has to look for other rings as often.
+constexpr size_t kManyNodes = 64;
 
 }  // namespace
 
@@ -187,7 +187,7 @@ void Node::Impl::OnTimeout(Instant now) {
   tuning.SetRest(all_known);
   tuning.SetCalm(liveness.Calm(now));
   // In a ring that split one that crosses over is enough, and of many one soon does.
-  membership.SetCalm(wide.size() >= kMany ? liveness.Calm(now) : 1);
+  membership.SetCalm(wide.size() >= kManyNodes ? liveness.Calm(now) : 1);
   router.OnTimeout(now);
   exchange.OnTimeout(now);
   membership.OnTimeout(now);

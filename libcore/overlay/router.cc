@@ -85,7 +85,7 @@ void Router::OnRoute(Instant now, const NodeId& from, wire::v1::RouteMessage mes
   Launch(now, *std::move(flight));
 }
 
-void Router::OnLetter(Instant now, LetterPath path, wire::v1::RouteMessage message, bool proved) {
+void Router::OnLetter(Instant now, LetterPath path, wire::v1::RouteMessage message) {
   message.set_hops(1);
   std::optional<Flight> flight = Parse(now, self_->id(), std::move(message));
   // The overlay's own requests are between neighbours.
@@ -94,6 +94,7 @@ void Router::OnLetter(Instant now, LetterPath path, wire::v1::RouteMessage messa
     return;
   }
   flight->previous = flight->origin.id();
+  const bool proved = path.proved;
   flight->letter = std::move(path);
   const auto seen = seen_.find({flight->origin.id(), flight->body.message_id()});
   if (seen != seen_.end()) {

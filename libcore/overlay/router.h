@@ -80,9 +80,9 @@ class Router {
 
   void OnRoute(Instant now, const NodeId& from, wire::v1::RouteMessage message);
   void OnReply(Instant now, const NodeId& from, const wire::v1::RouteReply& reply);
-  // A routed request in a letter: its origin is proved. `proved`: so is the address, since the
-  // letter came back with a cookie; the request then runs again, for its answer was too large.
-  void OnLetter(Instant now, LetterPath path, wire::v1::RouteMessage message, bool proved);
+  // A routed request in a letter: its origin is proved. If its address is, too, the letter came
+  // back with a cookie: the request runs again, for its answer was too large.
+  void OnLetter(Instant now, LetterPath path, wire::v1::RouteMessage message);
   // The answer to a letter of ours, by way of `from`.
   void OnLetterReply(const NodeId& from, const wire::v1::RouteReply& reply);
   // Answers a delivered request.

@@ -39,7 +39,7 @@ std::vector<NodeId> Scout::Askable(Instant now, const Search& search, uint64_t l
 std::optional<NodeId> Scout::NearUs(Instant now, const Search& search) const {
   std::optional<NodeId> best;
   absl::Duration least = absl::InfiniteDuration();
-  // Widths differ, and who has no table yet does not know how wide others' are.
+  // Half of what is likely: widths differ, and who is quick is worth asking only if he knows.
   for (const NodeId& id : Askable(now, search, std::min(table_.radius() / 2, kLikely / 2))) {
     const absl::Duration far = links_.RoundTripTo(id).value_or(least);
     if (far >= least) continue;
@@ -75,6 +75,7 @@ void Scout::OnHintQuery(Instant now, const NodeId& from, const wire::v1::HintQue
     counters_.Add("overlay.dropped_malformed");
     return;
   }
+  KeepLinked(inlets_);
   if (!inlets_.try_emplace(from, TokenBucket(kRate, kBurst)).first->second.TryTake(now, 1)) {
     counters_.Add("overlay.refused_hint_queries");
     return;
@@ -105,6 +106,7 @@ void Scout::OnHintAnswer(Instant now, const NodeId& from, const wire::v1::HintAn
   // Who names nobody does not see the key, whatever he says.
   const bool sees = HeadDistance(Head(from), Head(search.key)) <= answer.radius();
   const uint64_t radius = sees && answer.events().empty() ? 0 : answer.radius();
+  KeepLinked(reaches_);
   reaches_[from] = Reach{radius, now + (radius == 0 ? kYoung : kRemembered)};
   if (!search.ended) Judge(now, AsBytes(answer.events()), search);
   if (search.ended && search.open.empty()) searches_.erase(found);

@@ -1,4 +1,4 @@
-// Scout: asks a near neighbour who stands round a key where our own hints do not reach: a newcomer
+// Scout: asks neighbours who stands round a key where our own hints do not reach: a newcomer
 // has no table yet, and where nodes live for minutes tables are narrow.
 //
 // Rules: asked are at once the two nearest to us of those linked nodes that are likely to know, and
@@ -93,11 +93,17 @@ class Scout {
   // Linked ones that were not asked yet and see the key: as far as they said, else as far as is
   // `likely`.
   std::vector<NodeId> Askable(Instant now, const Search& search, uint64_t likely) const;
-  // The quickest of them.
+  // The quickest to answer of those, and the nearest to the key.
   std::optional<NodeId> NearUs(Instant now, const Search& search) const;
   std::optional<NodeId> NearKey(Instant now, const Search& search) const;
   // False when nobody is asked.
   bool Ask(Instant now, Search& search, const std::optional<NodeId>& whom);
+  // A link that we dropped ourselves is not reported: what is remembered of it goes here.
+  template <class T>
+  void KeepLinked(std::map<NodeId, T>& by_neighbour) const {
+    if (by_neighbour.size() <= LinkTable::kMaxPeers) return;
+    std::erase_if(by_neighbour, [this](const auto& entry) { return !links_.Linked(entry.first); });
+  }
   // Takes what was answered, or asks another.
   void Judge(Instant now, ByteView encoded, Search& search);
   void End(Search& search, std::vector<Hint> hints);

@@ -443,6 +443,7 @@ void GetOperation::Judge(Instant now, Carrier& carrier) {
   const bool settled = std::all_of(replicas_.begin(), replicas_.end(), [](const auto& entry) {
     return entry.second.answered || entry.second.failed;
   });
+  // Near ones that were asked in letters may still answer.
   const bool awaited = plan_.thorough ? !near_pending_.empty() : next_near_.has_value();
   if (settled && !open_ && !awaited) Conclude(now, carrier);
 }

@@ -342,8 +342,8 @@ TEST_F(GossipTest, WhereDeathsProveToBeLiesNobodysIsTaken) {
   EXPECT_EQ(self_.counters.Get("overlay.deaths_disbelieved"), 1u);
   RunFor(absl::Seconds(5));
   for (const Got& got : TakeGot()) EXPECT_NE(got.event.hint.head, 78u) << "nor passed on";
-  // Those who are told of in time turn out to be dead.
-  for (size_t i = 0; i < 24; ++i) {
+  // The attack is over: whoever is said to be gone is gone.
+  for (size_t i = 0; i < kCrowd; ++i) {
     if (i == 1) continue;
     const uint64_t head = HeadOf(Crowd(i));
     Hear(Crowd(1), {Went(head, 120)}, self_head());
