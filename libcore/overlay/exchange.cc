@@ -405,7 +405,8 @@ void Exchange::Answer(Instant now, AnswerToken token, AnswerContent content) {
     content = AnswerContent{{}, wire::v1::ANSWER_ERROR_BUSY};
   }
   const std::optional<RequestTable::Finished> finished = requests_.Answer(now, token, content);
-  if (finished) SendBack(now, finished->name, finished->path, content);
+  if (!finished) return;
+  for (const ReturnPath& path : finished->paths) SendBack(now, finished->name, path, content);
 }
 
 void Exchange::SendBack(Instant now, const MessageName& name, const ReturnPath& path,

@@ -67,12 +67,17 @@ wire::v1::LetterBody ToBody(const LetterContent& content, const NodeRecord& self
   if (content.cookie) body.set_cookie(content.cookie->ToString());
   body.set_known_epoch(content.known_epoch);
   body.set_link_wanted(content.link_wanted);
+  if (content.copy.of > 1) {
+    body.set_copies(static_cast<uint32_t>(content.copy.of));
+    body.set_copy(static_cast<uint32_t>(content.copy.number));
+  }
   return body;
 }
 
 // The datagram's size: that of the answer to be expected, since no answer is larger than its
 // letter. An answer that fits no datagram is refused in any case.
 size_t PaddedSize(const LetterContent& content, size_t needed) {
+  if (content.copy.of > 1) return net::kMaxDatagram;
   const size_t smallest = std::max(needed, kMinLetter);
   if (content.cookie || content.link_wanted || content.answer_bytes > net::kMaxDatagram) {
     return smallest;
@@ -107,6 +112,16 @@ std::optional<std::optional<Cookie>> ReadCookie(absl::string_view bytes) {
   return cookie;
 }
 
+// nullopt when there is no such copy, or when it is one of a routed request: that is sent on but
+// once.
+std::optional<Copy> ReadCopy(const wire::v1::LetterBody& body) {
+  if (body.copies() == 0 && body.copy() == 0) return Copy();
+  const bool fits = body.copies() >= 2 && body.copies() <= kMaxCopies && body.copy() >= 1 &&
+                    body.copy() <= body.copies();
+  if (!fits || !body.route().empty()) return std::nullopt;
+  return Copy{body.copy(), body.copies()};
+}
+
 // Moves what a routed request says of itself to where other letters say it; nullopt when it is
 // none, an empty one where there is no route.
 std::optional<std::optional<wire::v1::RouteMessage>> ReadRoute(wire::v1::LetterBody& body) {
@@ -131,6 +146,24 @@ void AddRecord(const LetterPath& path, const NodeRecord& self, wire::v1::LetterA
   // 0 says that the origin has none.
   if (path.known_epoch == 0 || path.known_epoch != self.epoch())
     body.set_record(ToText(self.bytes()));
+}
+
+// A piece of an answer: its number, of how many, and the bytes in each but the last.
+struct Slice {
+  size_t index = 0;
+  size_t of = 1;
+  size_t bytes = 0;
+};
+wire::v1::LetterAnswerBody PartOf(const LetterPath& path, const NodeRecord& self, ByteView payload,
+                                  wire::v1::AnswerError error, const Slice& slice) {
+  wire::v1::LetterAnswerBody body;
+  AddRecord(path, self, body);
+  const size_t from = slice.index * slice.bytes;
+  body.set_payload(ToText(payload.subspan(from, std::min(slice.bytes, payload.size() - from))));
+  body.set_error(error);
+  body.set_part(static_cast<uint32_t>(slice.index));
+  body.set_parts(static_cast<uint32_t>(slice.of));
+  return body;
 }
 
 }  // namespace
@@ -211,6 +244,8 @@ std::optional<Letter> OpenLetter(ByteView datagram, const NodeKeys& keys, const 
   if (!parts || !ParseProto(parts->body, body) || body.to() != Head(self.id())) return std::nullopt;
   const auto cookie = ReadCookie(body.cookie());
   if (!cookie) return std::nullopt;
+  const std::optional<Copy> copy = ReadCopy(body);
+  if (!copy) return std::nullopt;
   const auto route = ReadRoute(body);
   if (!route) return std::nullopt;
   const std::optional<NodeRecord> origin = records.Parse(AsBytes(body.origin()));
@@ -218,10 +253,16 @@ std::optional<Letter> OpenLetter(ByteView datagram, const NodeKeys& keys, const 
   if (!pki::Ed25519Verify(origin->key(), WhatIsSigned(ours, parts->body), parts->signature)) {
     return std::nullopt;
   }
-  return Letter{
-      *origin, body.message_id(),  body.service(),     ToBytes(absl::string_view(body.payload())),
-      *cookie, body.known_epoch(), body.link_wanted(), derived.seal,
-      *route};
+  return Letter{*origin,
+                body.message_id(),
+                body.service(),
+                ToBytes(absl::string_view(body.payload())),
+                *cookie,
+                body.known_epoch(),
+                body.link_wanted(),
+                derived.seal,
+                *route,
+                *copy};
 }
 
 std::optional<Bytes> WriteLetterAnswer(const LetterPath& path, const NodeRecord& self,
@@ -242,13 +283,8 @@ std::vector<Bytes> WriteLetterAnswerParts(const LetterPath& path, const NodeReco
   std::vector<Bytes> out;
   size_t left = path.room();
   for (size_t i = 0; i < parts; ++i) {
-    wire::v1::LetterAnswerBody body;
-    AddRecord(path, self, body);
-    const size_t from = i * kAnswerPart;
-    body.set_payload(ToText(payload.subspan(from, std::min(kAnswerPart, payload.size() - from))));
-    body.set_error(error);
-    body.set_part(static_cast<uint32_t>(i));
-    body.set_parts(static_cast<uint32_t>(parts));
+    const wire::v1::LetterAnswerBody body =
+        PartOf(path, self, payload, error, Slice{i, parts, kAnswerPart});
     // With a record that the origin does not have it does not fit: he has to ask over a link.
     const size_t size = AnswerSize(body);
     if (size > std::min(left, path.room_in_one())) return {};
@@ -256,6 +292,17 @@ std::vector<Bytes> WriteLetterAnswerParts(const LetterPath& path, const NodeReco
     out.push_back(path.seal.Seal(SerializeProto(body), rng));
   }
   return out;
+}
+
+std::optional<Bytes> WriteLetterAnswerPiece(const LetterPath& path, const NodeRecord& self,
+                                            ByteView payload, wire::v1::AnswerError error,
+                                            Rng& rng) {
+  const size_t pieces = (payload.size() + kCopyPart - 1) / kCopyPart;
+  if (pieces < 2 || pieces > path.copy.of || path.copy.number > pieces) return std::nullopt;
+  const wire::v1::LetterAnswerBody body =
+      PartOf(path, self, payload, error, Slice{path.copy.number - 1, pieces, kCopyPart});
+  if (AnswerSize(body) > path.room_in_one()) return std::nullopt;
+  return path.seal.Seal(SerializeProto(body), rng);
 }
 
 std::optional<Bytes> WriteLetterReply(const LetterPath& path, const NodeRecord& self,

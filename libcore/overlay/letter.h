@@ -37,14 +37,24 @@ inline constexpr size_t kLetterAnswerHeader = 18;
 // longer: header 18, tag 16, record 3 + 320, cookie 22, size 4, and one to spare.
 inline constexpr size_t kMinLetter = 384;
 
-// Seals and opens the answers to one letter. Copied with the way back of a request, wiped when it
-// goes.
 // Pieces of an answer to an address that is proved, and bytes of the payload in each: what the
 // handshake of a link would cost more than. Sent at once: a new connection's window is ten packets
 // (RFC 9002 §7.2).
 inline constexpr size_t kMaxAnswerParts = 8;
 inline constexpr size_t kAnswerPart = 1140;
+// Letters in which one request may be sent at once, and bytes of the payload in each piece of the
+// answer to them: what fits their largest datagram beside a record, since they prove no address.
+inline constexpr size_t kMaxCopies = 3;
+inline constexpr size_t kCopyPart = 960;
 
+// Which of the copies of a request this is: `number` of `of`, from 1. A letter alone is the first.
+struct Copy {
+  size_t number = 1;
+  size_t of = 1;
+};
+
+// Seals and opens the answers to one letter. Copied with the way back of a request, wiped when it
+// goes.
 class AnswerSeal {
  public:
   static constexpr size_t kSecretSize = 36;  // name 8, key 16, IV 12
@@ -81,6 +91,7 @@ struct LetterContent {
   Service service = Service::kOverlay;
   Bytes payload;
   size_t answer_bytes = 0;  // as LetterOptions; not padded for with a cookie
+  Copy copy;                // one of several has a whole datagram
   std::optional<Cookie> cookie;
   uint64_t known_epoch = 0;
   bool link_wanted = false;
@@ -105,6 +116,7 @@ struct Letter {
   AnswerSeal seal;
   // Set when it is to the root of a key, whoever that is.
   std::optional<wire::v1::RouteMessage> route;
+  Copy copy;
 };
 std::optional<Letter> OpenLetter(ByteView datagram, const NodeKeys& keys, const NodeRecord& self,
                                  RecordCache& records);
@@ -117,6 +129,7 @@ struct LetterPath {
   uint64_t known_epoch = 0;
   uint64_t message_id = 0;  // of the request, for which alone a cookie is good
   bool proved = false;      // a cookie came: the origin is where it says
+  Copy copy = {};
 
   // Bytes of all datagrams of the answer.
   size_t room() const { return proved ? kMaxAnswerParts * net::kMaxDatagram : paid; }
@@ -130,7 +143,13 @@ std::optional<Bytes> WriteLetterAnswer(const LetterPath& path, const NodeRecord&
 // room for.
 std::vector<Bytes> WriteLetterAnswerParts(const LetterPath& path, const NodeRecord& self,
                                           ByteView payload, wire::v1::AnswerError error, Rng& rng);
-// The same for somebody else's signed answer to a routed request.
+// The piece that this copy pays for; nullopt when one datagram holds the answer, when it takes more
+// than there are copies, or fewer than this one's number, or when the piece is larger than the path
+// allows.
+std::optional<Bytes> WriteLetterAnswerPiece(const LetterPath& path, const NodeRecord& self,
+                                            ByteView payload, wire::v1::AnswerError error,
+                                            Rng& rng);
+// As WriteLetterAnswer, for somebody else's signed answer to a routed request.
 std::optional<Bytes> WriteLetterReply(const LetterPath& path, const NodeRecord& self,
                                       const wire::v1::RouteReply& reply, Rng& rng);
 // Never larger than a letter. `payload_bytes` are those of the answer that was too large.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "libcore/base/check.h"
 #include "libcore/base/codec.h"
 
 namespace p2pd::overlay {
@@ -74,14 +75,22 @@ bool LetterBox::Write(Pending& pending) {
     content.payload.clear();
     content.link_wanted = true;
   }
-  std::optional<SealedLetter> sealed = WriteLetter(order.target, content, keys_, *self_, rng_);
-  if (!sealed) return false;
-  pending.sealed = *std::move(sealed);
+  // With a cookie one letter is enough; a routed request is sent on but once.
+  const bool alone = content.cookie || content.route || content.link_wanted;
+  const size_t pieces = (order.answer_bytes + kCopyPart - 1) / kCopyPart;
+  const size_t copies = alone || pieces > kMaxCopies ? 1 : std::max<size_t>(pieces, 1);
+  pending.sealed.clear();
+  for (size_t number = 1; number <= copies; ++number) {
+    content.copy = Copy{number, copies};
+    std::optional<SealedLetter> sealed = WriteLetter(order.target, content, keys_, *self_, rng_);
+    if (!sealed) return false;
+    pending.sealed.push_back(*std::move(sealed));
+  }
   return true;
 }
 
 void LetterBox::Post(Instant now, uint64_t message_id, Pending& pending) {
-  by_name_[pending.sealed.seal.name()] = message_id;
+  for (const SealedLetter& letter : pending.sealed) by_name_[letter.seal.name()] = message_id;
   pending.sends = 0;
   SendNow(now, message_id, pending);
 }
@@ -92,11 +101,16 @@ void LetterBox::SendNow(Instant now, uint64_t message_id, Pending& pending) {
   // Twice as long after the second: it is given up only once.
   pending.next = now + pending.order.repeat_after * pending.sends;
   timers_.insert({pending.next, message_id});
-  Emit(pending.order.target.endpoint, pending.sealed.datagram);
+  for (size_t i = 0; i < pending.sealed.size(); ++i) {
+    // The copy whose piece came has done its work.
+    if (pending.parts.count(i) == 0) {
+      Emit(pending.order.target.endpoint, pending.sealed[i].datagram);
+    }
+  }
 }
 
 void LetterBox::Withdraw(const Pending& pending) {
-  by_name_.erase(pending.sealed.seal.name());
+  for (const SealedLetter& letter : pending.sealed) by_name_.erase(letter.seal.name());
   timers_.erase({pending.next, pending.order.message_id});
 }
 
@@ -109,6 +123,14 @@ void LetterBox::Forget(std::map<uint64_t, Pending>::iterator it) {
 void LetterBox::Cancel(uint64_t message_id) {
   const auto found = pending_.find(message_id);
   if (found != pending_.end()) Forget(found);
+}
+
+const AnswerSeal& LetterBox::SealOf(const Pending& pending, uint64_t name) {
+  const auto found =
+      std::find_if(pending.sealed.begin(), pending.sealed.end(),
+                   [name](const SealedLetter& letter) { return letter.seal.name() == name; });
+  P2PD_CHECK(found != pending.sealed.end());
+  return found->seal;
 }
 
 void LetterBox::OnAnswer(Instant now, ByteView datagram) {
@@ -125,7 +147,7 @@ void LetterBox::OnAnswer(Instant now, ByteView datagram) {
   const auto found = pending_.find(named->second);
   Pending& pending = found->second;
   std::optional<LetterAnswer> answer = OpenLetterAnswer(
-      datagram, pending.sealed.seal, pending.order.target, pending.known, records_);
+      datagram, SealOf(pending, *name), pending.order.target, pending.known, records_);
   if (!answer) {
     counters_.Add("overlay.dropped_bad_letter_answer");
     return;
@@ -153,6 +175,7 @@ void LetterBox::OnRefusal(Instant now, uint64_t message_id, const LetterAnswer& 
   // A second refusal would mean that we moved, or that they play with us.
   if (fits && !pending.cookie) {
     Withdraw(pending);
+    pending.parts.clear();
     pending.cookie = refusal.cookie;
     pending.known = refusal.from;
     if (Write(pending) && !pending.link_wanted) return Post(now, message_id, pending);
@@ -183,6 +206,7 @@ void LetterBox::OnLetter(Instant now, const net::Endpoint& from, ByteView datagr
   if (letter->link_wanted) return Refuse(now, path, std::nullopt);
   // A cookie that is too old, of another address or request, or spent is as good as none.
   path.proved = Spend(now, from, *letter);
+  path.copy = letter->copy;
   events_.push_back(LetterReceived{*std::move(letter), std::move(path)});
 }
 
@@ -209,6 +233,9 @@ void LetterBox::Refuse(Instant now, const LetterPath& path, std::optional<size_t
 
 void LetterBox::Answer(Instant now, const LetterPath& path, ByteView payload,
                        wire::v1::AnswerError error) {
+  std::optional<Bytes> piece = WriteLetterAnswerPiece(path, *self_, payload, error, rng_);
+  if (piece) return Emit(path.to, *std::move(piece));
+  if (path.copy.number > 1) return;
   std::optional<Bytes> datagram = WriteLetterAnswer(path, *self_, payload, error, rng_);
   if (datagram) return Emit(path.to, *std::move(datagram));
   std::vector<Bytes> parts = WriteLetterAnswerParts(path, *self_, payload, error, rng_);

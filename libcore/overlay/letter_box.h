@@ -3,14 +3,16 @@
 //
 // Rules: an address that proved nothing gets no more bytes than came from it: where the answer is
 // larger, a refusal with a cookie goes instead, and the same letter with the cookie gets the answer
-// in up to eight datagrams, once: the cookie is good for this request of this origin and address,
-// and spent at the first letter that brings it. A copy of that letter, from whomever, gets no more
-// than it has. A letter costs us one X25519 and one or two signature checks, so
-// letters are taken from a bucket before anything is computed. Copies are told apart by (origin,
-// message id) in RequestTable, as those of any request; a letter that somebody kept and sends again
-// after the minute for which answers are kept runs again, as a routed request would: services are
-// idempotent. Ours is sent twice, then given up: a node that does not answer is nobody's fault, and
-// the caller has other ways. Threads: one owner. Limits: below, each with a counter.
+// in up to eight datagrams, once. Who expects an answer of two or three datagrams sends as many
+// copies of the letter at once, and each pays for a piece of it. The cookie is good for this
+// request of this origin and address, and spent at the first letter that brings it. A copy of that
+// letter, from whomever, gets no more than it has. A letter costs us one X25519 and one or two
+// signature checks, so letters are taken from a bucket before anything is computed. Copies are told
+// apart by (origin, message id) in RequestTable, as those of any request; a letter that somebody
+// kept and sends again after the minute for which answers are kept runs again, as a routed request
+// would: services are idempotent. Ours is sent twice, then given up: a node that does not answer is
+// nobody's fault, and the caller has other ways. Threads: one owner. Limits: below, each with a
+// counter.
 #pragma once
 
 #include <deque>
@@ -19,6 +21,7 @@
 #include <set>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "libcore/base/counters.h"
@@ -126,14 +129,16 @@ class LetterBox {
     std::optional<NodeRecord> known;
     std::optional<Cookie> cookie;
     bool link_wanted = false;
-    SealedLetter sealed;
-    std::map<size_t, Bytes> parts;  // of the answer, as they come
+    std::vector<SealedLetter> sealed;  // the copies
+    std::map<size_t, Bytes> parts;     // of the answer, as they come
     int sends = 0;
     Instant next;
   };
 
   void OnLetter(Instant now, const net::Endpoint& from, ByteView datagram);
   void OnAnswer(Instant now, ByteView datagram);
+  // The letter among the request's that an answer with this name is sealed for.
+  static const AnswerSeal& SealOf(const Pending& pending, uint64_t name);
   // True when the answer is whole; `answer` holds it then.
   static bool Collect(Pending& pending, LetterAnswer& answer);
   void OnRefusal(Instant now, uint64_t message_id, const LetterAnswer& refusal);

@@ -146,7 +146,8 @@ struct RouteOptions {
 struct LetterOptions {
   absl::Duration timeout = absl::Seconds(4);
   // Bytes of the answer's payload. The letter is padded so that an answer of this size comes at
-  // once; a larger one costs another round trip, or a link.
+  // once, and from 961 to 2,880 bytes two or three are sent; a larger one costs another round trip,
+  // or a link.
   size_t answer_bytes = 0;
   // The round trip to be expected with its variation (30 ms to 1 s): after it the letter is sent a
   // second time, and after two more it is given up.

@@ -1,5 +1,7 @@
 #include "libcore/overlay/request_table.h"
 
+#include <algorithm>
+
 namespace p2pd::overlay {
 
 namespace {
@@ -9,6 +11,23 @@ size_t LimitOf(const ReturnPath& path) {
   if (const auto* letter = std::get_if<LetterPath>(&path)) return letter->room();
   const auto* routed = std::get_if<Delivered>(&path);
   return routed != nullptr && routed->letter ? routed->letter->room() : SIZE_MAX;
+}
+
+size_t CopyOf(const ReturnPath& path) {
+  const auto* letter = std::get_if<LetterPath>(&path);
+  return letter != nullptr ? letter->copy.number : 1;
+}
+
+void AddPath(std::vector<ReturnPath>& paths, ReturnPath path) {
+  const auto before = std::find_if(paths.begin(), paths.end(), [&path](const ReturnPath& p) {
+    return CopyOf(p) == CopyOf(path);
+  });
+  if (before == paths.end()) {
+    paths.push_back(std::move(path));
+  } else if (LimitOf(path) >= LimitOf(*before)) {
+    // A copy that proves less does not spoil the way back of the one that proved more.
+    *before = std::move(path);
+  }
 }
 
 }  // namespace
@@ -24,9 +43,7 @@ RequestTable::Admission RequestTable::Admit(Instant now, const MessageName& name
   }
   const auto waiting = token_of_.find(name);
   if (waiting != token_of_.end()) {
-    // A copy that proves less does not spoil the way back of the one that proved more.
-    ReturnPath& before = open_.at(waiting->second).path;
-    if (LimitOf(path) >= LimitOf(before)) before = std::move(path);
+    AddPath(open_.at(waiting->second).paths, std::move(path));
     out.arrival = Arrival::kWaiting;
     return out;
   }
@@ -35,7 +52,7 @@ RequestTable::Admission RequestTable::Admit(Instant now, const MessageName& name
     return out;
   }
   const uint64_t token = next_token_++;
-  open_.emplace(token, Open{name, std::move(path), now + kOpenLifetime});
+  open_.emplace(token, Open{name, {std::move(path)}, now + kOpenLifetime});
   token_of_[name] = token;
   out.arrival = Arrival::kNew;
   out.token = AnswerToken(token);
@@ -49,7 +66,7 @@ std::optional<RequestTable::Finished> RequestTable::Answer(Instant now, AnswerTo
     counters_.Add("overlay.dropped_late_answers");
     return std::nullopt;
   }
-  Finished out{found->second.name, std::move(found->second.path)};
+  Finished out{found->second.name, std::move(found->second.paths)};
   open_.erase(found);
   token_of_.erase(out.name);
   answer_bytes_ += content.payload.size();

@@ -9,6 +9,7 @@
 #include <optional>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "libcore/base/counters.h"
 #include "libcore/base/time.h"
@@ -51,12 +52,13 @@ class RequestTable {
     AnswerToken token;                      // of kNew
     const AnswerContent* answer = nullptr;  // of kAnswered, until the next call
   };
-  // `path` is where the answer goes; of several copies the last one's counts.
+  // `path` is where the answer goes; of several that come the last one's counts, for each
+  // of the copies in which it was sent.
   Admission Admit(Instant now, const MessageName& name, ReturnPath path);
 
   struct Finished {
     MessageName name;
-    ReturnPath path;
+    std::vector<ReturnPath> paths;  // of its copies
   };
   // nullopt when there is no such open request: late, double, or never given out.
   std::optional<Finished> Answer(Instant now, AnswerToken token, const AnswerContent& content);
@@ -68,7 +70,7 @@ class RequestTable {
  private:
   struct Open {
     MessageName name;
-    ReturnPath path;
+    std::vector<ReturnPath> paths;
     Instant expires;
   };
   Counters& counters_;

@@ -56,9 +56,19 @@ void Letters(const std::string& folder) {
   const Bytes plaintext =
       LetterPlaintext(body, origin.keys.signing_key, us.sealing_key.public_key());
   Write(folder + "/overlay_letter/letter", Chosen(0, plaintext));
+  body.clear_cookie();
+  body.set_copies(3);
+  body.set_copy(2);
+  Write(folder + "/overlay_letter/copy",
+        Chosen(0, LetterPlaintext(body, origin.keys.signing_key, us.sealing_key.public_key())));
   wire::v1::LetterAnswerBody answer;
   answer.set_payload("payload");
   Write(folder + "/overlay_letter/answer", Chosen(1, AsBytes(answer.SerializeAsString())));
+  answer.set_part(1);
+  answer.set_parts(3);
+  Write(folder + "/overlay_letter/piece", Chosen(1, AsBytes(answer.SerializeAsString())));
+  answer.clear_part();
+  answer.clear_parts();
   answer.clear_payload();
   answer.set_record(ToText(record.bytes()));
   answer.set_cookie(std::string(Cookie::kSize, 'c'));

@@ -31,8 +31,13 @@ void AsLetter(Us& us, ByteView plaintext) {
   P2PD_CHECK(sealed.has_value());
   const auto letter = p2pd::overlay::OpenLetter(sealed->datagram, us.keys, us.record, us.records);
   if (!letter) return;
-  const p2pd::overlay::LetterPath path{us.at, letter->seal, sealed->datagram.size(),
-                                       letter->known_epoch};
+  p2pd::overlay::LetterPath path{us.at, letter->seal, sealed->datagram.size(), letter->known_epoch};
+  path.copy = letter->copy;
+  for (const size_t bytes : {1, 961, 1921, 2880, 2881}) {
+    const auto piece = p2pd::overlay::WriteLetterAnswerPiece(
+        path, us.record, Bytes(bytes), p2pd::wire::v1::ANSWER_ERROR_NONE, us.rng);
+    P2PD_CHECK(!piece || piece->size() <= sealed->datagram.size());
+  }
   const auto answer = p2pd::overlay::WriteLetterAnswer(path, us.record, letter->payload,
                                                        p2pd::wire::v1::ANSWER_ERROR_NONE, us.rng);
   P2PD_CHECK(!answer || answer->size() <= sealed->datagram.size());

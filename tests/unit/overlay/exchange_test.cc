@@ -208,11 +208,17 @@ TEST_F(UnlinkedTest, ALargeAnswerComesForACookieAndALargerOneOverALink) {
   world_.RunFor(absl::Seconds(1));
   EXPECT_EQ(ResponseTo(padded).payload.size(), 960u);
   EXPECT_EQ(world_.traffic().datagrams - before, 2u);
+  options.answer_bytes = 1920;
+  ServeStore(1920);
+  const RequestId copies = Ask(Service::kStore, {1}, options);
+  world_.RunFor(absl::Seconds(1));
+  EXPECT_EQ(ResponseTo(copies).payload.size(), 1920u);
+  EXPECT_EQ(world_.traffic().datagrams - before, 2u + 4u);
   ServeStore(kMaxPayload);
   const RequestId linked = Ask(Service::kStore, {1});
   world_.RunFor(absl::Seconds(3));
   EXPECT_EQ(ResponseTo(linked).payload.size(), kMaxPayload);
-  EXPECT_EQ(served_, 3) << "the request over the link was answered from the table";
+  EXPECT_EQ(served_, 4) << "the request over the link was answered from the table";
   EXPECT_TRUE(Linked());
 }
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 
 #include "tests/unit/overlay/letter_fixture.h"
 
@@ -55,6 +56,16 @@ class LetterBoxTest : public testing::Test {
     EXPECT_EQ(sent[0].to, b_.party.at);
     return sent[0].datagram;
   }
+  // A request of a's to b in so many copies.
+  std::vector<Bytes> Copies(size_t copies = 2) {
+    LetterBox::Order order = OrderTo(b_, ++last_id_);
+    order.answer_bytes = copies * kCopyPart;
+    EXPECT_TRUE(a_.box.Send(now_, order).ok());
+    std::vector<Bytes> out;
+    for (const net::Transmit& t : a_.Sent()) out.push_back(t.datagram);
+    EXPECT_EQ(out.size(), copies);
+    return out;
+  }
   // b gets the datagram and answers every letter with `bytes`; what it sent.
   std::vector<net::Transmit> AnswerAt(const net::Endpoint& from, ByteView datagram, size_t bytes) {
     b_.Receive(now_, from, datagram);
@@ -72,6 +83,7 @@ class LetterBoxTest : public testing::Test {
   }
   Writer a_{1};
   Writer b_{2};
+  uint64_t last_id_ = 100;
   Instant now_ = At(absl::Seconds(100));
 };
 
@@ -161,6 +173,88 @@ TEST_F(LetterBoxTest, ALargerOneComesInPieces) {
   }
 }
 
+TEST_F(LetterBoxTest, CopiesFetchSeveralDatagramsAtOnce) {
+  for (const size_t bytes : {961, 1500, 1920, 1921, 2880}) {
+    std::array<size_t, 3> order{0, 1, 2};
+    do {
+      const std::vector<Bytes> letters = Copies(3);
+      std::vector<net::Transmit> answers;
+      for (const size_t i : order) {
+        for (net::Transmit& t : AnswerAt(a_.party.at, letters[i], bytes)) {
+          EXPECT_LE(t.datagram.size(), letters[i].size());
+          answers.push_back(std::move(t));
+        }
+      }
+      ASSERT_EQ(answers.size(), bytes > 1920 ? 3u : 2u);
+      a_.Receive(now_, b_.party.at, answers[0].datagram);
+      for (const net::Transmit& answer : answers) {
+        EXPECT_TRUE(a_.Events().empty()) << "not whole yet";
+        a_.Receive(now_, b_.party.at, answer.datagram);
+      }
+      EXPECT_EQ(Only<LetterAnswered>(a_.Events())->payload, Bytes(bytes, 5));
+      EXPECT_TRUE(a_.Sent().empty());
+      EXPECT_EQ(a_.box.pending(), 0u);
+      EXPECT_EQ(a_.box.PollTimeout(), std::nullopt);
+    } while (std::next_permutation(order.begin(), order.end()));
+  }
+}
+
+TEST_F(LetterBoxTest, OfCopiesTheFirstBringsWhatTakesOne) {
+  for (const size_t bytes : {size_t{0}, size_t{10}, size_t{960}}) {
+    const std::vector<Bytes> letters = Copies();
+    EXPECT_TRUE(AnswerAt(a_.party.at, letters[1], bytes).empty());
+    const auto answer = AnswerAt(a_.party.at, letters[0], bytes);
+    ASSERT_EQ(answer.size(), 1u);
+    a_.Receive(now_, b_.party.at, answer[0].datagram);
+    EXPECT_EQ(Only<LetterAnswered>(a_.Events())->payload.size(), bytes);
+  }
+}
+
+TEST_F(LetterBoxTest, WhatTakesMoreThanTheCopiesComesForACookie) {
+  const std::vector<Bytes> letters = Copies();
+  EXPECT_TRUE(AnswerAt(a_.party.at, letters[1], 1921).empty());
+  const auto refusal = AnswerAt(a_.party.at, letters[0], 1921);
+  ASSERT_EQ(refusal.size(), 1u);
+  a_.Receive(now_, b_.party.at, refusal[0].datagram);
+  const auto again = a_.Sent();
+  ASSERT_EQ(again.size(), 1u) << "no copies";
+  for (const net::Transmit& piece : AnswerAt(a_.party.at, again[0].datagram, 1921)) {
+    a_.Receive(now_, b_.party.at, piece.datagram);
+  }
+  EXPECT_EQ(Only<LetterAnswered>(a_.Events())->payload.size(), 1921u);
+}
+
+TEST_F(LetterBoxTest, OnlyTheMissingCopyIsSentAgain) {
+  for (const size_t missing : {size_t{0}, size_t{1}}) {
+    const std::vector<Bytes> letters = Copies();
+    const auto came = AnswerAt(a_.party.at, letters[1 - missing], 1500);
+    a_.Receive(now_, b_.party.at, came[0].datagram);
+    now_ = now_ + kLater;
+    a_.box.OnTimeout(now_);
+    const auto again = a_.Sent();
+    ASSERT_EQ(again.size(), 1u);
+    EXPECT_EQ(again[0].datagram, letters[missing]);
+    EXPECT_TRUE(Only<LetterLate>(a_.Events()).has_value());
+    const auto rest = AnswerAt(a_.party.at, again[0].datagram, 1500);
+    a_.Receive(now_, b_.party.at, rest[0].datagram);
+    EXPECT_EQ(Only<LetterAnswered>(a_.Events())->payload.size(), 1500u);
+  }
+}
+
+TEST_F(LetterBoxTest, NoCopyPaysForMoreThanItself) {
+  const std::vector<Bytes> letters = Copies();
+  for (size_t bytes = 0; bytes <= 3000; bytes += 50) {
+    for (const Bytes& letter : letters) {
+      size_t out = 0;
+      for (const net::Transmit& t : AnswerAt(EndpointAt(200), letter, bytes)) {
+        out += t.datagram.size();
+      }
+      EXPECT_LE(out, letter.size()) << bytes;
+      now_ = now_ + absl::Milliseconds(10);
+    }
+  }
+}
+
 TEST_F(LetterBoxTest, WhatFitsNoEightDatagramsNeedsALink) {
   for (const size_t bytes : {size_t{9121}, kMaxPayload}) {
     a_.Receive(now_, b_.party.at, AnswerAt(a_.party.at, Letter1(), bytes)[0].datagram);
@@ -192,7 +286,7 @@ TEST_F(LetterBoxTest, ASecondRefusalMeansALink) {
 
 TEST_F(LetterBoxTest, NobodyGetsMoreThanCameInHisName) {
   const net::Endpoint victim = EndpointAt(200);
-  for (size_t expected = 0; expected <= 1200; expected += 200) {
+  for (size_t expected = 0; expected <= kCopyPart; expected += 160) {
     const Bytes letter = Letter1(expected);
     a_.box.Cancel(1);
     for (size_t bytes = 0; bytes <= 1400; bytes += 50) {

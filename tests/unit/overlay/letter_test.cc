@@ -145,6 +145,29 @@ TEST_F(LetterTest, IsAsLongAsTheAnswerThatItExpects) {
   EXPECT_EQ(Write(content)->datagram.size(), kMinLetter);
 }
 
+TEST_F(LetterTest, ACopyHasAWholeDatagramAndIsOfNoRoute) {
+  LetterContent content = Content();
+  for (const Copy copy : {Copy{1, 2}, Copy{2, 2}, Copy{3, 3}}) {
+    content.copy = copy;
+    const std::optional<SealedLetter> sent = Write(content);
+    EXPECT_EQ(sent->datagram.size(), net::kMaxDatagram);
+    EXPECT_EQ(OpenAt(b_, sent->datagram)->copy.number, copy.number);
+    EXPECT_EQ(OpenAt(b_, sent->datagram)->copy.of, copy.of);
+  }
+  for (const Copy none : {Copy{0, 2}, Copy{3, 2}, Copy{1, 4}, Copy{4, 4}}) {
+    content.copy = none;
+    EXPECT_FALSE(OpenAt(b_, Write(content)->datagram).has_value());
+  }
+  wire::v1::RouteBody body;
+  body.set_origin(ToText(a_.record.bytes()));
+  body.set_message_id(5);
+  content.route.emplace().set_body(body.SerializeAsString());
+  content.copy = Copy();
+  EXPECT_TRUE(OpenAt(b_, Write(content)->datagram).has_value());
+  content.copy = Copy{1, 2};
+  EXPECT_FALSE(OpenAt(b_, Write(content)->datagram).has_value());
+}
+
 TEST_F(LetterTest, HoldsWhatFits) {
   LetterContent content = Content(Bytes(1200 - LetterSize(Content({1}), a_.record)));
   EXPECT_EQ(Write(content)->datagram.size(), 1200u);

@@ -35,7 +35,27 @@ TEST_F(RequestTableTest, TheLastCopysPathCounts) {
   other.mutable_view()[0] = 9;
   table_.Admit(now_, Name(1), DirectPath{other});
   const auto done = table_.Answer(now_, first.token, AnswerContent{});
-  EXPECT_EQ(std::get<DirectPath>(done->path).peer, other);
+  ASSERT_EQ(done->paths.size(), 1u);
+  EXPECT_EQ(std::get<DirectPath>(done->paths[0]).peer, other);
+}
+
+TEST_F(RequestTableTest, EachCopyIsAnswered) {
+  LetterPath first;
+  first.copy = Copy{1, 2};
+  first.paid = 1200;
+  LetterPath second = first;
+  second.copy = Copy{2, 2};
+  for (const bool swapped : {false, true}) {
+    const MessageName name = Name(swapped);
+    const auto admitted = table_.Admit(now_, name, swapped ? second : first);
+    for (int copies = 0; copies < 3; ++copies) {
+      EXPECT_EQ(table_.Admit(now_, name, swapped ? first : second).arrival, Arrival::kWaiting);
+    }
+    const auto done = table_.Answer(now_, admitted.token, AnswerContent{});
+    ASSERT_EQ(done->paths.size(), 2u);
+    EXPECT_NE(std::get<LetterPath>(done->paths[0]).copy.number,
+              std::get<LetterPath>(done->paths[1]).copy.number);
+  }
 }
 
 TEST_F(RequestTableTest, UnansweredRequestsAreForgotten) {
