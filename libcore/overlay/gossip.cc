@@ -128,10 +128,10 @@ absl::Duration Gossip::MeanLife(double rate) const {
   return absl::Seconds(2 * static_cast<double>(table_.size()) / rate);
 }
 
-void Gossip::NoteEvent(Instant now) {
+void Gossip::NoteEvent(Instant now, const HintEvent& event) {
   event_rate_ = EventRate(now) + 1 / absl::ToDoubleSeconds(kRateSpan);
   event_rate_at_ = now;
-  ++events_;
+  if (!event.there) ++deaths_;
 }
 
 // Half of all events go to the first level, a quarter to the second. Waiting pays where at least
@@ -310,7 +310,7 @@ bool Gossip::TakeEvent(Instant now, const HintEvent& event) {
     counters_.Add("overlay.events_known");
     return false;
   }
-  NoteEvent(now);
+  NoteEvent(now, event);
   if (event.there) return true;
   if (head != self_head()) {
     // News of a suspect hastens its end.
@@ -381,7 +381,7 @@ bool Gossip::InOurArc(uint64_t head) const {
 
 void Gossip::Announce(Instant now, const HintEvent& event) {
   table_.Take(now, event);
-  NoteEvent(now);
+  NoteEvent(now, event);
   const uint64_t head = event.hint.head;
   const uint64_t radius = table_.radius();
   if (radius == WideTable::kWhole) return Forward(now, event, self_head() - 1);
@@ -546,14 +546,22 @@ void Gossip::Narrow(Instant now) {
   if (now < *next_narrow_) return;
   const absl::Duration span = now - *next_narrow_ + kNarrow;
   next_narrow_ = now + kNarrow;
-  const double rate = static_cast<double>(std::exchange(events_, 0)) / absl::ToDoubleSeconds(span);
-  // Many who go or come at once are no sign that lives are short: it takes two such minutes.
-  const double lasting = std::min(rate, last_rate_);
-  last_rate_ = rate;
+  // One comes for one who goes, in the long run; many who come are a crowd that says nothing of how
+  // long they will stay.
+  const double seconds = absl::ToDoubleSeconds(span);
+  auto deaths = static_cast<double>(std::exchange(deaths_, 0));
+  // And many who go at once, after a while in which hardly anybody did, none of how long they live.
+  if (watched_ > absl::ToDoubleSeconds(kLifeSpan) / 2) {
+    deaths = std::min(deaths, kFewDeaths + kMostCounted * seconds * died_ / watched_);
+  }
+  const double kept = Decay(span, kLifeSpan);
+  died_ = died_ * kept + deaths;
+  watched_ = watched_ * kept + seconds;
+  const double rate = 2 * died_ / watched_;
   truths_ *= Decay(span, kReputation);
   lies_ *= Decay(span, kReputation);
   // Nor does a burst say what a table costs.
-  const double spent = std::exchange(spent_, 0) / absl::ToDoubleSeconds(span);
+  const double spent = std::exchange(spent_, 0) / seconds;
   cost_ += (std::min(spent, kMostCounted * share_) - cost_) * (1 - Decay(span, kCostSpan));
   // Somebody else narrowed it: for want of room, or since it was fetched from who knows less.
   if (table_.radius() < given_) afforded_ = table_.radius();
@@ -565,14 +573,14 @@ void Gossip::Narrow(Instant now) {
       Afford(1.15);
     }
   }
-  given_ = std::min(afforded_, complete_ ? WorthwhileRadius(lasting) : WideTable::kWhole);
+  given_ = std::min(afforded_, complete_ ? WorthwhileRadius(rate) : WideTable::kWhole);
   table_.SetRadius(given_);
 }
 
 void Gossip::Afford(double factor) {
-  const double radius = static_cast<double>(afforded_) * factor;
-  const bool whole = radius >= static_cast<double>(WideTable::kWhole);
-  afforded_ = whole ? WideTable::kWhole : static_cast<uint64_t>(radius);
+  constexpr auto kAll = static_cast<double>(WideTable::kWhole);
+  const double radius = std::max(static_cast<double>(afforded_) * factor, kLeastWidth * kAll);
+  afforded_ = radius >= kAll ? WideTable::kWhole : static_cast<uint64_t>(radius);
 }
 
 void Gossip::OnTimeout(Instant now) {

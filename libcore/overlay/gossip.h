@@ -98,22 +98,26 @@ class Gossip {
 
   // Share of the maintenance budget for events and for the comparing of tables; beyond it the table
   // narrows. Sent at once at most this many seconds' worth of four times the share.
-  static constexpr double kShare = 0.23;
+  static constexpr double kShare = 0.3;
   static constexpr double kBurstSeconds = 120;
-  // Some stand where they have more to pass on than others; the table narrows when the cost is so
-  // many times the share.
-  static constexpr double kPatience = 1.25;
-  // A minute counts at most as so many times the share, since a burst says nothing of what comes.
-  static constexpr double kMostCounted = 2;
+  // Some stand where they have more to pass on than others, which a narrower table of theirs does
+  // not change; it narrows when the cost is so many times the share, and to kLeastWidth at most.
+  static constexpr double kPatience = 2;
+  // A minute counts at most as so many times the share, or as many times what died before, since a
+  // burst says nothing of what comes.
+  static constexpr double kMostCounted = 3;
   // The cost is a mean over so long, and looked at so often.
   static constexpr absl::Duration kCostSpan = absl::Minutes(5);
   static constexpr absl::Duration kNarrow = absl::Minutes(1);
+  // How long nodes live is judged over so long.
+  static constexpr absl::Duration kLifeSpan = absl::Minutes(5);
+  static constexpr double kFewDeaths = 4;
   // Where nodes live for kShortLife most hints die before they are of use, and where they live for
   // kLongLife they are worth what they cost: between them the table is as wide as that, the same
   // for all, since all see the same life.
   static constexpr absl::Duration kShortLife = absl::Seconds(100);
-  static constexpr absl::Duration kLongLife = absl::Minutes(4);
-  static constexpr double kLeastWidth = 0.125;  // of the whole ring
+  static constexpr absl::Duration kLongLife = absl::Minutes(32);
+  static constexpr double kLeastWidth = 0.1;  // of the whole ring
   // Leaves whose radius a newcomer takes for its own, the largest; fewer say nothing.
   static constexpr size_t kEnoughTold = 4;
   static constexpr size_t kMaxTold = 64;
@@ -212,7 +216,7 @@ class Gossip {
   void CheckReports(Instant now);
   // Takes one event from a neighbour; true when it is to be passed on.
   bool TakeEvent(Instant now, const HintEvent& event);
-  void NoteEvent(Instant now);
+  void NoteEvent(Instant now, const HintEvent& event);
   void OnAsked(Instant now, const NodeId& from);
   bool Announced(uint64_t head) const { return table_.Find(head) != nullptr; }
   // No announced leaf stands between us and it.
@@ -286,8 +290,9 @@ class Gossip {
 
   double event_rate_ = 0;
   Instant event_rate_at_;
-  size_t events_ = 0;                      // since the radius was looked at
-  double last_rate_ = 0;                   // of the look before
+  size_t deaths_ = 0;                      // since the radius was looked at
+  double died_ = 0;                        // over kLifeSpan,
+  double watched_ = 0;                     // and these seconds
   double spent_ = 0;                       // bytes since it was looked at
   double cost_ = 0;                        // B/s
   uint64_t afforded_ = WideTable::kWhole;  // the radius that we can pay for

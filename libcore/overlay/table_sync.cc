@@ -165,11 +165,20 @@ void TableSync::OnTableAnswer(Instant now, const NodeId& from,
   }
   next_ = now + rng_.Jitter(kFetchPace);
   if (!answer.complete() && ++unready_ <= kMaxUnready) return;
-  // What nobody keeps cannot be kept by us alone.
-  if (answer.complete() && answer.radius() < table_.radius()) table_.SetRadius(answer.radius());
+  if (answer.complete()) radii_.push_back(answer.radius());
   if (!Advance(answer.until())) return;
   complete_ = true;
+  Settle();
   gossip_.SetComplete();
+}
+
+// What hardly anybody keeps cannot be kept by us alone. The narrowest of those who were asked would
+// not do: each generation of nodes would know less than the one before.
+void TableSync::Settle() {
+  const auto middle = radii_.begin() + static_cast<ptrdiff_t>(radii_.size() / 2);
+  std::nth_element(radii_.begin(), middle, radii_.end());
+  if (middle != radii_.end() && *middle < table_.radius()) table_.SetRadius(*middle);
+  radii_.clear();
 }
 
 void TableSync::OnTimeout(Instant now) {

@@ -91,6 +91,7 @@ class TableSync {
   void Step(Instant now);
   // The next piece starts where this one ended; true when that was once round.
   bool Advance(uint64_t until);
+  void Settle();
   size_t TakeEvents(Instant now, const std::vector<HintEvent>& events);
 
   LinkTable& links_;
@@ -106,6 +107,7 @@ class TableSync {
   bool started_ = false;
   bool complete_ = false;
   int unready_ = 0;
+  std::vector<uint64_t> radii_;  // of those who answered, while we fetch
   // Where the next piece starts and where this round ends; nullopt between two rounds.
   std::optional<uint64_t> cursor_;
   uint64_t end_ = 0;

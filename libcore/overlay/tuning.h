@@ -36,7 +36,7 @@ class Tuning {
   static constexpr double kNearCost = 3000;
   static constexpr double kFarCost = 2500;
   // Of the maintenance budget.
-  static constexpr double kShare = 0.15;
+  static constexpr double kShare = 0.1;
   // Entries in an answer.
   static constexpr int kMaxRow = 48;
 

@@ -322,6 +322,42 @@ TEST_F(GossipTest, WhereNodesLiveForAMinuteTheTableIsNarrow) {
   EXPECT_GE(width, Gossip::kLeastWidth * 0.99);
 }
 
+TEST_F(GossipTest, ACrowdThatComesOrGoesAtOnceIsNoSignOfShortLives) {
+  AnnounceCrowd();
+  RunFor(absl::Minutes(2));
+  // Many come for two minutes, and later a third of all goes.
+  for (uint64_t i = 0; i < 120; ++i) {
+    Hear(Crowd(i % kCrowd), {Came(self_.rng.Next(), 50)}, self_head() + 1);
+    RunFor(absl::Seconds(1));
+  }
+  RunFor(absl::Minutes(2));
+  EXPECT_EQ(table_.radius(), WideTable::kWhole);
+  std::vector<uint64_t> known;
+  table_.Walk(self_head() + 1, self_head(), [&known](const Hint& hint) {
+    known.push_back(hint.head);
+    return true;
+  });
+  for (size_t i = 0; i < known.size(); i += 3) {
+    if (ring_.FindHead(known[i]) == nullptr) {
+      Hear(Crowd(0), {Went(known[i], 60)}, self_head() + 1);
+    }
+  }
+  for (int minute = 0; minute < 10; ++minute) {
+    RunFor(absl::Minutes(1));
+    EXPECT_GT(table_.radius(), WideTable::kWhole / 2) << minute;
+  }
+}
+
+TEST_F(GossipTest, WhoIsAlwaysOverBudgetKeepsTheLeastWidth) {
+  AnnounceCrowd();
+  for (int i = 0; i < 400; ++i) {
+    gossip_.Charge(400 * 15);
+    RunFor(absl::Seconds(15));
+  }
+  EXPECT_GE(static_cast<double>(table_.radius()),
+            0.99 * Gossip::kLeastWidth * static_cast<double>(WideTable::kWhole));
+}
+
 TEST_F(GossipTest, WhereDeathsProveToBeLiesNobodysIsTaken) {
   AnnounceCrowd();
   RunFor(absl::Seconds(1));

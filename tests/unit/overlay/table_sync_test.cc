@@ -91,6 +91,26 @@ TEST_F(TableSyncTest, FetchesPieceByPiece) {
   EXPECT_TRUE(sync_.complete());
 }
 
+TEST_F(TableSyncTest, OfThoseWhoAnswerTheNarrowestDoesNotSayHowWideOursIs) {
+  RunFor(absl::Seconds(93));
+  int pieces = 0;
+  for (const uint64_t part : {2, 32, 3, 4, 2}) {
+    std::vector<Asked> asked = TakeAsked();
+    for (int i = 0; i < 20 && asked.empty(); ++i) {
+      RunFor(absl::Seconds(1));
+      asked = TakeAsked();
+    }
+    ASSERT_FALSE(asked.empty());
+    EXPECT_FALSE(sync_.complete());
+    wire::v1::TableAnswer answer = AnswerTo(asked.back(), {});
+    answer.set_radius(WideTable::kWhole / part);
+    if (++pieces < 5) answer.set_until(asked.back().query.from() + 1000);
+    Answer(asked.back(), answer);
+  }
+  EXPECT_TRUE(sync_.complete());
+  EXPECT_EQ(table_.radius(), WideTable::kWhole / 3) << "the middle one";
+}
+
 TEST_F(TableSyncTest, OnlyAnswersToOurQuestionsAreTaken) {
   RunFor(absl::Seconds(93));
   const std::vector<Asked> asked = TakeAsked();
