@@ -8,18 +8,53 @@
 namespace p2pd::overlay {
 
 bool Scout::Start(Instant now, RequestId id, const Key& key) {
-  if (searches_.size() >= kMaxSearches) {
+  if (searches_.size() - errands_ >= kMaxSearches) {
     counters_.Add("overlay.refused_searches");
     return false;
   }
   Search search;
   search.id = id;
   search.key = key;
+  if (!AskFirst(now, search) && !SendOut(now, search)) return false;
+  searches_.emplace(next_search_++, std::move(search));
+  return true;
+}
+
+bool Scout::RunErrand(Instant now, const NodeId& from, const Key& key) {
+  if (errands_ >= kMaxErrands) {
+    counters_.Add("overlay.refused_errands");
+    return false;
+  }
+  Search search;
+  search.errand = from;
+  search.key = key;
+  search.asked.insert(from);
+  if (!AskFirst(now, search)) return false;
+  counters_.Add("overlay.errands");
+  ++errands_;
+  searches_.emplace(next_search_++, std::move(search));
+  return true;
+}
+
+bool Scout::AskFirst(Instant now, Search& search) {
   for (size_t i = 0; i < kNearUs; ++i) Ask(now, search, NearUs(now, search));
   Ask(now, search, NearKey(now, search));
-  if (search.open.empty()) return false;
-  searches_.emplace(id.value(), std::move(search));
-  return true;
+  return !search.open.empty();
+}
+
+bool Scout::SendOut(Instant now, Search& search) {
+  if (search.errand || std::exchange(search.sent_out, true)) return false;
+  std::vector<std::pair<absl::Duration, NodeId>> quickest;
+  for (const NodeId& id : neighbours_.All()) {
+    const std::optional<absl::Duration> far = links_.RoundTripTo(id);
+    const bool silent = search.open.count(id) != 0 || ring_.IsSuspect(id);
+    if (far && !silent && ring_.Contains(id)) quickest.emplace_back(*far, id);
+  }
+  std::sort(quickest.begin(), quickest.end());
+  if (quickest.size() > kMessengers) quickest.resize(kMessengers);
+  bool sent = false;
+  for (const auto& [far, id] : quickest) sent |= Send(now, search, id, true);
+  return sent;
 }
 
 std::vector<NodeId> Scout::Askable(Instant now, const Search& search, uint64_t likely) const {
@@ -59,13 +94,17 @@ std::optional<NodeId> Scout::NearKey(Instant now, const Search& search) const {
 }
 
 bool Scout::Ask(Instant now, Search& search, const std::optional<NodeId>& whom) {
-  if (!whom || search.asked.size() >= kMaxAsked) return false;
-  search.asked.insert(*whom);
+  return whom && search.asked.size() < kMaxAsked && Send(now, search, *whom, false);
+}
+
+bool Scout::Send(Instant now, Search& search, const NodeId& whom, bool pass_on) {
+  search.asked.insert(whom);
   wire::v1::OverlayMessage message;
   message.mutable_hint_query()->set_key(search.key.ToString());
-  if (!links_.Send(now, *whom, Purpose::kRequest, SerializeProto(message))) return false;
-  search.open.insert(*whom);
-  search.late = std::max(search.late, now + links_.TimeoutTo(*whom));
+  message.mutable_hint_query()->set_pass_on(pass_on);
+  if (!links_.Send(now, whom, Purpose::kRequest, SerializeProto(message))) return false;
+  search.open.insert(whom);
+  search.late = std::max(search.late, now + (pass_on ? 2 : 1) * links_.TimeoutTo(whom));
   return true;
 }
 
@@ -80,16 +119,21 @@ void Scout::OnHintQuery(Instant now, const NodeId& from, const wire::v1::HintQue
     counters_.Add("overlay.refused_hint_queries");
     return;
   }
-  ByteWriter events;
   const Knowledge known = knows_(*key);
+  if (known.hints.empty() && query.pass_on() && RunErrand(now, from, *key)) return;
+  Answer(now, from, *key, known);
+}
+
+void Scout::Answer(Instant now, const NodeId& to, const Key& key, const Knowledge& known) {
+  ByteWriter events;
   for (const Hint& hint : known.hints) {
-    if (hint.head != Head(from)) WriteHintEvent(now, HintEvent{true, hint}, events);
+    if (hint.head != Head(to)) WriteHintEvent(now, HintEvent{true, hint}, events);
   }
   wire::v1::OverlayMessage message;
-  message.mutable_hint_answer()->set_key(query.key());
+  message.mutable_hint_answer()->set_key(key.ToString());
   message.mutable_hint_answer()->set_events(ToText(events.bytes()));
   message.mutable_hint_answer()->set_radius(known.radius);
-  links_.Send(now, from, Purpose::kAnswer, SerializeProto(message));
+  links_.Send(now, to, Purpose::kAnswer, SerializeProto(message));
 }
 
 void Scout::OnHintAnswer(Instant now, const NodeId& from, const wire::v1::HintAnswer& answer) {
@@ -109,7 +153,7 @@ void Scout::OnHintAnswer(Instant now, const NodeId& from, const wire::v1::HintAn
   KeepLinked(reaches_);
   reaches_[from] = Reach{radius, now + (radius == 0 ? kYoung : kRemembered)};
   if (!search.ended) Judge(now, AsBytes(answer.events()), search);
-  if (search.ended && search.open.empty()) searches_.erase(found);
+  if (search.ended && search.open.empty()) Forget(found);
 }
 
 void Scout::Judge(Instant now, ByteView encoded, Search& search) {
@@ -119,9 +163,10 @@ void Scout::Judge(Instant now, ByteView encoded, Search& search) {
   for (const HintEvent& event : events.value_or(std::vector<HintEvent>())) {
     if (event.there) hints.push_back(event.hint);
   }
-  if (hints.size() >= kFewest) return End(search, std::move(hints));
+  if (hints.size() >= kFewest) return End(now, search, std::move(hints));
   counters_.Add("overlay.searches_refused");
-  if (!Ask(now, search, NearKey(now, search)) && search.open.empty()) End(search, {});
+  if (Ask(now, search, NearKey(now, search)) || !search.open.empty()) return;
+  if (!SendOut(now, search)) End(now, search, {});
 }
 
 void Scout::OnLinkDown(const NodeId& id) {
@@ -129,21 +174,29 @@ void Scout::OnLinkDown(const NodeId& id) {
   inlets_.erase(id);
 }
 
-void Scout::End(Search& search, std::vector<Hint> hints) {
+void Scout::End(Instant now, Search& search, std::vector<Hint> hints) {
   search.ended = true;
+  if (search.errand) {
+    return Answer(now, *search.errand, search.key, {std::move(hints), knows_(search.key).radius});
+  }
   counters_.Add(hints.empty() ? "overlay.searches_failed" : "overlay.searches_done");
-  found_.push_back(Found{search.id, search.key, std::move(hints)});
+  found_.push_back(Found{*search.id, search.key, std::move(hints)});
+}
+
+std::map<uint64_t, Scout::Search>::iterator Scout::Forget(
+    std::map<uint64_t, Search>::iterator search) {
+  errands_ -= search->second.errand ? 1 : 0;
+  return searches_.erase(search);
 }
 
 void Scout::OnTimeout(Instant now) {
   for (auto it = searches_.begin(); it != searches_.end();) {
     Search& search = it->second;
-    if (search.late > now || (!search.ended && Ask(now, search, NearKey(now, search)))) {
-      ++it;
-      continue;
+    if (search.late <= now && !search.ended && !Ask(now, search, NearKey(now, search)) &&
+        !SendOut(now, search)) {
+      End(now, search, {});
     }
-    if (!search.ended) End(search, {});
-    it = searches_.erase(it);
+    it = search.late > now ? std::next(it) : Forget(it);
   }
 }
 

@@ -2,10 +2,12 @@
 // has no table yet, and where nodes live for minutes tables are narrow.
 //
 // Rules: asked are at once the two nearest to us of those linked nodes that are likely to know, and
-// the one nearest the key; then others near the key, one for each that does not know. An answer is
-// taken from whom we asked, once; the first that names anybody ends the search. What comes is
-// hearsay, as all hints are, enters no table, and is for whom to ask first. Each search ends in
-// exactly one Found. Threads: one owner. Limits: below, each with a counter.
+// the one nearest the key; then others near the key, one for each that does not know. Who has no
+// such neighbours, as a newcomer, or has asked them in vain, asks the two quickest of all, and
+// these ask their neighbours for him, no farther. An answer is taken from whom we asked, once; the
+// first that names anybody ends the search. What comes is hearsay, as all hints are, enters no
+// table, and is for whom to ask first. Each search ends in exactly one Found, or one answer to the
+// neighbour for whom it was. Threads: one owner. Limits: below, each with a counter.
 #pragma once
 
 #include <deque>
@@ -28,10 +30,13 @@ namespace p2pd::overlay {
 
 class Scout {
  public:
-  static constexpr size_t kMaxSearches = 256;
+  static constexpr size_t kMaxSearches = 256;  // of ours
+  static constexpr size_t kMaxErrands = 128;   // of our neighbours
   // Neighbours asked at once, beside the one nearest the key; and in all.
   static constexpr size_t kNearUs = 2;
   static constexpr size_t kMaxAsked = 4;
+  // The quickest, beyond those, who ask for us.
+  static constexpr size_t kMessengers = 2;
   // As far as most see where nodes live for minutes.
   static constexpr uint64_t kLikely = WideTable::kWhole / 4;
   // Named on either side of the key: as many as there are replicas, and one to spare.
@@ -83,11 +88,13 @@ class Scout {
     Instant until;  // it is believed
   };
   struct Search {
-    RequestId id;
+    std::optional<RequestId> id;   // ours, or else
+    std::optional<NodeId> errand;  // for this neighbour
     Key key;
     std::set<NodeId> asked;
     std::set<NodeId> open;  // of those, who has not answered
     Instant late;           // when their silence is too long
+    bool sent_out = false;  // messengers
     bool ended = false;     // and others may still answer
   };
   // Linked ones that were not asked yet and see the key: as far as they said, else as far as is
@@ -98,6 +105,14 @@ class Scout {
   std::optional<NodeId> NearKey(Instant now, const Search& search) const;
   // False when nobody is asked.
   bool Ask(Instant now, Search& search, const std::optional<NodeId>& whom);
+  // Has the quickest ask for us, once; false when nobody is asked.
+  bool SendOut(Instant now, Search& search);
+  bool Send(Instant now, Search& search, const NodeId& whom, bool pass_on);
+  // Those who are likely to know; false when there is nobody.
+  bool AskFirst(Instant now, Search& search);
+  // Asks on for a neighbour; false when that cannot be.
+  bool RunErrand(Instant now, const NodeId& from, const Key& key);
+  void Answer(Instant now, const NodeId& to, const Key& key, const Knowledge& known);
   // A link that we dropped ourselves is not reported: what is remembered of it goes here.
   template <class T>
   void KeepLinked(std::map<NodeId, T>& by_neighbour) const {
@@ -106,7 +121,8 @@ class Scout {
   }
   // Takes what was answered, or asks another.
   void Judge(Instant now, ByteView encoded, Search& search);
-  void End(Search& search, std::vector<Hint> hints);
+  void End(Instant now, Search& search, std::vector<Hint> hints);
+  std::map<uint64_t, Search>::iterator Forget(std::map<uint64_t, Search>::iterator search);
 
   LinkTable& links_;
   const Ring& ring_;
@@ -114,8 +130,10 @@ class Scout {
   const WideTable& table_;
   Knows knows_;
   Counters& counters_;
-  std::map<uint64_t, Search> searches_;  // by request id
-  std::map<NodeId, Reach> reaches_;      // of linked ones
+  uint64_t next_search_ = 1;
+  std::map<uint64_t, Search> searches_;
+  size_t errands_ = 0;               // of those
+  std::map<NodeId, Reach> reaches_;  // of linked ones
   std::map<NodeId, TokenBucket> inlets_;
   std::deque<Found> found_;
 };

@@ -75,8 +75,7 @@ void GetOperation::Begin(Instant now, Carrier& carrier) {
   near_ = carrier.NearReplicas(Place());
   near_asked_ = 0;
   left_near_ = false;
-  // What changes is read from those who keep it now; what they say names them better.
-  if (near_.empty() && Immutable()) finding_ = carrier.FindNear(now, Place());
+  if (near_.empty()) finding_ = carrier.FindNear(now, Place());
   if (!finding_) AskFirst(now, carrier);
 }
 
@@ -85,7 +84,41 @@ void GetOperation::OnFound(Instant now, Carrier& carrier, overlay::RequestId id,
   if (result_ || finding_ != id) return;
   finding_.reset();
   near_ = std::move(near);
-  AskFirst(now, carrier);
+  if (Immutable()) return AskFirst(now, carrier);
+  AskGuides(now, carrier);
+}
+
+// What changes is read from those who keep it now: one of them says who they are, as the root does
+// to whom a request is routed.
+void GetOperation::AskGuides(Instant now, Carrier& carrier) {
+  if (near_.empty()) return RouteOn(now, carrier);
+  while (near_asked_ < std::min(near_.size(), kGuides)) {
+    const NearReplica& near = near_[near_asked_];
+    const Instant late = now + near.patience * kNearRounds;
+    guides_.emplace(
+        carrier.AskNear(now, near, Request(kGuideAnswer, true), leg_deadline_ - now, kNearPadding),
+        near_asked_++);
+    next_near_ = next_near_ ? std::max(*next_near_, late) : late;
+  }
+}
+
+bool GetOperation::OnGuide(Instant now, absl::Time wall, Carrier& carrier, const ReplyFrom& reply) {
+  const wire::v1::GetReply& get = reply.reply.get();
+  const size_t listed = static_cast<size_t>(get.replicas_size());
+  // Who keeps it leaves itself out of the list, or was in that of another.
+  const bool named = replicas_.count(reply.from.id()) != 0;
+  const bool keeps =
+      reply.reply.has_get() && (named || (listed > 0 && listed + 1 == get.replica_count()));
+  const bool has = get.status() == wire::v1::STORE_STATUS_OK;
+  if (!keeps || (!has && get.status() != wire::v1::STORE_STATUS_NOT_FOUND)) return false;
+  if (!routed_) next_near_.reset();
+  hops_ = std::max(hops_, 1);
+  TakeRouted(now, wall, carrier, reply);
+  return true;
+}
+
+void GetOperation::GuideLost(Instant now, Carrier& carrier) {
+  if (guides_.empty() && next_near_ && !routed_) LeaveNear(now, carrier);
 }
 
 void GetOperation::AskFirst(Instant now, Carrier& carrier) {
@@ -220,16 +253,37 @@ void GetOperation::RouteOn(Instant now, Carrier& carrier) {
   routed_ = carrier.Route(now, Place(), Request(kMaxRoutedAnswer, true), options);
 }
 
+NearReplica GetOperation::ByLetter(const overlay::NodeRecord& self,
+                                   const overlay::NodeRecord& record) {
+  const auto family = [](const net::Endpoint& e) { return e.address.is_v4(); };
+  const auto& ours = self.addresses();
+  const auto& theirs = record.addresses();
+  const auto common = std::find_if(theirs.begin(), theirs.end(), [&](const net::Endpoint& at) {
+    return std::any_of(ours.begin(), ours.end(),
+                       [&](const net::Endpoint& us) { return family(us) == family(at); });
+  });
+  const net::Endpoint& at = common == theirs.end() ? theirs.front() : *common;
+  return {{overlay::Head(record.id()), at, record.sealing_key()}, kLetterPatience};
+}
+
 void GetOperation::AskOne(Instant now, Carrier& carrier, Replica& replica) {
   ++replica.rounds;
   const bool learn = MoreReplicas();
   const absl::Duration timeout = std::min(kAskTimeout, leg_deadline_ - now);
+  // Who has nothing newer only says so, which is not worth a link.
+  if (!Immutable() && HasWanted() && !learn && replica.rounds == 1) {
+    replica.by_letter = true;
+    replica.pending = carrier.AskNear(now, ByLetter(carrier.self(), replica.record),
+                                      Request(kMaxObjectBytes, false), timeout, kVersionPadding);
+    return;
+  }
   replica.pending = carrier.Ask(now, replica.record, Request(kMaxObjectBytes, learn), timeout);
 }
 
 void GetOperation::AskOthers(Instant now, Carrier& carrier) {
   std::set<uint64_t> asked;
   for (const auto& [id, question] : near_pending_) asked.insert(near_[question.index].target.head);
+  for (const auto& [id, index] : guides_) asked.insert(near_[index].target.head);
   for (auto& [id, replica] : replicas_) {
     if (!replica.pending && !replica.failed && replica.rounds == 0 && !replica.answered &&
         asked.count(overlay::Head(id)) == 0) {
@@ -347,13 +401,20 @@ void GetOperation::OnReply(Instant now, absl::Time wall, Carrier& carrier, const
   if (const auto near = near_pending_.extract(reply.id)) {
     return OnNearReply(now, wall, carrier, reply, near.mapped());
   }
+  if (guides_.erase(reply.id) != 0) {
+    if (!OnGuide(now, wall, carrier, reply)) GuideLost(now, carrier);
+    return;
+  }
   const bool routed = routed_ == reply.id;
   Replica* replica = nullptr;
   for (auto& [id, candidate] : replicas_) {
     if (candidate.pending == reply.id) replica = &candidate;
   }
   if (routed) routed_.reset();
-  if (replica != nullptr) replica->pending.reset();
+  if (replica != nullptr) {
+    replica->pending.reset();
+    replica->by_letter = false;
+  }
   if (!routed && replica == nullptr) return;
   const wire::v1::GetReply& get = reply.reply.get();
   if (!reply.reply.has_get() || (get.status() != wire::v1::STORE_STATUS_OK &&
@@ -367,7 +428,12 @@ void GetOperation::OnReply(Instant now, absl::Time wall, Carrier& carrier, const
     return;
   }
   if (routed) hops_ = reply.hops;
-  Absorb(wall, reply.from, get);
+  TakeRouted(now, wall, carrier, reply);
+}
+
+void GetOperation::TakeRouted(Instant now, absl::Time wall, Carrier& carrier,
+                              const ReplyFrom& reply) {
+  Absorb(wall, reply.from, reply.reply.get());
   Replica& answered = replicas_.at(reply.from.id());
   // What did not fit is fetched, unless the first copy is all that is wanted and it came.
   if (!answered.answered && !answered.failed && !answered.pending &&
@@ -381,6 +447,7 @@ void GetOperation::OnFailed(Instant now, Carrier& carrier, overlay::RequestId id
                             const absl::Status& status) {
   if (result_) return;
   if (near_pending_.erase(id) != 0) return NearSilent(now, carrier);
+  if (guides_.erase(id) != 0) return GuideLost(now, carrier);
   if (routed_ == id) {
     routed_.reset();
     Inconclusive(now, carrier, status);
@@ -389,6 +456,8 @@ void GetOperation::OnFailed(Instant now, Carrier& carrier, overlay::RequestId id
   for (auto& [node, replica] : replicas_) {
     if (replica.pending != id) continue;
     replica.pending.reset();
+    // A link may find a way that letters do not.
+    if (std::exchange(replica.by_letter, false)) return AskOne(now, carrier, replica);
     replica.failed = true;
     Judge(now, carrier);
     return;
@@ -497,6 +566,7 @@ void GetOperation::Reset() {
   near_.clear();
   finding_.reset();
   near_pending_.clear();
+  guides_.clear();
   next_near_.reset();
   routed_.reset();
   next_route_.reset();

@@ -80,12 +80,20 @@ class GetOperation {
   // More of them that are asked when the nearest has no immutable object; one in 25 is a liar's
   // pair where a fifth lies.
   static constexpr size_t kSecondNear = 2;
+  // Asked at once who keeps what changes, where a neighbour says who is near.
+  static constexpr size_t kGuides = 2;
+  // Bytes of the object and of the others' records in the answer: with the names round them it fits
+  // kNearPadding.
+  static constexpr size_t kGuideAnswer = 2700;
+  // A letter to somebody of whom we do not know how far he is, before a link is made.
+  static constexpr absl::Duration kLetterPatience = absl::Milliseconds(400);
   // Whoever hears all has time.
   static constexpr double kThoroughPatience = 3;
   // Bytes of objects in the answer of a near replica; eight datagrams with a cookie.
   static constexpr size_t kNearAnswer = 8000;
-  // Bytes that come at once: the letter has a whole datagram. Of versions alone it has few.
-  static constexpr size_t kNearPadding = 960;
+  // Bytes that come at once, since as many letters of a whole datagram are sent as that takes. For
+  // versions alone it takes few.
+  static constexpr size_t kNearPadding = 2880;
   static constexpr size_t kVersionPadding = 100;
 
   GetOperation(GetPlan plan, Counters& counters);
@@ -117,7 +125,8 @@ class GetOperation {
     int rounds = 0;
     bool answered = false;
     bool failed = false;
-    bool near = false;  // asked past the routing
+    bool near = false;       // asked past the routing
+    bool by_letter = false;  // and not yet over a link
     std::map<std::pair<ObjectKind, Bytes>, Sequence> rows;
   };
   using Slot = std::pair<ObjectKind, Bytes>;
@@ -144,6 +153,12 @@ class GetOperation {
   bool FetchNear(Instant now, Carrier& carrier);
   void NearSilent(Instant now, Carrier& carrier);
   void LeaveNear(Instant now, Carrier& carrier);
+  void AskGuides(Instant now, Carrier& carrier);
+  // False when it is none that keeps the place.
+  bool OnGuide(Instant now, absl::Time wall, Carrier& carrier, const ReplyFrom& reply);
+  void GuideLost(Instant now, Carrier& carrier);
+  void TakeRouted(Instant now, absl::Time wall, Carrier& carrier, const ReplyFrom& reply);
+  static NearReplica ByLetter(const overlay::NodeRecord& self, const overlay::NodeRecord& record);
   void AskOne(Instant now, Carrier& carrier, Replica& replica);
   void AskOthers(Instant now, Carrier& carrier);
   StoreRequest Request(size_t max_bytes, bool want_replicas) const;
@@ -185,7 +200,8 @@ class GetOperation {
   bool open_ = false;                          // thorough, and more may come
   size_t routes_ = 0;
   std::map<overlay::RequestId, NearQuestion> near_pending_;
-  std::optional<Instant> next_near_;  // when their silence is too long
+  std::map<overlay::RequestId, size_t> guides_;  // with the place in near_
+  std::optional<Instant> next_near_;             // when their silence is too long
   std::optional<overlay::RequestId> routed_;
   std::optional<Instant> next_route_;
   std::map<overlay::NodeId, Replica> replicas_;

@@ -244,7 +244,9 @@ TEST(OverlayHints, WhoKnowsNobodyYetAsksWhoDoes) {
     EXPECT_EQ(found.size(), 8u);
     const overlay::NodeId root = ring.ring().Root(key);
     // The youngest of all is in nobody's table.
-    if (root != young.id()) EXPECT_THAT(found, testing::Contains(overlay::Head(root)));
+    if (root != young.id()) {
+      EXPECT_THAT(found, testing::Contains(overlay::Head(root)));
+    }
   }
   EXPECT_GT(searches, 10);
 }

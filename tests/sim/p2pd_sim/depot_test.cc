@@ -147,7 +147,8 @@ TEST_F(DepotTest, SeesAVersionThatIsHeldByWhoIsNotAsked) {
     if (overlay::Nearer(e.key, depot->host(farthest).id(), depot->host(i).id())) farthest = i;
   }
   ASSERT_TRUE(depot->host(farthest).table().Insert(*copy).ok());
-  depot->CheckAtRest(2);
+  // One of the readers may be that node itself.
+  depot->CheckAtRest(6);
   EXPECT_THAT(depot->Violations(), Contains(HasSubstr("lives and is not found")));
 }
 

@@ -28,6 +28,7 @@ class ScoutTest : public GossipFixture {
   struct Question {
     NodeId by;
     Key key;
+    bool pass_on = false;
   };
   // What was asked since the last call, once it has arrived.
   std::vector<Question> TakeQuestions() {
@@ -36,7 +37,7 @@ class ScoutTest : public GossipFixture {
     for (const auto& [by, message] : got_) {
       if (!message.has_hint_query()) continue;
       const auto key = Key::FromView(AsBytes(message.hint_query().key()));
-      out.push_back({PartyAt(by).record.id(), key.value_or(Key())});
+      out.push_back({PartyAt(by).record.id(), key.value_or(Key()), message.hint_query().pass_on()});
     }
     got_.clear();
     return out;
@@ -128,10 +129,17 @@ TEST_F(ScoutTest, WhoCannotSayIsReplacedAndNotAskedAgainForAWhile) {
   wire::v1::HintAnswer narrow = AnswerTo(key_, {});
   narrow.set_radius(1);
   Answer(asked[2].by, narrow);
+  EXPECT_EQ(scout_.PollFound(), std::nullopt) << "others may know somebody who knows";
+  const std::vector<Question> messengers = TakeQuestions();
+  ASSERT_THAT(messengers, SizeIs(Scout::kMessengers));
+  for (const Question& messenger : messengers) {
+    EXPECT_TRUE(messenger.pass_on);
+    Answer(messenger.by, AnswerTo(key_, {}));
+  }
   const auto found = scout_.PollFound();
   ASSERT_TRUE(found.has_value());
   EXPECT_THAT(found->hints, IsEmpty()) << "all that may be asked were";
-  EXPECT_EQ(self_.counters.Get("overlay.searches_refused"), 4u);
+  EXPECT_EQ(self_.counters.Get("overlay.searches_refused"), 6u);
 
   scout_.Start(now_, RequestId(8), key_);
   for (const Question& again : TakeQuestions()) {
@@ -158,7 +166,7 @@ TEST_F(ScoutTest, SilenceEndsTheSearch) {
   }
   ASSERT_TRUE(found.has_value());
   EXPECT_THAT(found->hints, IsEmpty());
-  EXPECT_EQ(asked, Scout::kMaxAsked);
+  EXPECT_EQ(asked, Scout::kMaxAsked + Scout::kMessengers);
   EXPECT_EQ(scout_.PollTimeout(), std::nullopt);
 }
 
@@ -181,6 +189,98 @@ TEST_F(ScoutTest, SaysWhomItKnows) {
   const auto events = ParseHintEvents(now_, AsBytes(answer.events()), 2 * Scout::kPerSide);
   ASSERT_TRUE(events.has_value());
   EXPECT_THAT(*events, SizeIs(6)) << "everybody knows himself";
+}
+
+class ErrandTest : public ScoutTest {
+ protected:
+  void AskOf(const NodeId& asker, bool pass_on) {
+    wire::v1::HintQuery query;
+    query.set_key(key_.ToString());
+    query.set_pass_on(pass_on);
+    scout_.OnHintQuery(now_, asker, query);
+  }
+  // What was said to `asker` since the last call; nullopt when it was nothing.
+  std::optional<wire::v1::HintAnswer> SaidTo(const NodeId& asker) {
+    RunFor(absl::Milliseconds(200));
+    std::optional<wire::v1::HintAnswer> out;
+    for (const auto& [by, message] : got_) {
+      if (by == Head(asker) && message.has_hint_answer()) out = message.hint_answer();
+    }
+    return out;
+  }
+};
+
+TEST_F(ErrandTest, WhoDoesNotKnowAsksOnForANeighbourOnce) {
+  const NodeId asker = Crowd(3).record.id();
+  AskOf(asker, true);
+  const std::vector<Question> asked = TakeQuestions();
+  ASSERT_THAT(asked, SizeIs(3));
+  for (const Question& question : asked) {
+    EXPECT_NE(question.by, asker);
+    EXPECT_EQ(question.key, key_);
+    EXPECT_FALSE(question.pass_on);
+  }
+  EXPECT_EQ(SaidTo(asker), std::nullopt) << "not before we know";
+  Answer(asked[1].by, AnswerTo(key_, Around(9)));
+  const auto said = SaidTo(asker);
+  ASSERT_TRUE(said.has_value());
+  EXPECT_EQ(said->key(), key_.ToString());
+  EXPECT_THAT(*ParseHintEvents(now_, AsBytes(said->events()), 2 * Scout::kPerSide), SizeIs(9));
+  EXPECT_EQ(scout_.PollFound(), std::nullopt) << "it was not for us";
+}
+
+TEST_F(ErrandTest, AFailedErrandIsToldToo) {
+  const NodeId asker = Crowd(3).record.id();
+  AskOf(asker, true);
+  size_t asked = TakeQuestions().size();
+  std::optional<wire::v1::HintAnswer> said;
+  for (int i = 0; i < 50 && !said; ++i) {
+    ASSERT_TRUE(scout_.PollTimeout().has_value());
+    now_ = std::max(now_, *scout_.PollTimeout());
+    scout_.OnTimeout(now_);
+    said = SaidTo(asker);
+    asked += TakeQuestions().size();
+  }
+  ASSERT_TRUE(said.has_value());
+  EXPECT_TRUE(said->events().empty());
+  EXPECT_LE(asked, Scout::kMaxAsked) << "and nobody is sent on from here";
+  EXPECT_EQ(scout_.PollTimeout(), std::nullopt);
+}
+
+TEST_F(ErrandTest, WhoKnowsOrIsNotAskedToAsksNobody) {
+  AskOf(Crowd(3).record.id(), false);
+  EXPECT_THAT(TakeQuestions(), IsEmpty());
+  for (const HintEvent& event : Around(6)) known_.hints.push_back(event.hint);
+  AskOf(Crowd(3).record.id(), true);
+  EXPECT_THAT(TakeQuestions(), IsEmpty());
+  EXPECT_EQ(self_.counters.Get("overlay.errands"), 0u);
+}
+
+TEST_F(ErrandTest, ErrandsAreBoundedAndTakeNoRoomFromOurs) {
+  for (int i = 0; i < 30; ++i) {
+    for (const auto& party : crowd_) AskOf(party->record.id(), true);
+  }
+  EXPECT_EQ(self_.counters.Get("overlay.errands"), Scout::kMaxErrands);
+  EXPECT_GT(self_.counters.Get("overlay.refused_errands"), 0u);
+  for (uint64_t i = 0; i < Scout::kMaxSearches; ++i) {
+    EXPECT_TRUE(scout_.Start(now_, RequestId(i), self_.rng.Make<Key>()));
+  }
+}
+
+TEST_F(ScoutTest, WhoHasNobodyNearTheKeySendsTheQuickest) {
+  // All that we are linked with stand on one side of the ring.
+  for (const auto& party : crowd_) {
+    const uint64_t apart = HeadDistance(HeadOf(*party), Head(key_));
+    if (apart <= Scout::kLikely) ring_.Remove(now_, party->record.id(), true);
+  }
+  ASSERT_TRUE(scout_.Start(now_, RequestId(7), key_));
+  const std::vector<Question> asked = TakeQuestions();
+  ASSERT_THAT(asked, SizeIs(Scout::kMessengers));
+  for (const Question& question : asked) EXPECT_TRUE(question.pass_on);
+  Answer(asked[0].by, AnswerTo(key_, Around()));
+  const auto found = scout_.PollFound();
+  ASSERT_TRUE(found.has_value());
+  EXPECT_THAT(found->hints, SizeIs(10));
 }
 
 TEST_F(ScoutTest, IsBounded) {

@@ -132,11 +132,93 @@ TEST_F(GetOperationTest, WhereHintsDoNotReachANeighbourIsAskedWhoTheNearOnesAre)
   other.OnFound(now, carrier, *carrier.found, {});
   ASSERT_EQ(carrier.sent.size(), 1u);
   EXPECT_FALSE(carrier.sent[0].to.has_value()) << "routed";
-  // What changes is read from those who keep it now.
-  carrier.sent.clear();
-  GetOperation changing = Environment();
+}
+
+class GuidedGetTest : public GetOperationTest {
+ protected:
+  // A get of what changes, for which a neighbour named nodes 3 and 5 as the near ones.
+  GetOperation Guided() {
+    carrier.near = {3, 5};
+    const std::vector<NearReplica> known = carrier.NearReplicas(Key());
+    carrier.near.clear();
+    carrier.finds = true;
+    GetOperation get = Environment();
+    EXPECT_TRUE(carrier.sent.empty());
+    get.OnFound(now, carrier, *carrier.found, known);
+    EXPECT_EQ(carrier.sent.size(), 2u);
+    return get;
+  }
+  // As node `place` of the eight says it, who leaves itself out of the list.
+  StoreReply ReplyOf(size_t place, const std::vector<Object>& objects) {
+    StoreReply reply = Reply(objects, false);
+    for (size_t i = 1; i < 9; ++i) {
+      if (i != place) reply.mutable_get()->add_replicas(ToText(carrier.nodes()[i].bytes()));
+    }
+    return reply;
+  }
+};
+
+TEST_F(GuidedGetTest, OneOfTheReplicasSaysWhoTheyAreAndFourHaveToAgree) {
+  GetOperation get = Guided();
+  EXPECT_TRUE(carrier.sent[0].request.get().want_replicas());
+  AnswerNext(get, ReplyOf(3, {f.Environment(3)}));
+  EXPECT_FALSE(get.result().has_value()) << "one voice";
+  // The other guide and the six who were named.
+  ASSERT_EQ(carrier.sent.size(), 7u);
+  StoreReply same = Reply({f.Environment(3)}, false);
+  same.mutable_get()->clear_objects();
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_FALSE(get.result().has_value());
+    AnswerNext(get, same);
+  }
+  ASSERT_TRUE(get.result().has_value());
+  EXPECT_TRUE(get.result()->status.ok());
+  EXPECT_EQ(get.result()->objects.at(0).sequence(), Sequence(3));
+  EXPECT_EQ(get.result()->hops, 1);
+}
+
+TEST_F(GuidedGetTest, WhoIsNoReplicaIsNoGuide) {
+  GetOperation get = Guided();
+  // It lists all eight others, so it is none of them; an old version of his is not heard.
+  AnswerNext(get, Reply({f.Environment(1)}));
+  EXPECT_EQ(carrier.sent.size(), 1u);
+  AnswerNext(get, Reply({}, false));
   ASSERT_EQ(carrier.sent.size(), 1u);
-  EXPECT_FALSE(carrier.sent[0].to.has_value());
+  EXPECT_FALSE(carrier.sent[0].to.has_value()) << "routed";
+  AnswerRouted(get, Reply({f.Environment(3)}));
+  for (int i = 0; i < 3; ++i) AnswerNext(get, Reply({f.Environment(3)}, false));
+  ASSERT_TRUE(get.result().has_value());
+  EXPECT_EQ(get.result()->objects.at(0).sequence(), Sequence(3));
+}
+
+TEST_F(GuidedGetTest, SilentGuidesAreNotWaitedFor) {
+  GetOperation get = Guided();
+  FailNext(get);
+  EXPECT_EQ(carrier.sent.size(), 1u);
+  FailNext(get);
+  ASSERT_EQ(carrier.sent.size(), 1u);
+  EXPECT_FALSE(carrier.sent[0].to.has_value()) << "routed";
+
+  carrier.sent.clear();
+  GetOperation patient = Guided();
+  now = *patient.PollTimeout();
+  EXPECT_LT(now, Instant() + absl::Seconds(1));
+  patient.OnTimeout(now, carrier);
+  ASSERT_EQ(carrier.sent.size(), 3u);
+  EXPECT_FALSE(carrier.sent[2].to.has_value());
+}
+
+TEST_F(GuidedGetTest, WhoDoesNotAnswerALetterIsAskedOverALink) {
+  GetOperation get = Guided();
+  AnswerNext(get, ReplyOf(3, {f.Environment(3)}));
+  carrier.Take();  // the other guide's
+  const size_t before = carrier.sent.size();
+  const overlay::NodeId silent = carrier.sent[0].to->id();
+  FailNext(get);
+  ASSERT_EQ(carrier.sent.size(), before);
+  EXPECT_EQ(carrier.sent.back().to->id(), silent);
+  for (int i = 0; i < 3; ++i) AnswerNext(get, Reply({f.Environment(3)}, false));
+  EXPECT_TRUE(get.result().has_value());
 }
 
 TEST_F(GetOperationTest, WhenANearOneIsSilentAnotherAndTheRootAreAsked) {
@@ -307,8 +389,12 @@ TEST_F(GetOperationTest, DeadReplicasAreNotWaitedFor) {
   GetOperation get = Environment();
   AnswerRouted(get, Reply({f.Environment(3)}));
   for (int i = 0; i < 6; ++i) FailNext(get);
+  const auto living = carrier.Take();
+  ASSERT_EQ(carrier.sent.size(), 6u) << "each silent letter is followed by a link";
+  for (int i = 0; i < 6; ++i) FailNext(get);
+  EXPECT_TRUE(carrier.sent.empty());
   EXPECT_FALSE(get.result().has_value());
-  AnswerNext(get, Reply({f.Environment(4)}, false));
+  get.OnReply(now, f.now, carrier, {living.id, *living.to, 1, Reply({f.Environment(4)}, false)});
   ASSERT_TRUE(get.result().has_value());
   EXPECT_EQ(get.result()->objects.at(0).sequence(), Sequence(4));
 }
