@@ -6,21 +6,10 @@
 
 #include "libcore/base/check.h"
 #include "tests/sim/p2pd_sim/bamboo_2004.h"
+#include "tests/sim/p2pd_sim/machines.h"
 #include "tests/sim/p2pd_sim/overlay_participant.h"
 
 namespace p2pd::sim {
-namespace {
-
-constexpr uint16_t kFirstPort = 7464;
-constexpr uint32_t kPorts = 50'000;
-
-bool Broken(uint32_t a, uint32_t b, uint64_t seed, double share) {
-  const uint64_t pair = (uint64_t{std::min(a, b)} << 32) | std::max(a, b);
-  return share > 0 && a != b && SeededRng(pair ^ (seed << 20)).Unit() < share;
-}
-
-}  // namespace
-
 std::string NameOf(Protocol protocol) {
   switch (protocol) {
     case Protocol::kP2pd:
@@ -39,34 +28,15 @@ Crowd::Crowd(const CrowdOptions& options, std::unique_ptr<LatencyModel> latency)
       world_(options.seed, options.link),
       rng_(options.seed * 7919 + 17),
       lives_(static_cast<size_t>(options.nodes)) {
-  world_.SetLatency([this](const net::Endpoint& a, const net::Endpoint& b) {
-    const uint32_t from = MachineAt(a);
-    const uint32_t to = MachineAt(b);
-    if (Broken(from, to, options_.seed, options_.broken_pairs)) return absl::InfiniteDuration();
-    return latency_->OneWay(from, to);
-  });
+  UseLatencies(world_, *latency_, options_.seed, options_.broken_pairs);
   world_.SetTap([this](const net::Endpoint&, net::Transmit& transmit) {
     ++results_.datagrams;
-    results_.bytes += transmit.datagram.size() + kHeaders;
+    results_.bytes += transmit.datagram.size() + kDatagramHeaders;
     return true;
   });
 }
 
 Crowd::~Crowd() = default;
-
-// Public addresses, each machine in a /16 of its own as far as they reach; a new port for each
-// life.
-net::Endpoint Crowd::EndpointOf(uint32_t machine, uint32_t life) const {
-  const auto octet = [](uint32_t value) { return static_cast<uint8_t>(value); };
-  const auto address = net::IpAddress::V4({octet(20 + machine % 80), octet(machine / 80 % 256),
-                                           octet(machine / 20'480), octet(1 + machine % 250)});
-  return net::Endpoint{address, static_cast<uint16_t>(kFirstPort + life % kPorts)};
-}
-
-uint32_t Crowd::MachineAt(const net::Endpoint& at) const {
-  const ByteView bytes = at.address.bytes();
-  return uint32_t{bytes[0]} - 20 + 80 * uint32_t{bytes[1]} + 20'480 * uint32_t{bytes[2]};
-}
 
 void Crowd::CountTime() {
   const absl::Duration passed = world_.now() - counted_until_;
@@ -93,7 +63,7 @@ void Crowd::StartNode(size_t place) {
   Node& node = nodes_[place];
   node.machine = static_cast<uint32_t>(place);
   std::vector<net::Endpoint> bootstrap;
-  if (options_.known_door && place != 0) bootstrap.push_back(EndpointOf(0, 0));
+  if (options_.known_door && place != 0) bootstrap.push_back(EndpointOfMachine(0, 0));
   for (int i = 0; i < options_.bootstrap && !ids_.empty(); ++i) {
     const std::optional<size_t> any = options_.one_door ? std::optional<size_t>(0) : RandomActive();
     if (!any || *any == place) continue;
@@ -121,9 +91,9 @@ std::unique_ptr<Participant> Crowd::MakeParticipant(size_t place) {
   spec.place = place;
   spec.seed = rng_.Next();
   const bool fixed = options_.known_door && place == 0;
-  spec.at = EndpointOf(static_cast<uint32_t>(place), fixed ? 0 : lives_[place]++);
+  spec.at = EndpointOfMachine(static_cast<uint32_t>(place), fixed ? 0 : lives_[place]++);
   if (const std::optional<Nat> nat = TranslatorOf(place)) {
-    // The same machine to MachineAt; EndpointOf never has this last octet.
+    // The same machine to MachineOf; EndpointOfMachine never has this last octet.
     const ByteView inside = spec.at.address.bytes();
     world_.SetNat(spec.at, net::IpAddress::V4({inside[0], inside[1], inside[2], 255}), *nat);
   }
@@ -430,7 +400,7 @@ void Crowd::EndQuestion(QuestionName name, const std::optional<Answer>& answer) 
     const absl::Duration took = world_.now() - question.asked;
     results_.latency.Add(absl::ToDoubleMilliseconds(took));
     const uint32_t here = nodes_[name.first].machine;
-    const uint32_t there = MachineAt(answer->at);
+    const uint32_t there = MachineOf(answer->at);
     const absl::Duration direct = 2 * latency_->OneWay(here, there);
     if (there != here) {
       results_.stretch.Add(absl::FDivDuration(took, direct));

@@ -26,9 +26,6 @@
 
 namespace p2pd::sim {
 
-// IPv4 and UDP, bytes a datagram.
-inline constexpr uint64_t kHeaders = 28;
-
 // What the nodes of a crowd speak.
 enum class Protocol {
   kP2pd,
@@ -146,8 +143,6 @@ class Crowd final : private Participant::Listener {
   };
   using QuestionName = std::pair<size_t, uint64_t>;
 
-  net::Endpoint EndpointOf(uint32_t machine, uint32_t life) const;
-  uint32_t MachineAt(const net::Endpoint& at) const;
   void StartNode(size_t place);
   void Arrive(const Stay& stay);
   void KillNode(size_t place, bool replace);

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "libcore/base/status.h"
+#include "tests/sim/p2pd_sim/machines.h"
 
 namespace p2pd::sim {
 
@@ -73,8 +74,9 @@ void AddTraffic(CrowdRun& run, absl::string_view what) {
   }
   const overlay::Traffic::Sum& handshakes = results.traffic.handshakes;
   const overlay::Traffic::Sum& letters = results.traffic.letters;
-  add("letters", static_cast<double>(letters.bytes + letters.count * kHeaders), letters.count);
-  add("handshakes", static_cast<double>(handshakes.bytes + handshakes.count * kHeaders),
+  add("letters", static_cast<double>(letters.bytes + letters.count * kDatagramHeaders),
+      letters.count);
+  add("handshakes", static_cast<double>(handshakes.bytes + handshakes.count * kDatagramHeaders),
       handshakes.count);
   add("packets round messages, acknowledgements, pings", static_cast<double>(results.bytes) - named,
       results.traffic.packets.count);

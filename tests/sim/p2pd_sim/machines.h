@@ -18,6 +18,8 @@ namespace p2pd::sim {
 // IPv4 and UDP, bytes a datagram.
 inline constexpr uint64_t kDatagramHeaders = 28;
 
+// Public addresses, each machine in a /16 of its own as far as they reach; a new port for each
+// life.
 net::Endpoint EndpointOfMachine(uint32_t machine, uint32_t life);
 // Addresses in one /16, each with a machine of its own; `number` below 60,000.
 net::Endpoint EndpointInOneNetwork(uint32_t number, uint32_t life);
