@@ -3,6 +3,7 @@
 
     tests/bench/overlay/figures.py run [ROW...]        runs what is not there yet, in parallel; an hour's work to days
     tests/bench/overlay/figures.py document            tables in Markdown on standard output, from what was run
+    tests/bench/overlay/figures.py document --into FILE   the same in place of those that FILE has between its marks
     tests/bench/overlay/figures.py list                the rows and their commands
 
 Results are one JSON file a run in --out (build/figures), so that a run that was stopped goes on where it was. --latency
@@ -14,6 +15,7 @@ import concurrent.futures
 import json
 import os
 import pathlib
+import re
 import shlex
 import statistics
 import subprocess
@@ -31,12 +33,14 @@ GETS = ['gets that found', 'gets of the newest version', 'get of an immutable ob
 
 
 class Row:
-    """One line of the table: a scenario, its options, whether the baseline can play it, what is shown of it."""
+    """One line of the table: a scenario, its options, whether the baseline can play it, what is shown of it, and how many
+    seeds it is played with at most."""
 
-    def __init__(self, arguments, beside=True, show=()):
+    def __init__(self, arguments, beside=True, show=(), seeds=5):
         self.arguments = shlex.split(arguments)
         self.protocols = [OURS] + (BASELINES if beside else [])
         self.show = list(show)
+        self.seeds = seeds
 
 
 def churn(median, minutes):
@@ -72,8 +76,8 @@ ROWS = {
     'attackers-25': Row('attackers --attackers 0.25', beside=False),
     'sybil': Row('sybil', beside=False),
     'eclipse': Row('eclipse', beside=False),
-    'durability-500': Row('durability --nodes 500 --duration 6h'),
-    'durability-2000': Row('durability --nodes 2000 --duration 1h'),
+    'durability-500': Row('durability --nodes 500 --duration 168h', seeds=1),
+    'durability-2000': Row('durability --nodes 2000 --duration 6h'),
     'watchers': Row('watchers', beside=False),
 }
 
@@ -116,7 +120,7 @@ def run(options):
     names = options.rows or list(ROWS)
     # All rows with the first seed come before any with the second.
     work = [(name, protocol, seed) for seed in options.seeds for name in names for protocol in ROWS[name].protocols
-            if not options.protocols or protocol in options.protocols]
+            if seed <= ROWS[name].seeds and (not options.protocols or protocol in options.protocols)]
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         failures = [f for f in pool.map(lambda what: run_one(options, *what), work) if f]
     for failure in failures:
@@ -165,11 +169,19 @@ def table(options, name):
 
 
 def document(options):
-    for name in options.rows or ROWS:
-        text = table(options, name)
-        if text:
-            print(text)
-    return 0
+    tables = {name: table(options, name) for name in options.rows or ROWS}
+    if not options.into:
+        print('\n'.join(text for text in tables.values() if text))
+        return 0
+    # <!-- figures ROW --> ... <!-- end -->
+    marked = re.compile(r'(<!-- figures (\S+) -->\n).*?(<!-- end -->)', re.DOTALL)
+    text = options.into.read_text()
+    fresh = marked.sub(lambda m: m[1] + tables[m[2]] + m[3] if tables.get(m[2]) else m[0], text)
+    options.into.write_text(fresh)
+    missing = {name for name, made in tables.items() if made} - {m[2] for m in marked.finditer(text)}
+    if missing:
+        print(f'no marks in {options.into} for {", ".join(sorted(missing))}', file=sys.stderr)
+    return 1 if missing else 0
 
 
 def listing(options):
@@ -188,6 +200,7 @@ def main():
     parser.add_argument('--protocols', type=lambda text: text.split(','), help='of these only')
     parser.add_argument('--jobs', type=int, default=os.cpu_count(), help='runs at once')
     parser.add_argument('--latency', type=pathlib.Path, help='a matrix of round trips')
+    parser.add_argument('--into', type=pathlib.Path, metavar='FILE', help='where document puts its tables')
     parser.add_argument('--nodes', type=int, help="in place of each row's own number")
     parser.add_argument('--sim', type=pathlib.Path, default=ROOT / 'build/release/bin/p2pd-sim')
     options = parser.parse_intermixed_args()
