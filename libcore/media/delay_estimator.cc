@@ -76,7 +76,8 @@ void DelayEstimator::NotePeak(int64_t at, int64_t lateness) {
   const int64_t slot = at / kPeakSlotNanos;
   for (; peak_slot_ < slot; ++peak_slot_) {
     // A long silence empties all slots, not more.
-    if (slot - peak_slot_ > static_cast<int64_t>(kPeakSlots)) peak_slot_ = slot - kPeakSlots;
+    constexpr auto kAll = static_cast<int64_t>(kPeakSlots);
+    if (slot - peak_slot_ > kAll) peak_slot_ = slot - kAll;
     peaks_[static_cast<size_t>(peak_slot_ + 1) % kPeakSlots] = 0;
   }
   int64_t& peak = peaks_[static_cast<size_t>(slot) % kPeakSlots];
