@@ -542,26 +542,31 @@ uint64_t Gossip::WorthwhileRadius(double rate) const {
   return static_cast<uint64_t>(width * static_cast<double>(WideTable::kWhole));
 }
 
+double Gossip::LastingRate(absl::Duration span) {
+  const double seconds = absl::ToDoubleSeconds(span);
+  auto deaths = static_cast<double>(std::exchange(deaths_, 0));
+  // Many who go at once, after a while in which hardly anybody did, do not say how long they live.
+  if (seconds_lately_ > absl::ToDoubleSeconds(kLifeSpan) / 2) {
+    const double usual = seconds * deaths_lately_ / seconds_lately_;
+    deaths = std::min(deaths, kFewDeaths + kMostCounted * usual);
+  }
+  const double kept = Decay(span, kLifeSpan);
+  deaths_lately_ = deaths_lately_ * kept + deaths;
+  seconds_lately_ = seconds_lately_ * kept + seconds;
+  // In the long run one comes for one who goes; those who come are not counted, since many at once
+  // are a crowd of which nobody knows yet how long it stays.
+  return 2 * deaths_lately_ / seconds_lately_;
+}
+
 void Gossip::Narrow(Instant now) {
   if (now < *next_narrow_) return;
   const absl::Duration span = now - *next_narrow_ + kNarrow;
   next_narrow_ = now + kNarrow;
-  // One comes for one who goes, in the long run; many who come are a crowd that says nothing of how
-  // long they will stay.
-  const double seconds = absl::ToDoubleSeconds(span);
-  auto deaths = static_cast<double>(std::exchange(deaths_, 0));
-  // And many who go at once, after a while in which hardly anybody did, none of how long they live.
-  if (watched_ > absl::ToDoubleSeconds(kLifeSpan) / 2) {
-    deaths = std::min(deaths, kFewDeaths + kMostCounted * seconds * died_ / watched_);
-  }
-  const double kept = Decay(span, kLifeSpan);
-  died_ = died_ * kept + deaths;
-  watched_ = watched_ * kept + seconds;
-  const double rate = 2 * died_ / watched_;
+  const double rate = LastingRate(span);
   truths_ *= Decay(span, kReputation);
   lies_ *= Decay(span, kReputation);
   // Nor does a burst say what a table costs.
-  const double spent = std::exchange(spent_, 0) / seconds;
+  const double spent = std::exchange(spent_, 0) / absl::ToDoubleSeconds(span);
   cost_ += (std::min(spent, kMostCounted * share_) - cost_) * (1 - Decay(span, kCostSpan));
   // Somebody else narrowed it: for want of room, or since it was fetched from who knows less.
   if (table_.radius() < given_) afforded_ = table_.radius();

@@ -103,13 +103,13 @@ class Gossip {
   // Some stand where they have more to pass on than others, which a narrower table of theirs does
   // not change; it narrows when the cost is so many times the share, and to kLeastWidth at most.
   static constexpr double kPatience = 2;
-  // A minute counts at most as so many times the share, or as many times what died before, since a
-  // burst says nothing of what comes.
+  // A minute counts at most as so many times the share, or the usual deaths, since a burst says
+  // nothing of what comes.
   static constexpr double kMostCounted = 3;
   // The cost is a mean over so long, and looked at so often.
   static constexpr absl::Duration kCostSpan = absl::Minutes(5);
   static constexpr absl::Duration kNarrow = absl::Minutes(1);
-  // How long nodes live is judged over so long.
+  // How long nodes live is judged over so long; so few deaths in a minute are none too many.
   static constexpr absl::Duration kLifeSpan = absl::Minutes(5);
   static constexpr double kFewDeaths = 4;
   // Where nodes live for kShortLife most hints die before they are of use, and where they live for
@@ -233,6 +233,8 @@ class Gossip {
   void Dispute(Instant now, uint64_t head, uint32_t stamp);
   void Narrow(Instant now);
   void Afford(double factor);
+  // Events a second as they go on, by the deaths of late; `span` has passed since the last call.
+  double LastingRate(absl::Duration span);
   // How wide the table may be by how long nodes live.
   uint64_t WorthwhileRadius(double rate) const;
   // Of all nodes, by how many are heard to come and go in a second; infinite while nothing is.
@@ -291,8 +293,8 @@ class Gossip {
   double event_rate_ = 0;
   Instant event_rate_at_;
   size_t deaths_ = 0;                      // since the radius was looked at
-  double died_ = 0;                        // over kLifeSpan,
-  double watched_ = 0;                     // and these seconds
+  double deaths_lately_ = 0;               // over kLifeSpan,
+  double seconds_lately_ = 0;              // and so many seconds
   double spent_ = 0;                       // bytes since it was looked at
   double cost_ = 0;                        // B/s
   uint64_t afforded_ = WideTable::kWhole;  // the radius that we can pay for

@@ -148,21 +148,23 @@ void AddRecord(const LetterPath& path, const NodeRecord& self, wire::v1::LetterA
     body.set_record(ToText(self.bytes()));
 }
 
-// A piece of an answer: its number, of how many, and the bytes in each but the last.
-struct Slice {
+// A part of an answer: its number, of how many, and the bytes in each but the last.
+struct Part {
   size_t index = 0;
   size_t of = 1;
   size_t bytes = 0;
 };
 wire::v1::LetterAnswerBody PartOf(const LetterPath& path, const NodeRecord& self, ByteView payload,
-                                  wire::v1::AnswerError error, const Slice& slice) {
+                                  wire::v1::AnswerError error, const Part& part) {
   wire::v1::LetterAnswerBody body;
   AddRecord(path, self, body);
-  const size_t from = slice.index * slice.bytes;
-  body.set_payload(ToText(payload.subspan(from, std::min(slice.bytes, payload.size() - from))));
+  const size_t from = part.index * part.bytes;
+  body.set_payload(ToText(payload.subspan(from, std::min(part.bytes, payload.size() - from))));
   body.set_error(error);
-  body.set_part(static_cast<uint32_t>(slice.index));
-  body.set_parts(static_cast<uint32_t>(slice.of));
+  if (part.of > 1) {
+    body.set_part(static_cast<uint32_t>(part.index));
+    body.set_parts(static_cast<uint32_t>(part.of));
+  }
   return body;
 }
 
@@ -268,23 +270,21 @@ std::optional<Letter> OpenLetter(ByteView datagram, const NodeKeys& keys, const 
 std::optional<Bytes> WriteLetterAnswer(const LetterPath& path, const NodeRecord& self,
                                        ByteView payload, wire::v1::AnswerError error, Rng& rng) {
   if (payload.size() > path.room()) return std::nullopt;
-  wire::v1::LetterAnswerBody body;
-  AddRecord(path, self, body);
-  body.set_payload(ToText(payload));
-  body.set_error(error);
+  const wire::v1::LetterAnswerBody body =
+      PartOf(path, self, payload, error, Part{0, 1, payload.size()});
   if (AnswerSize(body) > path.room_in_one()) return std::nullopt;
   return path.seal.Seal(SerializeProto(body), rng);
 }
 
 std::vector<Bytes> WriteLetterAnswerParts(const LetterPath& path, const NodeRecord& self,
                                           ByteView payload, wire::v1::AnswerError error, Rng& rng) {
-  const size_t parts = (payload.size() + kAnswerPart - 1) / kAnswerPart;
+  const size_t parts = CountParts(payload.size(), kAnswerPart);
   if (parts > kMaxAnswerParts) return {};
   std::vector<Bytes> out;
   size_t left = path.room();
   for (size_t i = 0; i < parts; ++i) {
     const wire::v1::LetterAnswerBody body =
-        PartOf(path, self, payload, error, Slice{i, parts, kAnswerPart});
+        PartOf(path, self, payload, error, Part{i, parts, kAnswerPart});
     // With a record that the origin does not have it does not fit: he has to ask over a link.
     const size_t size = AnswerSize(body);
     if (size > std::min(left, path.room_in_one())) return {};
@@ -294,13 +294,13 @@ std::vector<Bytes> WriteLetterAnswerParts(const LetterPath& path, const NodeReco
   return out;
 }
 
-std::optional<Bytes> WriteLetterAnswerPiece(const LetterPath& path, const NodeRecord& self,
-                                            ByteView payload, wire::v1::AnswerError error,
-                                            Rng& rng) {
-  const size_t pieces = (payload.size() + kCopyPart - 1) / kCopyPart;
-  if (pieces < 2 || pieces > path.copy.of || path.copy.number > pieces) return std::nullopt;
+std::optional<Bytes> WriteLetterAnswerToCopy(const LetterPath& path, const NodeRecord& self,
+                                             ByteView payload, wire::v1::AnswerError error,
+                                             Rng& rng) {
+  const size_t parts = CountParts(payload.size(), kCopyPart);
+  if (parts < 2 || parts > path.copy.of || path.copy.number > parts) return std::nullopt;
   const wire::v1::LetterAnswerBody body =
-      PartOf(path, self, payload, error, Slice{path.copy.number - 1, pieces, kCopyPart});
+      PartOf(path, self, payload, error, Part{path.copy.number - 1, parts, kCopyPart});
   if (AnswerSize(body) > path.room_in_one()) return std::nullopt;
   return path.seal.Seal(SerializeProto(body), rng);
 }

@@ -37,15 +37,17 @@ inline constexpr size_t kLetterAnswerHeader = 18;
 // longer: header 18, tag 16, record 3 + 320, cookie 22, size 4, and one to spare.
 inline constexpr size_t kMinLetter = 384;
 
-// Pieces of an answer to an address that is proved, and bytes of the payload in each: what the
+// Parts of an answer to an address that is proved, and bytes of the payload in each: what the
 // handshake of a link would cost more than. Sent at once: a new connection's window is ten packets
 // (RFC 9002 §7.2).
 inline constexpr size_t kMaxAnswerParts = 8;
 inline constexpr size_t kAnswerPart = 1140;
-// Letters in which one request may be sent at once, and bytes of the payload in each piece of the
+// Letters in which one request may be sent at once, and bytes of the payload in each part of the
 // answer to them: what fits their largest datagram beside a record, since they prove no address.
 inline constexpr size_t kMaxCopies = 3;
 inline constexpr size_t kCopyPart = 960;
+// In how many parts of `each` bytes a payload goes.
+constexpr size_t CountParts(size_t payload, size_t each) { return (payload + each - 1) / each; }
 
 // Which of the copies of a request this is: `number` of `of`, from 1. A letter alone is the first.
 struct Copy {
@@ -143,12 +145,12 @@ std::optional<Bytes> WriteLetterAnswer(const LetterPath& path, const NodeRecord&
 // room for.
 std::vector<Bytes> WriteLetterAnswerParts(const LetterPath& path, const NodeRecord& self,
                                           ByteView payload, wire::v1::AnswerError error, Rng& rng);
-// The piece that this copy pays for; nullopt when one datagram holds the answer, when it takes more
-// than there are copies, or fewer than this one's number, or when the piece is larger than the path
+// The part that this copy pays for; nullopt when one datagram holds the answer, when it takes more
+// than there are copies, or fewer than this one's number, or when the part is larger than the path
 // allows.
-std::optional<Bytes> WriteLetterAnswerPiece(const LetterPath& path, const NodeRecord& self,
-                                            ByteView payload, wire::v1::AnswerError error,
-                                            Rng& rng);
+std::optional<Bytes> WriteLetterAnswerToCopy(const LetterPath& path, const NodeRecord& self,
+                                             ByteView payload, wire::v1::AnswerError error,
+                                             Rng& rng);
 // As WriteLetterAnswer, for somebody else's signed answer to a routed request.
 std::optional<Bytes> WriteLetterReply(const LetterPath& path, const NodeRecord& self,
                                       const wire::v1::RouteReply& reply, Rng& rng);

@@ -77,8 +77,8 @@ bool LetterBox::Write(Pending& pending) {
   }
   // With a cookie one letter is enough; a routed request is sent on but once.
   const bool alone = content.cookie || content.route || content.link_wanted;
-  const size_t pieces = (order.answer_bytes + kCopyPart - 1) / kCopyPart;
-  const size_t copies = alone || pieces > kMaxCopies ? 1 : std::max<size_t>(pieces, 1);
+  const size_t parts = CountParts(order.answer_bytes, kCopyPart);
+  const size_t copies = alone || parts > kMaxCopies ? 1 : std::max<size_t>(parts, 1);
   pending.sealed.clear();
   for (size_t number = 1; number <= copies; ++number) {
     content.copy = Copy{number, copies};
@@ -102,7 +102,7 @@ void LetterBox::SendNow(Instant now, uint64_t message_id, Pending& pending) {
   pending.next = now + pending.order.repeat_after * pending.sends;
   timers_.insert({pending.next, message_id});
   for (size_t i = 0; i < pending.sealed.size(); ++i) {
-    // The copy whose piece came has done its work.
+    // The copy whose part came has done its work.
     if (pending.parts.count(i) == 0) {
       Emit(pending.order.target.endpoint, pending.sealed[i].datagram);
     }
@@ -233,8 +233,8 @@ void LetterBox::Refuse(Instant now, const LetterPath& path, std::optional<size_t
 
 void LetterBox::Answer(Instant now, const LetterPath& path, ByteView payload,
                        wire::v1::AnswerError error) {
-  std::optional<Bytes> piece = WriteLetterAnswerPiece(path, *self_, payload, error, rng_);
-  if (piece) return Emit(path.to, *std::move(piece));
+  std::optional<Bytes> paid = WriteLetterAnswerToCopy(path, *self_, payload, error, rng_);
+  if (paid) return Emit(path.to, *std::move(paid));
   if (path.copy.number > 1) return;
   std::optional<Bytes> datagram = WriteLetterAnswer(path, *self_, payload, error, rng_);
   if (datagram) return Emit(path.to, *std::move(datagram));

@@ -4,15 +4,14 @@
 // Rules: an address that proved nothing gets no more bytes than came from it: where the answer is
 // larger, a refusal with a cookie goes instead, and the same letter with the cookie gets the answer
 // in up to eight datagrams, once. Who expects an answer of two or three datagrams sends as many
-// copies of the letter at once, and each pays for a piece of it. The cookie is good for this
-// request of this origin and address, and spent at the first letter that brings it. A copy of that
-// letter, from whomever, gets no more than it has. A letter costs us one X25519 and one or two
-// signature checks, so letters are taken from a bucket before anything is computed. Copies are told
-// apart by (origin, message id) in RequestTable, as those of any request; a letter that somebody
-// kept and sends again after the minute for which answers are kept runs again, as a routed request
-// would: services are idempotent. Ours is sent twice, then given up: a node that does not answer is
-// nobody's fault, and the caller has other ways. Threads: one owner. Limits: below, each with a
-// counter.
+// copies of the letter at once, and each pays for a part of it. The cookie is good for this
+// request of this origin and address, and spent at the first letter that brings it. Whoever sends
+// that letter again gets no more than it has. A letter costs us one X25519 and one or two signature
+// checks, so letters are taken from a bucket before anything is computed. What comes again is known
+// by (origin, message id) in RequestTable, as any request is; a letter that somebody kept and sends
+// again after the minute for which answers are kept runs again, as a routed request would: services
+// are idempotent. Ours is sent twice, then given up: a node that does not answer is nobody's fault,
+// and the caller has other ways. Threads: one owner. Limits: below, each with a counter.
 #pragma once
 
 #include <deque>

@@ -165,7 +165,7 @@ void TableSync::OnTableAnswer(Instant now, const NodeId& from,
   }
   next_ = now + rng_.Jitter(kFetchPace);
   if (!answer.complete() && ++unready_ <= kMaxUnready) return;
-  if (answer.complete()) radii_.push_back(answer.radius());
+  if (answer.complete() && radii_.size() < kMaxRadii) radii_.push_back(answer.radius());
   if (!Advance(answer.until())) return;
   complete_ = true;
   Settle();

@@ -50,6 +50,8 @@ class TableSync {
   // Answers of those who have no table themselves that are not counted during the fetch; when so
   // many came, nobody has one.
   static constexpr int kMaxUnready = 8;
+  // Who answers how far he knows all; a whole table comes in fewer answers.
+  static constexpr size_t kMaxRadii = 256;
   // Answers given: a second, and at once, to one neighbour and to all.
   static constexpr double kNeighbourRate = 1;
   static constexpr double kNeighbourBurst = 4;
@@ -91,6 +93,7 @@ class TableSync {
   void Step(Instant now);
   // The next piece starts where this one ended; true when that was once round.
   bool Advance(uint64_t until);
+  // How far our table reaches from here on.
   void Settle();
   size_t TakeEvents(Instant now, const std::vector<HintEvent>& events);
 

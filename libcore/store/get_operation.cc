@@ -94,11 +94,10 @@ void GetOperation::AskGuides(Instant now, Carrier& carrier) {
   if (near_.empty()) return RouteOn(now, carrier);
   while (near_asked_ < std::min(near_.size(), kGuides)) {
     const NearReplica& near = near_[near_asked_];
-    const Instant late = now + near.patience * kNearRounds;
     guides_.emplace(
         carrier.AskNear(now, near, Request(kGuideAnswer, true), leg_deadline_ - now, kNearPadding),
         near_asked_++);
-    next_near_ = next_near_ ? std::max(*next_near_, late) : late;
+    WaitFor(now, near);
   }
 }
 
@@ -113,12 +112,14 @@ bool GetOperation::OnGuide(Instant now, absl::Time wall, Carrier& carrier, const
   if (!keeps || (!has && get.status() != wire::v1::STORE_STATUS_NOT_FOUND)) return false;
   if (!routed_) next_near_.reset();
   hops_ = std::max(hops_, 1);
-  TakeRouted(now, wall, carrier, reply);
+  TakeKeeper(now, wall, carrier, reply);
   return true;
 }
 
 void GetOperation::GuideLost(Instant now, Carrier& carrier) {
-  if (guides_.empty() && next_near_ && !routed_) LeaveNear(now, carrier);
+  if (guides_.empty() && next_near_ && !routed_) return LeaveNear(now, carrier);
+  // Where the other one named him he is asked as all are.
+  Judge(now, carrier);
 }
 
 void GetOperation::AskFirst(Instant now, Carrier& carrier) {
@@ -132,12 +133,16 @@ void GetOperation::AskFirst(Instant now, Carrier& carrier) {
 
 void GetOperation::AskNear(Instant now, Carrier& carrier, size_t index, bool whole) {
   const NearReplica& near = near_[index];
-  const Instant late = now + near.patience * kNearRounds;
   const StoreRequest request = Request(whole ? kNearAnswer : 0, false);
   near_pending_.emplace(carrier.AskNear(now, near, request, leg_deadline_ - now,
                                         whole ? kNearPadding : kVersionPadding),
                         NearQuestion{index, whole});
-  if (!plan_.thorough) next_near_ = next_near_ ? std::max(*next_near_, late) : late;
+  if (!plan_.thorough) WaitFor(now, near);
+}
+
+void GetOperation::WaitFor(Instant now, const NearReplica& near) {
+  const Instant late = now + near.patience * kNearRounds;
+  next_near_ = next_near_ ? std::max(*next_near_, late) : late;
 }
 
 void GetOperation::OnNearReply(Instant now, absl::Time wall, Carrier& carrier,
@@ -253,8 +258,8 @@ void GetOperation::RouteOn(Instant now, Carrier& carrier) {
   routed_ = carrier.Route(now, Place(), Request(kMaxRoutedAnswer, true), options);
 }
 
-NearReplica GetOperation::ByLetter(const overlay::NodeRecord& self,
-                                   const overlay::NodeRecord& record) {
+NearReplica GetOperation::AsNear(const overlay::NodeRecord& self,
+                                 const overlay::NodeRecord& record) {
   const auto family = [](const net::Endpoint& e) { return e.address.is_v4(); };
   const auto& ours = self.addresses();
   const auto& theirs = record.addresses();
@@ -273,7 +278,7 @@ void GetOperation::AskOne(Instant now, Carrier& carrier, Replica& replica) {
   // Who has nothing newer only says so, which is not worth a link.
   if (!Immutable() && HasWanted() && !learn && replica.rounds == 1) {
     replica.by_letter = true;
-    replica.pending = carrier.AskNear(now, ByLetter(carrier.self(), replica.record),
+    replica.pending = carrier.AskNear(now, AsNear(carrier.self(), replica.record),
                                       Request(kMaxObjectBytes, false), timeout, kVersionPadding);
     return;
   }
@@ -428,10 +433,10 @@ void GetOperation::OnReply(Instant now, absl::Time wall, Carrier& carrier, const
     return;
   }
   if (routed) hops_ = reply.hops;
-  TakeRouted(now, wall, carrier, reply);
+  TakeKeeper(now, wall, carrier, reply);
 }
 
-void GetOperation::TakeRouted(Instant now, absl::Time wall, Carrier& carrier,
+void GetOperation::TakeKeeper(Instant now, absl::Time wall, Carrier& carrier,
                               const ReplyFrom& reply) {
   Absorb(wall, reply.from, reply.reply.get());
   Replica& answered = replicas_.at(reply.from.id());

@@ -144,6 +144,8 @@ class GetOperation {
   void AskFirst(Instant now, Carrier& carrier);
   void RouteOn(Instant now, Carrier& carrier);
   void AskNear(Instant now, Carrier& carrier, size_t index, bool whole);
+  // Its silence is too long only after its patience.
+  void WaitFor(Instant now, const NearReplica& near);
   void OnNearReply(Instant now, absl::Time wall, Carrier& carrier, const ReplyFrom& reply,
                    const NearQuestion& question);
   // Ends the get if what the near ones said is enough; the routed way takes over if it cannot be.
@@ -157,8 +159,11 @@ class GetOperation {
   // False when it is none that keeps the place.
   bool OnGuide(Instant now, absl::Time wall, Carrier& carrier, const ReplyFrom& reply);
   void GuideLost(Instant now, Carrier& carrier);
-  void TakeRouted(Instant now, absl::Time wall, Carrier& carrier, const ReplyFrom& reply);
-  static NearReplica ByLetter(const overlay::NodeRecord& self, const overlay::NodeRecord& record);
+  // What one who keeps the place says, with the others: the routed answer, or a guide's.
+  void TakeKeeper(Instant now, absl::Time wall, Carrier& carrier, const ReplyFrom& reply);
+  // A replica that we know by its record, as hints would name it; `self` says which addresses
+  // serve.
+  static NearReplica AsNear(const overlay::NodeRecord& self, const overlay::NodeRecord& record);
   void AskOne(Instant now, Carrier& carrier, Replica& replica);
   void AskOthers(Instant now, Carrier& carrier);
   StoreRequest Request(size_t max_bytes, bool want_replicas) const;

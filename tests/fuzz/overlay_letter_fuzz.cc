@@ -34,9 +34,9 @@ void AsLetter(Us& us, ByteView plaintext) {
   p2pd::overlay::LetterPath path{us.at, letter->seal, sealed->datagram.size(), letter->known_epoch};
   path.copy = letter->copy;
   for (const size_t bytes : {1, 961, 1921, 2880, 2881}) {
-    const auto piece = p2pd::overlay::WriteLetterAnswerPiece(
+    const auto part = p2pd::overlay::WriteLetterAnswerToCopy(
         path, us.record, Bytes(bytes), p2pd::wire::v1::ANSWER_ERROR_NONE, us.rng);
-    P2PD_CHECK(!piece || piece->size() <= sealed->datagram.size());
+    P2PD_CHECK(!part || part->size() <= sealed->datagram.size());
   }
   const auto answer = p2pd::overlay::WriteLetterAnswer(path, us.record, letter->payload,
                                                        p2pd::wire::v1::ANSWER_ERROR_NONE, us.rng);

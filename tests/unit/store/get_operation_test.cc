@@ -191,6 +191,17 @@ TEST_F(GuidedGetTest, WhoIsNoReplicaIsNoGuide) {
   EXPECT_EQ(get.result()->objects.at(0).sequence(), Sequence(3));
 }
 
+TEST_F(GuidedGetTest, ASilentGuideWhomTheOtherNamedIsAskedAsAllAre) {
+  GetOperation get = Guided();
+  AnswerNext(get, ReplyOf(3, {f.Environment(3)}));
+  const auto other = carrier.Take();
+  EXPECT_EQ(other.to->id(), carrier.nodes()[5].id());
+  const size_t before = carrier.sent.size();
+  get.OnFailed(now, carrier, other.id, absl::DeadlineExceededError("silent"));
+  ASSERT_EQ(carrier.sent.size(), before + 1);
+  EXPECT_EQ(carrier.sent.back().to->id(), carrier.nodes()[5].id());
+}
+
 TEST_F(GuidedGetTest, SilentGuidesAreNotWaitedFor) {
   GetOperation get = Guided();
   FailNext(get);
