@@ -120,6 +120,8 @@ class Channel {
 
   // A round trip that was measured before the link was open.
   void OnRoundTrip(absl::Duration sample) { round_trip_.OnSample(sample); }
+  // The same where something went more than once (RoundTrip::OnBound).
+  void OnRoundTripBound(absl::Duration most) { round_trip_.OnBound(most); }
   const RoundTrip& round_trip() const { return round_trip_; }
   size_t window() const { return window_; }
   size_t repair_window() const { return repair_window_; }

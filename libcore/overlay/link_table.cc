@@ -246,6 +246,7 @@ void LinkTable::SendAttempt(Instant now, Attempt& attempt) {
     const std::optional<net::Endpoint> round = detour_(*attempt.peer, nth);
     if (round) Emit(*round, attempt.initiator.datagram());
   }
+  if (attempt.sends == 0) attempt.since = now;
   attempt.sent = now;
   attempt.next = now + kHandshakeTimeout * (1 << attempt.sends);
   ++attempt.sends;
@@ -291,6 +292,7 @@ void LinkTable::OnHandshakeAnswer(Instant now, const net::Endpoint& from, Datagr
   }
   Attempt& attempt = found->second;
   if (attempt.sends == 1) attempt.round_trips.push_back(now - attempt.sent);
+  attempt.bound = std::min(attempt.bound, now - attempt.since);
   if (type == DatagramType::kCookie) {
     if (Declined(now, found)) return;
     if (!attempt.initiator.OnCookie(datagram, keys_, *self_, rng_)) {
@@ -317,6 +319,7 @@ void LinkTable::OnHandshakeAnswer(Instant now, const net::Endpoint& from, Datagr
   if (opened->responder.id() == self_->id()) return FailAttempt(found, true);
   if (attempt.peer) attempt_to_.erase(*attempt.peer);
   const std::vector<absl::Duration> round_trips = std::move(attempt.round_trips);
+  const absl::Duration bound = attempt.bound;
   attempts_.erase(found);
   if (!Open(now, from, std::move(opened->secrets), opened->responder, true)) return;
   if (!IsDetour(from)) {
@@ -325,6 +328,7 @@ void LinkTable::OnHandshakeAnswer(Instant now, const net::Endpoint& from, Datagr
   // The first packet opens the link at the other side.
   Peer& peer = *Find(opened->responder.id());
   for (const absl::Duration sample : round_trips) peer.channel.OnRoundTrip(sample);
+  peer.channel.OnRoundTripBound(bound);
   peer.channel.Ping();
   MarkReady(peer);
 }

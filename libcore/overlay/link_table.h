@@ -231,8 +231,10 @@ class LinkTable {
     size_t address = 0;
     int sends = 0;
     Instant next;
-    Instant sent;                             // last
-    std::vector<absl::Duration> round_trips;  // of what was answered at the first sending
+    Instant since;                                    // what we wait for is waited for
+    Instant sent;                                     // last
+    std::vector<absl::Duration> round_trips;          // of what was answered at the first sending
+    absl::Duration bound = absl::InfiniteDuration();  // of what was sent again
     absl::Duration useful_below = absl::InfiniteDuration();
   };
   struct Challenge {

@@ -164,7 +164,7 @@ void Membership::ProbeThrough(Instant now, const NodeId& peer, bool want_leaves)
   Exchange::RouteCall call;
   call.key = self_->id();
   call.payload = SerializeProto(probe);
-  call.options.timeout = kProbeTimeout;
+  call.options.timeout = std::max(kProbeTimeout, kProbeTimeouts * links_.TimeoutTo(peer));
   call.skip_origin = true;
   call.through = peer;
   if (want_leaves) next_door_ = now + kDoorPatience;

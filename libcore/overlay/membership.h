@@ -37,7 +37,9 @@ class Membership {
   // Join: how long a round may take before the next, at first and at most.
   static constexpr absl::Duration kFirstRetry = absl::Seconds(2);
   static constexpr absl::Duration kMaxRetry = absl::Seconds(60);
+  // A probe is given up after this, or so many timeouts of the first hop where that is slow.
   static constexpr absl::Duration kProbeTimeout = absl::Milliseconds(1500);
+  static constexpr int kProbeTimeouts = 3;
   // Rounds without an answer from anybody after which we are a ring of our own, and go on trying.
   static constexpr int kAloneAfterRounds = 2;
   // Bootstrap nodes asked in one round, and remembered.

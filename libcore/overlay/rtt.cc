@@ -17,8 +17,9 @@ void RoundTrip::OnSample(absl::Duration sample) {
 }
 
 absl::Duration RoundTrip::Timeout() const {
-  if (!smoothed_) return kInitial;
-  return std::clamp(*smoothed_ + std::max(4 * variation_, kGranularity), kMin, kMax);
+  if (!smoothed_) return bound_ <= kSlowest ? std::max(kInitial, bound_) : kInitial;
+  const absl::Duration most = std::clamp(*smoothed_ * kSlowFactor, kMax, kSlowest);
+  return std::clamp(*smoothed_ + std::max(4 * variation_, kGranularity), kMin, most);
 }
 
 }  // namespace p2pd::overlay

@@ -66,5 +66,24 @@ TEST(OverlayJoin, FiftyNodesKnowTheirLeavesAndEveryLookupIsRight) {
   EXPECT_EQ(ring.results().failed, 0);
 }
 
+// Found by mass-death, seed 1: a host of PlanetLab from which every door is more than a second away
+// gave each of them up before it could answer, and stayed outside for ever.
+TEST(OverlayJoin, WhoIsTwoSecondsFromEverybodyComesInAndStays) {
+  OverlayRing ring(4);
+  ring.Grow(20, absl::Milliseconds(500));
+  ring.world().RunFor(absl::Seconds(30));
+  OverlayHost& far = ring.Join();
+  ring.world().SetLatency([&far](const net::Endpoint& a, const net::Endpoint& b) {
+    return absl::Milliseconds(a == far.at() || b == far.at() ? 1000 : 20);
+  });
+  ring.world().RunFor(absl::Minutes(1));
+  EXPECT_EQ(far.node().join_state(), JoinState::kActive);
+  // And nobody takes it for dead.
+  for (int minute = 0; minute < 5; ++minute) {
+    ring.world().RunFor(absl::Minutes(1));
+    EXPECT_THAT(ring.WrongLeafSets(), testing::IsEmpty());
+  }
+}
+
 }  // namespace
 }  // namespace p2pd::sim

@@ -251,6 +251,21 @@ TEST_F(LinkTableTest, WhereNothingComesAKnockIsSentAndALateWelcomeCounts) {
   EXPECT_TRUE(b_.links.Linked(a_.record.id()));
 }
 
+TEST_F(LinkTableTest, ASlowHandshakeSaysHowLongToWait) {
+  a_.links.Connect(now_, b_.record);
+  for (const net::Transmit& t : a_.Send(now_)) b_.Receive(now_, a_.at, t.datagram);
+  const std::vector<net::Transmit> late = b_.Send(now_);
+  for (const int sends : {1, 2}) {
+    now_ = now_ + LinkTable::kHandshakeTimeout * sends;
+    a_.links.OnTimeout(now_);
+    a_.Send(now_);
+  }
+  for (const net::Transmit& t : late) a_.Receive(now_, b_.at, t.datagram);
+  ASSERT_TRUE(a_.links.Linked(b_.record.id()));
+  EXPECT_EQ(a_.links.TimeoutTo(b_.record.id()), 3 * LinkTable::kHandshakeTimeout);
+  EXPECT_FALSE(a_.links.RoundTripTo(b_.record.id()).has_value());
+}
+
 TEST_F(LinkTableTest, AFloodOfKnocksIsRateLimited) {
   size_t answers = 0;
   for (uint32_t i = 0; i < 10000; ++i) {

@@ -28,10 +28,32 @@ TEST(RoundTrip, StaysWithinItsClamps) {
   for (int i = 0; i < 100; ++i) fast.OnSample(absl::Microseconds(50));
   EXPECT_EQ(fast.Timeout(), RoundTrip::kMin);
   RoundTrip slow;
-  slow.OnSample(absl::Seconds(5));
+  slow.OnSample(absl::Milliseconds(500));
   EXPECT_EQ(slow.Timeout(), RoundTrip::kMax);
-  slow.OnSample(absl::Seconds(-5));
+  slow.OnSample(absl::Seconds(50));
+  EXPECT_EQ(slow.Timeout(), RoundTrip::kSlowest);
+  slow.OnSample(absl::Seconds(-50));
   EXPECT_GE(*slow.Smoothed(), absl::ZeroDuration());
+}
+
+TEST(RoundTrip, AWayOfTwoSecondsIsWaitedForLongerThanItTakes) {
+  RoundTrip rtt;
+  rtt.OnSample(absl::Seconds(2));
+  EXPECT_EQ(rtt.Timeout(), absl::Seconds(3));
+}
+
+TEST(RoundTrip, WhatWasAnsweredAtTheSecondSendingIsNoSampleButABound) {
+  RoundTrip rtt;
+  rtt.OnBound(absl::Seconds(2));
+  rtt.OnBound(absl::Seconds(3));
+  EXPECT_FALSE(rtt.Smoothed().has_value());
+  EXPECT_EQ(rtt.Timeout(), absl::Seconds(2));
+  rtt.OnSample(absl::Milliseconds(100));
+  EXPECT_EQ(rtt.Timeout(), absl::Milliseconds(300));
+  // Sleep is no round trip.
+  RoundTrip slept;
+  slept.OnBound(absl::Hours(8));
+  EXPECT_EQ(slept.Timeout(), RoundTrip::kInitial);
 }
 
 }  // namespace
