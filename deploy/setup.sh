@@ -15,13 +15,13 @@ EOF
 runtime=(
   ca-certificates
   libabsl20220623 libfmt9 libgrpc++1.51 libgrpc29 libopus0 libprotobuf32 libsamplerate0 libsndfile1 libspdlog1.10 libspeexdsp1
-  libsqlite3-0 libssl3 libutf8proc2
+  libsqlite3-0 libssl3 libtorrent-rasterbar2.0 libutf8proc2
 )
 
 build=(
   build-essential ccache cmake git mold ninja-build pkg-config
   libabsl-dev libboost-dev libcli11-dev libfmt-dev libgrpc++-dev libopus-dev libprotobuf-dev libsamplerate0-dev
-  libsndfile1-dev libspdlog-dev libspeexdsp-dev libsqlite3-dev libssl-dev libtomlplusplus-dev libutf8proc-dev
+  libsndfile1-dev libspdlog-dev libspeexdsp-dev libsqlite3-dev libssl-dev libtomlplusplus-dev libtorrent-rasterbar-dev libutf8proc-dev
   protobuf-compiler protobuf-compiler-grpc
 )
 
@@ -30,7 +30,7 @@ build=(
 testing=(
   clang-19 clang-format-19 clang-tidy-19 libclang-rt-19-dev lld-19 llvm-19
   libbenchmark-dev libgmock-dev libgtest-dev libsrtp2-dev
-  alsa-utils baresip-core dhtnode iproute2 nghttp2-client openssl pocketsphinx-testdata procps python3 sqlite3 systemd
+  alsa-utils aria2 baresip-core dhtnode iproute2 nghttp2-client openssl opentracker pocketsphinx-testdata procps python3 qbittorrent-nox sqlite3 systemd transmission-cli transmission-daemon
 )
 
 fail() {

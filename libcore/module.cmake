@@ -1,15 +1,17 @@
-# The shelf of libcore, bottom first. A module may depend on modules before it only, so a cycle or an upward
+# The shelf of libcore, bottom first, by folder. A module may depend on modules before it only, so a cycle or an upward
 # dependency cannot be written down; tests/lint/check_layers.py holds the includes to the same lines.
-set(P2PD_SHELF base net pki overlay store session presence media runtime node)
+set(P2PD_SHELF base net pki overlay store session presence media archive/torrent runtime node)
 
 # Modules that must not see what lies below them on the shelf although the order would let them.
 set(P2PD_ONLY_runtime base net)
 
 # p2pd_module(NAME DEPS module... SOURCES file... [PRIVATE target...] [PUBLIC target...])
 #
-# Makes the static library p2pd_NAME with the alias p2pd::NAME and the repository root as include directory.
+# Makes the static library p2pd_NAME with the alias p2pd::NAME and the repository root as include directory; for a module
+# in a folder of another, archive/tracker, that is p2pd_archive_tracker and p2pd::archive_tracker.
 # DEPS are modules of libcore; PRIVATE and PUBLIC are foreign targets to link.
 function(p2pd_module name)
+  string(REPLACE "/" "_" target ${name})
   cmake_parse_arguments(arg "" "" "DEPS;SOURCES;PRIVATE;PUBLIC" ${ARGN})
   if(arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "p2pd_module(${name}): what is '${arg_UNPARSED_ARGUMENTS}'?")
@@ -18,8 +20,8 @@ function(p2pd_module name)
   if(place EQUAL -1)
     message(FATAL_ERROR "p2pd_module(${name}): not on the shelf of libcore/module.cmake")
   endif()
-  add_library(p2pd_${name} STATIC ${arg_SOURCES})
-  add_library(p2pd::${name} ALIAS p2pd_${name})
+  add_library(p2pd_${target} STATIC ${arg_SOURCES})
+  add_library(p2pd::${target} ALIAS p2pd_${target})
   foreach(dep IN LISTS arg_DEPS)
     list(FIND P2PD_SHELF ${dep} dep_place)
     if(dep_place EQUAL -1 OR NOT dep_place LESS place)
@@ -28,9 +30,10 @@ function(p2pd_module name)
     if(DEFINED P2PD_ONLY_${name} AND NOT dep IN_LIST P2PD_ONLY_${name})
       message(FATAL_ERROR "p2pd_module(${name}): may see ${P2PD_ONLY_${name}} only, not '${dep}'")
     endif()
-    target_link_libraries(p2pd_${name} PUBLIC p2pd::${dep})
+    string(REPLACE "/" "_" dep_target ${dep})
+    target_link_libraries(p2pd_${target} PUBLIC p2pd::${dep_target})
   endforeach()
-  target_include_directories(p2pd_${name} PUBLIC ${CMAKE_SOURCE_DIR})
-  target_compile_options(p2pd_${name} PRIVATE ${P2PD_WARNINGS})
-  target_link_libraries(p2pd_${name} PUBLIC ${arg_PUBLIC} PRIVATE ${arg_PRIVATE})
+  target_include_directories(p2pd_${target} PUBLIC ${CMAKE_SOURCE_DIR})
+  target_compile_options(p2pd_${target} PRIVATE ${P2PD_WARNINGS})
+  target_link_libraries(p2pd_${target} PUBLIC ${arg_PUBLIC} PRIVATE ${arg_PRIVATE})
 endfunction()

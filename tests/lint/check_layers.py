@@ -24,9 +24,9 @@ def declared(root):
     deps, texts = {}, {}
     for path in sources.walk(root, ['libcore'], ('CMakeLists.txt',)):
         text = re.sub(r'#[^\n]*', '', sources.read(root, path))
-        for call in re.finditer(r'p2pd_module\(\s*(\w+)([^)]*)\)', text):
+        for call in re.finditer(r'p2pd_module\(\s*([\w/]+)([^)]*)\)', text):
             name, arguments = call[1], call[2]
-            found = re.search(r'\bDEPS\s+([\w\s]*?)\s*\b(?:SOURCES|PRIVATE|PUBLIC|$)', arguments)
+            found = re.search(r'\bDEPS\s+([\w\s/]*?)\s*\b(?:SOURCES|PRIVATE|PUBLIC|$)', arguments)
             deps[name] = set(found[1].split()) if found else set()
             texts[name] = text
             if name not in shelf:
@@ -38,6 +38,14 @@ def declared(root):
     return deps, texts, problems
 
 
+def module_of(path, deps):
+    """The module of libcore that `path` (from libcore/ on) stands in: the innermost folder that is one."""
+    folder = path.split('/')[:-1]
+    while len(folder) > 1 and '/'.join(folder) not in deps:
+        folder.pop()
+    return '/'.join(folder)
+
+
 def may_include(path, included, deps, texts):
     """None, or why the file `path` may not include "included"."""
     top, _, rest = included.partition('/')
@@ -47,9 +55,9 @@ def may_include(path, included, deps, texts):
         return 'nothing but tests includes tests'
     if path.startswith('tests/'):
         return None
-    module = rest.split('/')[0]
+    module = module_of(rest, deps)
     if path.startswith('libcore/'):
-        own = path.split('/')[1]
+        own = module_of(path[len('libcore/'):], deps)
         if top == 'libcore' and module != own and module not in deps.get(own, set()):
             return f'libcore/{own}/CMakeLists.txt does not name {module} in DEPS'
         if top in ('daemon', 'clients', 'grpcpp', 'grpc'):
