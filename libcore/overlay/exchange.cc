@@ -356,14 +356,24 @@ void Exchange::Arrive(Instant now, const MessageName& name, ReturnPath path,
 }
 
 void Exchange::OnDelivered(Instant now, const Delivered& delivered) {
-  IncomingRequest request{
-      AnswerToken(),
-      ToService(std::min<uint32_t>(delivered.body.service(), 255)),
-      delivered.origin,
-      delivered.letter ? delivered.letter->to : delivered.origin.addresses().front(),
-      Key::FromView(AsBytes(delivered.body.key())),
-      delivered.hops,
-      ToBytes(absl::string_view(delivered.body.payload()))};
+  const bool ours = delivered.previous == self_->id();
+  net::Endpoint bearer = self_->addresses().front();
+  if (delivered.letter) {
+    bearer = delivered.letter->to;
+  } else if (!ours) {
+    const std::optional<net::Endpoint> seen = links_.SeenAt(delivered.previous);
+    // The link went meanwhile, and nobody answers for the request.
+    if (!seen) return counters_.Add("overlay.dropped_without_bearer");
+    bearer = *seen;
+  }
+  IncomingRequest request{AnswerToken(),
+                          ToService(std::min<uint32_t>(delivered.body.service(), 255)),
+                          delivered.origin,
+                          bearer,
+                          ours || (delivered.letter && delivered.letter->proved),
+                          Key::FromView(AsBytes(delivered.body.key())),
+                          delivered.hops,
+                          ToBytes(absl::string_view(delivered.body.payload()))};
   Arrive(now, delivered.name, delivered, std::move(request));
 }
 
@@ -374,7 +384,8 @@ void Exchange::OnDirectRequest(Instant now, const NodeId& from, const net::Endpo
   IncomingRequest request{AnswerToken(),
                           ToService(std::min<uint32_t>(direct.service(), 255)),
                           *record,
-                          endpoint,
+                          links_.SeenAt(from).value_or(endpoint),
+                          true,
                           std::nullopt,
                           1,
                           ToBytes(absl::string_view(direct.payload()))};
@@ -392,6 +403,7 @@ void Exchange::OnLetter(Instant now, LetterReceived received) {
                           ToService(std::min<uint32_t>(letter.service, 255)),
                           letter.origin,
                           received.path.to,
+                          received.path.proved,
                           std::nullopt,
                           1,
                           std::move(letter.payload)};
@@ -407,6 +419,25 @@ void Exchange::Answer(Instant now, AnswerToken token, AnswerContent content) {
   const std::optional<RequestTable::Finished> finished = requests_.Answer(now, token, content);
   if (!finished) return;
   for (const ReturnPath& path : finished->paths) SendBack(now, finished->name, path, content);
+}
+
+bool Exchange::DemandProof(Instant now, AnswerToken token) {
+  const auto letter_of = [](const ReturnPath& path) -> const LetterPath* {
+    const auto* routed = std::get_if<Delivered>(&path);
+    if (routed != nullptr) return routed->letter ? &*routed->letter : nullptr;
+    return std::get_if<LetterPath>(&path);
+  };
+  const std::vector<ReturnPath>* paths = requests_.PathsOf(token);
+  const auto unproved = [&letter_of](const ReturnPath& path) {
+    const LetterPath* letter = letter_of(path);
+    return letter != nullptr && !letter->proved;
+  };
+  if (paths == nullptr || !std::all_of(paths->begin(), paths->end(), unproved)) return false;
+  counters_.Add("overlay.proofs_demanded");
+  // Of several copies one is enough.
+  const std::vector<ReturnPath> letters = requests_.Withdraw(token);
+  letters_.DemandProof(now, *letter_of(letters.front()));
+  return true;
 }
 
 void Exchange::SendBack(Instant now, const MessageName& name, const ReturnPath& path,

@@ -86,6 +86,8 @@ class Exchange {
   RequestId AskByLetter(Instant now, const LetterTarget& target, Service service, Bytes payload,
                         const LetterOptions& options);
   void Answer(Instant now, AnswerToken token, AnswerContent content);
+  // As Node::DemandProof.
+  bool DemandProof(Instant now, AnswerToken token);
   std::vector<TraceHop> TraceOf(RequestId id) const;
 
   void OnDelivered(Instant now, const Delivered& delivered);

@@ -108,6 +108,8 @@ class LetterBox {
   // Nothing more comes of this letter.
   void Cancel(uint64_t message_id);
   // Answers a LetterReceived; more than once is harmless.
+  // In place of an answer: a cookie, with which the letter comes again, proved.
+  void DemandProof(Instant now, const LetterPath& path) { Refuse(now, path, 0); }
   void Answer(Instant now, const LetterPath& path, ByteView payload, wire::v1::AnswerError error);
   // The same with what the root of a key answered to whom we sent the request on.
   void AnswerRouted(Instant now, const LetterPath& path, const wire::v1::RouteReply& reply);

@@ -596,6 +596,10 @@ RequestId Node::AskUnlinked(Instant now, const LetterTarget& target, Service ser
   return id;
 }
 
+bool Node::DemandProof(Instant now, AnswerToken token) {
+  return impl_->exchange.DemandProof(now, token);
+}
+
 void Node::Answer(Instant now, AnswerToken token, Bytes payload) {
   impl_->exchange.Answer(now, token, AnswerContent{std::move(payload)});
   impl_->Pump(now);

@@ -60,9 +60,12 @@ inline constexpr size_t kMaxPayload = 72 * 1024;
 struct IncomingRequest {
   AnswerToken token;
   Service service = Service::kOverlay;
-  NodeRecord from;  // the origin, verified
-  net::Endpoint
-      from_endpoint;       // as seen on the wire; for a routed request the origin's first address
+  NodeRecord from;  // the origin, verified; where it says that it is, is its own word
+  // Who brought it, as seen on the wire: the other end of the link, the sender of the letter, or of
+  // a routed request who handed it to us. `proved` when that is the origin and it gets there what
+  // we send; a letter without our cookie may come from anywhere.
+  net::Endpoint bearer;
+  bool proved = false;
   std::optional<Key> key;  // set when it was routed to us as the root of this key
   int hops = 0;
   Bytes payload;
@@ -217,6 +220,9 @@ class Node {
   // Answers an IncomingRequest. Late or double answers are dropped and counted. Requests that are
   // never answered are forgotten after 10 s.
   void Answer(Instant now, AnswerToken token, Bytes payload);
+  // In place of an answer to a request that came in a letter and is not proved: the origin brings a
+  // cookie, and the request arrives again. False for every other request, which waits on.
+  bool DemandProof(Instant now, AnswerToken token);
 
   const NodeRecord& self() const;
   JoinState join_state() const;

@@ -81,6 +81,20 @@ std::optional<RequestTable::Finished> RequestTable::Answer(Instant now, AnswerTo
   return out;
 }
 
+const std::vector<ReturnPath>* RequestTable::PathsOf(AnswerToken token) const {
+  const auto found = open_.find(token.value());
+  return found == open_.end() ? nullptr : &found->second.paths;
+}
+
+std::vector<ReturnPath> RequestTable::Withdraw(AnswerToken token) {
+  const auto found = open_.find(token.value());
+  if (found == open_.end()) return {};
+  std::vector<ReturnPath> out = std::move(found->second.paths);
+  token_of_.erase(found->second.name);
+  open_.erase(found);
+  return out;
+}
+
 void RequestTable::OnTimeout(Instant now) {
   while (!open_.empty() && open_.begin()->second.expires <= now) {
     counters_.Add("overlay.requests_never_answered");

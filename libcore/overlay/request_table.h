@@ -63,6 +63,11 @@ class RequestTable {
   // nullopt when there is no such open request: late, double, or never given out.
   std::optional<Finished> Answer(Instant now, AnswerToken token, const AnswerContent& content);
 
+  // Forgets an open request, so that it is new when it comes again; the ways back of its copies.
+  std::vector<ReturnPath> Withdraw(AnswerToken token);
+  // nullptr when there is no such open request.
+  const std::vector<ReturnPath>* PathsOf(AnswerToken token) const;
+
   void OnTimeout(Instant now);
   std::optional<Instant> PollTimeout() const;
   size_t open() const { return open_.size(); }

@@ -209,7 +209,10 @@ void AntiEntropy::Pull(Instant now, absl::Time wall, Carrier& carrier) {
 void AntiEntropy::OnPulled(Instant now, absl::Time wall, Carrier& carrier,
                            const wire::v1::PullReply& reply) {
   Session& s = *session_;
-  const std::string own = NetworkAccount(s.peer.addresses().front().address);
+  // Its own word, so that it is no way out of the share of a network that is not private.
+  const net::IpAddress& theirs = s.peer.addresses().front().address;
+  const net::IpAddress& ours = carrier.self().addresses().front().address;
+  const std::string own = NetworkAccount(theirs.IsPrivate() ? ours : theirs);
   std::set<uint64_t> came;
   for (const wire::v1::Replica& replica : reply.replicas()) {
     const Key place = PlaceOf(replica.place());

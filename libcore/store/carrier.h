@@ -51,6 +51,8 @@ class Carrier {
                                      const StoreRequest& request, absl::Duration timeout,
                                      size_t answer_bytes) = 0;
   virtual void Answer(Instant now, const ReplyTo& to, const StoreReply& reply) = 0;
+  // As overlay::Node::DemandProof.
+  virtual bool DemandProof(Instant now, const ReplyTo& to) = 0;
 
   virtual const overlay::NodeRecord& self() const = 0;
   virtual bool IsRoot(const Key& place) const = 0;

@@ -21,6 +21,35 @@ bool RightPlace(const Object& object, const Key& place) {
   return HasSecondPlace(object.kind()) && place == SecondPlace(object.key());
 }
 
+// What competes for room at a place. Where only the owner of a place can write, no stranger takes
+// room; nor does it cost anything to make certificates for somebody's address, or to put values at
+// his key, so that each of these has a room of its own.
+enum class Room { kOwners, kCertificates, kAnybodys };
+
+Room RoomOf(ObjectKind kind) {
+  switch (kind) {
+    case wire::v1::OBJECT_KIND_USER_STATE:
+    case wire::v1::OBJECT_KIND_USER_ENVIRONMENT:
+    case wire::v1::OBJECT_KIND_REVOCATION:
+    case wire::v1::OBJECT_KIND_DEVICE_LIST:
+      return Room::kOwners;
+    case wire::v1::OBJECT_KIND_AUTHENTICATION:
+      return Room::kCertificates;
+    case wire::v1::OBJECT_KIND_RAW:
+    case wire::v1::OBJECT_KIND_REMOVAL:
+    case wire::v1::OBJECT_KIND_SERVICE:
+    case wire::v1::OBJECT_KIND_UNSPECIFIED:
+    case wire::v1::ObjectKind_INT_MIN_SENTINEL_DO_NOT_USE_:
+    case wire::v1::ObjectKind_INT_MAX_SENTINEL_DO_NOT_USE_:
+      return Room::kAnybodys;
+  }
+  return Room::kAnybodys;
+}
+
+// Who competes does so by objects of about one size: a few bytes less are no claim to somebody
+// else's room.
+size_t Weight(const Object& object) { return (Charge(object) + kWeightUnit - 1) / kWeightUnit; }
+
 const Object* DeviceListOf(const std::vector<StoredRow>& here) {
   for (const StoredRow& row : here) {
     if (row.object.kind() == wire::v1::OBJECT_KIND_DEVICE_LIST) return &row.object;
@@ -154,14 +183,16 @@ KeepResult LocalStore::MakeRoomAtPlace(const Object& object, const KeepOptions& 
   AccountLedger ledger;
   size_t bytes = Charge(object);
   for (const StoredRow& row : here) {
-    if (SameSlot(row.object, object)) continue;
+    if (SameSlot(row.object, object) || RoomOf(row.object.kind()) != RoomOf(object.kind())) {
+      continue;
+    }
     rows.push_back(&row);
-    ledger.Add(row.account, Charge(row.object));
+    ledger.Add(row.account, Weight(row.object));
     bytes += Charge(row.object);
   }
   while (rows.size() + 1 > kMaxObjectsPerPlace || bytes > kMaxBytesPerPlace) {
     const std::optional<std::string> largest = ledger.Largest();
-    if (!largest || ledger.BytesOf(options.account) + Charge(object) >= ledger.BytesOf(*largest)) {
+    if (!largest || ledger.BytesOf(options.account) + Weight(object) >= ledger.BytesOf(*largest)) {
       return KeepResult::kPlaceFull;
     }
     auto newest = rows.end();
@@ -170,7 +201,7 @@ KeepResult LocalStore::MakeRoomAtPlace(const Object& object, const KeepOptions& 
       if (newest == rows.end() || (*it)->stored_at >= (*newest)->stored_at) newest = it;
     }
     bytes -= Charge((*newest)->object);
-    ledger.Take(*largest, Charge((*newest)->object));
+    ledger.Take(*largest, Weight((*newest)->object));
     counters_.Add("store.evicted_place_full");
     Erase(**newest);
     rows.erase(newest);

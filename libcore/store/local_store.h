@@ -18,10 +18,12 @@
 
 namespace p2pd::store {
 
-// Objects and bytes at one place (overlay notes §6.4: 64 objects; 64 KiB there, but one object may
-// have that many here). Beyond it the place's largest account loses its newest.
+// Objects and bytes in each room of a place, of which there are three: what only its owner can
+// write, certificates, and what anybody can. Beyond it the room's largest account loses its newest.
 inline constexpr size_t kMaxObjectsPerPlace = 64;
 inline constexpr size_t kMaxBytesPerPlace = 256 * 1024;
+// In which accounts are compared there.
+inline constexpr size_t kWeightUnit = 4096;
 // Devices of one user whose states are kept (design §4). A ninth is refused until one is revoked or
 // expires.
 inline constexpr size_t kMaxDevicesPerUser = 8;

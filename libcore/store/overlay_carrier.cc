@@ -94,4 +94,8 @@ void OverlayCarrier::Answer(Instant now, const ReplyTo& to, const StoreReply& re
   }
 }
 
+bool OverlayCarrier::DemandProof(Instant now, const ReplyTo& to) {
+  return to.token && node_.DemandProof(now, *to.token);
+}
+
 }  // namespace p2pd::store

@@ -50,6 +50,7 @@ class OverlayCarrier final : public Carrier {
   overlay::RequestId AskNear(Instant now, const NearReplica& peer, const StoreRequest& request,
                              absl::Duration timeout, size_t answer_bytes) override;
   void Answer(Instant now, const ReplyTo& to, const StoreReply& reply) override;
+  bool DemandProof(Instant now, const ReplyTo& to) override;
   const overlay::NodeRecord& self() const override { return node_.self(); }
   bool IsRoot(const Key& place) const override { return node_.IsRoot(place); }
   std::optional<std::vector<overlay::NodeRecord>> ReplicaSet(const Key& place) const override {

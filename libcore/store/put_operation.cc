@@ -136,6 +136,12 @@ void PutOperation::OnPutReply(Instant now, Carrier& carrier, const ReplyFrom& fr
   const wire::v1::PutReply& reply = from.reply.put();
   if (const auto refusal = Refusal(reply.status())) {
     if (!MayKeep(carrier, plan_.place, from.from.id())) return GoDirect(now, carrier);
+    // What came by others is charged to them, whose share may be full; ours is another.
+    if (reply.status() == wire::v1::STORE_STATUS_QUOTA && rounds_ == 0) {
+      refused_ = reply.status();
+      last_ = *refusal;
+      return GoDirect(now, carrier);
+    }
     return Finish(*refusal, reply.status());
   }
   std::set<overlay::NodeId> holders;
@@ -241,6 +247,7 @@ void PutOperation::Finish(absl::Status status, StoreStatus refusal) {
   pending_.reset();
   next_attempt_.reset();
   hedge_.reset();
+  if (!status.ok() && refusal == wire::v1::STORE_STATUS_OK) refusal = refused_;
   result_ = PutResult{std::move(status), best_acks_, replicas_, refusal, disk_failed_};
 }
 

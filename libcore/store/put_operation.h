@@ -77,7 +77,8 @@ class PutOperation {
   size_t rounds_ = 0;                // of them
   std::optional<Instant> hedge_;     // until when the root is waited for alone
   absl::Status last_;
-  bool disk_failed_ = false;  // as of `last_`
+  bool disk_failed_ = false;                         // as of `last_`
+  StoreStatus refused_ = wire::v1::STORE_STATUS_OK;  // by the root, which our own copies may mend
   int best_acks_ = 0;
   int replicas_ = 0;
   std::optional<PutResult> result_;

@@ -101,6 +101,9 @@ ComparedRows::ComparedRows(const LocalStore& local, const Carrier& carrier,
 }
 
 void ReplicaServer::OnRequest(Instant now, absl::Time wall, Carrier& carrier, const Asked& asked) {
+  const bool keeps = asked.request.has_put() || asked.request.has_replicate();
+  // Whose address stands on a letter may never have sent it, and would be charged.
+  if (keeps && !asked.proved && carrier.DemandProof(now, asked.to)) return;
   switch (asked.request.request_case()) {
     case StoreRequest::kPut:
       return OnPut(now, wall, carrier, asked);
@@ -203,7 +206,7 @@ void ReplicaServer::OnPut(Instant now, absl::Time wall, Carrier& carrier, const 
     counters_.Add("store.refused_gathers_full");
     return Refuse(now, carrier, asked, wire::v1::STORE_STATUS_BUSY);
   }
-  gather.account = NetworkAccount(asked.from_endpoint.address);
+  gather.account = NetworkAccount(asked.bearer.address, asked.proved);
   const Kept kept =
       Keep(now, wall, carrier, AsBytes(put.object()), {gather.place, gather.account, true});
   gather.removal_waits = kept.result == KeepResult::kNothingToRemove;
@@ -345,7 +348,7 @@ void ReplicaServer::OnGet(Instant now, absl::Time wall, Carrier& carrier, const 
 // A neighbour passes on whom the first of us saw; anybody else is charged himself.
 std::string ReplicaServer::AccountOfReplica(const Carrier& carrier, const Asked& asked,
                                             const std::string& claimed) const {
-  const std::string own = NetworkAccount(asked.from_endpoint.address);
+  const std::string own = NetworkAccount(asked.bearer.address, asked.proved);
   if (claimed.empty() || !IsNeighbour(carrier, asked.from.id())) return own;
   // An account that no limit binds is believed only of whom none binds.
   return IsExempt(claimed) && !IsExempt(own) ? own : claimed;
@@ -378,11 +381,13 @@ void ReplicaServer::OnCompare(Instant now, absl::Time wall, Carrier& carrier, co
     counters_.Add("store.refused_stranger");
     return;
   }
+  if (!MayRead(now)) return;
   const Key from = PlaceOf(compare.from());
   const Key to = PlaceOf(compare.chunks(compare.chunks_size() - 1).to());
   const ComparedRows compared(local_, carrier, asked.from.id(), Arc{from, to}, compare.whole_ring(),
                               wall);
   const std::vector<RowSummary>& rows = compared.rows;
+  reads_.Force(now, 1 + static_cast<double>(rows.size()) / kSummariesPerRow);
   StoreReply reply;
   wire::v1::CompareReply& answer = *reply.mutable_compare();
   size_t begin = 0;
@@ -417,6 +422,12 @@ void ReplicaServer::OnCompare(Instant now, absl::Time wall, Carrier& carrier, co
   carrier.Answer(now, asked.to, reply);
 }
 
+bool ReplicaServer::MayRead(Instant now) {
+  if (reads_.level(now) > 0) return true;
+  counters_.Add("store.refused_read_rate");
+  return false;
+}
+
 void ReplicaServer::OnPull(Instant now, absl::Time wall, Carrier& carrier, const Asked& asked) {
   if (!IsNeighbour(carrier, asked.from.id())) {
     counters_.Add("store.refused_stranger");
@@ -425,11 +436,20 @@ void ReplicaServer::OnPull(Instant now, absl::Time wall, Carrier& carrier, const
   StoreReply reply;
   wire::v1::PullReply& answer = *reply.mutable_pull();
   size_t left = kMaxObjectBytes;
+  // Each place is read once, however many of its rows are asked for.
+  std::map<Key, std::set<uint64_t>> wanted;
   for (const wire::v1::RowTag& tag : asked.request.pull().rows()) {
+    wanted[PlaceOf(tag.place())].insert(tag.tag());
+  }
+  for (const auto& [place, tags] : wanted) {
     if (answer.replicas_size() >= kMaxObjectsPerMessage) break;
-    for (const StoredRow& row : local_.ReadAll(PlaceOf(tag.place()), wall)) {
+    if (!MayRead(now)) break;
+    const std::vector<StoredRow> rows = local_.ReadAll(place, wall);
+    reads_.Force(now, static_cast<double>(rows.size()) + 1);
+    for (const StoredRow& row : rows) {
       const size_t size = row.object.bytes().size();
-      if (TagOf(SummaryOf(row)) != tag.tag() || size > left) continue;
+      if (tags.count(TagOf(SummaryOf(row))) == 0 || size > left) continue;
+      if (answer.replicas_size() >= kMaxObjectsPerMessage) break;
       left -= size;
       wire::v1::Replica& replica = *answer.add_replicas();
       replica.set_place(row.place.ToString());

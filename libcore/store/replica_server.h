@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "libcore/base/counters.h"
+#include "libcore/base/token_bucket.h"
 #include "libcore/store/carrier.h"
 #include "libcore/store/local_store.h"
 #include "libcore/store/replica_range.h"
@@ -28,7 +29,9 @@ namespace p2pd::store {
 struct Asked {
   ReplyTo to;
   overlay::NodeRecord from;
-  net::Endpoint from_endpoint;
+  // As in overlay::IncomingRequest.
+  net::Endpoint bearer;
+  bool proved = false;
   StoreRequest request;
 };
 
@@ -40,6 +43,11 @@ class ReplicaServer {
   static constexpr absl::Duration kGatherTime = absl::Milliseconds(1500);
   // Rows that one comparison reads.
   static constexpr size_t kMaxCompared = 16384;
+  // Rows that neighbours make us read from the table, a second and at once; a summary, which an
+  // index gives, is so much cheaper. Beyond it nobody is answered, and asks again later.
+  static constexpr double kReadRate = 4000;
+  static constexpr double kReadBurst = 20'000;
+  static constexpr double kSummariesPerRow = 16;
   // Notifications on their way; a watcher that is not told finds out when it renews its lease.
   static constexpr size_t kMaxNotifications = 4096;
   // A new root hears of all watchers within this time of having become it; what it was given to
@@ -113,6 +121,7 @@ class ReplicaServer {
   // False when too many notifications are on their way.
   bool Notify(Instant now, Carrier& carrier, const Watchers::Subscription& subscription,
               const Object& object);
+  bool MayRead(Instant now);
   std::string AccountOfReplica(const Carrier& carrier, const Asked& asked,
                                const std::string& claimed) const;
 
@@ -124,6 +133,7 @@ class ReplicaServer {
   uint64_t next_gather_ = 0;
   std::map<overlay::RequestId, uint64_t> gather_of_;
   std::map<overlay::RequestId, Notice> notices_;
+  TokenBucket reads_{kReadRate, kReadBurst};
   bool changed_ = false;
 };
 

@@ -261,7 +261,7 @@ void Store::Impl::OnRequest(Instant now, const overlay::IncomingRequest& incomin
     counters_.Add("store.dropped_malformed");
     return;
   }
-  Handle(now, Asked{ReplyTo{incoming.token, {}}, incoming.from, incoming.from_endpoint,
+  Handle(now, Asked{ReplyTo{incoming.token, {}}, incoming.from, incoming.bearer, incoming.proved,
                     *std::move(request)});
   Settle(now);
 }
@@ -388,7 +388,7 @@ void Store::Impl::Settle(Instant now) {
   for (;;) {
     if (const auto local = carrier_.PollLocalRequest()) {
       const overlay::NodeRecord self = carrier_.self();
-      Handle(now, Asked{ReplyTo{std::nullopt, local->id}, self, self.addresses().front(),
+      Handle(now, Asked{ReplyTo{std::nullopt, local->id}, self, self.addresses().front(), true,
                         local->request});
     } else if (const auto reply = carrier_.PollLocalReply()) {
       Dispatch(now, *reply);

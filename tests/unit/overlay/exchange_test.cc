@@ -102,6 +102,25 @@ TEST_F(ExchangeTest, TraceNamesEveryStop) {
   EXPECT_GT(hops[1].since_start, hops[0].since_start);
 }
 
+// Found by a reviewer: what an origin says of its own address was taken for where it is.
+TEST_F(ExchangeTest, OfARoutedRequestWhoHandedItOverIsSeen) {
+  std::optional<IncomingRequest> seen;
+  b_.SetHandler([&](Instant, Event& event) {
+    if (const auto* request = std::get_if<IncomingRequest>(&event)) seen = *request;
+    return false;
+  });
+  NodeOptions options;
+  options.addresses = {*net::Endpoint::Parse("20.7.0.1:1")};
+  sim::OverlayHost liar(world_, 9, options);
+  liar.Start({a_.at()});
+  world_.RunFor(absl::Seconds(10));
+  liar.Route(b_.id(), Service::kApplication, {1});
+  world_.RunFor(absl::Seconds(3));
+  ASSERT_TRUE(seen.has_value());
+  EXPECT_NE(seen->bearer, options.addresses.front());
+  EXPECT_FALSE(seen->proved);
+}
+
 // Two nodes, each its own ring.
 class UnlinkedTest : public testing::Test {
  protected:
@@ -153,8 +172,26 @@ TEST_F(UnlinkedTest, OneDatagramEachWay) {
   const auto* request = std::get_if<IncomingRequest>(&b_.events.back());
   ASSERT_NE(request, nullptr);
   EXPECT_EQ(request->from, a_.node().self());
-  EXPECT_EQ(request->from_endpoint, a_.at());
+  EXPECT_EQ(request->bearer, a_.at());
   EXPECT_FALSE(request->key.has_value());
+}
+
+TEST_F(UnlinkedTest, WhoDemandsProofGetsTheRequestAgainWithIt) {
+  std::vector<bool> proved;
+  b_.SetHandler([&](Instant now, Event& event) {
+    const auto* request = std::get_if<IncomingRequest>(&event);
+    if (request == nullptr) return false;
+    proved.push_back(request->proved);
+    if (b_.node().DemandProof(now, request->token)) return true;
+    b_.node().Answer(now, request->token, request->payload);
+    return true;
+  });
+  const RequestId id = Ask(Service::kStore, {1, 2});
+  world_.RunFor(absl::Seconds(1));
+  EXPECT_EQ(ResponseTo(id).payload, (Bytes{1, 2}));
+  EXPECT_EQ(proved, (std::vector<bool>{false, true}));
+  EXPECT_EQ(world_.traffic().datagrams, 4u);
+  EXPECT_FALSE(Linked());
 }
 
 TEST_F(UnlinkedTest, LossIsRetriedAndTheServiceRunsOnce) {

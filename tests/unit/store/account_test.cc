@@ -17,6 +17,14 @@ TEST(Account, NetworksAreSlash24And56) {
   EXPECT_LE(Of("2001:db8:1:2200::1").size(), kMaxAccount);
 }
 
+TEST(Account, WhoBringsWhatOthersSentHasAShareOfItsOwn) {
+  const net::IpAddress address = *net::IpAddress::Parse("198.51.100.1");
+  const std::string bearer = NetworkAccount(address, false);
+  EXPECT_NE(bearer, NetworkAccount(address));
+  EXPECT_FALSE(IsExempt(bearer));
+  EXPECT_TRUE(IsExempt(NetworkAccount(*net::IpAddress::Parse("10.0.0.1"), false)));
+}
+
 TEST(Account, PrivateNetworksHaveNoLimit) {
   EXPECT_TRUE(IsExempt(Of("127.0.0.1")));
   EXPECT_TRUE(IsExempt(Of("10.1.2.3")));

@@ -26,7 +26,7 @@ class AntiEntropyTest : public testing::Test {
       theirs.answered.clear();
       their_server.OnRequest(now, f.now, theirs,
                              Asked{ReplyTo{overlay::AnswerToken(1), {}}, theirs.nodes()[1],
-                                   *net::Endpoint::Parse("10.0.0.1:1"), sent.request});
+                                   *net::Endpoint::Parse("10.0.0.1:1"), true, sent.request});
       if (theirs.answered.empty()) {
         entropy.OnFailed(now, sent.id);
       } else {

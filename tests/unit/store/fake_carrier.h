@@ -70,6 +70,13 @@ class FakeCarrier final : public Carrier {
   void Answer(Instant, const ReplyTo& to, const StoreReply& reply) override {
     answered.push_back({to, reply});
   }
+  bool DemandProof(Instant, const ReplyTo& to) override {
+    if (by_letter) proofs.push_back(to);
+    return by_letter;
+  }
+  // Requests come in letters that prove nothing.
+  bool by_letter = false;
+  std::vector<ReplyTo> proofs;
   // Places in the list, nearest to `place` first.
   std::vector<size_t> ByDistance(const Key& place) const {
     std::vector<size_t> out(nodes_.size());

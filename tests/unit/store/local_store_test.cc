@@ -168,6 +168,24 @@ TEST_F(LocalStoreTest, FullPlaceLosesTheNewestOfItsLargestAccount) {
   EXPECT_EQ(counters.Get("store.evicted_place_full"), 1u);
 }
 
+TEST_F(LocalStoreTest, AFewBytesLessAreNoClaimToSomebodysRoom) {
+  for (size_t i = 0; i < kMaxObjectsPerPlace; ++i) {
+    const Object longer = f.Raw(absl::StrCat("longer ", i));
+    EXPECT_EQ(Keep(longer, absl::StrCat("N", i)), KeepResult::kKept);
+  }
+  EXPECT_EQ(Keep(f.Raw("y"), "Nnew"), KeepResult::kPlaceFull);
+}
+
+TEST_F(LocalStoreTest, WhatOnlyTheOwnerCanWriteHasARoomOfItsOwn) {
+  const Object state = f.State(5);
+  for (size_t i = 0; i < kMaxObjectsPerPlace; ++i) {
+    const Object raw = f.Raw(absl::StrCat("x", i), absl::Hours(1), state.key());
+    EXPECT_EQ(Keep(raw, absl::StrCat("N", i)), KeepResult::kKept);
+  }
+  EXPECT_EQ(Keep(state, "Nowner"), KeepResult::kKept);
+  EXPECT_EQ(counters.Get("store.evicted_place_full"), 0u);
+}
+
 TEST_F(LocalStoreTest, PlaceHasABoundInBytesToo) {
   const std::string large(60000, 'x');
   int kept = 0;

@@ -128,7 +128,6 @@ TEST_F(PutOperationTest, RefusalsAreFinal) {
       {wire::v1::STORE_STATUS_CONFLICT, absl::StatusCode::kAborted},
       {wire::v1::STORE_STATUS_REVOKED, absl::StatusCode::kPermissionDenied},
       {wire::v1::STORE_STATUS_REMOVED, absl::StatusCode::kFailedPrecondition},
-      {wire::v1::STORE_STATUS_QUOTA, absl::StatusCode::kResourceExhausted},
       {wire::v1::STORE_STATUS_INVALID, absl::StatusCode::kInvalidArgument},
       {wire::v1::STORE_STATUS_NOT_FOUND, absl::StatusCode::kNotFound},
   };
@@ -140,6 +139,24 @@ TEST_F(PutOperationTest, RefusalsAreFinal) {
     EXPECT_EQ(put.result()->status.code(), code);
     EXPECT_EQ(put.result()->refusal, status);
   }
+}
+
+// What came to the root by others was charged to them.
+TEST_F(PutOperationTest, WhereTheShareOfWhoBroughtItIsFullWeBringItOurselves) {
+  PutOperation put = Small();
+  put.Start(now, carrier);
+  Answer(put, Reply(wire::v1::STORE_STATUS_QUOTA, 0, 8));
+  EXPECT_FALSE(put.result().has_value());
+  EXPECT_FALSE(carrier.sent.empty());
+}
+
+TEST_F(PutOperationTest, AFullQuotaIsSaidAtTheEnd) {
+  PutOperation put = Small();
+  put.Start(now, carrier);
+  Conclude(put, Reply(wire::v1::STORE_STATUS_QUOTA, 0, 8));
+  ASSERT_TRUE(put.result().has_value());
+  EXPECT_EQ(put.result()->status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(put.result()->refusal, wire::v1::STORE_STATUS_QUOTA);
 }
 
 TEST_F(PutOperationTest, LargeObjectGoesToTheRootDirectly) {

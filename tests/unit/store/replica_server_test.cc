@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "absl/strings/str_cat.h"
 #include "libcore/base/check.h"
 #include "libcore/store/memory_table.h"
 #include "tests/unit/store/fake_carrier.h"
@@ -15,10 +16,10 @@ class ReplicaServerTest : public testing::Test {
   ReplicaServerTest() : stranger(carrier.NewNode("198.51.100.9:7464")) {}
 
   void Ask(const StoreRequest& request, const overlay::NodeRecord& from,
-           const char* address = "198.51.100.9:7464") {
-    server.OnRequest(
-        now, f.now, carrier,
-        Asked{ReplyTo{overlay::AnswerToken(1), {}}, from, *net::Endpoint::Parse(address), request});
+           const std::string& address = "198.51.100.9:7464", bool proved = true) {
+    server.OnRequest(now, f.now, carrier,
+                     Asked{ReplyTo{overlay::AnswerToken(1), {}}, from,
+                           *net::Endpoint::Parse(address), proved, request});
   }
   void Ask(const StoreRequest& request) { Ask(request, stranger); }
   StoreRequest Put(const Object& object, uint32_t wanted = 5) {
@@ -294,6 +295,61 @@ TEST_F(ReplicaServerTest, AWatcherHeardOfLateIsToldWhatCameJustBefore) {
   // Once.
   Ask(watcher, carrier.nodes()[3]);
   EXPECT_EQ(carrier.sent.size(), 1u);
+}
+
+// Found by a reviewer: 64 values of 37 bytes at a person's key, each from another network by its
+// own word, pushed the certificate out, and its owner could not put it back.
+TEST_F(ReplicaServerTest, StrangersValuesPushNoCertificateOut) {
+  const Object certificate = f.Authentication();
+  Ask(Put(certificate, 1), stranger, "203.0.113.9:7464");
+  for (int i = 0; i < 200; ++i) {
+    Ask(Put(f.Raw(absl::StrCat("x", i), absl::Hours(24), certificate.key()), 1), stranger,
+        absl::StrCat("20.", i, ".0.1:1"));
+  }
+  EXPECT_TRUE(local.Holds(certificate.key(), certificate.digest()));
+}
+
+TEST_F(ReplicaServerTest, WhatCameByOthersIsChargedToThem) {
+  const Object raw = f.Raw("x");
+  Ask(Put(raw, 1), stranger, "203.0.113.9:7464", false);
+  EXPECT_GT(table.BytesOf(NetworkAccount(*net::IpAddress::Parse("203.0.113.9"), false)), 0u);
+  EXPECT_EQ(table.BytesOf(NetworkAccount(*net::IpAddress::Parse("203.0.113.9"))), 0u);
+  EXPECT_EQ(table.BytesOf(NetworkAccount(stranger.addresses().front().address)), 0u);
+}
+
+TEST_F(ReplicaServerTest, ALetterThatProvesNothingIsNotKeptFor) {
+  carrier.by_letter = true;
+  const Object raw = f.Raw("x");
+  Ask(Put(raw, 1), stranger, "203.0.113.9:7464", false);
+  Ask(Replicate(raw), stranger, "203.0.113.9:7464", false);
+  EXPECT_EQ(carrier.proofs.size(), 2u);
+  EXPECT_TRUE(carrier.answered.empty());
+  EXPECT_FALSE(local.Holds(raw.key(), raw.digest()));
+  Ask(Put(raw, 1), stranger, "203.0.113.9:7464", true);
+  EXPECT_EQ(carrier.proofs.size(), 2u);
+  EXPECT_TRUE(local.Holds(raw.key(), raw.digest()));
+}
+
+TEST_F(ReplicaServerTest, WhatNeighboursMakeUsReadIsBounded) {
+  const Key place = f.Authentication().key();
+  for (int i = 0; i < 60; ++i) {
+    Ask(Put(f.Raw(absl::StrCat("x", i), absl::Hours(24), place), 1), stranger, "203.0.113.9:7464");
+  }
+  StoreRequest request;
+  for (int i = 0; i < 1024; ++i) {
+    wire::v1::RowTag& tag = *request.mutable_pull()->add_rows();
+    tag.set_place(place.ToString());
+    tag.set_tag(static_cast<uint64_t>(i) + 1);
+  }
+  // One place is read once, however often it is named.
+  const auto pulls = static_cast<int>(ReplicaServer::kReadBurst / 61);
+  for (int i = 0; i <= pulls; ++i) Ask(request, carrier.LeafSet().front());
+  EXPECT_EQ(counters.Get("store.refused_read_rate"), 0u);
+  Ask(request, carrier.LeafSet().front());
+  EXPECT_EQ(counters.Get("store.refused_read_rate"), 1u);
+  now = now + absl::Seconds(1);
+  Ask(request, carrier.LeafSet().front());
+  EXPECT_EQ(counters.Get("store.refused_read_rate"), 1u);
 }
 
 TEST_F(ReplicaServerTest, TooManyPutsAtOnceAreToldToComeAgain) {

@@ -141,6 +141,7 @@ TEST_F(StoreAlone, MalformedRequestsAreCounted) {
                                    overlay::Service::kStore,
                                    f.record,
                                    *net::Endpoint::Parse("192.0.2.9:1"),
+                                   true,
                                    std::nullopt,
                                    0,
                                    {0xff}};
