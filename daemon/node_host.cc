@@ -22,7 +22,7 @@ constexpr absl::Duration kHousekeeping = absl::Seconds(1);
 constexpr int kAddressSeconds = 3;
 constexpr int kBookmarkSeconds = 30;
 static_assert(NodeHost::kBookmarkInterval == absl::Seconds(kBookmarkSeconds));
-// What SqliteCheckpointer asks for; also how often a name that was not resolved is tried again.
+// What db::Checkpointer asks for; also how often a name that was not resolved is tried again.
 constexpr absl::Duration kBackgroundInterval = absl::Seconds(60);
 constexpr absl::Duration kUnresolvedInterval = absl::Seconds(15);
 constexpr absl::Duration kDrainPoll = absl::Milliseconds(20);
@@ -88,7 +88,7 @@ absl::Status NodeHost::OpenParts() {
   // Half as much again: rows do not fill their pages.
   options.max_pages = static_cast<int>(config_.store_max_bytes / kPageSize * 3 / 2);
   P2PD_ASSIGN_OR_RETURN(table_, store::SqliteTable::Open(path, options));
-  P2PD_ASSIGN_OR_RETURN(checkpointer_, store::SqliteCheckpointer::Open(path));
+  P2PD_ASSIGN_OR_RETURN(checkpointer_, store::OpenCheckpointer(path));
   return absl::OkStatus();
 }
 

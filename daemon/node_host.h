@@ -24,6 +24,7 @@
 #include "daemon/config.h"
 #include "daemon/media_host.h"
 #include "libcore/base/storage.h"
+#include "libcore/db/database.h"
 #include "libcore/node/node.h"
 #include "libcore/runtime/loop.h"
 #include "libcore/runtime/system_rng.h"
@@ -166,7 +167,7 @@ class NodeHost {
   // Background thread only, once it runs.
   runtime::Loop background_loop_;
   std::unique_ptr<runtime::Timer> background_timer_;
-  std::unique_ptr<store::SqliteCheckpointer> checkpointer_;
+  std::unique_ptr<db::Checkpointer> checkpointer_;
   std::vector<std::string> unresolved_;
 
   bool draining_ = false;

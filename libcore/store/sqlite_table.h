@@ -1,13 +1,8 @@
-// SqliteTable: an ObjectTable in one SQLite file. SQLite is seen by this file's .cc alone.
+// SqliteTable: an ObjectTable in one SQLite file (db/database.h).
 //
-// Rules: WAL with synchronous=NORMAL: a committed row survives kill -9; after a power cut the file
-// is consistent and may lack the last rows, which the other replicas give back. The owner's thread
-// does not sync: pages move from the WAL into the file when SqliteCheckpointer is called, on a
-// connection and a thread of its own. Only if nobody calls it, the WAL is emptied by the writer at
-// kWalWall. A damaged file is said to be so when it is opened, never repaired in silence. Threads:
-// SqliteTable one owner; SqliteCheckpointer one owner, another thread if you like. Limits: the
-// caller's quotas; kCacheKiB of page cache. Sources: SQLite, 'Write-Ahead Logging' and 'Pragma
-// statements'.
+// Rules: a committed row survives kill -9; after a power cut the file may lack the last rows, which
+// the other replicas give back. Threads: SqliteTable one owner; the checkpointer one owner, another
+// thread if you like. Limits: the caller's quotas.
 #pragma once
 
 #include <memory>
@@ -15,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "libcore/db/database.h"
 #include "libcore/store/object_table.h"
 
 namespace p2pd::store {
@@ -27,12 +23,6 @@ struct SqliteOptions {
 
 class SqliteTable final : public ObjectTable {
  public:
-  // Page cache of this connection, in KiB: small, since rows are read seldom and the daemon is to
-  // stay under 30 MB; a miss costs a read from the kernel's cache.
-  static constexpr int kCacheKiB = 256;
-  // Pages in the WAL (64 MiB) at which the writer empties it itself, so that a dead disk thread
-  // cannot fill the disk.
-  static constexpr int kWalWall = 16384;
   static constexpr int kSchemaVersion = 1;
 
   // Makes the file with mode 0600 where there is none. DataLoss: the file is damaged.
@@ -65,19 +55,7 @@ class SqliteTable final : public ObjectTable {
   std::unique_ptr<Impl> impl_;
 };
 
-// Moves what was written from the WAL into the file and syncs it.
-class SqliteCheckpointer {
- public:
-  static absl::StatusOr<std::unique_ptr<SqliteCheckpointer>> Open(const std::string& path);
-  ~SqliteCheckpointer();
-  // Call about once a minute and at the end. Blocks while the disk syncs. An error means that the
-  // disk does not keep what it was given: the daemon should end.
-  absl::Status Checkpoint();
-
- private:
-  class Impl;
-  explicit SqliteCheckpointer(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
-};
+// Moves what was written into the file; see db::Checkpointer.
+absl::StatusOr<std::unique_ptr<db::Checkpointer>> OpenCheckpointer(const std::string& path);
 
 }  // namespace p2pd::store

@@ -116,7 +116,7 @@ TEST_F(SqliteTableTest, CheckpointMovesTheLogIntoTheFile) {
   }
   // Nothing moves by itself: moving syncs, and the owner's thread must not wait for a disk.
   EXPECT_EQ(size(""), before);
-  const auto checkpointer = SqliteCheckpointer::Open(folder.File());
+  const auto checkpointer = OpenCheckpointer(folder.File());
   ASSERT_TRUE(checkpointer.ok()) << checkpointer.status();
   ASSERT_TRUE((*checkpointer)->Checkpoint().ok());
   EXPECT_GT(size(""), before);
