@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 #include <utility>
 
 namespace p2pd::archive {
@@ -169,13 +170,14 @@ class Keeper::Planner {
   void Fetch(size_t i) {
     const GroupState& group = groups_[i];
     const uint64_t missing = group.bytes - group.held;
-    const uint64_t most = Below(options().low_water);
+    const bool rare = group.organic <= options().fetch_at;
+    // What is in danger takes the reserve, too.
+    const uint64_t most = Below(rare || group.pinned ? 1 : options().low_water);
     uint64_t after = used_ + missing;
     std::vector<size_t> go;
     for (const size_t victim : may_go_) {
       if (after <= most) break;
       if (gone_.count(victim) != 0 || victim == i) continue;
-      const bool rare = group.organic <= options().fetch_at;
       if (!group.pinned && (!rare || Value(victim) * kBetter > Value(i))) break;
       after -= std::min(after, groups_[victim].held);
       go.push_back(victim);

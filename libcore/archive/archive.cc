@@ -1,0 +1,598 @@
+#include "libcore/archive/archive.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "libcore/base/check.h"
+#include "libcore/base/status.h"
+
+namespace p2pd::archive {
+namespace {
+
+constexpr size_t kShortHash = 8;
+// In a file's name beside the torrent's own, so that a person sees which came first.
+constexpr char kArrival[] = " %Y-%m-%d %H.%M.%S";
+// Of the words of the search.
+constexpr size_t kMaxPaths = 64 << 10;
+
+std::string PathsOf(const torrent::Metainfo& metainfo) {
+  std::string out;
+  for (const torrent::MetainfoFile& file : metainfo.files) {
+    if (file.padding) continue;
+    if (out.size() > kMaxPaths) break;
+    absl::StrAppend(&out, out.empty() ? "" : "\n", absl::StrJoin(file.path, "/"));
+  }
+  return out;
+}
+
+TorrentRow RowOf(const torrent::Metainfo& metainfo, Source source, absl::Time wall) {
+  TorrentRow row;
+  row.hashes = metainfo.hashes;
+  row.name = metainfo.name;
+  row.paths = PathsOf(metainfo);
+  row.size = metainfo.size;
+  row.piece_length = metainfo.piece_length;
+  row.pieces = metainfo.pieces;
+  row.is_private = metainfo.is_private;
+  row.source = source;
+  row.added = wall;
+  return row;
+}
+
+bool HasAll(const Pieces& have) {
+  return !have.empty() && std::find(have.begin(), have.end(), false) == have.end();
+}
+size_t CountOf(const Pieces& have) {
+  return static_cast<size_t>(std::count(have.begin(), have.end(), true));
+}
+
+}  // namespace
+
+Archive::Archive(const ArchiveOptions& options, Library& library, Counters& counters, Instant now)
+    : options_(options),
+      library_(library),
+      counters_(counters),
+      keeper_(options.keeper),
+      lifetimes_(now),
+      next_keep_(now + Keeper::kPeriod) {}
+
+// What others read.
+
+void Archive::Say(Order order) {
+  P2PD_CHECK(orders_.size() < kMaxOrders);
+  orders_.push_back(std::move(order));
+}
+
+std::optional<Order> Archive::PollOrder() {
+  if (orders_.empty()) return std::nullopt;
+  Order out = std::move(orders_.front());
+  orders_.pop_front();
+  return out;
+}
+
+void Archive::Changed(const torrent::InfoHash& hash) {
+  if (changed_set_.insert(hash).second) changed_.push_back(hash);
+}
+
+std::optional<torrent::InfoHash> Archive::PollChanged() {
+  if (changed_.empty()) return std::nullopt;
+  const torrent::InfoHash out = changed_.front();
+  changed_.pop_front();
+  changed_set_.erase(out);
+  return out;
+}
+
+std::optional<TorrentView> Archive::Find(const torrent::InfoHash& hash) const {
+  const auto found = torrents_.find(hash);
+  if (found == torrents_.end()) return std::nullopt;
+  const Torrent& torrent = found->second;
+  TorrentView out;
+  out.row = torrent.row;
+  out.trouble = torrent.trouble;
+  out.have = torrent.look.have;
+  out.holders = torrent.look.holders;
+  out.organic = Count(torrent.look.organic);
+  out.copies = torrent.look.organic;
+  for (size_t i = 0; i < out.copies.size(); ++i) {
+    out.copies[i] += torrent.look.members[i] + (torrent.look.have[i] ? uint32_t{1} : 0);
+  }
+  out.total = Count(out.copies);
+  if (!out.have.empty()) {
+    out.archived = static_cast<double>(CountOf(out.have)) / static_cast<double>(out.have.size());
+  }
+  return out;
+}
+
+std::vector<torrent::InfoHash> Archive::List() const {
+  std::vector<torrent::InfoHash> out;
+  for (const auto& [hash, torrent] : torrents_) out.push_back(hash);
+  return out;
+}
+
+ArchiveCounts Archive::Counts(Instant now) const {
+  ArchiveCounts out;
+  out.quota = options_.keeper.quota;
+  out.bytes = Used();
+  for (const auto& [hash, torrent] : torrents_) {
+    ++out.received;
+    if (torrent.row.state == TorrentState::kFetching) ++out.downloading;
+    if (CountOf(torrent.look.have) > 0) ++out.seeding;
+    if (torrent.uploaded_at && now - *torrent.uploaded_at <= kUploadingFor) ++out.uploading;
+  }
+  return out;
+}
+
+// Intake.
+
+absl::Status Archive::CheckName(const TorrentRow& row) const {
+  if (options_.same_name == SameName::kKeepBoth) return absl::OkStatus();
+  for (const auto& [hash, other] : torrents_) {
+    if (other.row.name != row.name || hash == row.hashes.Best()) continue;
+    if (options_.same_name == SameName::kReject) {
+      return absl::AlreadyExistsError(
+          absl::StrCat("another torrent has the name '", row.name, "': ", torrent::ToHex(hash)));
+    }
+  }
+  return absl::OkStatus();
+}
+
+void Archive::NameFolders(TorrentRow& row) const {
+  const bool taken = std::any_of(torrents_.begin(), torrents_.end(), [&row](const auto& entry) {
+    return entry.second.row.folder == row.name && entry.first != row.hashes.Best();
+  });
+  const std::string hash = torrent::ToHex(row.hashes.Best()).substr(0, kShortHash);
+  row.folder = taken ? absl::StrCat(row.name, " ", hash) : row.name;
+  const std::string arrival = absl::FormatTime(kArrival, row.added, absl::UTCTimeZone());
+  row.file = torrent::PlainName(absl::StrCat(row.name, arrival, " ", hash, ".torrent"));
+}
+
+absl::StatusOr<torrent::InfoHash> Archive::Enter(Instant now, TorrentRow row,
+                                                 std::optional<torrent::Metainfo> metainfo,
+                                                 ByteView bytes) {
+  const torrent::InfoHash hash = row.hashes.Best();
+  if (Denied(hash)) {
+    counters_.Add("archive.refused_denied");
+    return absl::PermissionDeniedError(
+        absl::StrCat("torrent ", torrent::ToHex(hash), " was denied by the operator"));
+  }
+  const auto found = torrents_.find(hash);
+  if (found != torrents_.end() && (found->second.metainfo || !metainfo)) return hash;
+  if (found == torrents_.end() && torrents_.size() >= kMaxTorrents) {
+    counters_.Add("archive.refused_full");
+    return absl::ResourceExhaustedError(
+        absl::StrCat("the archive has ", kMaxTorrents, " torrents, which is all that it takes"));
+  }
+  P2PD_RETURN_IF_ERROR(CheckName(row));
+  if (found != torrents_.end()) {
+    row.added = found->second.row.added;
+    row.source = found->second.row.source;
+  }
+  if (options_.same_name == SameName::kSupersede) {
+    std::vector<torrent::InfoHash> older;
+    for (const auto& [other, torrent] : torrents_) {
+      if (torrent.row.name == row.name && other != hash) older.push_back(other);
+    }
+    for (const torrent::InfoHash& other : older) P2PD_RETURN_IF_ERROR(Remove(now, other));
+  }
+  Torrent& torrent = torrents_[hash];
+  torrent.row = std::move(row);
+  torrent.metainfo = std::move(metainfo);
+  torrent.next_reading = now;
+  if (torrent.metainfo) {
+    NameFolders(torrent.row);
+    Say(SaveMetainfo{torrent.row.file, ToBytes(bytes)});
+    Begin(now, torrent, bytes);
+  }
+  Save(torrent);
+  return hash;
+}
+
+void Archive::Begin(Instant now, Torrent& torrent, ByteView metainfo) {
+  const torrent::InfoHash hash = torrent.row.hashes.Best();
+  torrent.metainfo_until.reset();
+  torrent.look.hash = hash;
+  torrent.look.have.assign(torrent.row.pieces, false);
+  torrent.look.organic.assign(torrent.row.pieces, 0);
+  torrent.look.members.assign(torrent.row.pieces, 0);
+  Say(StartTorrent{hash, ToBytes(metainfo), torrent.row.folder, torrent.metainfo->trackers, {}});
+  if (torrent.row.state < TorrentState::kFetching) SetState(torrent, TorrentState::kFetching);
+  next_keep_ = now;
+}
+
+absl::StatusOr<torrent::InfoHash> Archive::Submit(Instant now, absl::Time wall, ByteView metainfo,
+                                                  Source source) {
+  P2PD_ASSIGN_OR_RETURN(torrent::Metainfo parsed,
+                        torrent::ParseMetainfo(metainfo, options_.limits));
+  TorrentRow row = RowOf(parsed, source, wall);
+  return Enter(now, std::move(row), std::move(parsed), metainfo);
+}
+
+absl::StatusOr<torrent::InfoHash> Archive::Submit(Instant now, absl::Time wall,
+                                                  const torrent::Magnet& magnet, Source source) {
+  TorrentRow row;
+  row.hashes = magnet.hashes;
+  row.name = magnet.name;
+  row.source = source;
+  row.added = wall;
+  row.state = TorrentState::kMetadata;
+  const bool known = torrents_.count(magnet.hashes.Best()) != 0;
+  P2PD_ASSIGN_OR_RETURN(const torrent::InfoHash hash, Enter(now, std::move(row), std::nullopt, {}));
+  Torrent& torrent = torrents_.at(hash);
+  if (known && torrent.metainfo) return hash;
+  FetchMetainfo fetch{magnet.hashes, magnet.trackers, {}};
+  for (const std::string& peer : magnet.peers) {
+    if (const auto endpoint = net::Endpoint::Parse(peer)) fetch.peers.push_back(*endpoint);
+  }
+  Say(std::move(fetch));
+  torrent.metainfo_until = now + kMetainfoPatience;
+  SetState(torrent, TorrentState::kMetadata);
+  return hash;
+}
+
+void Archive::OnSeedAnnounced(Instant now, absl::Time wall, const torrent::InfoHash& hash,
+                              const net::Endpoint& seed) {
+  const auto found = torrents_.find(hash);
+  if (found != torrents_.end()) return Say(DialPeer{hash, seed});
+  const bool follow =
+      options_.announced == Announced::kAnybodys ||
+      (options_.announced == Announced::kAllowed && options_.allowed.count(hash) != 0);
+  if (!follow || Denied(hash) || torrents_.size() >= kMaxTorrents) {
+    counters_.Add("archive.announces_not_followed");
+    return;
+  }
+  TorrentRow row;
+  row.hashes.v1 = hash;
+  row.source = Source::kAnnounced;
+  row.added = wall;
+  row.state = TorrentState::kMetadata;
+  if (!Enter(now, std::move(row), std::nullopt, {}).ok()) return;
+  Torrent& torrent = torrents_.at(hash);
+  torrent.metainfo_until = now + kMetainfoPatience;
+  Say(FetchMetainfo{torrent.row.hashes, {}, {seed}});
+}
+
+void Archive::OnLeecherAnnounced(Instant, const torrent::InfoHash& hash,
+                                 const net::Endpoint& leecher) {
+  const auto found = torrents_.find(hash);
+  if (found == torrents_.end() || !found->second.listed_always) return;
+  Say(DialPeer{hash, leecher});
+}
+
+void Archive::OnMetainfo(Instant now, absl::Time wall, const torrent::InfoHash& hash,
+                         ByteView metainfo) {
+  const auto found = torrents_.find(hash);
+  if (found == torrents_.end() || found->second.metainfo) return;
+  absl::StatusOr<torrent::Metainfo> parsed = torrent::ParseMetainfo(metainfo, options_.limits);
+  if (parsed.ok() && !parsed->hashes.Has(hash)) {
+    parsed = absl::InvalidArgumentError("what peers gave is another torrent");
+  }
+  if (!parsed.ok()) {
+    counters_.Add("archive.refused_metainfo");
+    found->second.metainfo_until.reset();
+    OnTrouble(hash, parsed.status());
+    return SetState(found->second, TorrentState::kKnown);
+  }
+  TorrentRow row = RowOf(*parsed, found->second.row.source, wall);
+  // A torrent that was asked for by its other name goes by this one.
+  if (row.hashes.Best() != hash) torrents_.erase(found);
+  Enter(now, std::move(row), *std::move(parsed), metainfo).IgnoreError();
+}
+
+absl::Status Archive::Remove(Instant now, const torrent::InfoHash& hash) {
+  const auto found = torrents_.find(hash);
+  if (found == torrents_.end()) {
+    return absl::NotFoundError(absl::StrCat("no torrent ", torrent::ToHex(hash)));
+  }
+  Say(ListUs{hash, false, false});
+  Say(StopTorrent{hash, true});
+  if (!found->second.row.file.empty()) Say(RemoveMetainfo{found->second.row.file});
+  torrents_.erase(found);
+  keeper_.Forget(hash);
+  Changed(hash);
+  next_keep_ = now;
+  return library_.Erase(hash);
+}
+
+absl::Status Archive::Deny(Instant now, absl::Time wall, const torrent::InfoHash& hash,
+                           const std::string& reason) {
+  denied_.insert(hash);
+  P2PD_RETURN_IF_ERROR(library_.Deny({hash, reason, wall}));
+  const absl::Status removed = Remove(now, hash);
+  return absl::IsNotFound(removed) ? absl::OkStatus() : removed;
+}
+
+absl::Status Archive::Allow(const torrent::InfoHash& hash) {
+  if (denied_.erase(hash) == 0) {
+    return absl::NotFoundError(absl::StrCat("torrent ", torrent::ToHex(hash), " is not denied"));
+  }
+  return library_.Allow(hash);
+}
+
+absl::Status Archive::SetPolicy(Instant now, const torrent::InfoHash& hash, bool pinned,
+                                bool may_lose) {
+  const auto found = torrents_.find(hash);
+  if (found == torrents_.end()) {
+    return absl::NotFoundError(absl::StrCat("no torrent ", torrent::ToHex(hash)));
+  }
+  found->second.row.pinned = pinned;
+  found->second.row.may_lose = may_lose;
+  Save(found->second);
+  Changed(hash);
+  next_keep_ = now;
+  return absl::OkStatus();
+}
+
+void Archive::Load(Instant now, const ReadMetainfo& read) {
+  for (const Denial& denial : library_.Denied()) denied_.insert(denial.hash);
+  for (TorrentRow& row : library_.All()) {
+    const torrent::InfoHash hash = row.hashes.Best();
+    Torrent& torrent = torrents_[hash];
+    torrent.row = std::move(row);
+    torrent.next_reading = now;
+    if (torrent.row.file.empty()) {
+      // Its metainfo had not come yet.
+      Say(FetchMetainfo{torrent.row.hashes, {}, {}});
+      torrent.metainfo_until = now + kMetainfoPatience;
+      continue;
+    }
+    const absl::StatusOr<Bytes> bytes = read(torrent.row.file);
+    if (!bytes.ok()) {
+      torrent.trouble = std::string(bytes.status().message());
+      continue;
+    }
+    absl::StatusOr<torrent::Metainfo> parsed = torrent::ParseMetainfo(*bytes, options_.limits);
+    if (!parsed.ok() || parsed->hashes.Best() != hash) {
+      torrent.trouble =
+          parsed.ok() ? "its .torrent file is another's" : std::string(parsed.status().message());
+      continue;
+    }
+    torrent.metainfo = *std::move(parsed);
+    Begin(now, torrent, *bytes);
+  }
+}
+
+// What becomes of them.
+
+void Archive::SetState(Torrent& torrent, TorrentState state) {
+  if (torrent.row.state == state) return;
+  torrent.row.state = state;
+  Save(torrent);
+  Changed(torrent.row.hashes.Best());
+}
+
+void Archive::Save(Torrent& torrent) {
+  const absl::Status status = library_.Put(torrent.row);
+  if (status.ok()) return;
+  counters_.Add("archive.library_errors");
+  torrent.trouble = std::string(status.message());
+}
+
+void Archive::OnTrouble(const torrent::InfoHash& hash, const absl::Status& status) {
+  const auto found = torrents_.find(hash);
+  if (found == torrents_.end()) return;
+  found->second.trouble = std::string(status.message());
+  Changed(hash);
+}
+
+void Archive::OnLook(Instant now, absl::Time wall, Look look) {
+  const auto found = torrents_.find(look.hash);
+  if (found == torrents_.end()) return;
+  Torrent& torrent = found->second;
+  const size_t pieces = torrent.row.pieces;
+  if (look.have.size() != pieces || look.organic.size() != pieces ||
+      look.members.size() != pieces) {
+    counters_.Add("archive.looks_misshapen");
+    return;
+  }
+  std::set<net::Endpoint> there;
+  for (const Holder& holder : look.holders) {
+    there.insert(holder.at);
+    if (holder.member || holder.given < torrent.row.piece_length) continue;
+    const net::IpAddress network = net::NetworkOf(holder.at.address);
+    if (torrent.verified.size() < kMaxVerified || torrent.verified.count(network) != 0) {
+      torrent.verified[network] = now + kVerifiedFor;
+    }
+  }
+  for (const Holder& holder : torrent.look.holders) gone_ += there.count(holder.at) == 0 ? 1 : 0;
+  const bool fewer = Count(look.organic) < Count(torrent.look.organic);
+  if (look.uploaded > torrent.look.uploaded) {
+    torrent.row.uploaded += look.uploaded - torrent.look.uploaded;
+    torrent.uploaded_at = now;
+  }
+  if (look.downloaded > torrent.look.downloaded) {
+    torrent.row.downloaded += look.downloaded - torrent.look.downloaded;
+  }
+  torrent.look = std::move(look);
+  torrent.looked = true;
+  JudgeState(now, wall, torrent);
+  List(torrent);
+  Changed(found->first);
+  // On each departure, not only at the period.
+  if (fewer) next_keep_ = now;
+  if (now < torrent.next_reading) return;
+  torrent.next_reading = now + kReadingPeriod;
+  const TorrentView view = *Find(found->first);
+  library_.Note(found->first, {wall, view.organic, view.total}).IgnoreError();
+}
+
+void Archive::JudgeState(Instant now, absl::Time wall, Torrent& torrent) {
+  const Look& look = torrent.look;
+  bool missing = false;
+  for (size_t i = 0; i < look.have.size(); ++i) {
+    missing = missing || (!look.have[i] && look.organic[i] + look.members[i] == 0);
+  }
+  if (!missing) torrent.missing_since.reset();
+  if (missing && !torrent.missing_since) torrent.missing_since = now;
+  if (HasAll(look.have)) {
+    torrent.trouble.clear();
+    if (!torrent.row.archived) torrent.row.archived = wall;
+    return SetState(torrent, TorrentState::kArchived);
+  }
+  if (torrent.missing_since && now - *torrent.missing_since >= kLostAfter) {
+    if (torrent.row.state != TorrentState::kLost) {
+      counters_.Add("archive.torrents_lost");
+      torrent.trouble = "some of its pieces nobody has who was met";
+    }
+    return SetState(torrent, TorrentState::kLost);
+  }
+  SetState(torrent, torrent.row.archived ? TorrentState::kThinned : TorrentState::kFetching);
+}
+
+void Archive::List(Torrent& torrent) {
+  const bool holds = CountOf(torrent.look.have) > 0;
+  const bool always =
+      holds && Count(torrent.look.organic).whole < static_cast<uint32_t>(options_.target);
+  if (holds == torrent.listed && always == torrent.listed_always) return;
+  torrent.listed = holds;
+  torrent.listed_always = always;
+  Say(ListUs{torrent.row.hashes.Best(), holds, always});
+}
+
+void Archive::AddGroups(Instant now, const torrent::InfoHash& hash, const Torrent& torrent,
+                        std::vector<GroupState>& out) const {
+  const torrent::Metainfo& metainfo = *torrent.metainfo;
+  const uint32_t each = PiecesInGroup(metainfo.piece_length);
+  int verified = 0;
+  std::set<net::IpAddress> counted;
+  for (const Holder& holder : torrent.look.holders) {
+    const net::IpAddress network = net::NetworkOf(holder.at.address);
+    const auto until = torrent.verified.find(network);
+    // Of whom has only a part nobody knows here which.
+    const bool whole = holder.pieces == metainfo.pieces && !holder.member;
+    if (!whole || until == torrent.verified.end() || until->second <= now) continue;
+    if (counted.insert(network).second) ++verified;
+  }
+  const double leaves = lifetimes_.ChanceToLeave(options_.keeper.reaction);
+  for (uint32_t first = 0; first < metainfo.pieces; first += each) {
+    GroupState group;
+    group.id = GroupId{hash, first / each};
+    group.organic = std::numeric_limits<int>::max();
+    group.members = std::numeric_limits<int>::max();
+    group.obtainable = true;
+    for (uint32_t i = first; i < std::min(first + each, metainfo.pieces); ++i) {
+      group.bytes += metainfo.PieceSize(i);
+      if (torrent.look.have[i]) group.held += metainfo.PieceSize(i);
+      group.organic = std::min(group.organic, static_cast<int>(torrent.look.organic[i]));
+      group.members = std::min(group.members, static_cast<int>(torrent.look.members[i]));
+      const bool somebody = torrent.look.organic[i] + torrent.look.members[i] > 0;
+      group.obtainable = group.obtainable && (torrent.look.have[i] || somebody);
+    }
+    group.verified = verified;
+    group.pinned = torrent.row.pinned;
+    group.may_lose = torrent.row.may_lose;
+    group.demand = 1 + torrent.row.demand;
+    group.chance_to_leave = leaves;
+    out.push_back(group);
+  }
+}
+
+std::vector<GroupState> Archive::Groups(Instant now) const {
+  std::vector<GroupState> out;
+  for (const auto& [hash, torrent] : torrents_) {
+    if (torrent.metainfo && torrent.looked) AddGroups(now, hash, torrent, out);
+  }
+  return out;
+}
+
+uint64_t Archive::Used() const {
+  uint64_t used = 0;
+  for (const auto& [hash, torrent] : torrents_) {
+    uint64_t held = 0;
+    for (uint32_t i = 0; i < torrent.look.have.size(); ++i) {
+      if (torrent.look.have[i]) held += torrent.metainfo->PieceSize(i);
+    }
+    used += std::max(held, torrent.look.bytes_on_disk);
+  }
+  return used;
+}
+
+Plan Archive::DryRun(Instant now) const { return keeper_.Decide(now, Groups(now), Used()); }
+
+void Archive::Keep(Instant now) {
+  next_keep_ = now + Keeper::kPeriod;
+  size_t present = 0;
+  for (const auto& [hash, torrent] : torrents_) present += torrent.look.holders.size();
+  lifetimes_.Observe(now, present, std::exchange(gone_, 0));
+  const std::vector<GroupState> groups = Groups(now);
+  keeper_.Note(now, groups);
+  Plan plan = keeper_.Decide(now, groups, Used());
+  // Room is made before it is filled.
+  for (const Verdict& verdict : plan.verdicts) {
+    if (verdict.decision == Decision::kDrop) Drop(verdict);
+  }
+  std::map<torrent::InfoHash, Wanted> wanted;
+  for (const Verdict& verdict : plan.verdicts) {
+    Wanted& of_it = wanted[verdict.id.torrent];
+    if (verdict.decision == Decision::kFetch) of_it.groups.push_back(verdict);
+    of_it.refused = of_it.refused || verdict.why == Why::kNoRoom;
+  }
+  for (auto& [hash, of_it] : wanted) Want(torrents_.at(hash), std::move(of_it));
+}
+
+std::vector<uint32_t> Archive::PiecesOf(const Torrent& torrent, const GroupId& group,
+                                        bool held) const {
+  const uint32_t each = PiecesInGroup(torrent.row.piece_length);
+  const uint32_t first = group.index * each;
+  std::vector<uint32_t> out;
+  for (uint32_t i = first; i < std::min(first + each, torrent.row.pieces); ++i) {
+    if (torrent.look.have[i] == held) out.push_back(i);
+  }
+  return out;
+}
+
+void Archive::Drop(const Verdict& verdict) {
+  DropPieces drop{verdict.id.torrent, PiecesOf(torrents_.at(verdict.id.torrent), verdict.id, true)};
+  counters_.Add("archive.pieces_dropped", drop.pieces.size());
+  if (verdict.why == Why::kMayBeLost) counters_.Add("archive.groups_given_up");
+  keeper_.NoteDropped(verdict.id);
+  Say(std::move(drop));
+}
+
+void Archive::Want(Torrent& torrent, Wanted wanted) {
+  if (wanted.refused) {
+    torrent.trouble = ToString(Why::kNoRoom);
+    const bool nothing = wanted.groups.empty() && CountOf(torrent.look.have) == 0;
+    if (nothing) SetState(torrent, TorrentState::kKnown);
+  } else if (torrent.trouble == ToString(Why::kNoRoom)) {
+    torrent.trouble.clear();
+  }
+  std::set<uint32_t> groups;
+  for (const Verdict& verdict : wanted.groups) groups.insert(verdict.id.index);
+  if (groups == torrent.wanted) return;
+  torrent.wanted = std::move(groups);
+  const bool begins = !torrent.wanted.empty() && torrent.row.state == TorrentState::kKnown;
+  if (begins) SetState(torrent, TorrentState::kFetching);
+  std::stable_sort(wanted.groups.begin(), wanted.groups.end(),
+                   [](const Verdict& a, const Verdict& b) { return a.value > b.value; });
+  WantPieces want{torrent.row.hashes.Best(), {}};
+  for (const Verdict& verdict : wanted.groups) {
+    const std::vector<uint32_t> missing = PiecesOf(torrent, verdict.id, false);
+    want.pieces.insert(want.pieces.end(), missing.begin(), missing.end());
+  }
+  // First what only one has, who is the submitter most often.
+  std::stable_partition(want.pieces.begin(), want.pieces.end(),
+                        [&torrent](uint32_t piece) { return torrent.look.organic[piece] == 1; });
+  Say(std::move(want));
+}
+
+void Archive::OnTimeout(Instant now) {
+  for (auto& [hash, torrent] : torrents_) {
+    if (!torrent.metainfo_until || *torrent.metainfo_until > now) continue;
+    torrent.metainfo_until.reset();
+    torrent.trouble = "nobody who was met gave its metainfo";
+    Say(StopTorrent{hash, false});
+    SetState(torrent, TorrentState::kKnown);
+  }
+  if (next_keep_ <= now) Keep(now);
+}
+
+std::optional<Instant> Archive::PollTimeout() const {
+  std::optional<Instant> out = next_keep_;
+  for (const auto& [hash, torrent] : torrents_) out = Earliest(out, torrent.metainfo_until);
+  return out;
+}
+
+}  // namespace p2pd::archive

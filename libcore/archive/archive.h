@@ -1,0 +1,258 @@
+// Archive: the S-tracker's mind. Takes torrents in, decides what is fetched and what goes, follows
+// each from its name to its last copy, and says what the engine, the tracker and the disk are to
+// do.
+//
+// Rules: sans-I/O: what it wants done comes out as orders, what happened comes in as events of the
+// engine and announces of the tracker. A hash that was denied does not come back. Announces of
+// strangers are followed only where the operator allows it. A torrent is named in its folders by
+// its own name, and two of one name by name and hash; the paper's rule, to refuse the second, is a
+// policy. A person's submission that finds no room stays known and is fetched when there is room.
+// Threads: one owner. Limits: below. Sources: design §7; 'S-tracker' (2017).
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "libcore/archive/availability.h"
+#include "libcore/archive/keeper.h"
+#include "libcore/archive/library.h"
+#include "libcore/archive/lifetimes.h"
+#include "libcore/archive/torrent/magnet.h"
+#include "libcore/archive/torrent/metainfo.h"
+#include "libcore/base/counters.h"
+#include "libcore/base/time.h"
+#include "libcore/net/endpoint.h"
+
+namespace p2pd::archive {
+
+// What happens to a torrent whose name another one has.
+enum class SameName : uint8_t { kKeepBoth, kSupersede, kReject };
+// Whose announces of unknown torrents are followed.
+enum class Announced : uint8_t { kNobodys, kAllowed, kAnybodys };
+
+struct ArchiveOptions {
+  KeeperOptions keeper;
+  torrent::MetainfoLimits limits;
+  SameName same_name = SameName::kKeepBoth;
+  Announced announced = Announced::kAllowed;
+  std::set<torrent::InfoHash> allowed;
+  // Organic copies below which the archive stands in every answer of the tracker and dials each
+  // leecher itself.
+  int target = 1;
+};
+
+// One bit for each piece.
+using Pieces = std::vector<bool>;
+
+// What one connected peer has and gave.
+struct Holder {
+  net::Endpoint at;
+  bool member = false;
+  // Payload that it gave us and that proved right; a whole piece of it makes it a verified holder.
+  uint64_t given = 0;
+  uint32_t pieces = 0;
+};
+
+// How a torrent looks at one moment, as the engine sees it.
+struct Look {
+  torrent::InfoHash hash;
+  Pieces have;
+  std::vector<uint32_t> organic;  // copies of each piece, without us and members
+  std::vector<uint32_t> members;
+  std::vector<Holder> holders;
+  uint64_t uploaded = 0;
+  uint64_t downloaded = 0;
+  uint64_t bytes_on_disk = 0;
+};
+
+// Orders, to be carried out in their order.
+struct FetchMetainfo {
+  torrent::InfoHashes hashes;
+  std::vector<std::string> trackers;
+  std::vector<net::Endpoint> peers;
+};
+struct StartTorrent {
+  torrent::InfoHash hash;
+  Bytes metainfo;
+  std::string folder;
+  std::vector<std::vector<std::string>> trackers;
+  std::vector<net::Endpoint> peers;
+};
+struct StopTorrent {
+  torrent::InfoHash hash;
+  bool erase = false;  // its files go too
+};
+// Pieces that are wanted beside those that are there, the most wanted first.
+struct WantPieces {
+  torrent::InfoHash hash;
+  std::vector<uint32_t> pieces;
+};
+struct DropPieces {
+  torrent::InfoHash hash;
+  std::vector<uint32_t> pieces;
+};
+struct DialPeer {
+  torrent::InfoHash hash;
+  net::Endpoint peer;
+};
+// What the tracker says of us.
+struct ListUs {
+  torrent::InfoHash hash;
+  bool holds = false;
+  bool always = false;
+};
+struct SaveMetainfo {
+  std::string file;
+  Bytes metainfo;
+};
+struct RemoveMetainfo {
+  std::string file;
+};
+using Order = std::variant<FetchMetainfo, StartTorrent, StopTorrent, WantPieces, DropPieces,
+                           DialPeer, ListUs, SaveMetainfo, RemoveMetainfo>;
+
+struct TorrentView {
+  TorrentRow row;
+  Availability organic;
+  Availability total;
+  double archived = 0;  // share of the pieces that are here
+  std::vector<uint32_t> copies;
+  Pieces have;
+  std::vector<Holder> holders;
+  std::string trouble;  // what stands in its way, in words; empty: nothing
+};
+
+// The paper's counters: what is loaded and what it does.
+struct ArchiveCounts {
+  size_t received = 0;
+  size_t downloading = 0;
+  size_t seeding = 0;
+  size_t uploading = 0;  // somebody took something of late
+  uint64_t bytes = 0;
+  uint64_t quota = 0;
+};
+
+class Archive {
+ public:
+  static constexpr size_t kMaxTorrents = 100'000;
+  // Orders and events that wait; beyond it the owner is not reading, which is our own bug.
+  static constexpr size_t kMaxOrders = 1'000'000;
+  // What is made of a hash is asked for so long.
+  static constexpr absl::Duration kMetainfoPatience = absl::Minutes(10);
+  // A torrent whose pieces nobody has is lost after so long.
+  static constexpr absl::Duration kLostAfter = absl::Minutes(10);
+  static constexpr absl::Duration kReadingPeriod = absl::Minutes(10);
+  static constexpr absl::Duration kVerifiedFor = absl::Hours(24);
+  static constexpr size_t kMaxVerified = 64;
+  static constexpr absl::Duration kUploadingFor = absl::Seconds(10);
+
+  // `library` and `counters` outlive it.
+  Archive(const ArchiveOptions& options, Library& library, Counters& counters, Instant now);
+
+  // What the library has, with the metainfo that its files hold (`read` gives them; an error leaves
+  // the torrent known). Orders follow.
+  using ReadMetainfo = std::function<absl::StatusOr<Bytes>(const std::string& file)>;
+  void Load(Instant now, const ReadMetainfo& read);
+
+  // InvalidArgument or ResourceExhausted as ParseMetainfo; PermissionDenied: denied; AlreadyExists:
+  // its name is another's, and the policy refuses that. One that is here already is OK.
+  absl::StatusOr<torrent::InfoHash> Submit(Instant now, absl::Time wall, ByteView metainfo,
+                                           Source source);
+  absl::StatusOr<torrent::InfoHash> Submit(Instant now, absl::Time wall,
+                                           const torrent::Magnet& magnet, Source source);
+  absl::Status Remove(Instant now, const torrent::InfoHash& hash);
+  absl::Status Deny(Instant now, absl::Time wall, const torrent::InfoHash& hash,
+                    const std::string& reason);
+  absl::Status Allow(const torrent::InfoHash& hash);
+  absl::Status SetPolicy(Instant now, const torrent::InfoHash& hash, bool pinned, bool may_lose);
+
+  // From the tracker.
+  void OnSeedAnnounced(Instant now, absl::Time wall, const torrent::InfoHash& hash,
+                       const net::Endpoint& seed);
+  void OnLeecherAnnounced(Instant now, const torrent::InfoHash& hash, const net::Endpoint& leecher);
+  // From the engine.
+  void OnMetainfo(Instant now, absl::Time wall, const torrent::InfoHash& hash, ByteView metainfo);
+  void OnLook(Instant now, absl::Time wall, Look look);
+  void OnTrouble(const torrent::InfoHash& hash, const absl::Status& status);
+
+  void OnTimeout(Instant now);
+  std::optional<Instant> PollTimeout() const;
+  std::optional<Order> PollOrder();
+  // A torrent of which something changed; once for all changes since it was last said.
+  std::optional<torrent::InfoHash> PollChanged();
+
+  std::optional<TorrentView> Find(const torrent::InfoHash& hash) const;
+  std::vector<torrent::InfoHash> List() const;
+  // What the keeper would do now, and why.
+  Plan DryRun(Instant now) const;
+  ArchiveCounts Counts(Instant now) const;
+  bool Denied(const torrent::InfoHash& hash) const { return denied_.count(hash) != 0; }
+
+ private:
+  struct Torrent {
+    TorrentRow row;
+    std::optional<torrent::Metainfo> metainfo;
+    Look look;
+    bool looked = false;
+    std::set<uint32_t> wanted;                   // groups
+    std::map<net::IpAddress, Instant> verified;  // networks, until when
+    std::optional<Instant> metainfo_until;
+    std::optional<Instant> missing_since;
+    std::optional<Instant> uploaded_at;
+    Instant next_reading;
+    std::string trouble;
+    bool listed_always = false;
+    bool listed = false;
+  };
+  using Torrents = std::map<torrent::InfoHash, Torrent>;
+  // What one torrent is to fetch by a plan.
+  struct Wanted {
+    std::vector<Verdict> groups;
+    bool refused = false;  // some of it, for want of room
+  };
+
+  absl::StatusOr<torrent::InfoHash> Enter(Instant now, TorrentRow row,
+                                          std::optional<torrent::Metainfo> metainfo,
+                                          ByteView bytes);
+  absl::Status CheckName(const TorrentRow& row) const;
+  void NameFolders(TorrentRow& row) const;
+  void Begin(Instant now, Torrent& torrent, ByteView metainfo);
+  void SetState(Torrent& torrent, TorrentState state);
+  void Save(Torrent& torrent);
+  void JudgeState(Instant now, absl::Time wall, Torrent& torrent);
+  void List(Torrent& torrent);
+  std::vector<GroupState> Groups(Instant now) const;
+  void AddGroups(Instant now, const torrent::InfoHash& hash, const Torrent& torrent,
+                 std::vector<GroupState>& out) const;
+  uint64_t Used() const;
+  void Keep(Instant now);
+  void Drop(const Verdict& verdict);
+  void Want(Torrent& torrent, Wanted wanted);
+  std::vector<uint32_t> PiecesOf(const Torrent& torrent, const GroupId& group, bool held) const;
+  void Changed(const torrent::InfoHash& hash);
+  void Say(Order order);
+
+  ArchiveOptions options_;
+  Library& library_;
+  Counters& counters_;
+  Keeper keeper_;
+  Lifetimes lifetimes_;
+  Torrents torrents_;
+  std::set<torrent::InfoHash> denied_;
+  std::deque<Order> orders_;
+  std::deque<torrent::InfoHash> changed_;
+  std::set<torrent::InfoHash> changed_set_;
+  Instant next_keep_;
+  size_t gone_ = 0;  // holders that left since the keeper looked
+};
+
+}  // namespace p2pd::archive
