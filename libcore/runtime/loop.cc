@@ -95,13 +95,18 @@ Timer::~Timer() { impl_->Close(); }
 void Timer::Set(std::optional<Instant> at) { impl_->Set(at); }
 std::optional<Instant> Timer::at() const { return impl_->at(); }
 
-class ReadWatch::Impl : public std::enable_shared_from_this<ReadWatch::Impl> {
+namespace {
+
+// Waits for one kind of readiness, again and again.
+class DescriptorWait : public std::enable_shared_from_this<DescriptorWait> {
  public:
-  Impl(Loop& loop, int fd, absl::AnyInvocable<void()> callback)
-      : descriptor_(loop.impl().context, fd), callback_(std::move(callback)) {}
+  using Kind = asio::posix::descriptor_base::wait_type;
+
+  DescriptorWait(asio::io_context& context, int fd, Kind kind, absl::AnyInvocable<void()> callback)
+      : descriptor_(context, fd), kind_(kind), callback_(std::move(callback)) {}
 
   void Wait() {
-    descriptor_.async_wait(asio::posix::descriptor_base::wait_read,
+    descriptor_.async_wait(kind_,
                            [self = shared_from_this()](const boost::system::error_code& error) {
                              if (error || self->closed_) return;
                              self->callback_();
@@ -116,8 +121,18 @@ class ReadWatch::Impl : public std::enable_shared_from_this<ReadWatch::Impl> {
 
  private:
   asio::posix::stream_descriptor descriptor_;
+  const Kind kind_;
   absl::AnyInvocable<void()> callback_;
   bool closed_ = false;
+};
+
+}  // namespace
+
+class ReadWatch::Impl : public DescriptorWait {
+ public:
+  Impl(Loop& loop, int fd, absl::AnyInvocable<void()> callback)
+      : DescriptorWait(loop.impl().context, fd, asio::posix::descriptor_base::wait_read,
+                       std::move(callback)) {}
 };
 
 ReadWatch::ReadWatch(Loop& loop, int fd, absl::AnyInvocable<void()> callback)
@@ -125,5 +140,18 @@ ReadWatch::ReadWatch(Loop& loop, int fd, absl::AnyInvocable<void()> callback)
   impl_->Wait();
 }
 ReadWatch::~ReadWatch() { impl_->Close(); }
+
+class WriteWatch::Impl : public DescriptorWait {
+ public:
+  Impl(Loop& loop, int fd, absl::AnyInvocable<void()> callback)
+      : DescriptorWait(loop.impl().context, fd, asio::posix::descriptor_base::wait_write,
+                       std::move(callback)) {}
+};
+
+WriteWatch::WriteWatch(Loop& loop, int fd, absl::AnyInvocable<void()> callback)
+    : impl_(std::make_shared<Impl>(loop, fd, std::move(callback))) {
+  impl_->Wait();
+}
+WriteWatch::~WriteWatch() { impl_->Close(); }
 
 }  // namespace p2pd::runtime

@@ -83,4 +83,19 @@ class ReadWatch {
   std::shared_ptr<Impl> impl_;
 };
 
+// The same whenever a descriptor can be written to. Not beside a ReadWatch of the same descriptor:
+// who waits to write has no room for what reading would bring.
+class WriteWatch {
+ public:
+  WriteWatch(Loop& loop, int fd, absl::AnyInvocable<void()> callback);
+  ~WriteWatch();
+  WriteWatch(const WriteWatch&) = delete;
+  WriteWatch& operator=(const WriteWatch&) = delete;
+
+ private:
+  class Impl;
+  // Owners: the watch, and the one pending wait inside the loop, which must outlive the watch.
+  std::shared_ptr<Impl> impl_;
+};
+
 }  // namespace p2pd::runtime
