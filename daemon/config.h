@@ -6,6 +6,7 @@
 // silently nothing. Errors are one line: "FILE:LINE: KEY: why" or "--flag: why".
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "libcore/archive/tracker/access.h"
 #include "libcore/base/log.h"
 #include "libcore/net/endpoint.h"
 #include "libcore/overlay/node_record.h"
@@ -43,6 +45,18 @@ struct Door {
   std::string ToString() const;
 };
 
+// The BitTorrent tracker.
+struct TrackerConfig {
+  std::optional<net::Endpoint> listen;  // UDP and TCP; none: not opened
+  archive::tracker::AccessMode mode = archive::tracker::AccessMode::kPublic;
+  std::string allow;                      // file of info-hashes; empty: none
+  std::string deny;                       // the same
+  std::string keys;                       // file of keys
+  size_t max_memory = size_t{512} << 20;  // of swarms and peers
+  size_t workers = 0;                     // UDP threads; 0: one a core
+  absl::Duration interval = absl::Minutes(30);
+};
+
 struct Config {
   std::string file;  // the one that was read; empty: none
   std::string data_dir;
@@ -58,6 +72,7 @@ struct Config {
   absl::Duration ring_timeout = absl::Seconds(60);
   bool ring_contacts_only = false;
   bool strict_revocation = false;
+  TrackerConfig tracker;
 };
 
 // With control characters escaped: what a person wrote stays one line in an error.

@@ -4,6 +4,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,6 +23,7 @@
 #include "daemon/services/node_service.h"
 #include "daemon/services/overlay_service.h"
 #include "daemon/settings.h"
+#include "daemon/tracker_host.h"
 #include "daemon/version.h"
 #include "libcore/base/log.h"
 #include "libcore/base/status.h"
@@ -63,6 +65,8 @@ class Process {
   runtime::Loop loop_;
   runtime::Signals signals_;
   std::unique_ptr<DataDir> data_dir_;
+  // Before the node, whose counters show the tracker's.
+  std::unique_ptr<TrackerHost> tracker_;
   std::unique_ptr<NodeHost> host_;
   std::unique_ptr<NodeService> node_service_;
   std::unique_ptr<IdentityService> identity_service_;
@@ -83,6 +87,7 @@ absl::Status Process::Run() {
   server_.reset();
   call_service_.reset();
   host_.reset();
+  tracker_.reset();
   P2PD_LOG(daemon, kInfo, "ended");
   return absl::OkStatus();
 }
@@ -97,6 +102,10 @@ absl::Status Process::Start() {
   // of us. Nobody is let in before Serve, since the loop does not run.
   runtime::SystemRng rng;
   P2PD_ASSIGN_OR_RETURN(server_, ControlServer::Open(loop_, config_, rng));
+  if (config_.tracker.listen) {
+    P2PD_ASSIGN_OR_RETURN(
+        tracker_, TrackerHost::Start(config_.tracker, absl::StrCat(config_.data_dir, "/tracker")));
+  }
   P2PD_ASSIGN_OR_RETURN(host_, NodeHost::Start(config_));
   node_service_ = std::make_unique<NodeService>(
       *host_, [this](absl::Duration grace) { loop_.PostAlways([this, grace] { Drain(grace); }); });
@@ -110,15 +119,20 @@ absl::Status Process::Start() {
       {v1::NodeService::service_full_name(), v1::IdentityService::service_full_name(),
        v1::ContactService::service_full_name(), v1::CallService::service_full_name(),
        v1::OverlayService::service_full_name()}));
-  host_->PostAlways([this, endpoints = server_->endpoints()](NodeHost&) {
+  host_->PostAlways([this, endpoints = server_->endpoints()](NodeHost& host) {
     node_service_->SetControlEndpoints(endpoints);
+    if (tracker_ == nullptr) return;
+    host.AddCounters([this](std::map<std::string, uint64_t>& out) { tracker_->AddCounters(out); });
   });
   return absl::OkStatus();
 }
 
 void Process::Ready() {
-  const std::string where = absl::StrCat("listening on ", host_->listen_endpoint().ToString(),
-                                         ", control ", absl::StrJoin(server_->endpoints(), ", "));
+  std::string where = absl::StrCat("listening on ", host_->listen_endpoint().ToString(),
+                                   ", control ", absl::StrJoin(server_->endpoints(), ", "));
+  if (tracker_ != nullptr) {
+    absl::StrAppend(&where, ", tracker ", tracker_->listen_endpoint().ToString());
+  }
   P2PD_LOG(daemon, kInfo, "p2pd ", kVersion, " ready: ", where);
   notify_.Ready(where);
   if (notify_.watchdog_interval()) {
@@ -158,7 +172,13 @@ void Process::Reload() {
       }
     }
     SetLogLevel(again->log_level);
-    P2PD_LOG(daemon, kInfo, "reloaded");
+    const absl::Status lists =
+        tracker_ != nullptr ? tracker_->Reload(again->tracker) : absl::OkStatus();
+    if (lists.ok()) {
+      P2PD_LOG(daemon, kInfo, "reloaded");
+    } else {
+      P2PD_LOG(daemon, kError, "the tracker's lists stay as they were: ", lists.message());
+    }
   }
   Ready();
 }

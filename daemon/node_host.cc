@@ -362,6 +362,7 @@ std::map<std::string, uint64_t> NodeHost::AllCounters() const {
   }
   out["media.dropped_queue_full"] = media_->dropped_queue_full();
   out["media.dropped_unknown_ssrc"] = media_->dropped_unknown_ssrc();
+  for (const MoreCounters& more : more_counters_) more(out);
   return out;
 }
 

@@ -17,6 +17,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
@@ -83,8 +84,12 @@ class NodeHost {
   const Config& config() const { return config_; }
   Instant started() const { return started_; }
   absl::Time started_wall() const { return started_wall_; }
-  // Counters of the node, the socket and the media thread.
+  // Counters of the node, the socket and the media thread, and of what AddCounters names.
   std::map<std::string, uint64_t> AllCounters() const;
+  // Parts beside the node, such as the tracker, that have counters too; called on the core thread
+  // as long as the host lives.
+  using MoreCounters = absl::AnyInvocable<void(std::map<std::string, uint64_t>&) const>;
+  void AddCounters(MoreCounters more) { more_counters_.push_back(std::move(more)); }
 
   // Calls `waiter` when the operation completes; with DeadlineExceeded after `patience`; with
   // Unavailable when the daemon drains; with ResourceExhausted at once when kMaxWaiting wait.
@@ -170,6 +175,7 @@ class NodeHost {
   std::unique_ptr<db::Checkpointer> checkpointer_;
   std::vector<std::string> unresolved_;
 
+  std::vector<MoreCounters> more_counters_;
   bool draining_ = false;
   bool draining_limit_ = false;  // the grace is over
   absl::AnyInvocable<void()> drained_;

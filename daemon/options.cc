@@ -23,9 +23,8 @@ namespace {
 constexpr size_t kMaxConfigFile = 256 * 1024;
 
 // Flags that CONTRACT names for the S-tracker and the gateways.
-constexpr absl::string_view kOfLaterParts[] = {"--tracker",   "--archive", "--archive-quota",
-                                               "--catalogue", "--metrics", "--peer",
-                                               "--sip",       "--web"};
+constexpr absl::string_view kOfLaterParts[] = {
+    "--archive", "--archive-quota", "--catalogue", "--metrics", "--peer", "--sip", "--web"};
 
 struct Parsed {
   Invocation::Action action = Invocation::Action::kRun;

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "libcore/base/status.h"
 #include "libcore/runtime/resolve.h"
+#include "libcore/runtime/udp_fan.h"
 
 namespace p2pd::daemon {
 namespace {
@@ -21,6 +22,26 @@ constexpr size_t kMaxDoors = 8;
 // More bootstrap nodes than this only make the start slower.
 constexpr size_t kMaxBootstrap = 32;
 constexpr size_t kMaxSize = size_t{1} << 40;
+
+using archive::tracker::AccessMode;
+
+// SimpleAtoi alone would take blanks and signs.
+bool AllDigits(absl::string_view text) {
+  return std::all_of(text.begin(), text.end(),
+                     [](char c) { return absl::ascii_isdigit(static_cast<unsigned char>(c)); });
+}
+
+absl::string_view ModeName(AccessMode mode) {
+  switch (mode) {
+    case AccessMode::kPublic:
+      return "public";
+    case AccessMode::kAllowList:
+      return "allow-list";
+    case AccessMode::kKeys:
+      return "keys";
+  }
+  return "";
+}
 
 absl::Status Bad(absl::string_view value, absl::string_view why) {
   return absl::InvalidArgumentError(absl::StrCat("'", value, "' ", why));
@@ -176,6 +197,52 @@ absl::Status ApplyStrict(Config& config, const Values& values) {
   return absl::OkStatus();
 }
 
+absl::Status ApplyTracker(Config& config, const Values& values) {
+  config.tracker.listen.reset();
+  if (values[0].empty()) return absl::OkStatus();
+  P2PD_ASSIGN_OR_RETURN(config.tracker.listen, ParseEndpoint(values[0]));
+  return absl::OkStatus();
+}
+
+absl::Status ApplyTrackerMode(Config& config, const Values& values) {
+  for (const AccessMode mode : {AccessMode::kPublic, AccessMode::kAllowList, AccessMode::kKeys}) {
+    if (values[0] != ModeName(mode)) continue;
+    config.tracker.mode = mode;
+    return absl::OkStatus();
+  }
+  return Bad(values[0], "is none of public, allow-list, keys");
+}
+
+// A relative path is that of the one who started the daemon.
+std::string WholePath(const std::string& path) {
+  return path.empty() ? path : std::filesystem::absolute(path).lexically_normal().string();
+}
+
+absl::Status ApplyTrackerMemory(Config& config, const Values& values) {
+  P2PD_ASSIGN_OR_RETURN(const size_t size, ParseSize(values[0]));
+  // Below it a few thousand torrents push each other out.
+  constexpr size_t kLeast = size_t{16} << 20;
+  if (size < kLeast) return Bad(values[0], "is less than 16MiB");
+  config.tracker.max_memory = size;
+  return absl::OkStatus();
+}
+
+absl::Status ApplyTrackerWorkers(Config& config, const Values& values) {
+  uint32_t workers = 0;
+  if (!AllDigits(values[0]) || !absl::SimpleAtoi(values[0], &workers) ||
+      workers > runtime::UdpFan::kMaxWorkers) {
+    return Bad(values[0], "is not a number within 0 and 64");
+  }
+  config.tracker.workers = workers;
+  return absl::OkStatus();
+}
+
+absl::Status ApplyTrackerInterval(Config& config, const Values& values) {
+  P2PD_ASSIGN_OR_RETURN(config.tracker.interval,
+                        SpanWithin(values[0], absl::Minutes(1), absl::Hours(4)));
+  return absl::OkStatus();
+}
+
 std::string Bool(bool value) { return value ? "true" : "false"; }
 
 constexpr Setting kSettings[] = {
@@ -238,13 +305,50 @@ constexpr Setting kSettings[] = {
     {"trust.strict_revocation", "--strict-revocation", "BOOL",
      "Refuse a certificate of whose authority no revocation list was ever seen.", false, false,
      ApplyStrict, [](const Config& config) { return Values{Bool(config.strict_revocation)}; }},
+    {"tracker.listen", "--tracker", "ADDR:PORT",
+     "Serves BitTorrent announces over HTTP and UDP on that port; empty: not at all.", false, false,
+     ApplyTracker,
+     [](const Config& config) {
+       return Values{config.tracker.listen ? config.tracker.listen->ToString() : ""};
+     }},
+    {"tracker.mode", "--tracker-mode", "MODE",
+     "Whom the tracker serves: public, allow-list (torrents of a file) or keys (people of a file).",
+     false, true, ApplyTrackerMode,
+     [](const Config& config) { return Values{std::string(ModeName(config.tracker.mode))}; }},
+    {"tracker.allow", "--tracker-allow", "FILE",
+     "Info-hashes that the allow-list mode serves, one a line; read again at SIGHUP.", false, true,
+     [](Config& config, const Values& values) {
+       config.tracker.allow = WholePath(values[0]);
+       return absl::OkStatus();
+     },
+     [](const Config& config) { return Values{config.tracker.allow}; }},
+    {"tracker.deny", "--tracker-deny", "FILE",
+     "Info-hashes that are never served, one a line; read again at SIGHUP.", false, true,
+     [](Config& config, const Values& values) {
+       config.tracker.deny = WholePath(values[0]);
+       return absl::OkStatus();
+     },
+     [](const Config& config) { return Values{config.tracker.deny}; }},
+    {"tracker.keys", "--tracker-keys", "FILE",
+     "Keys for /KEY/announce in the mode keys, one a line; read again at SIGHUP.", false, true,
+     [](Config& config, const Values& values) {
+       config.tracker.keys = WholePath(values[0]);
+       return absl::OkStatus();
+     },
+     [](const Config& config) { return Values{config.tracker.keys}; }},
+    {"tracker.max_memory", "--tracker-max-memory", "SIZE",
+     "What swarms and peers may take, at least 16MiB; beyond it the quietest swarms go.", false,
+     false, ApplyTrackerMemory,
+     [](const Config& config) { return Values{PrintSize(config.tracker.max_memory)}; }},
+    {"tracker.workers", "--tracker-workers", "N",
+     "Threads that answer UDP announces, at most 64; 0: one for each core.", false, false,
+     ApplyTrackerWorkers,
+     [](const Config& config) { return Values{absl::StrCat(config.tracker.workers)}; }},
+    {"tracker.interval", "--tracker-interval", "SPAN",
+     "When clients are to announce again, 1min to 4h; sooner where copies are few.", false, false,
+     ApplyTrackerInterval,
+     [](const Config& config) { return Values{PrintSpan(config.tracker.interval)}; }},
 };
-
-// SimpleAtoi alone would take blanks and signs.
-bool AllDigits(absl::string_view text) {
-  return std::all_of(text.begin(), text.end(),
-                     [](char c) { return absl::ascii_isdigit(static_cast<unsigned char>(c)); });
-}
 
 struct Unit {
   absl::string_view name;

@@ -198,6 +198,29 @@ struct SwarmTable::Shard {
   uint64_t evicted_peers ABSL_GUARDED_BY(mutex) = 0;
 };
 
+// Charges what becomes of a set while this lives.
+template <class Record>
+class SwarmTable::Change {
+ public:
+  Change(SwarmTable& table, const PeerSet<Record>& set)
+      : table_(table), set_(set), bytes_(set.bytes()), size_(set.size()) {}
+  ~Change() {
+    table_.Charge(bytes_, set_.bytes());
+    if (set_.size() == size_) return;
+    std::atomic<size_t>& peers =
+        sizeof(Record) == sizeof(PeerV4) ? table_.peers_v4_ : table_.peers_v6_;
+    peers.fetch_add(set_.size() - size_, std::memory_order_relaxed);
+  }
+  Change(const Change&) = delete;
+  Change& operator=(const Change&) = delete;
+
+ private:
+  SwarmTable& table_;
+  const PeerSet<Record>& set_;
+  const size_t bytes_;
+  const size_t size_;
+};
+
 SwarmTable::SwarmTable(const Options& options, Instant start, Rng& rng)
     : options_(options),
       start_(start),
@@ -238,10 +261,8 @@ uint32_t SwarmTable::Enter(Swarm& swarm, PeerSet<Record>& set, const PeerAnnounc
     const bool connectable = IsConnectable(set.ClassAt(*place));
     return set.Reclass(*place, ClassOf(announce.seed, connectable), seed_);
   }
-  const size_t before = set.bytes();
-  place = set.Insert({.wire = wire, .seen = seen}, ClassOf(announce.seed, false), seed_);
-  Charge(before, set.bytes());
-  return *place;
+  const Change<Record> change(*this, set);
+  return set.Insert({.wire = wire, .seen = seen}, ClassOf(announce.seed, false), seed_);
 }
 
 void SwarmTable::Leave(Shard& shard, const PeerAnnounce& announce, SwarmReply& reply)
@@ -252,9 +273,8 @@ void SwarmTable::Leave(Shard& shard, const PeerAnnounce& announce, SwarmReply& r
   const auto erase = [&]<class Record>(PeerSet<Record>& set) {
     const auto place = set.Find(WireOf<Record>(announce.peer), seed_);
     if (!place) return;
-    const size_t before = set.bytes();
+    const Change<Record> change(*this, set);
     set.Erase(*place, seed_);
-    Charge(before, set.bytes());
   };
   if (announce.peer.address.is_v4()) {
     erase(swarm.v4);
@@ -390,9 +410,8 @@ bool SwarmTable::MarkConnectable(const InfoHash& hash, const net::Endpoint& peer
 template <class Record>
 size_t SwarmTable::ForgetSilent(PeerSet<Record>& set, uint32_t seconds, uint16_t life) {
   const size_t count = set.size();
-  const size_t before = set.bytes();
+  const Change<Record> change(*this, set);
   set.EraseIf([&](const Record& record) { return AgeOf(record.seen, seconds) > life; }, seed_);
-  Charge(before, set.bytes());
   return count - set.size();
 }
 
@@ -420,6 +439,8 @@ void SwarmTable::Remove(const InfoHash& hash) {
 void SwarmTable::RemoveAt(Shard& shard, uint32_t place) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard.mutex) {
   const Swarm& swarm = shard.shelf[place];
   const size_t before = shard.shelf.bytes() + swarm.v4.bytes() + swarm.v6.bytes();
+  peers_v4_.fetch_sub(swarm.v4.size(), std::memory_order_relaxed);
+  peers_v6_.fetch_sub(swarm.v6.size(), std::memory_order_relaxed);
   shard.shelf.Remove(place);
   Charge(before, shard.shelf.bytes());
 }
@@ -466,10 +487,9 @@ size_t SwarmTable::ForgetOldest(Swarm& swarm, uint32_t seconds) {
 size_t SwarmTable::ForgetHalf(Swarm& swarm) {
   const size_t count = swarm.v4.size() + swarm.v6.size();
   const auto halve = [&]<class Record>(PeerSet<Record>& set) {
-    const size_t before = set.bytes();
+    const Change<Record> change(*this, set);
     bool gone = false;
     set.EraseIf([&gone](const Record&) { return gone = !gone; }, seed_);
-    Charge(before, set.bytes());
   };
   halve(swarm.v4);
   halve(swarm.v6);
@@ -505,10 +525,9 @@ template <class Record>
 void SwarmTable::RestorePeer(PeerSet<Record>& set, const PeerSnapshot& peer, uint32_t seconds) {
   const typename Record::Wire wire = WireOf<Record>(peer.endpoint);
   if (set.Find(wire, seed_)) return;
-  const size_t before = set.bytes();
+  const Change<Record> change(*this, set);
   set.Insert({.wire = wire, .seen = static_cast<ShortTime>(seconds - peer.age_seconds)},
              peer.peer_class, seed_);
-  Charge(before, set.bytes());
 }
 
 void SwarmTable::Restore(Instant now, const SwarmSnapshot& swarm, absl::Duration passed) {
@@ -535,14 +554,12 @@ void SwarmTable::Restore(Instant now, const SwarmSnapshot& swarm, absl::Duration
 
 SwarmTable::Stats SwarmTable::stats() const {
   Stats out{.bytes = bytes_.load(std::memory_order_relaxed),
+            .peers_v4 = peers_v4_.load(std::memory_order_relaxed),
+            .peers_v6 = peers_v6_.load(std::memory_order_relaxed),
             .listings = listings_.load(std::memory_order_relaxed)};
   for (const auto& shard : shards_) {
     const MutexLock lock(&shard->mutex);
     out.swarms += shard->shelf.size();
-    for (uint32_t at = 0; at < shard->shelf.size(); ++at) {
-      out.peers_v4 += shard->shelf[at].v4.size();
-      out.peers_v6 += shard->shelf[at].v6.size();
-    }
     out.expired_peers += shard->expired_peers;
     out.evicted_swarms += shard->evicted_swarms;
     out.evicted_peers += shard->evicted_peers;

@@ -193,6 +193,8 @@ class SwarmTable {
   void Charge(size_t before, size_t after) {
     if (before != after) bytes_.fetch_add(after - before, std::memory_order_relaxed);
   }
+  template <class Record>
+  class Change;
 
   const Options options_;
   const Instant start_;
@@ -200,6 +202,8 @@ class SwarmTable {
   const SipHashKey key_;
   const uint64_t seed_;  // of the peers' indexes
   std::atomic<size_t> bytes_{0};
+  std::atomic<size_t> peers_v4_{0};
+  std::atomic<size_t> peers_v6_{0};
   std::atomic<size_t> listings_{0};
   std::atomic<size_t> next_eviction_{0};  // shard
   std::vector<std::unique_ptr<Shard>> shards_;

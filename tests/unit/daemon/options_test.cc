@@ -109,8 +109,8 @@ TEST_F(OptionsTest, AConfigurationIsAFile) {
 }
 
 TEST_F(OptionsTest, FlagsOfPartsThatAreNotBuiltAreRefusedByName) {
-  for (const char* flag : {"--tracker", "--archive", "--archive-quota", "--catalogue", "--metrics",
-                           "--peer", "--sip", "--web"}) {
+  for (const char* flag :
+       {"--archive", "--archive-quota", "--catalogue", "--metrics", "--peer", "--sip", "--web"}) {
     const EarlyExit plain = Bad({flag});
     EXPECT_EQ(plain.code, 2);
     EXPECT_THAT(plain.output, HasSubstr(flag));
