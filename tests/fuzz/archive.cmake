@@ -1,3 +1,6 @@
 p2pd_fuzz(bencode LINK p2pd::archive_torrent)
 p2pd_fuzz(magnet LINK p2pd::archive_torrent)
 p2pd_fuzz(metainfo LINK p2pd::archive_torrent)
+p2pd_fuzz(tracker_http LINK p2pd::archive_tracker)
+p2pd_fuzz(tracker_state LINK p2pd::archive_tracker)
+p2pd_fuzz(tracker_udp LINK p2pd::archive_tracker)
