@@ -1,0 +1,57 @@
+// Makes a torrent of a file or folder (BEP 3, 52), and reads what a torrent is made of, by
+// libtorrent's rules.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "libcore/archive/lt/engine.h"
+#include "libcore/archive/pieces/layout.h"
+#include "libcore/archive/pieces/piece_proof.h"
+#include "libcore/base/bytes.h"
+
+namespace p2pd::archive::lt {
+
+enum class TorrentFormat : uint8_t { kV1, kHybrid };
+
+struct CreateRequest {
+  std::string path;
+  // A power of two, 16 KiB to 128 MiB.
+  uint32_t piece_length = 256 << 10;
+  TorrentFormat format = TorrentFormat::kV1;
+  TrackerTiers trackers;
+  std::vector<std::string> web_seeds;
+  std::string comment;
+  std::string created_by = "p2pd";
+  bool is_private = false;
+};
+
+struct CreatedTorrent {
+  Bytes metainfo;
+  torrent::InfoHashes hashes;
+  uint32_t pieces = 0;
+  uint64_t bytes = 0;
+};
+
+// Hashes everything: blocks for as long as the disk takes. `progress` (pieces done, of how many) is
+// called from this thread and ends the work by returning false: Cancelled then. NotFound,
+// PermissionDenied, InvalidArgument.
+absl::StatusOr<CreatedTorrent> CreateTorrent(
+    const CreateRequest& request, const std::function<bool(uint32_t, uint32_t)>& progress);
+
+// What is in a .torrent file, judged by libtorrent's parser. InvalidArgument.
+struct TorrentFacts {
+  torrent::InfoHashes hashes;
+  std::string name;
+  bool is_private = false;
+  // With paths that may be used as they are.
+  pieces::Layout layout;
+  TrackerTiers trackers;
+  std::vector<std::string> web_seeds;
+};
+absl::StatusOr<TorrentFacts> ReadTorrent(ByteView metainfo);
+
+}  // namespace p2pd::archive::lt
