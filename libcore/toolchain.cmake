@@ -69,3 +69,8 @@ find_package(PkgConfig REQUIRED)
 find_package(absl CONFIG REQUIRED)
 find_package(OpenSSL 3.0 REQUIRED)
 find_package(Protobuf REQUIRED)
+find_package(LibtorrentRasterbar 2.0.8 REQUIRED CONFIG)
+# Debian's library was built without its assertions, and with them some of its structs are of another size.
+get_target_property(definitions LibtorrentRasterbar::torrent-rasterbar INTERFACE_COMPILE_DEFINITIONS)
+list(FILTER definitions EXCLUDE REGEX TORRENT_USE_ASSERTS)
+set_target_properties(LibtorrentRasterbar::torrent-rasterbar PROPERTIES INTERFACE_COMPILE_DEFINITIONS "${definitions}")

@@ -2,7 +2,8 @@
 // stores goes through a PieceStore.
 //
 // Rules:
-//   - A piece is offered to peers only while the store keeps it. Drop takes it out of their sight
+//   - A piece is offered to peers only while its bytes are there and proved. Drop takes it out of
+//   their sight
 //     first (lt_donthave to who speaks BEP 54, then the torrent is loaded anew without it, which
 //     ends every connection; those whose port we know are dialled again), and its bytes go when
 //     `drop_grace` is over.

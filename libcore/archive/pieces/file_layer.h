@@ -25,6 +25,8 @@ struct FileFacts {
   int64_t modified = 0;
   // Of the file system: holes are made of these. A power of two.
   uint32_t block = 4096;
+  // False when somebody removed the file while it was open.
+  bool linked = true;
 };
 
 class File {

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "libcore/base/bytes.h"
-#include "libcore/pki/digest_stream.h"
 #include "libcore/pki/hash.h"
+#include "libcore/pki/sha1.h"
 
 namespace p2pd::archive::pieces {
 
@@ -36,6 +36,21 @@ struct PieceProof {
 
   // False when nothing is there to compare with.
   bool Proves(ByteView piece) const;
+};
+
+// SHA-1 of a piece whose blocks come in any order: takes those that come in order, and says from
+// where the rest has to be read again.
+class PieceHasher {
+ public:
+  // Takes the bytes when they follow what was taken, and passes them by else.
+  void Take(uint32_t offset, ByteView bytes);
+  uint32_t next() const { return next_; }
+  // Of all taken; to be called once.
+  pki::Sha1Digest Finish() { return hasher_.Finish(); }
+
+ private:
+  pki::Sha1Hasher hasher_;
+  uint32_t next_ = 0;
 };
 
 }  // namespace p2pd::archive::pieces

@@ -1,9 +1,10 @@
 // PieceStore: where the pieces of torrents are kept. The local disk is one (disk_piece_store.h); a
 // shared object store would be another, which is why this is an interface.
 //
-// A piece is absent, arriving, kept or hidden:
+// A piece is absent, arriving, kept, hidden or doubtful:
 //
 //   absent --Write--> arriving --Keep--> kept --Hide--> hidden --Punch--> absent
+//   doubtful --Scrub--> kept or absent
 //
 // Rules, each so that a process that dies between any two steps leaves no bit without its data:
 //   - Arriving: Keep makes the bytes durable before the bit is. Bytes without a bit are rubbish
@@ -35,7 +36,7 @@
 
 namespace p2pd::archive::pieces {
 
-enum class PieceState : uint8_t { kAbsent, kArriving, kKept, kHidden };
+enum class PieceState : uint8_t { kAbsent, kArriving, kKept, kHidden, kDoubtful };
 
 // Whether a read may wait for the disk.
 enum class Wait : uint8_t { kMay, kMustNot };
@@ -58,13 +59,12 @@ class Holding {
   // The kept pieces.
   virtual PieceSet have() const = 0;
   virtual PieceState StateOf(Piece piece) const = 0;
-  // Kept pieces whose files changed while nobody looked: to be scrubbed before they are offered.
-  // Taken once.
-  virtual std::vector<Piece> TakeDoubtful() = 0;
+  // To be scrubbed; they may well be whole. Doubt outlives a crash.
+  virtual std::vector<Piece> Doubtful() const = 0;
 
   // `to` has the length of the range. InvalidArgument for a range that is not ours; NotFound for an
-  // absent piece; DataLoss when bytes are gone or cannot be read, and the piece's bit with them;
-  // Unavailable with kMustNot when the bytes are not in memory.
+  // absent or doubtful piece; DataLoss when bytes are gone or cannot be read, and the piece's bit
+  // with them; Unavailable with kMustNot when the bytes are not in memory.
   virtual absl::Status Read(const Range& range, MutableByteView to, Wait wait = Wait::kMay) = 0;
   // Into an absent or arriving piece; FailedPrecondition else. ResourceExhausted when the disk is
   // full; Internal when it fails. The piece stays arriving, and may be written again.
@@ -80,8 +80,8 @@ class Holding {
   // Hidden pieces become absent and their whole blocks holes, once nobody reads them; others are
   // passed by. An error means that space was not given back, not that a bit is wrong.
   virtual absl::Status Punch(absl::Span<const Piece> pieces) = 0;
-  // Reads the piece and compares. True when it is as it should be; false when it was not, and is
-  // absent now. NotFound unless it is kept.
+  // Reads the piece and compares. True when it is as it should be, and kept; false when it was not,
+  // and is absent now. NotFound unless it is kept or doubtful.
   virtual absl::StatusOr<bool> Scrub(Piece piece, const PieceProof& proof) = 0;
   // What the files occupy, in bytes, holes not counted.
   virtual absl::StatusOr<uint64_t> BytesOnDisk() const = 0;
@@ -95,14 +95,14 @@ class PieceStore {
   virtual ~PieceStore() = default;
   // What is there, or nothing yet; makes no file before the first Write. InvalidArgument for a name
   // or path that could leave the store; FailedPrecondition when a link or something else stands
-  // where a folder or file should, when the holding is open already, or when what was kept under
-  // this key has another layout.
+  // where a folder or file should, or when the holding is open already. Another layout than the one
+  // that was kept under this key makes everything doubtful.
   virtual absl::StatusOr<std::unique_ptr<Holding>> Open(const HoldingName& name,
                                                         const Layout& layout) = 0;
   // All files of a torrent that is not open, and all knowledge of it. The bits go first. Files in
   // its folder that are not the layout's stay.
   virtual absl::Status Erase(const HoldingName& name, const Layout& layout) = 0;
-  // What all kept bytes and bits say of a torrent without opening it: for a catalogue of sleeping
+  // The bits of a torrent that is not open, its files not looked at: for a catalogue of sleeping
   // ones. NotFound when nothing is known.
   virtual absl::StatusOr<PieceSet> Peek(const HoldingName& name) const = 0;
 };

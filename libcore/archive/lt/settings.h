@@ -1,0 +1,14 @@
+// libtorrent's settings as the archive wants them.
+#pragma once
+
+#include <libtorrent/settings_pack.hpp>
+
+#include "libcore/archive/lt/engine.h"
+
+namespace p2pd::archive::lt {
+
+libtorrent::settings_pack SettingsOf(const EngineOptions& options);
+// What of it changes while running.
+void ApplyLimits(const EngineLimits& limits, libtorrent::settings_pack& pack);
+
+}  // namespace p2pd::archive::lt

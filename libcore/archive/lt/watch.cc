@@ -1,0 +1,186 @@
+#include "libcore/archive/lt/watch.h"
+
+#include <array>
+#include <libtorrent/bdecode.hpp>
+#include <libtorrent/entry.hpp>
+#include <libtorrent/peer_connection_handle.hpp>
+#include <libtorrent/peer_info.hpp>
+#include <libtorrent/peer_request.hpp>
+#include <utility>
+
+#include "libcore/archive/lt/convert.h"
+
+namespace p2pd::archive::lt {
+
+namespace lts = libtorrent;
+
+class PeerWatch final : public lts::peer_plugin {
+ public:
+  PeerWatch(std::shared_ptr<WatchedTorrent> torrent, lts::peer_connection_handle connection)
+      : torrent_(std::move(torrent)), connection_(std::move(connection)) {
+    static std::atomic<uint64_t> last = 0;
+    key_ = ++last;
+    torrent_->peers.insert(this);
+  }
+  ~PeerWatch() override { torrent_->peers.erase(this); }
+
+  bool on_handshake(lts::span<const char>) override {
+    peer_.endpoint = FromLibtorrent(connection_.remote());
+    peer_.incoming = !connection_.is_outgoing();
+    if (!peer_.incoming) peer_.listens = peer_.endpoint;
+    torrent_->board->AddPeer(key_, peer_);
+    shown_ = true;
+    RefreshMember();
+    ++torrent_->counts->connections;
+    torrent_->events->Put(PeerConnected{torrent_->id, peer_.endpoint, peer_.incoming});
+    return true;
+  }
+
+  bool on_extension_handshake(const lts::bdecode_node& handshake) override {
+    if (handshake.type() != lts::bdecode_node::dict_t) return true;
+    const int64_t port = handshake.dict_find_int_value("p");
+    if (peer_.incoming && port > 0 && port <= 65'535) {
+      peer_.listens = {peer_.endpoint.address, static_cast<uint16_t>(port)};
+    }
+    constexpr size_t kMaxClient = 64;
+    peer_.client = std::string(handshake.dict_find_string_value("v")).substr(0, kMaxClient);
+    const lts::bdecode_node messages = handshake.dict_find_dict("m");
+    if (messages) dont_have_ = static_cast<int>(messages.dict_find_int_value("lt_donthave"));
+    if (dont_have_ < 0 || dont_have_ > 255) dont_have_ = 0;
+    peer_.speaks_dont_have = dont_have_ != 0;
+    Show();
+    RefreshMember();
+    return true;
+  }
+
+  void on_disconnect(const lts::error_code&) override {
+    if (!std::exchange(shown_, false)) return;
+    torrent_->board->RemovePeer(key_);
+    --torrent_->counts->connections;
+    torrent_->events->Put(PeerDisconnected{torrent_->id, peer_.endpoint});
+  }
+
+  bool on_bitfield(const lts::bitfield& bits) override {
+    const auto set = FromLibtorrent(bits, torrent_->board->pieces());
+    if (set) torrent_->board->SetPieces(key_, *set);
+    return false;
+  }
+  bool on_have_all() override {
+    torrent_->board->SetPieces(key_, pieces::PieceSet::Full(torrent_->board->pieces()));
+    return false;
+  }
+  bool on_have_none() override {
+    torrent_->board->SetPieces(key_, pieces::PieceSet(torrent_->board->pieces()));
+    return false;
+  }
+  bool on_have(lts::piece_index_t piece) override { return OnPiece(piece, true); }
+  bool on_dont_have(lts::piece_index_t piece) override { return OnPiece(piece, false); }
+
+  bool on_piece(const lts::peer_request&, lts::span<const char> bytes) override {
+    const auto size = static_cast<uint64_t>(bytes.size());
+    down_ += size;
+    torrent_->counts->downloaded.fetch_add(size, std::memory_order_relaxed);
+    return false;
+  }
+  void sent_payload(int bytes) override {
+    const auto size = static_cast<uint64_t>(bytes);
+    up_ += size;
+    torrent_->counts->uploaded.fetch_add(size, std::memory_order_relaxed);
+  }
+
+  // Once a second.
+  void tick() override {
+    if (!shown_) return;
+    peer_.up_rate = up_ - peer_.up_total;
+    peer_.down_rate = down_ - peer_.down_total;
+    torrent_->board->CountTransfer(peer_.up_rate, peer_.down_rate);
+    peer_.up_total = up_;
+    peer_.down_total = down_;
+    Show();
+  }
+
+  void RefreshMember() {
+    torrent_->board->SetMember(
+        key_, torrent_->is_member(peer_.endpoint) || torrent_->is_member(peer_.listens));
+  }
+
+  // BEP 54: 20 | the number the peer gave it | the piece, in a message of BEP 10.
+  void SayDontHave(const std::vector<pieces::Piece>& pieces) {
+    if (dont_have_ == 0 || connection_.is_disconnecting()) return;
+    std::vector<char> out;
+    for (const pieces::Piece piece : pieces) {
+      const uint32_t index = piece.value();
+      const std::array<uint8_t, 10> message = {0,
+                                               0,
+                                               0,
+                                               6,
+                                               20,
+                                               static_cast<uint8_t>(dont_have_),
+                                               static_cast<uint8_t>(index >> 24),
+                                               static_cast<uint8_t>(index >> 16),
+                                               static_cast<uint8_t>(index >> 8),
+                                               static_cast<uint8_t>(index)};
+      out.insert(out.end(), message.begin(), message.end());
+    }
+    connection_.send_buffer(out.data(), static_cast<int>(out.size()));
+  }
+
+ private:
+  bool OnPiece(lts::piece_index_t piece, bool has) {
+    torrent_->board->SetPiece(key_, pieces::Piece(static_cast<uint32_t>(static_cast<int>(piece))),
+                              has);
+    return false;
+  }
+  void Show() {
+    if (shown_) torrent_->board->UpdatePeer(key_, peer_);
+  }
+
+  const std::shared_ptr<WatchedTorrent> torrent_;  // owners: the loaded torrent and its watches
+  lts::peer_connection_handle connection_;
+  Board::PeerKey key_ = 0;
+  PeerSnapshot peer_;
+  bool shown_ = false;
+  int dont_have_ = 0;  // as the peer calls it; 0: it does not
+  uint64_t up_ = 0;
+  uint64_t down_ = 0;
+};
+
+namespace {
+
+class TorrentWatch final : public lts::torrent_plugin {
+ public:
+  explicit TorrentWatch(std::shared_ptr<WatchedTorrent> torrent) : torrent_(std::move(torrent)) {}
+
+  std::shared_ptr<lts::peer_plugin> new_connection(
+      const lts::peer_connection_handle& connection) override {
+    if (connection.type() != lts::connection_type::bittorrent) return nullptr;
+    return std::make_shared<PeerWatch>(torrent_, connection);
+  }
+  void on_piece_pass(lts::piece_index_t piece) override {
+    torrent_->passed(pieces::Piece(static_cast<uint32_t>(static_cast<int>(piece))));
+  }
+  void on_piece_failed(lts::piece_index_t piece) override {
+    ++torrent_->counts->hash_failures;
+    torrent_->events->Put(
+        HashFailed{torrent_->id, pieces::Piece(static_cast<uint32_t>(static_cast<int>(piece)))});
+  }
+
+ private:
+  const std::shared_ptr<WatchedTorrent> torrent_;
+};
+
+}  // namespace
+
+void SayDontHave(const WatchedTorrent& torrent, const std::vector<pieces::Piece>& pieces) {
+  for (PeerWatch* const peer : torrent.peers) peer->SayDontHave(pieces);
+}
+
+void RefreshMembers(const WatchedTorrent& torrent) {
+  for (PeerWatch* const peer : torrent.peers) peer->RefreshMember();
+}
+
+std::shared_ptr<lts::torrent_plugin> WatchTorrent(std::shared_ptr<WatchedTorrent> torrent) {
+  return std::make_shared<TorrentWatch>(std::move(torrent));
+}
+
+}  // namespace p2pd::archive::lt

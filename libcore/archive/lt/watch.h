@@ -1,0 +1,48 @@
+// Watch: our ears in libtorrent. Its plugins note what peers have and say, and speak BEP 54 for us.
+//
+// Threads: libtorrent's own. Sources: BEP 10, 54; libtorrent/extensions.hpp.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <libtorrent/extensions.hpp>
+#include <memory>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "libcore/archive/lt/board.h"
+#include "libcore/archive/lt/event_box.h"
+#include "libcore/archive/pieces/layout.h"
+#include "libcore/net/endpoint.h"
+
+namespace p2pd::archive::lt {
+
+class PeerWatch;
+
+struct WatchCounts {
+  std::atomic<uint64_t> connections = 0;
+  std::atomic<uint64_t> uploaded = 0;
+  std::atomic<uint64_t> downloaded = 0;
+  std::atomic<uint64_t> hash_failures = 0;
+};
+
+// What the plugins of one torrent share.
+struct WatchedTorrent {
+  torrent::InfoHash id;
+  std::shared_ptr<Board> board;  // owners: this, and the torrent's place on disk
+  EventBox* events = nullptr;
+  WatchCounts* counts = nullptr;
+  std::function<bool(const net::Endpoint&)> is_member;
+  std::function<void(pieces::Piece)> passed;
+  std::set<PeerWatch*> peers;
+};
+
+// Tells all peers that speak BEP 54 that the pieces are gone.
+void SayDontHave(const WatchedTorrent& torrent, const std::vector<pieces::Piece>& pieces);
+// Asks again who is a member.
+void RefreshMembers(const WatchedTorrent& torrent);
+
+std::shared_ptr<libtorrent::torrent_plugin> WatchTorrent(std::shared_ptr<WatchedTorrent> torrent);
+
+}  // namespace p2pd::archive::lt

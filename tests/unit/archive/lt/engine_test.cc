@@ -1,0 +1,270 @@
+#include "libcore/archive/lt/engine.h"
+
+#include <gmock/gmock.h>
+
+#include "tests/unit/archive/lt/swarm_fixture.h"
+
+namespace p2pd::archive::lt {
+namespace {
+
+using pieces::Piece;
+
+TEST(Engine, ASeedLeavesAndTheArchiveServes) {
+  const TestTorrent torrent(40, 65'536, TorrentFormat::kV1, 1234);
+  Archive archive;
+  {
+    Archive seeder;
+    seeder.AddSeed(torrent);
+    AddRequest request = torrent.Request();
+    request.peers = {seeder.endpoint()};
+    ASSERT_TRUE(archive.engine->Add(request).ok());
+    ASSERT_TRUE(archive.WaitFor<WantedFinished>());
+    EXPECT_EQ(archive.Count<PieceFinished>(), 40u);
+    EXPECT_EQ(archive.Count<HashFailed>(), 0u);
+    EXPECT_TRUE(torrent.IsWholeAt(archive.files()));
+  }
+  ASSERT_TRUE(archive.WaitFor<PeerDisconnected>());
+  const TorrentSnapshot alone = archive.Look(torrent.hash());
+  EXPECT_TRUE(alone.have.IsFull());
+  EXPECT_FALSE(alone.downloading);
+  EXPECT_EQ(Availability(alone.organic), 0);
+  EXPECT_EQ(Availability(alone), 1);
+
+  PlainClient leecher;
+  leecher.Add(torrent, std::nullopt);
+  leecher.Connect(archive.endpoint());
+  ASSERT_TRUE(leecher.bell.Until([&] { return leecher.IsSeeding(); }));
+  EXPECT_EQ(leecher.HashFailures(), 0);
+  EXPECT_TRUE(torrent.IsWholeAt(leecher.folder.path()));
+  ASSERT_TRUE(archive.bell.Until([&] { return archive.Look(torrent.hash()).organic[0] == 1; }));
+  EXPECT_EQ(archive.Look(torrent.hash()).demand[3], 4u);
+  EXPECT_GE(archive.engine->Counters().uploaded, torrent.created.bytes);
+}
+
+TEST(Engine, AHybridTorrentComesAndGoesTheSameWay) {
+  const TestTorrent torrent(20, 32'768, TorrentFormat::kHybrid, 99);
+  EXPECT_TRUE(torrent.created.hashes.v1 && torrent.created.hashes.v2);
+  Archive seeder;
+  seeder.AddSeed(torrent);
+  Archive archive;
+  AddRequest request = torrent.Request();
+  request.peers = {seeder.endpoint()};
+  ASSERT_TRUE(archive.engine->Add(request).ok());
+  ASSERT_TRUE(archive.WaitFor<WantedFinished>());
+  EXPECT_TRUE(torrent.IsWholeAt(archive.files()));
+  PlainClient leecher;
+  leecher.Add(torrent, std::nullopt);
+  leecher.Connect(archive.endpoint());
+  ASSERT_TRUE(leecher.bell.Until([&] { return leecher.IsSeeding(); }));
+  EXPECT_EQ(leecher.HashFailures(), 0);
+}
+
+TEST(Engine, WhatWasKeptIsThereAfterAStart) {
+  const TestTorrent torrent(10);
+  Archive archive;
+  archive.AddSeed(torrent);
+  ASSERT_TRUE(archive.engine->Remove(torrent.hash()).ok());
+  EXPECT_TRUE(absl::IsNotFound(archive.engine->Snapshot(torrent.hash()).status()));
+  ASSERT_TRUE(archive.WaitFor<TorrentGone>());
+  archive.events.clear();
+  ASSERT_TRUE(archive.engine->Add(torrent.Request()).ok());
+  ASSERT_TRUE(archive.WaitFor<TorrentReady>([](const TorrentReady& e) { return e.kept == 10; }));
+  EXPECT_TRUE(absl::IsAlreadyExists(archive.engine->Add(torrent.Request())));
+}
+
+TEST(Engine, BadRequestsAreRefused) {
+  const TestTorrent torrent(2);
+  const TestTorrent other(3);
+  Archive archive;
+  AddRequest request = torrent.Request();
+  request.metainfo = ToBytes("d4:infod6:lengthi5eee");
+  EXPECT_TRUE(absl::IsInvalidArgument(archive.engine->Add(request)));
+  request.metainfo = other.created.metainfo;
+  EXPECT_TRUE(absl::IsInvalidArgument(archive.engine->Add(request)));
+  request = torrent.Request();
+  request.folder = "../out";
+  EXPECT_TRUE(absl::IsInvalidArgument(archive.engine->Add(request)));
+  request = torrent.Request();
+  request.paths = {"../one", "two"};
+  EXPECT_TRUE(absl::IsInvalidArgument(archive.engine->Add(request)));
+  request.paths = {"one"};
+  EXPECT_TRUE(absl::IsInvalidArgument(archive.engine->Add(request)));
+  request.hashes = {};
+  EXPECT_TRUE(absl::IsInvalidArgument(archive.engine->Add(request)));
+  EXPECT_TRUE(absl::IsNotFound(archive.engine->Remove(torrent.hash())));
+  EXPECT_TRUE(absl::IsNotFound(archive.engine->Drop(torrent.hash(), {})));
+}
+
+// The paper's tables: A has 1 2 3, B has 2 3 4, C has 3 4 5, D has 1 4 5.
+TEST(Engine, AvailabilityIsThePapers) {
+  const TestTorrent torrent(5);
+  Archive empty;
+  AddRequest request = torrent.Request();
+  request.wanted.emplace();
+  ASSERT_TRUE(empty.engine->Add(request).ok());
+  Archive full;
+  full.AddSeed(torrent);
+  std::vector<std::unique_ptr<PlainClient>> peers;
+  for (const auto& pieces :
+       std::vector<std::vector<int>>{{0, 1, 2}, {1, 2, 3}, {2, 3, 4}, {0, 3, 4}}) {
+    peers.push_back(std::make_unique<PlainClient>());
+    peers.back()->Add(torrent, pieces);
+    peers.back()->Connect(empty.endpoint());
+    peers.back()->Connect(full.endpoint());
+  }
+  const auto sees = [&](const Archive& archive, double total, double organic) {
+    return [&, total, organic] {
+      const TorrentSnapshot now = archive.Look(torrent.hash());
+      return Availability(now) == total && Availability(now.organic) == organic;
+    };
+  };
+  EXPECT_TRUE(empty.bell.Until(sees(empty, 2.4, 2.4))) << Availability(empty.Look(torrent.hash()));
+  EXPECT_TRUE(full.bell.Until(sees(full, 3.4, 2.4))) << Availability(full.Look(torrent.hash()));
+  EXPECT_EQ(full.Look(torrent.hash()).peers.size(), 4u);
+  peers[0].reset();
+  peers[1].reset();
+  EXPECT_TRUE(empty.bell.Until(sees(empty, 0.8, 0.8)));
+  EXPECT_TRUE(full.bell.Until(sees(full, 1.8, 0.8)));
+  // A member of the federation is no organic copy.
+  full.engine->SetMembers({peers[2]->endpoint()});
+  EXPECT_TRUE(full.bell.Until(sees(full, 1.8, 0.6)));
+}
+
+TEST(Engine, DroppedPiecesLeaveThePeersSightBeforeTheyGo) {
+  const TestTorrent torrent(32);
+  Archive archive;
+  archive.AddSeed(torrent);
+  PlainClient watcher;  // connected all the time, and wants nothing
+  watcher.Add(torrent, std::vector<int>{});
+  watcher.Connect(archive.endpoint());
+  ASSERT_TRUE(watcher.bell.Until([&] { return watcher.PiecesOfPeers() == 32; }));
+  std::vector<Piece> upper;
+  for (uint32_t i = 16; i < 32; ++i) upper.push_back(Piece(i));
+  ASSERT_TRUE(archive.engine->Drop(torrent.hash(), upper).ok());
+  EXPECT_TRUE(watcher.bell.Until([&] { return watcher.PiecesOfPeers() == 16; }));
+  ASSERT_TRUE(archive.WaitFor<PiecesDropped>([&](const PiecesDropped& e) {
+    EXPECT_EQ(e.pieces, upper);
+    return e.status.ok();
+  }));
+  EXPECT_EQ(archive.Look(torrent.hash()).have.List().size(), 16u);
+  EXPECT_EQ(archive.engine->Counters().reads_refused, 0u);
+  // It is seen again as it is now, by who comes back and by who is new.
+  EXPECT_TRUE(watcher.bell.Until([&] { return watcher.PiecesOfPeers() == 16; }));
+  PlainClient leecher;
+  leecher.Add(torrent, std::nullopt);
+  leecher.Connect(archive.endpoint());
+  EXPECT_TRUE(leecher.bell.Until([&] { return leecher.handle.status().num_pieces == 16; }));
+  EXPECT_EQ(leecher.PiecesOfPeers(), 16);
+  EXPECT_EQ(leecher.HashFailures(), 0);
+  // And fetched again when that is wanted.
+  Archive seeder;
+  seeder.AddSeed(torrent);
+  ASSERT_TRUE(archive.engine->ConnectPeer(torrent.hash(), seeder.endpoint()).ok());
+  ASSERT_TRUE(archive.engine->SetWanted(torrent.hash(), {{Piece(16), 7}, {Piece(17), 1}}).ok());
+  ASSERT_TRUE(archive.WaitFor<WantedFinished>());
+  EXPECT_EQ(archive.Look(torrent.hash()).have.Count(), 18u);
+  EXPECT_EQ(archive.Count<PieceFinished>(), 2u);
+  EXPECT_TRUE(leecher.bell.Until([&] { return leecher.handle.status().num_pieces == 18; }));
+}
+
+TEST(Engine, MetainfoIsFetchedFromThePeerWhoHasIt) {
+  const TestTorrent torrent(8);
+  Archive seeder;
+  seeder.AddSeed(torrent);
+  Archive archive;
+  AddRequest request;
+  request.hashes = torrent.created.hashes;
+  request.peers = {seeder.endpoint()};
+  ASSERT_TRUE(archive.engine->Add(request).ok());
+  Bytes metainfo;
+  ASSERT_TRUE(archive.WaitFor<MetadataReceived>([&](const MetadataReceived& e) {
+    metainfo = e.metainfo;
+    return true;
+  }));
+  EXPECT_EQ(ReadTorrent(metainfo)->hashes, torrent.created.hashes);
+  EXPECT_TRUE(absl::IsNotFound(archive.engine->Snapshot(torrent.hash()).status()));
+  request.metainfo = metainfo;
+  request.folder = "film";
+  ASSERT_TRUE(archive.engine->Add(request).ok());
+  ASSERT_TRUE(archive.WaitFor<WantedFinished>());
+  EXPECT_TRUE(torrent.IsWholeAt(archive.files()));
+}
+
+TEST(Engine, ASleepingTorrentWakesWhenAPeerAsksForIt) {
+  const TestTorrent torrent(8);
+  Archive archive([&](EngineOptions& options) {
+    options.loader = [&](const torrent::InfoHash& hash) -> absl::StatusOr<AddRequest> {
+      EXPECT_EQ(hash, torrent.hash());
+      return torrent.Request();
+    };
+  });
+  archive.AddSeed(torrent);
+  ASSERT_TRUE(archive.engine->Sleep(torrent.hash()).ok());
+  ASSERT_TRUE(archive.WaitFor<TorrentGone>());
+  EXPECT_EQ(archive.engine->Counters().sleeping, 1u);
+  EXPECT_EQ(archive.engine->Counters().torrents, 0u);
+  PlainClient leecher;
+  leecher.Add(torrent, std::nullopt);
+  leecher.Connect(archive.endpoint());
+  ASSERT_TRUE(leecher.bell.Until([&] { return leecher.IsSeeding(); }));
+  EXPECT_TRUE(archive.WaitFor<TorrentReady>([](const TorrentReady& e) { return e.woken; }));
+  EXPECT_EQ(archive.engine->Counters().woken, 1u);
+}
+
+TEST(Engine, AScrubFindsWhatRottedAndNobodyIsOfferedIt) {
+  const TestTorrent torrent(8);
+  Archive archive;
+  archive.AddSeed(torrent);
+  {
+    std::fstream file(archive.files() + "/film/one.bin",
+                      std::ios::binary | std::ios::in | std::ios::out);
+    file.seekp(70'000);
+    file.put('!');
+  }
+  ASSERT_TRUE(archive.engine->Scrub(torrent.hash(), Piece(0)).ok());
+  ASSERT_TRUE(archive.WaitFor<Scrubbed>([](const Scrubbed& e) { return e.status.ok(); }));
+  ASSERT_TRUE(archive.engine->Scrub(torrent.hash(), Piece(1)).ok());
+  ASSERT_TRUE(
+      archive.WaitFor<Scrubbed>([](const Scrubbed& e) { return absl::IsDataLoss(e.status); }));
+  EXPECT_FALSE(archive.Look(torrent.hash()).have.Has(Piece(1)));
+  PlainClient leecher;
+  leecher.Add(torrent, std::nullopt);
+  leecher.Connect(archive.endpoint());
+  EXPECT_TRUE(leecher.bell.Until([&] { return leecher.handle.status().num_pieces == 7; }));
+  EXPECT_EQ(leecher.HashFailures(), 0);
+}
+
+TEST(Engine, AVanishedFileIsNoticedWhenItIsRead) {
+  const TestTorrent torrent(8);
+  Archive archive;
+  archive.AddSeed(torrent);
+  // Emptied under our feet: the descriptor is open, and the bytes are gone.
+  std::filesystem::resize_file(archive.files() + "/film/two.bin", 0);
+  PlainClient leecher;
+  leecher.Add(torrent, std::nullopt);
+  leecher.Connect(archive.endpoint());
+  EXPECT_TRUE(archive.WaitFor<TorrentError>(
+      [](const TorrentError& e) { return absl::IsDataLoss(e.status); }));
+  EXPECT_TRUE(leecher.bell.Until([&] { return leecher.handle.status().num_pieces == 2; }));
+  EXPECT_EQ(leecher.HashFailures(), 0);
+}
+
+TEST(Engine, PrivateTrackersOfStrangersAreRefused) {
+  const TestTorrent torrent(2);
+  Archive archive;
+  AddRequest request = torrent.Request();
+  request.private_addresses = false;
+  request.trackers = {{"http://127.0.0.1:1/announce", "file:///etc/passwd"}};
+  request.web_seeds = {"http://10.0.0.1/film/"};
+  ASSERT_TRUE(archive.engine->Add(request).ok());
+  EXPECT_EQ(archive.engine->Counters().private_address_refused, 2u);
+  ASSERT_TRUE(archive.engine->Remove(torrent.hash()).ok());
+  ASSERT_TRUE(archive.WaitFor<TorrentGone>());
+  request.private_addresses = true;
+  ASSERT_TRUE(archive.engine->Add(request).ok());
+  EXPECT_TRUE(
+      archive.WaitFor<TrackerAnswered>([](const TrackerAnswered& e) { return !e.status.ok(); }));
+}
+
+}  // namespace
+}  // namespace p2pd::archive::lt
