@@ -5,10 +5,11 @@
 // kernel keeps the datagrams of one sender with one worker. A worker sleeps in recvmmsg, takes what
 // is there up to a batch, and answers it with one sendmmsg: two system calls for 32 requests. A
 // full socket buffer drops a reply and counts it. Bound to [::] it serves IPv4 too, shown as IPv4.
-// Another process of the same user could join the port: who minds listens on the same TCP port
-// first, which has one owner. Threads: each responder is called by its worker's thread only; stats
-// from any. Limits: kMaxWorkers, batches of 32, kMaxReceive and kMaxReply bytes.
-// Sources: socket(7) for SO_REUSEPORT, recvmmsg(2), sendmmsg(2).
+// On a machine of several addresses the kernel chooses a reply's source by its route: bind the
+// address that clients know. Another process of the same user could join the port: who minds
+// listens on the same TCP port first, which has one owner. Threads: each responder is called by its
+// worker's thread only; stats from any. Limits: kMaxWorkers, batches of 32, kMaxReceive and
+// kMaxReply bytes. Sources: socket(7) for SO_REUSEPORT, recvmmsg(2), sendmmsg(2).
 #pragma once
 
 #include <memory>
