@@ -27,7 +27,7 @@ using p2pd::net::IpAddress;
 
 constexpr size_t kAnnounceSize = 98;
 
-uint32_t Load32(const uint8_t* from) { return static_cast<uint32_t>(LoadBigEndian64(from) >> 32); }
+uint32_t Load32(const uint8_t* from) { return ByteReader(ByteView(from, 4)).U32(); }
 
 // 0 to 7: IPv4, above: IPv6.
 IpAddress SourceNumber(uint8_t number) {

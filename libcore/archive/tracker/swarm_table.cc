@@ -531,7 +531,9 @@ void SwarmTable::RestorePeer(PeerSet<Record>& set, const PeerSnapshot& peer, uin
 }
 
 void SwarmTable::Restore(Instant now, const SwarmSnapshot& swarm, absl::Duration passed) {
-  const int64_t gone = absl::ToInt64Seconds(std::max(passed, absl::ZeroDuration()));
+  // A file may say any time: beyond a peer's life all are as far away.
+  const int64_t gone =
+      absl::ToInt64Seconds(std::clamp(passed, absl::ZeroDuration(), kMaxPeerLife + absl::Hours(1)));
   const uint32_t seconds = Seconds(now);
   const uint64_t hashed = HashOf(swarm.hash);
   Shard& shard = ShardOf(hashed);
