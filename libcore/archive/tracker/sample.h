@@ -6,6 +6,7 @@
 // Lea and Flood 2014.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -33,33 +34,66 @@ class SampleStream {
 // The most that can be chosen at a time: what one reply has room for.
 inline constexpr uint32_t kMaxSample = 64;
 
+// What was chosen of the first 2,048: a bit each, the usual case.
+class ChosenBits {
+ public:
+  static constexpr uint32_t kMost = 2048;
+
+  explicit ChosenBits(uint32_t n) { std::fill_n(bits_.begin(), n / 64 + 1, 0); }
+  // False when it was there.
+  bool Add(uint32_t i) {
+    uint64_t& word = bits_[i / 64];
+    const uint64_t bit = uint64_t{1} << i % 64;
+    const bool added = (word & bit) == 0;
+    word |= bit;
+    return added;
+  }
+
+ private:
+  std::array<uint64_t, kMost / 64 + 1> bits_;
+};
+
+// The same of any number, in a table at most half full; 0 is free.
+class ChosenTable {
+ public:
+  bool Add(uint32_t i) {
+    uint32_t slot = i * 0x9e3779b1 >> (32 - kSlotBits);
+    for (; slots_[slot] != 0; slot = (slot + 1) % kSlots) {
+      if (slots_[slot] == i + 1) return false;
+    }
+    slots_[slot] = i + 1;
+    return true;
+  }
+
+ private:
+  static constexpr uint32_t kSlotBits = 7;
+  static constexpr uint32_t kSlots = 1 << kSlotBits;
+  static_assert(kSlots >= 2 * kMaxSample);
+  std::array<uint32_t, kSlots> slots_{};
+};
+
+template <class Chosen, class Take>
+void FloydSample(SampleStream& random, uint32_t n, uint32_t wanted, Chosen chosen, Take take) {
+  for (uint32_t last = n - wanted; last < n; ++last) {
+    uint32_t i = random.Below(last + 1);
+    if (!chosen.Add(i)) {
+      i = last;
+      chosen.Add(i);
+    }
+    take(i);
+  }
+}
+
 // Calls `take(i)` for `wanted` different i of [0, n), each subset as likely as any other; for all
 // of them when there are no more than that. wanted <= kMaxSample.
 template <class Take>
 void Sample(SampleStream& random, uint32_t n, uint32_t wanted, Take take) {
   if (n <= wanted) {
     for (uint32_t i = 0; i < n; ++i) take(i);
-    return;
-  }
-  // What was chosen, in a table at most half full; 0 is free.
-  constexpr uint32_t kSlots = 2 * kMaxSample;
-  std::array<uint32_t, kSlots> chosen{};
-  const auto choose = [&chosen](uint32_t i) {
-    uint32_t slot = i * 0x9e3779b1 >> 25;
-    for (; chosen[slot] != 0; slot = (slot + 1) % kSlots) {
-      if (chosen[slot] == i + 1) return false;
-    }
-    chosen[slot] = i + 1;
-    return true;
-  };
-  static_assert(kSlots == 1 << (32 - 25));
-  for (uint32_t last = n - wanted; last < n; ++last) {
-    uint32_t i = random.Below(last + 1);
-    if (!choose(i)) {
-      i = last;
-      choose(i);
-    }
-    take(i);
+  } else if (n <= ChosenBits::kMost) {
+    FloydSample(random, n, wanted, ChosenBits(n), take);
+  } else {
+    FloydSample(random, n, wanted, ChosenTable(), take);
   }
 }
 
