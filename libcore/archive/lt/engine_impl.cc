@@ -392,7 +392,7 @@ absl::Status Engine::Impl::SetWanted(const torrent::InfoHash& hash,
     torrent->wanted = PrioritiesOf(torrent->board->pieces(),
                                    std::vector<WantedPiece>(wanted.begin(), wanted.end()));
   }
-  Post([this, torrent] { ApplyWanted(*torrent); });
+  Post([this, torrent] { ApplyWanted(torrent); });
   return absl::OkStatus();
 }
 
@@ -480,9 +480,8 @@ EngineCounters Engine::Impl::Counters() const {
     std::set<const LoadedTorrent*> different;
     for (const auto& [hash, torrent] : loaded_) different.insert(torrent.get());
     out.torrents = different.size();
-    std::set<torrent::InfoHash> asleep;
-    for (const auto& [hash, best] : sleeping_) asleep.insert(best);
-    out.sleeping = asleep.size();
+    out.sleeping = static_cast<uint64_t>(std::count_if(
+        sleeping_.begin(), sleeping_.end(), [](const auto& e) { return e.first == e.second; }));
   }
   out.woken = woken_;
   out.connections = watch_counts_.connections;

@@ -47,6 +47,7 @@ struct LoadedTorrent {
   bool announced = false;    // TorrentReady was said
   bool gone = false;
   bool reloading = false;
+  bool stalled = false;  // the disk was full
 
   Mutex mutex;
   // Proved, and not kept on disk yet.
@@ -114,7 +115,7 @@ class Engine::Impl {
   void OnAlert(const libtorrent::alert& alert);
   void OnMetadata(const Loaded& torrent);
   Loaded LoadedOf(const libtorrent::torrent_handle& handle) const;
-  void ApplyWanted(LoadedTorrent& torrent);
+  void ApplyWanted(const Loaded& torrent);
 
   // Keep.
   void KeepPassed(const Loaded& torrent);

@@ -140,16 +140,17 @@ void Engine::Impl::Withdraw(const Loaded& torrent, const Pieces& hidden) {
   });
 }
 
-void Engine::Impl::ApplyWanted(LoadedTorrent& torrent) {
-  if (!torrent.handle.is_valid() || !torrent.info) return;
+void Engine::Impl::ApplyWanted(const Loaded& torrent) {
+  if (!torrent->handle.is_valid() || !torrent->info) return;
+  // After a full disk libtorrent asks for nothing until it is told, and never for the pieces whose
+  // blocks were refused.
+  if (std::exchange(torrent->stalled, false)) return Reload(torrent);
   std::vector<lts::download_priority_t> priorities;
   {
-    const MutexLock lock(&torrent.mutex);
-    for (const uint8_t priority : torrent.wanted) priorities.emplace_back(priority);
+    const MutexLock lock(&torrent->mutex);
+    for (const uint8_t priority : torrent->wanted) priorities.emplace_back(priority);
   }
-  torrent.handle.prioritize_pieces(priorities);
-  // After a full disk libtorrent asks for nothing until it is told.
-  torrent.handle.unset_flags(lts::torrent_flags::upload_mode);
+  torrent->handle.prioritize_pieces(priorities);
 }
 
 void Engine::Impl::OnPassed(const Loaded& torrent, Piece piece) {
@@ -228,6 +229,7 @@ void Engine::Impl::OnAlert(const lts::alert& alert) {
   } else if (const auto* file = lts::alert_cast<lts::file_error_alert>(&alert)) {
     // A refused read is the peer's affair, and DiskIo said so where it was a loss.
     if (file->op == lts::operation_t::file_read) return;
+    if (std::exchange(torrent->stalled, true)) return;
     events_.Put(TorrentError{torrent->id, StatusOf(file->error)});
   } else if (const auto* error = lts::alert_cast<lts::torrent_error_alert>(&alert)) {
     events_.Put(TorrentError{torrent->id, StatusOf(error->error)});

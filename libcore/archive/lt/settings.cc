@@ -60,6 +60,8 @@ settings_pack SettingsOf(const EngineOptions& options) {
   pack.set_bool(settings_pack::ssrf_mitigation, true);
   // Seeds and finished peers are what availability is made of.
   pack.set_bool(settings_pack::close_redundant_connections, false);
+  // What the end of the process waits for.
+  pack.set_int(settings_pack::stop_tracker_timeout, 2);
   // Otherwise TCP is slowed down wherever one peer has uTP.
   pack.set_int(settings_pack::mixed_mode_algorithm, settings_pack::prefer_tcp);
   pack.set_int(settings_pack::min_reconnect_time, 10);

@@ -51,6 +51,27 @@ absl::Status DiskHolding::Load() {
     const MutexLock lock(&mutex_);
     for (const Piece piece : known->have.List()) states_[piece.value()] = PieceState::kKept;
   }
+  P2PD_RETURN_IF_ERROR(LookAtFiles(known));
+  if (known && known->writing) Reclaim();
+  return absl::OkStatus();
+}
+
+// Bytes without a bit, of pieces that were arriving or going when the process was killed.
+void DiskHolding::Reclaim() {
+  Pieces absent;
+  {
+    const MutexLock lock(&mutex_);
+    for (uint32_t i = 0; i < layout_.pieces(); ++i) {
+      if (states_[i] != PieceState::kAbsent) continue;
+      states_[i] = PieceState::kHidden;
+      absent.push_back(Piece(i));
+    }
+  }
+  const absl::Status punched = Punch(absent);
+  if (!punched.ok()) P2PD_LOG(archive, kWarn, "cannot give space back: ", punched.message());
+}
+
+absl::Status DiskHolding::LookAtFiles(const std::optional<HaveFile>& known) {
   std::vector<HaveFile::Seen> seen(layout_.files().size());
   for (size_t i = 0; i < seen.size(); ++i) {
     if (layout_.files()[i].padding) continue;
@@ -71,8 +92,7 @@ absl::Status DiskHolding::Load() {
   on_disk_.files = std::move(seen);
   on_disk_.have = PieceSet(layout_.pieces());
   for (uint32_t i = 0; i < layout_.pieces(); ++i) {
-    if (states_[i] == PieceState::kAbsent) continue;
-    on_disk_.have.Set(Piece(i));
+    if (states_[i] != PieceState::kAbsent) on_disk_.have.Set(Piece(i));
   }
   for (const size_t file : doubted_) on_disk_.files[file].modified = kDoubted;
   return absl::OkStatus();
@@ -166,11 +186,13 @@ absl::StatusOr<std::shared_ptr<File>> DiskHolding::FileOf(size_t file, bool crea
                              setting_.places.PlaceOf(layout_.files()[file]), create);
 }
 
-bool DiskHolding::Enter(Piece piece, absl::FunctionRef<bool(PieceState)> allowed) {
+std::optional<PieceState> DiskHolding::Enter(Piece piece,
+                                             absl::FunctionRef<bool(PieceState)> allowed) {
   const MutexLock lock(&mutex_);
-  if (!allowed(states_[piece.value()])) return false;
+  const PieceState state = states_[piece.value()];
+  if (!allowed(state)) return std::nullopt;
   ++users_[piece.value()];
-  return true;
+  return state;
 }
 
 void DiskHolding::Leave(Piece piece) {
@@ -188,13 +210,18 @@ absl::Status DiskHolding::Read(const Range& range, MutableByteView to, Wait wait
   if (!layout_.Holds(range) || to.size() != range.length) {
     return absl::InvalidArgumentError("no such range");
   }
-  if (!Enter(range.piece, Present)) return absl::NotFoundError("the piece is not here");
+  const std::optional<PieceState> state = Enter(range.piece, Present);
+  if (!state) return absl::NotFoundError("the piece is not here");
   absl::Status read = ReadExtents(range, to, wait == Wait::kMustNot);
+  if (!read.ok() && !absl::IsUnavailable(read)) {
+    // Of a piece that arrives, bytes may not be there yet; of others they should, and the disk does
+    // not give them.
+    if (*state != PieceState::kArriving) Lose(range.piece);
+    read = *state == PieceState::kArriving ? absl::NotFoundError("the piece is not here yet")
+                                           : absl::DataLossError(read.message());
+  }
   Leave(range.piece);
-  if (read.ok() || absl::IsUnavailable(read)) return read;
-  // Bytes that are not there, or that the disk does not give.
-  Lose(range.piece);
-  return absl::DataLossError(read.message());
+  return read;
 }
 
 absl::Status DiskHolding::ReadExtents(const Range& range, MutableByteView to, bool now) {
@@ -436,7 +463,13 @@ std::vector<DiskHolding::Hole> DiskHolding::HolesOf(absl::Span<const Piece> piec
       const uint64_t end = extent.offset + extent.length;
       uint64_t to = (end + block - 1) / block * block;
       if (to > end && !ClaimAbsent(extent.file, end, to, claimed)) to -= block;
-      if (to > from) out.push_back({extent.file, from, to});
+      if (to <= from) continue;
+      // One call for neighbours.
+      if (!out.empty() && out.back().file == extent.file && out.back().to >= from) {
+        out.back().to = std::max(out.back().to, to);
+      } else {
+        out.push_back({extent.file, from, to});
+      }
     }
   }
   return out;
@@ -476,6 +509,7 @@ absl::Status DiskHolding::Punch(absl::Span<const Piece> pieces) {
   }
   for (const Hole& hole : holes) {
     const absl::StatusOr<std::shared_ptr<File>> file = FileOf(hole.file, false);
+    if (absl::IsNotFound(file.status())) continue;
     worst.Update(file.ok() ? (*file)->Punch(hole.from, hole.to - hole.from) : file.status());
   }
   const MutexLock lock(&mutex_);
@@ -492,18 +526,21 @@ absl::StatusOr<bool> DiskHolding::Scrub(Piece piece, const PieceProof& proof) {
   Bytes bytes(layout_.SizeOf(piece));
   const absl::Status read =
       ReadExtents({piece, 0, layout_.SizeOf(piece)}, absl::MakeSpan(bytes), false);
+  const bool good = read.ok() && proof.Proves(bytes);
+  const absl::Status noted = good ? BelieveAgain(piece) : absl::OkStatus();
+  if (!good) Lose(piece);
   Leave(piece);
-  if (read.ok() && proof.Proves(bytes)) {
-    const MutexLock saving(&saving_);
-    const Pieces sure = InState({&piece, 1}, PieceState::kDoubtful);
-    if (sure.empty()) return true;
-    SetStates(sure, PieceState::kKept);
-    Refresh(piece);
-    P2PD_RETURN_IF_ERROR(Save(sure, {}, on_disk_.writing));
-    return true;
-  }
-  Lose(piece);
-  return false;
+  P2PD_RETURN_IF_ERROR(noted);
+  return good;
+}
+
+absl::Status DiskHolding::BelieveAgain(Piece piece) {
+  const MutexLock saving(&saving_);
+  const Pieces sure = InState({&piece, 1}, PieceState::kDoubtful);
+  if (sure.empty()) return absl::OkStatus();
+  SetStates(sure, PieceState::kKept);
+  Refresh(piece);
+  return Save(sure, {}, on_disk_.writing);
 }
 
 void DiskHolding::Refresh(Piece piece) {

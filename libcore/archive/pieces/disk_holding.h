@@ -74,14 +74,16 @@ class DiskHolding final : public Holding {
 
   absl::StatusOr<std::shared_ptr<File>> FileOf(size_t file, bool create) const;
   absl::StatusOr<std::optional<FileFacts>> Look(size_t file) const;
+  absl::Status LookAtFiles(const std::optional<HaveFile>& known);
+  void Reclaim();
   // What stands of a file in the have file against what is there.
   void JudgeFile(size_t file, const std::optional<FileFacts>& facts, const HaveFile* known);
   void Doubt(size_t file, uint64_t from, uint64_t to, PieceState state);
   bool HasDoubtful(size_t file) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  // Enters and leaves the use of a piece; false when it is not in one of the states, or is being
-  // punched.
-  bool Enter(Piece piece, absl::FunctionRef<bool(PieceState)> allowed);
+  // Enters and leaves the use of a piece, which is not punched meanwhile; nullopt when it is in a
+  // state that is not allowed.
+  std::optional<PieceState> Enter(Piece piece, absl::FunctionRef<bool(PieceState)> allowed);
   void Leave(Piece piece);
   bool InUse(absl::Span<const Piece> pieces) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
@@ -99,6 +101,8 @@ class DiskHolding final : public Holding {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(saving_);
   // Of a piece that is not what it should be: the bit goes, here at once and on disk.
   void Lose(Piece piece);
+  // Of a doubtful piece that turned out right.
+  absl::Status BelieveAgain(Piece piece);
   // What the files of a piece are now is to be written down.
   void Refresh(Piece piece);
 

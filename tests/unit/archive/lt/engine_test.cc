@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <atomic>
+
 #include "tests/unit/archive/lt/swarm_fixture.h"
 
 namespace p2pd::archive::lt {
@@ -247,6 +249,96 @@ TEST(Engine, AVanishedFileIsNoticedWhenItIsRead) {
       [](const TorrentError& e) { return absl::IsDataLoss(e.status); }));
   EXPECT_TRUE(leecher.bell.Until([&] { return leecher.handle.status().num_pieces == 2; }));
   EXPECT_EQ(leecher.HashFailures(), 0);
+}
+
+TEST(Engine, PoisonIsNoticedAndNotKept) {
+  const TestTorrent torrent(6);
+  // Seeds everything, and has other bytes.
+  const TestTorrent poisoned(6);
+  poisoned.Write("film/one.bin", Bytes(ReadAll(torrent.folder / "film/one.bin").size(), 7));
+  PlainClient liar;
+  liar.Add(poisoned, std::vector<int>{0, 1, 2, 3, 4, 5});
+  Archive archive;
+  AddRequest request = torrent.Request();
+  request.peers = {liar.endpoint()};
+  ASSERT_TRUE(archive.engine->Add(request).ok());
+  ASSERT_TRUE(archive.WaitFor<HashFailed>());
+  Archive seeder;
+  seeder.AddSeed(torrent);
+  ASSERT_TRUE(archive.engine->ConnectPeer(torrent.hash(), seeder.endpoint()).ok());
+  ASSERT_TRUE(archive.WaitFor<WantedFinished>());
+  EXPECT_TRUE(torrent.IsWholeAt(archive.files()));
+  EXPECT_GT(archive.engine->Counters().hash_failures, 0u);
+}
+
+// The system's files on a disk that can be full.
+class FullLayer final : public pieces::FileLayer {
+ public:
+  std::atomic<bool> full = false;
+
+  absl::StatusOr<std::unique_ptr<pieces::File>> Open(const pieces::FilePlace& place,
+                                                     bool create) override {
+    auto opened = system_.Open(place, create);
+    if (!opened.ok()) return opened;
+    return std::make_unique<FullFile>(*this, *std::move(opened));
+  }
+  absl::Status Remove(const pieces::FilePlace& place) override { return system_.Remove(place); }
+  absl::StatusOr<Bytes> ReadWhole(const std::string& path, size_t max) override {
+    return system_.ReadWhole(path, max);
+  }
+  absl::Status Replace(const std::string& path, ByteView content) override {
+    return system_.Replace(path, content);
+  }
+  absl::Status RemoveWhole(const std::string& path) override { return system_.RemoveWhole(path); }
+  absl::Status MakeRoot(const std::string& path) override { return system_.MakeRoot(path); }
+
+ private:
+  class FullFile final : public pieces::File {
+   public:
+    FullFile(FullLayer& layer, std::unique_ptr<pieces::File> file)
+        : layer_(layer), file_(std::move(file)) {}
+    absl::Status ReadAt(uint64_t offset, MutableByteView to, bool now) override {
+      return file_->ReadAt(offset, to, now);
+    }
+    absl::Status WriteAt(uint64_t offset, ByteView bytes) override {
+      return layer_.full ? absl::ResourceExhaustedError("full") : file_->WriteAt(offset, bytes);
+    }
+    absl::Status Sync() override { return file_->Sync(); }
+    absl::Status Resize(uint64_t size) override { return file_->Resize(size); }
+    absl::Status Punch(uint64_t offset, uint64_t length) override {
+      return file_->Punch(offset, length);
+    }
+    absl::StatusOr<pieces::FileFacts> Facts() const override { return file_->Facts(); }
+
+   private:
+    FullLayer& layer_;
+    std::unique_ptr<pieces::File> file_;
+  };
+  pieces::FileLayer& system_ = pieces::SystemFileLayer();
+};
+
+TEST(Engine, AFullDiskStopsFetchingUntilItIsToldToGoOn) {
+  const TestTorrent torrent(8);
+  FullLayer layer;
+  const testing::TempFolder folder;
+  const auto store = *pieces::OpenDiskPieceStore({folder / "Files", folder / "have"}, layer);
+  Archive seeder;
+  seeder.AddSeed(torrent);
+  Archive archive([&](EngineOptions& options) { options.store = store.get(); });
+  layer.full = true;
+  AddRequest request = torrent.Request();
+  request.peers = {seeder.endpoint()};
+  ASSERT_TRUE(archive.engine->Add(request).ok());
+  ASSERT_TRUE(archive.WaitFor<TorrentError>(
+      [](const TorrentError& e) { return absl::IsResourceExhausted(e.status); }));
+  layer.full = false;
+  ASSERT_TRUE(archive.bell.Until([&] { return archive.engine->Counters().bytes_waiting == 0; }));
+  std::vector<WantedPiece> all;
+  for (uint32_t i = 0; i < 8; ++i) all.push_back({Piece(i), 4});
+  ASSERT_TRUE(archive.engine->SetWanted(torrent.hash(), all).ok());
+  EXPECT_TRUE(archive.WaitFor<WantedFinished>());
+  EXPECT_TRUE(torrent.IsWholeAt(folder / "Files"));
+  archive.engine.reset();  // before its store
 }
 
 TEST(Engine, PrivateTrackersOfStrangersAreRefused) {

@@ -3,11 +3,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <set>
+#include <thread>
 
 #include "libcore/archive/pieces/disk_piece_store.h"
 #include "tests/unit/archive/pieces/fake_disk.h"
 #include "tests/unit/archive/pieces/torrent_fixture.h"
+#include "tests/unit/base/temp_folder.h"
 
 namespace p2pd::archive::pieces {
 namespace {
@@ -241,6 +244,53 @@ TEST_F(DiskHoldingTest, FilesThatAreThereAlreadyAreHashedAndKept) {
   }
   Reopen();
   EXPECT_TRUE(holding->have().IsFull());
+}
+
+TEST_F(DiskHoldingTest, SpaceWithoutABitIsGivenBackAfterAKill) {
+  ASSERT_TRUE(torrent.ArriveAndKeep(*holding, torrent.All()).ok());
+  ASSERT_TRUE(holding->Hide(torrent.All()).ok());
+  disk.DieAfter(1);
+  holding.reset();
+  disk.Restart();
+  EXPECT_GT(disk.BytesOnDisk(), 0u);
+  holding = Open();
+  EXPECT_EQ(disk.BytesOnDisk(), 0u);
+  EXPECT_TRUE(torrent.ArriveAndKeep(*holding, torrent.All()).ok());
+}
+
+// Readers, a writer and a dropper at once: what is read is always right.
+TEST(DiskHoldingThreads, ReadersNeverSeeAHole) {
+  const testing::TempFolder temp;
+  const TorrentFixture torrent(5, 20'000);
+  const auto store = *OpenDiskPieceStore({temp / "files", temp / "have"}, SystemFileLayer());
+  const auto holding = *store->Open(torrent.name, torrent.layout);
+  std::atomic<bool> over = false;
+  std::atomic<int> right = 0;
+  std::vector<std::thread> readers;
+  for (int i = 0; i < 2; ++i) {
+    readers.emplace_back([&] {
+      while (!over) {
+        for (const Piece piece : torrent.All()) {
+          const PieceState before = holding->StateOf(piece);
+          Bytes got(torrent.layout.SizeOf(piece));
+          if (!holding->Read(torrent.RangeOf(piece), absl::MakeSpan(got)).ok()) continue;
+          // An arriving piece may be read half; what was kept may have become one meanwhile.
+          if (before != PieceState::kKept || holding->StateOf(piece) != PieceState::kKept) continue;
+          ++right;
+        }
+      }
+    });
+  }
+  for (int round = 0; round < 40; ++round) {
+    ASSERT_TRUE(torrent.ArriveAndKeep(*holding, torrent.All()).ok());
+    for (const Piece piece : torrent.All()) EXPECT_TRUE(torrent.IsRight(*holding, piece));
+    ASSERT_TRUE(holding->Hide(torrent.All()).ok());
+    for (const Piece piece : torrent.All()) EXPECT_TRUE(torrent.IsRight(*holding, piece));
+    ASSERT_TRUE(holding->Punch(torrent.All()).ok());
+  }
+  over = true;
+  for (std::thread& reader : readers) reader.join();
+  EXPECT_GT(right, 0);
 }
 
 // ---- kills ----

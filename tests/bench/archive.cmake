@@ -1,0 +1,1 @@
+p2pd_bench(archive_serve LINK p2pd::archive_lt LibtorrentRasterbar::torrent-rasterbar)
