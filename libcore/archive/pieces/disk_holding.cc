@@ -202,8 +202,10 @@ void DiskHolding::Leave(Piece piece) {
 }
 
 bool DiskHolding::InUse(absl::Span<const Piece> pieces) const {
-  return std::any_of(pieces.begin(), pieces.end(),
-                     [&](Piece piece) { return users_.contains(piece.value()); });
+  for (const Piece piece : pieces) {
+    if (users_.contains(piece.value())) return true;
+  }
+  return false;
 }
 
 absl::Status DiskHolding::Read(const Range& range, MutableByteView to, Wait wait) {

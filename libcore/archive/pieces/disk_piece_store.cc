@@ -74,8 +74,9 @@ class DiskPieceStore final : public PieceStore {
  private:
   static absl::Status Judge(const HoldingName& name) {
     const bool key = !name.key.empty() && name.key.size() <= kMaxKey &&
-                     std::all_of(name.key.begin(), name.key.end(),
-                                 [](char c) { return absl::ascii_isalnum(c) || c == '-'; });
+                     std::all_of(name.key.begin(), name.key.end(), [](char c) {
+                       return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '-';
+                     });
     if (!key) return absl::InvalidArgumentError("a key is made of letters, digits and dashes");
     if (!Layout::ValidPath(name.folder) || name.folder.find('/') != std::string::npos) {
       return absl::InvalidArgumentError("a torrent's folder is one part of a path");
