@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "libcore/overlay/route.h"
 #include "libcore/overlay/wire.h"
 
 namespace p2pd::overlay {
@@ -52,7 +53,7 @@ RequestId Exchange::Route(Instant now, RouteCall call) {
   body.set_any_replica(call.options.any_replica);
   body.set_trace(call.options.trace);
   body.set_skip_origin(call.skip_origin);
-  out.route = router_.Make(body);
+  out.route = std::move(body);
   if (call.options.way > 0 && !out.through) out.through = AnotherWay(call.key, call.options.way);
   Outgoing& kept = outgoing_.insert_or_assign(out.message_id, std::move(out)).first->second;
   const RequestId id = kept.id;
@@ -68,9 +69,13 @@ bool Exchange::TryLetter(Instant now, const RouteCall& call, Outgoing& out) {
   }
   const auto choice = shortcut_->For(call.key, call.options.any_replica);
   if (!choice) return false;
-  LetterBox::Order order{
-      out.message_id,   choice->target, call.service, {}, call.options.answer_bytes,
-      choice->patience, out.route};
+  LetterBox::Order order{out.message_id,
+                         choice->target,
+                         call.service,
+                         {},
+                         call.options.answer_bytes,
+                         choice->patience,
+                         SignRoute(keys_, *out.route)};
   if (!letters_.Send(now, std::move(order)).ok()) return false;
   out.letter = true;
   out.expected = choice->expected;
@@ -98,17 +103,18 @@ std::optional<NodeId> Exchange::AnotherWay(const Key& key, size_t way) const {
 void Exchange::Attempt(Instant now, Outgoing& out) {
   out.route->set_attempt(static_cast<uint32_t>(out.attempts) + (out.letter ? kAfterLetter : 0));
   if (out.letter && out.attempts == 0) counters_.Add("overlay.shortcuts_late");
+  const wire::v1::RouteMessage route = SignRoute(keys_, *out.route);
   ++out.attempts;
   out.next = out.attempts < kMaxAttempts ? now + out.wait : Instant::Max();
   out.wait = out.wait * 1.5;
   if (out.attempts > 1) counters_.Add("overlay.origin_retries");
   if (out.through) {
     wire::v1::OverlayMessage message;
-    *message.mutable_route() = *out.route;
+    *message.mutable_route() = route;
     links_.Send(now, *out.through, Purpose::kProbe, SerializeProto(message));
     return;
   }
-  const std::optional<NodeId> hop = router_.Submit(now, *out.route, out.first_hops);
+  const std::optional<NodeId> hop = router_.Submit(now, route, out.first_hops);
   if (hop) out.first_hops.insert(*hop);
 }
 

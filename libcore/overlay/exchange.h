@@ -51,10 +51,12 @@ class Exchange {
   static constexpr size_t kMaxTraces = 16;
   // Attempts are numbered from here where a letter went before: it has 0, its copy 1.
   static constexpr uint32_t kAfterLetter = 2;
+  static_assert(kAfterLetter + kMaxAttempts <= kAttempts);
 
-  Exchange(LinkTable& links, LetterBox& letters, Router& router, Ring& ring, Rng& rng,
-           Counters& counters)
-      : links_(links),
+  Exchange(const NodeKeys& keys, LinkTable& links, LetterBox& letters, Router& router, Ring& ring,
+           Rng& rng, Counters& counters)
+      : keys_(keys),
+        links_(links),
         letters_(letters),
         router_(router),
         ring_(ring),
@@ -111,7 +113,7 @@ class Exchange {
     Instant started;
     Instant deadline;
     // Routed.
-    std::optional<wire::v1::RouteMessage> route;
+    std::optional<wire::v1::RouteBody> route;
     std::set<NodeId> first_hops;
     std::optional<NodeId> through;
     int attempts = 0;
@@ -145,6 +147,7 @@ class Exchange {
   void Fail(uint64_t message_id, absl::Status status);
   void KeepTrace(RequestId id, const wire::v1::RouteReplyBody& body);
 
+  const NodeKeys& keys_;
   LinkTable& links_;
   LetterBox& letters_;
   Router& router_;

@@ -5,6 +5,7 @@
 
 #include "libcore/base/check.h"
 #include "libcore/base/codec.h"
+#include "libcore/overlay/route.h"
 
 namespace p2pd::overlay {
 namespace {
@@ -178,6 +179,7 @@ void LetterBox::OnRefusal(Instant now, uint64_t message_id, const LetterAnswer& 
     pending.parts.clear();
     pending.cookie = refusal.cookie;
     pending.known = refusal.from;
+    if (pending.order.route) pending.order.route = SignNextAttempt(keys_, *pending.order.route);
     if (Write(pending) && !pending.link_wanted) return Post(now, message_id, pending);
   }
   events_.push_back(

@@ -111,7 +111,7 @@ Node::Impl::Impl(const NodeOptions& o, const NodeKeys& k, Rng& rng, Counters& c)
       neighbours(links, vivaldi),
       wide(Head(self.id()), c),
       shortcut(ring, neighbours, wide, o.replicas_per_side),
-      exchange(links, letters, router, ring, rng, c),
+      exchange(keys, links, letters, router, ring, rng, c),
       membership(o, links, ring, liveness, exchange, records, rng, c),
       tuning(o.maintenance_bytes_per_second, links, ring, membership, exchange, rng, c),
       gossip(o.maintenance_bytes_per_second, links, ring, liveness, neighbours, wide, vivaldi, rng,
@@ -262,6 +262,7 @@ void Node::Impl::OnLinkEvent(Instant now, LinkEvent event) {
     gossip.OnLinkDown(down->id);
     table_sync.OnLinkDown(down->id);
     scout.OnLinkDown(down->id);
+    router.OnLinkDown(down->id);
     membership.OnLinkDown(now, down->id);
     detours.OnLinkDown(down->id);
   } else {

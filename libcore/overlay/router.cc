@@ -8,7 +8,6 @@
 namespace p2pd::overlay {
 namespace {
 
-constexpr absl::string_view kRoutePrefix("p2pd route\0", 11);
 constexpr absl::string_view kReplyPrefix("p2pd reply\0", 11);
 
 // What is no service of ours is nobody's call.
@@ -18,13 +17,6 @@ Service ServiceOf(const wire::v1::RouteBody& body) {
 
 }  // namespace
 
-wire::v1::RouteMessage Router::Make(const wire::v1::RouteBody& body) const {
-  wire::v1::RouteMessage out;
-  out.set_body(body.SerializeAsString());
-  out.set_signature(keys_.signing_key.Sign(Signed(kRoutePrefix, out.body())).ToString());
-  return out;
-}
-
 std::optional<Router::Flight> Router::Parse(Instant now, const NodeId& from,
                                             wire::v1::RouteMessage message) {
   wire::v1::RouteBody body;
@@ -32,12 +24,33 @@ std::optional<Router::Flight> Router::Parse(Instant now, const NodeId& from,
   const auto key = Key::FromView(AsBytes(body.key()));
   std::optional<NodeRecord> origin = records_.Parse(AsBytes(body.origin()));
   if (!key || !origin || body.payload().size() > kMaxPayload) return std::nullopt;
-  if (message.hops() > kMaxHops || message.trace_size() > static_cast<int>(kMaxHops)) {
+  if (body.attempt() >= kAttempts || message.hops() > kMaxHops ||
+      message.trace_size() > static_cast<int>(kMaxHops)) {
     return std::nullopt;
   }
-  return Flight{
-      std::move(message), std::move(body),       *key,        *std::move(origin), from, {},
-      std::nullopt,       now + kFlightLifetime, std::nullopt};
+  return Flight{.message = std::move(message),
+                .body = std::move(body),
+                .key = *key,
+                .origin = *std::move(origin),
+                .previous = from,
+                .tried = {},
+                .out = std::nullopt,
+                .expires = now + kFlightLifetime,
+                .letter = std::nullopt,
+                .is_signed = false};
+}
+
+bool Router::Check(Instant now, const NodeId& from, Flight& flight) {
+  TokenBucket& bucket = checks_.try_emplace(from, kCheckRate, kCheckBurst).first->second;
+  if (!bucket.TryTake(now, 1)) {
+    counters_.Add("overlay.refused_route_rate");
+    return false;
+  }
+  flight.is_signed = RouteIsSigned(flight.origin, flight.message);
+  if (flight.is_signed) return true;
+  bucket.Force(now, kBrokenCosts);
+  counters_.Add("overlay.dropped_bad_route_signature");
+  return false;
 }
 
 std::optional<NodeId> Router::Submit(Instant now, const wire::v1::RouteMessage& message,
@@ -45,6 +58,7 @@ std::optional<NodeId> Router::Submit(Instant now, const wire::v1::RouteMessage& 
   std::optional<Flight> flight = Parse(now, self_->id(), message);
   if (!flight) return std::nullopt;
   flight->tried = avoid;
+  flight->is_signed = true;
   Note(now, *flight);
   return Launch(now, *std::move(flight));
 }
@@ -61,10 +75,14 @@ void Router::Note(Instant now, const Flight& flight) {
   }
   const Instant expires = now + kSeenLifetime;
   const MessageName name{flight.origin.id(), flight.body.message_id()};
-  const Purpose answer = flight.body.service() == 0 ? Purpose::kProbe : Purpose::kAnswer;
-  seen_.insert_or_assign(name,
-                         Seen{flight.previous, flight.message.attempt(), answer,
-                              UrgencyOf(ServiceOf(flight.body)), expires, flight.letter, false});
+  Seen& seen = seen_[name];
+  seen.previous = flight.previous;
+  seen.attempt = flight.body.attempt();
+  seen.answer = flight.body.service() == 0 ? Purpose::kProbe : Purpose::kAnswer;
+  seen.urgency = UrgencyOf(ServiceOf(flight.body));
+  seen.expires = expires;
+  seen.letter = flight.letter;
+  seen.delivered = false;
   seen_order_.emplace_back(expires, name);
 }
 
@@ -77,10 +95,12 @@ void Router::OnRoute(Instant now, const NodeId& from, wire::v1::RouteMessage mes
   }
   const MessageName name{flight->origin.id(), flight->body.message_id()};
   const auto seen = seen_.find(name);
-  if (seen != seen_.end() && flight->message.attempt() <= seen->second.attempt) {
+  // The attempts that are noted are the origin's own.
+  if (seen != seen_.end() && flight->body.attempt() <= seen->second.attempt) {
     counters_.Add("overlay.dropped_duplicate_routes");
     return;
   }
+  if (!Check(now, from, *flight)) return;
   Note(now, *flight);
   Launch(now, *std::move(flight));
 }
@@ -108,7 +128,6 @@ void Router::OnLetter(Instant now, LetterPath path, wire::v1::RouteMessage messa
       counters_.Add("overlay.dropped_duplicate_routes");
       return;
     }
-    flight->message.set_attempt(seen->second.attempt + 1);
   }
   Note(now, *flight);
   Launch(now, *std::move(flight));
@@ -136,6 +155,14 @@ bool Router::Step(Instant now, uint64_t id, Flight& flight) {
     query.any_replica = flight.body.any_replica();
     if (flight.body.skip_origin()) query.skip = flight.origin.id();
     const Ring::Hop hop = ring_.NextHop(query);
+    // A letter proves its origin to us, to the next only the signature does.
+    if (hop.kind != Ring::Hop::Kind::kDeliver && !flight.is_signed) {
+      flight.is_signed = RouteIsSigned(flight.origin, flight.message);
+      if (!flight.is_signed) {
+        counters_.Add("overlay.dropped_bad_route_signature");
+        return false;
+      }
+    }
     switch (hop.kind) {
       case Ring::Hop::Kind::kDeliver:
         // Whose leaf set is not complete may be wrong about it; it waits for Reconsider().
@@ -198,13 +225,6 @@ bool Router::SendTo(Instant now, uint64_t id, Flight& flight, const NodeId& to) 
 }
 
 void Router::Deliver(const Flight& flight) {
-  // A letter proves its origin.
-  const bool own = flight.origin.id() == self_->id() || flight.letter;
-  if (!own && !pki::Ed25519Verify(flight.origin.key(), Signed(kRoutePrefix, flight.message.body()),
-                                  AsBytes(flight.message.signature()))) {
-    counters_.Add("overlay.dropped_bad_route_signature");
-    return;
-  }
   Delivered out{MessageName{flight.origin.id(), flight.body.message_id()},
                 flight.origin,
                 flight.previous,

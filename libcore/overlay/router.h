@@ -3,9 +3,11 @@
 // Rules: a hop counts as made when the neighbour acknowledged the message. At the first timeout the
 // next best hop is tried; when nobody else can help, the message waits for the silent root until it
 // answers or is found dead. Requests that end here wait until we are active. Copies of one attempt
-// are dropped by (origin, message id, attempt). An answer goes straight to the origin where there
-// is a link, else by the way the request came, signed by the responder. Threads: one owner. Limits:
-// below, each with a counter. Sources: Castro et al. 2004 §3.3; design §3.
+// are dropped by (origin, message id, attempt), and nothing is noted of a request before its
+// signature is checked: else a forged one would keep the true one out, or lead its answer astray.
+// Each neighbour has a bucket of checks. An answer goes straight to the origin where there is a
+// link, else by the way the latest attempt came, signed by the responder. Threads: one owner.
+// Limits: below, each with a counter. Sources: Castro et al. 2004 §3.3; design §3.
 #pragma once
 
 #include <deque>
@@ -15,10 +17,12 @@
 #include <utility>
 
 #include "libcore/base/counters.h"
+#include "libcore/base/token_bucket.h"
 #include "libcore/overlay/letter.h"
 #include "libcore/overlay/link_table.h"
 #include "libcore/overlay/record_cache.h"
 #include "libcore/overlay/ring.h"
+#include "libcore/overlay/route.h"
 #include "p2pd/wire/v1/overlay.pb.h"
 
 namespace p2pd::overlay {
@@ -64,6 +68,13 @@ class Router {
   static constexpr absl::Duration kSeenLifetime = absl::Seconds(60);
   // Answers that wait for their acknowledgement.
   static constexpr size_t kMaxReplies = 1024;
+  // Signatures that are checked for one neighbour: a second, and at once; beyond it his requests
+  // are dropped unread. A check takes a tenth of a millisecond, so this is a tenth of a processor
+  // core.
+  static constexpr double kCheckRate = 1000;
+  static constexpr double kCheckBurst = 2000;
+  // A broken one counts for so many: honest neighbours hand none on.
+  static constexpr double kBrokenCosts = 100;
 
   Router(const NodeKeys& keys, LinkTable& links, Ring& ring, RecordCache& records,
          Counters& counters)
@@ -75,9 +86,6 @@ class Router {
   // Returns the first hop taken, ourselves when it stayed here.
   std::optional<NodeId> Submit(Instant now, const wire::v1::RouteMessage& message,
                                const std::set<NodeId>& avoid);
-  // Signs a request of ours.
-  wire::v1::RouteMessage Make(const wire::v1::RouteBody& body) const;
-
   void OnRoute(Instant now, const NodeId& from, wire::v1::RouteMessage message);
   void OnReply(Instant now, const NodeId& from, const wire::v1::RouteReply& reply);
   // A routed request in a letter: its origin is proved. If its address is, too, the letter came
@@ -93,6 +101,7 @@ class Router {
   void OnLost(Instant now, uint64_t handle);
   // Membership changed, or we became active: what waits is looked at again.
   void Reconsider(Instant now);
+  void OnLinkDown(const NodeId& id) { checks_.erase(id); }
   void OnTimeout(Instant now);
   std::optional<Instant> PollTimeout() const;
 
@@ -112,10 +121,11 @@ class Router {
     std::optional<std::pair<NodeId, uint64_t>> out;  // neighbour, handle
     Instant expires;
     std::optional<LetterPath> letter;
+    bool is_signed = false;  // as far as we checked
   };
   struct Seen {
     NodeId previous;
-    uint32_t attempt = 0;
+    uint32_t attempt = 0;  // the latest; earlier ones are of no use any more
     Purpose answer = Purpose::kAnswer;
     Urgency urgency = Urgency::kReply;
     Instant expires;
@@ -130,6 +140,8 @@ class Router {
   };
 
   std::optional<Flight> Parse(Instant now, const NodeId& from, wire::v1::RouteMessage message);
+  // True when the origin signed it; a neighbour is charged for the check.
+  bool Check(Instant now, const NodeId& from, Flight& flight);
   std::optional<NodeId> Launch(Instant now, Flight flight);
   // Takes the next step; false when the flight is over.
   bool Step(Instant now, uint64_t id, Flight& flight);
@@ -152,6 +164,7 @@ class Router {
   std::map<uint64_t, Flight> flights_;
   std::map<uint64_t, uint64_t> flight_of_;  // handle -> flight
   std::map<MessageName, Seen> seen_;
+  std::map<NodeId, TokenBucket> checks_;  // of linked neighbours
   std::deque<std::pair<Instant, MessageName>> seen_order_;
   std::map<uint64_t, ReplyFlight> replies_;  // by handle
   std::deque<Delivered> delivered_;

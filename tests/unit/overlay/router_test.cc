@@ -21,23 +21,26 @@ class RouterTest : public testing::Test {
     Exchange2(now_, self_, neighbour_);
   }
   // As the origin would send it.
-  wire::v1::RouteMessage Request(const Party& origin, uint64_t message_id, const Key& key) {
+  wire::v1::RouteMessage Request(const Party& origin, uint64_t message_id, const Key& key,
+                                 uint32_t attempt = 0) {
     wire::v1::RouteBody body;
     body.set_key(key.ToString());
     body.set_message_id(message_id);
     body.set_origin(ToText(origin.record.bytes()));
     body.set_service(4);
     body.set_payload("hello");
-    wire::v1::RouteMessage out;
-    out.set_body(body.SerializeAsString());
-    out.set_signature(
-        origin.keys.signing_key.Sign(Signed(absl::string_view("p2pd route\0", 11), out.body()))
-            .ToString());
+    body.set_attempt(attempt);
+    return SignRoute(origin.keys, body);
+  }
+  int Deliveries() {
+    int out = 0;
+    while (router_.PollDelivered()) ++out;
     return out;
   }
   Party self_{1};
   Party neighbour_{2};
   Party origin_{3};
+  Party other_{4};
   Ring ring_;
   Router router_;
   Instant now_ = At(absl::Seconds(1));
@@ -59,9 +62,70 @@ TEST_F(RouterTest, ACopyOfAnAttemptIsDroppedARetryIsNot) {
   EXPECT_TRUE(router_.PollDelivered().has_value());
   EXPECT_FALSE(router_.PollDelivered().has_value());
   EXPECT_EQ(self_.counters.Get("overlay.dropped_duplicate_routes"), 1u);
-  request.set_attempt(1);
-  router_.OnRoute(now_, neighbour_.record.id(), request);
+  router_.OnRoute(now_, neighbour_.record.id(), Request(origin_, 1, self_.record.id(), 1));
   EXPECT_TRUE(router_.PollDelivered().has_value());
+}
+
+TEST_F(RouterTest, AForgedAttemptKeepsNoTrueOneOut) {
+  // A liar who was the first hop: all attempts, in the origin's name.
+  for (uint32_t attempt = 0; attempt < kAttempts; ++attempt) {
+    wire::v1::RouteMessage forged = Request(origin_, 1, self_.record.id(), attempt);
+    forged.set_signature(std::string(64, 'x'));
+    router_.OnRoute(now_, neighbour_.record.id(), forged);
+  }
+  EXPECT_EQ(Deliveries(), 0);
+  for (uint32_t attempt = 0; attempt < 4; ++attempt) {
+    router_.OnRoute(now_, other_.record.id(), Request(origin_, 1, self_.record.id(), attempt));
+  }
+  EXPECT_EQ(Deliveries(), 4);
+}
+
+TEST_F(RouterTest, AHopCannotMakeUpAttempts) {
+  const wire::v1::RouteMessage kept = Request(origin_, 1, self_.record.id());
+  wire::v1::RouteBody body;
+  ASSERT_TRUE(ParseProto(AsBytes(kept.body()), body));
+  for (uint32_t i = 0; i < 1000; ++i) {
+    wire::v1::RouteMessage again = kept;
+    body.set_attempt(i % kAttempts);
+    again.set_body(body.SerializeAsString());
+    router_.OnRoute(now_, neighbour_.record.id(), again);
+  }
+  EXPECT_EQ(Deliveries(), 1) << "the answer goes back once for each attempt of the origin";
+  router_.OnRoute(now_, other_.record.id(), Request(origin_, 1, self_.record.id(), 1));
+  EXPECT_EQ(Deliveries(), 1) << "the retry by another way";
+  router_.OnRoute(now_, other_.record.id(), Request(origin_, 1, self_.record.id(), kAttempts));
+  EXPECT_EQ(self_.counters.Get("overlay.dropped_bad_route"), 1u);
+}
+
+TEST_F(RouterTest, ABrokenSignatureDoesNotLeadTheAnswerAstray) {
+  const auto link = [this](Party& peer) {
+    self_.links.Connect(now_, peer.record);
+    Exchange2(now_, self_, peer);
+    peer.Events();
+  };
+  link(neighbour_);
+  link(other_);
+  router_.OnRoute(now_, neighbour_.record.id(), Request(origin_, 1, self_.record.id()));
+  const auto delivered = router_.PollDelivered();
+  ASSERT_TRUE(delivered.has_value());
+  wire::v1::RouteMessage forged = Request(origin_, 1, self_.record.id(), 1);
+  forged.set_signature(std::string(64, 'x'));
+  router_.OnRoute(now_, other_.record.id(), forged);
+  router_.Reply(now_, *delivered, wire::v1::RouteReplyBody());
+  Exchange2(now_, self_, neighbour_);
+  EXPECT_EQ(Of<MessageReceived>(neighbour_.Events()).size(), 1u);
+}
+
+TEST_F(RouterTest, ChecksOfSignaturesAreBounded) {
+  wire::v1::RouteMessage forged = Request(origin_, 1, self_.record.id());
+  forged.set_signature(std::string(64, 'x'));
+  for (int i = 0; i < 1000; ++i) router_.OnRoute(now_, neighbour_.record.id(), forged);
+  EXPECT_LE(self_.counters.Get("overlay.dropped_bad_route_signature"), 20u);
+  EXPECT_GE(self_.counters.Get("overlay.refused_route_rate"), 980u);
+  // Nobody else suffers.
+  router_.OnRoute(now_, other_.record.id(), Request(origin_, 1, self_.record.id()));
+  EXPECT_EQ(Deliveries(), 1);
+  router_.OnLinkDown(neighbour_.record.id());
 }
 
 TEST_F(RouterTest, AHopCannotSpeakForTheOrigin) {
