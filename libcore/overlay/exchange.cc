@@ -340,6 +340,7 @@ void Exchange::Arrive(Instant now, const MessageName& name, ReturnPath path,
     case RequestTable::Arrival::kNew:
       break;
     case RequestTable::Arrival::kWaiting:
+    case RequestTable::Arrival::kSpent:
       return;
     case RequestTable::Arrival::kAnswered:
       return SendBack(now, name, path, *admission.answer);

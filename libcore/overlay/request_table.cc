@@ -13,6 +13,12 @@ size_t LimitOf(const ReturnPath& path) {
   return routed != nullptr && routed->letter ? routed->letter->room() : SIZE_MAX;
 }
 
+// Who asked pays neither for a copy nor for its answer.
+bool ByHops(const ReturnPath& path) {
+  const auto* routed = std::get_if<Delivered>(&path);
+  return routed != nullptr && !routed->letter;
+}
+
 size_t CopyOf(const ReturnPath& path) {
   const auto* letter = std::get_if<LetterPath>(&path);
   return letter != nullptr ? letter->copy.number : 1;
@@ -36,9 +42,15 @@ RequestTable::Admission RequestTable::Admit(Instant now, const MessageName& name
   Admission out;
   const auto answered = answers_.find(name);
   if (answered != answers_.end()) {
+    Kept& kept = answered->second;
+    if (ByHops(path) && ++kept.repeats > kMaxRepeats) {
+      counters_.Add("overlay.refused_repeats");
+      out.arrival = Arrival::kSpent;
+      return out;
+    }
     counters_.Add("overlay.answers_repeated");
     out.arrival = Arrival::kAnswered;
-    out.answer = &answered->second;
+    out.answer = &kept.content;
     return out;
   }
   const auto waiting = token_of_.find(name);
@@ -70,11 +82,11 @@ std::optional<RequestTable::Finished> RequestTable::Answer(Instant now, AnswerTo
   open_.erase(found);
   token_of_.erase(out.name);
   answer_bytes_ += content.payload.size();
-  answers_[out.name] = content;
+  answers_[out.name] = Kept{content};
   answer_order_.emplace_back(now + kAnswerLifetime, out.name);
   while (answers_.size() > kMaxAnswers || answer_bytes_ > kMaxAnswerBytes) {
     const auto oldest = answers_.find(answer_order_.front().second);
-    answer_bytes_ -= oldest->second.payload.size();
+    answer_bytes_ -= oldest->second.content.payload.size();
     answers_.erase(oldest);
     answer_order_.pop_front();
   }
@@ -103,7 +115,7 @@ void RequestTable::OnTimeout(Instant now) {
   }
   while (!answer_order_.empty() && answer_order_.front().first <= now) {
     const auto oldest = answers_.find(answer_order_.front().second);
-    answer_bytes_ -= oldest->second.payload.size();
+    answer_bytes_ -= oldest->second.content.payload.size();
     answers_.erase(oldest);
     answer_order_.pop_front();
   }

@@ -1,5 +1,6 @@
 // RequestTable: requests that others (or we ourselves) put to this node. Each is shown to the layer
-// above once; copies that come later get the answer again, or wait for it.
+// above once; copies that come later get the answer again, or wait for it. Through the hands of
+// hops it goes a few times only: a copy that one of them kept costs him nothing.
 //
 // Threads: one owner. Limits: below; a refused request is answered 'busy'.
 #pragma once
@@ -43,10 +44,12 @@ class RequestTable {
   static constexpr size_t kMaxAnswers = 2048;
   static constexpr size_t kMaxAnswerBytes = 8 << 20;
   static constexpr absl::Duration kAnswerLifetime = absl::Seconds(60);
+  // How often an answer goes again to whom others routed it for: as many attempts as there are.
+  static constexpr uint32_t kMaxRepeats = kAttempts;
 
   explicit RequestTable(Counters& counters) : counters_(counters) {}
 
-  enum class Arrival { kNew, kWaiting, kAnswered, kRefused };
+  enum class Arrival { kNew, kWaiting, kAnswered, kSpent, kRefused };
   struct Admission {
     Arrival arrival = Arrival::kRefused;
     AnswerToken token;                      // of kNew
@@ -78,11 +81,15 @@ class RequestTable {
     std::vector<ReturnPath> paths;
     Instant expires;
   };
+  struct Kept {
+    AnswerContent content;
+    uint32_t repeats = 0;  // by way of hops
+  };
   Counters& counters_;
   uint64_t next_token_ = 1;
   std::map<uint64_t, Open> open_;  // by token, so by age
   std::map<MessageName, uint64_t> token_of_;
-  std::map<MessageName, AnswerContent> answers_;
+  std::map<MessageName, Kept> answers_;
   std::deque<std::pair<Instant, MessageName>> answer_order_;
   size_t answer_bytes_ = 0;
 };

@@ -29,6 +29,24 @@ TEST_F(RequestTableTest, EachRequestIsShownOnceAndItsAnswerRepeated) {
   EXPECT_EQ(counters_.Get("overlay.dropped_late_answers"), 1u);
 }
 
+TEST_F(RequestTableTest, HopsGetAnAnswerAFewTimes) {
+  const Delivered routed{.name = Name(1),
+                         .origin = RecordAt(1, EndpointAt(1)),
+                         .previous = NodeId(),
+                         .hops = 1,
+                         .body = {},
+                         .trace = {},
+                         .letter = std::nullopt};
+  table_.Answer(now_, table_.Admit(now_, Name(1), routed).token, AnswerContent{{7}});
+  for (uint32_t i = 0; i < RequestTable::kMaxRepeats; ++i) {
+    EXPECT_EQ(table_.Admit(now_, Name(1), routed).arrival, Arrival::kAnswered);
+  }
+  EXPECT_EQ(table_.Admit(now_, Name(1), routed).arrival, Arrival::kSpent);
+  EXPECT_EQ(counters_.Get("overlay.refused_repeats"), 1u);
+  // Who asks over his own link, or pays by letter, is answered.
+  EXPECT_EQ(table_.Admit(now_, Name(1), DirectPath{}).arrival, Arrival::kAnswered);
+}
+
 TEST_F(RequestTableTest, TheLastCopysPathCounts) {
   const auto first = table_.Admit(now_, Name(1), DirectPath{});
   NodeId other;
