@@ -64,7 +64,10 @@ class Exchange {
         counters_(counters),
         requests_(counters) {}
 
-  void SetSelf(const NodeRecord& self) { self_ = self; }
+  void SetSelf(const NodeRecord& self) {
+    self_ = self;
+    requests_.SetSelf(self.id());
+  }
   // Outlives it; without one every request goes hop by hop.
   void SetShortcut(Shortcut& shortcut) { shortcut_ = &shortcut; }
   // No new requests from here on: we leave.

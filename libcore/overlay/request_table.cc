@@ -38,6 +38,37 @@ void AddPath(std::vector<ReturnPath>& paths, ReturnPath path) {
 
 }  // namespace
 
+std::optional<RequestTable::Holder> RequestTable::HolderOf(const ReturnPath& path) const {
+  const auto* letter = std::get_if<LetterPath>(&path);
+  if (const auto* direct = std::get_if<DirectPath>(&path)) return direct->peer;
+  if (const auto* routed = std::get_if<Delivered>(&path)) {
+    if (routed->previous == self_) return std::nullopt;
+    if (!routed->letter) return routed->previous;
+    letter = &*routed->letter;
+  }
+  net::Endpoint from = letter->to;
+  if (!from.address.IsPrivate()) from.port = 0;
+  return from;
+}
+
+bool RequestTable::TakePlace(const std::optional<Holder>& holder) {
+  if (!holder) return open_.size() < kMaxOpen;
+  const bool letter = std::holds_alternative<net::Endpoint>(*holder);
+  if (letter && open_letters_ >= kMaxOpenLetters) return false;
+  if (!share_.Take(*holder)) return false;
+  open_letters_ += letter ? 1 : 0;
+  return true;
+}
+
+void RequestTable::Erase(std::map<uint64_t, Open>::iterator open) {
+  if (const std::optional<Holder>& holder = open->second.holder) {
+    share_.Return(*holder);
+    open_letters_ -= std::holds_alternative<net::Endpoint>(*holder) ? 1 : 0;
+  }
+  token_of_.erase(open->second.name);
+  open_.erase(open);
+}
+
 RequestTable::Admission RequestTable::Admit(Instant now, const MessageName& name, ReturnPath path) {
   Admission out;
   const auto answered = answers_.find(name);
@@ -59,12 +90,13 @@ RequestTable::Admission RequestTable::Admit(Instant now, const MessageName& name
     out.arrival = Arrival::kWaiting;
     return out;
   }
-  if (open_.size() >= kMaxOpen) {
+  const std::optional<Holder> holder = HolderOf(path);
+  if (!TakePlace(holder)) {
     counters_.Add("overlay.refused_requests_full");
     return out;
   }
   const uint64_t token = next_token_++;
-  open_.emplace(token, Open{name, {std::move(path)}, now + kOpenLifetime});
+  open_.emplace(token, Open{name, {std::move(path)}, now + kOpenLifetime, holder});
   token_of_[name] = token;
   out.arrival = Arrival::kNew;
   out.token = AnswerToken(token);
@@ -79,8 +111,7 @@ std::optional<RequestTable::Finished> RequestTable::Answer(Instant now, AnswerTo
     return std::nullopt;
   }
   Finished out{found->second.name, std::move(found->second.paths)};
-  open_.erase(found);
-  token_of_.erase(out.name);
+  Erase(found);
   answer_bytes_ += content.payload.size();
   answers_[out.name] = Kept{content};
   answer_order_.emplace_back(now + kAnswerLifetime, out.name);
@@ -110,8 +141,7 @@ std::vector<ReturnPath> RequestTable::Withdraw(AnswerToken token) {
 void RequestTable::OnTimeout(Instant now) {
   while (!open_.empty() && open_.begin()->second.expires <= now) {
     counters_.Add("overlay.requests_never_answered");
-    token_of_.erase(open_.begin()->second.name);
-    open_.erase(open_.begin());
+    Erase(open_.begin());
   }
   while (!answer_order_.empty() && answer_order_.front().first <= now) {
     const auto oldest = answers_.find(answer_order_.front().second);

@@ -2,7 +2,8 @@
 // above once; copies that come later get the answer again, or wait for it. Through the hands of
 // hops it goes a few times only: a copy that one of them kept costs him nothing.
 //
-// Threads: one owner. Limits: below; a refused request is answered 'busy'.
+// Threads: one owner. Limits: below; who sent a request holds its place, and nobody gets more than
+// his share of them; a refused request is answered 'busy'.
 #pragma once
 
 #include <deque>
@@ -14,6 +15,7 @@
 
 #include "libcore/base/counters.h"
 #include "libcore/base/time.h"
+#include "libcore/overlay/fair_share.h"
 #include "libcore/overlay/letter.h"
 #include "libcore/overlay/node.h"
 #include "libcore/overlay/router.h"
@@ -37,7 +39,8 @@ struct AnswerContent {
 
 class RequestTable {
  public:
-  // Requests that wait for the layer above, and how long it has.
+  // Requests that wait for the layer above, and how long it has. One neighbour, or one address from
+  // which letters come, has an eighth of them, all letters half.
   static constexpr size_t kMaxOpen = 1024;
   static constexpr absl::Duration kOpenLifetime = absl::Seconds(10);
   // Answers kept for late copies: number, bytes, and for how long.
@@ -47,7 +50,11 @@ class RequestTable {
   // How often an answer goes again to whom others routed it for: as many attempts as there are.
   static constexpr uint32_t kMaxRepeats = kAttempts;
 
+  static constexpr size_t kMaxOpenLetters = kMaxOpen / 2;
+
   explicit RequestTable(Counters& counters) : counters_(counters) {}
+  // What we ask ourselves is in nobody's share.
+  void SetSelf(const NodeId& self) { self_ = self; }
 
   enum class Arrival { kNew, kWaiting, kAnswered, kSpent, kRefused };
   struct Admission {
@@ -76,11 +83,17 @@ class RequestTable {
   size_t open() const { return open_.size(); }
 
  private:
+  // Who brought it: a neighbour, or an address, without its port where it is public.
+  using Holder = std::variant<NodeId, net::Endpoint>;
   struct Open {
     MessageName name;
     std::vector<ReturnPath> paths;
     Instant expires;
+    std::optional<Holder> holder;  // nullopt: us
   };
+  std::optional<Holder> HolderOf(const ReturnPath& path) const;
+  bool TakePlace(const std::optional<Holder>& holder);
+  void Erase(std::map<uint64_t, Open>::iterator open);
   struct Kept {
     AnswerContent content;
     uint32_t repeats = 0;  // by way of hops
@@ -88,6 +101,9 @@ class RequestTable {
   Counters& counters_;
   uint64_t next_token_ = 1;
   std::map<uint64_t, Open> open_;  // by token, so by age
+  NodeId self_;
+  FairShare<Holder> share_{kMaxOpen};
+  size_t open_letters_ = 0;
   std::map<MessageName, uint64_t> token_of_;
   std::map<MessageName, Kept> answers_;
   std::deque<std::pair<Instant, MessageName>> answer_order_;

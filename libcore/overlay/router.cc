@@ -63,16 +63,34 @@ std::optional<NodeId> Router::Submit(Instant now, const wire::v1::RouteMessage& 
   return Launch(now, *std::move(flight));
 }
 
-void Router::Note(Instant now, const Flight& flight) {
-  while (!seen_order_.empty() &&
-         (seen_order_.front().first <= now || seen_order_.size() >= kMaxSeen)) {
-    const auto found = seen_.find(seen_order_.front().second);
-    // A later attempt may have prolonged it.
-    if (found != seen_.end() && found->second.expires <= seen_order_.front().first) {
-      seen_.erase(found);
-    }
-    seen_order_.pop_front();
+void Router::ForgetOldest(SeenOrder::iterator of) {
+  std::deque<std::pair<Instant, MessageName>>& order = of->second;
+  const auto found = seen_.find(order.front().second);
+  // A later attempt may have prolonged it.
+  if (found != seen_.end() && found->second.expires <= order.front().first) seen_.erase(found);
+  seen_sizes_.erase({order.size(), of->first});
+  order.pop_front();
+  --seen_noted_;
+  if (order.empty()) {
+    seen_order_.erase(of);
+  } else {
+    seen_sizes_.insert({order.size(), of->first});
   }
+}
+
+void Router::ForgetExpired(Instant now, const NodeId& holder) {
+  for (;;) {
+    const auto of = seen_order_.find(holder);
+    if (of == seen_order_.end() || of->second.front().first > now) return;
+    ForgetOldest(of);
+  }
+}
+
+void Router::Note(Instant now, const Flight& flight) {
+  const NodeId holder = HolderOf(flight);
+  ForgetExpired(now, holder);
+  // Who is silent keeps what has expired: it is in nobody's way until the table is full.
+  while (seen_noted_ >= kMaxSeen) ForgetOldest(seen_order_.find(seen_sizes_.rbegin()->second));
   const Instant expires = now + kSeenLifetime;
   const MessageName name{flight.origin.id(), flight.body.message_id()};
   Seen& seen = seen_[name];
@@ -83,7 +101,11 @@ void Router::Note(Instant now, const Flight& flight) {
   seen.expires = expires;
   seen.letter = flight.letter;
   seen.delivered = false;
-  seen_order_.emplace_back(expires, name);
+  std::deque<std::pair<Instant, MessageName>>& order = seen_order_[holder];
+  seen_sizes_.erase({order.size(), holder});
+  order.emplace_back(expires, name);
+  seen_sizes_.insert({order.size(), holder});
+  ++seen_noted_;
 }
 
 void Router::OnRoute(Instant now, const NodeId& from, wire::v1::RouteMessage message) {
@@ -134,17 +156,25 @@ void Router::OnLetter(Instant now, LetterPath path, wire::v1::RouteMessage messa
 }
 
 std::optional<NodeId> Router::Launch(Instant now, Flight flight) {
-  if (flights_.size() >= kMaxFlights) {
+  const bool own = flight.previous == self_->id();
+  flight.counted = !own && share_.Take(HolderOf(flight));
+  if (own ? flights_.size() >= kMaxFlights : !flight.counted) {
     counters_.Add("overlay.refused_flights_full");
     return std::nullopt;
   }
   const uint64_t id = next_flight_++;
   Flight& kept = flights_.emplace(id, std::move(flight)).first->second;
   if (!Step(now, id, kept)) {
-    flights_.erase(id);
+    End(id);
     return self_->id();
   }
   return kept.out ? std::optional(kept.out->first) : std::nullopt;
+}
+
+std::map<uint64_t, Router::Flight>::iterator Router::End(
+    std::map<uint64_t, Flight>::iterator flight) {
+  if (flight->second.counted) share_.Return(HolderOf(flight->second));
+  return flights_.erase(flight);
 }
 
 bool Router::Step(Instant now, uint64_t id, Flight& flight) {
@@ -251,7 +281,7 @@ void Router::OnAcked(uint64_t handle) {
   replies_.erase(handle);
   const auto found = flight_of_.find(handle);
   if (found == flight_of_.end()) return;
-  flights_.erase(found->second);
+  End(found->second);
   flight_of_.erase(found);
 }
 
@@ -264,7 +294,7 @@ void Router::OnSlow(Instant now, uint64_t handle) {
   flight.tried.insert(flight.out->first);
   if (Step(now, id, flight)) return;
   if (flight.out) flight_of_.erase(flight.out->second);
-  flights_.erase(id);
+  End(id);
 }
 
 void Router::OnLost(Instant now, uint64_t handle) {
@@ -282,7 +312,7 @@ void Router::OnLost(Instant now, uint64_t handle) {
   Flight& flight = flights_.at(id);
   flight.tried.insert(flight.out->first);
   flight.out.reset();
-  if (!Step(now, id, flight)) flights_.erase(id);
+  if (!Step(now, id, flight)) End(id);
 }
 
 void Router::Reconsider(Instant now) {
@@ -298,7 +328,7 @@ void Router::Reconsider(Instant now) {
       links_.Cancel(flight.out->first, flight.out->second);
       flight_of_.erase(flight.out->second);
     }
-    flights_.erase(id);
+    End(id);
   }
 }
 
@@ -309,7 +339,7 @@ void Router::OnTimeout(Instant now) {
       links_.Cancel(it->second.out->first, it->second.out->second);
       flight_of_.erase(it->second.out->second);
     }
-    it = flights_.erase(it);
+    it = End(it);
   }
 }
 

@@ -18,6 +18,7 @@
 
 #include "libcore/base/counters.h"
 #include "libcore/base/token_bucket.h"
+#include "libcore/overlay/fair_share.h"
 #include "libcore/overlay/letter.h"
 #include "libcore/overlay/link_table.h"
 #include "libcore/overlay/record_cache.h"
@@ -60,10 +61,12 @@ struct ReplyArrived {
 class Router {
  public:
   static constexpr uint32_t kMaxHops = 24;  // ttl of design §3
-  // Requests under way through this node, and for how long.
+  // Requests under way through this node, and for how long. A neighbour has his share, what came by
+  // letter that of one; beyond it they are refused. Our own are refused when the table is full.
   static constexpr size_t kMaxFlights = 1024;
   static constexpr absl::Duration kFlightLifetime = absl::Seconds(10);
-  // Requests remembered for duplicate suppression and for the way back.
+  // Requests remembered for duplicate suppression and for the way back. Beyond it whoever handed us
+  // most of them loses his oldest.
   static constexpr size_t kMaxSeen = 8192;
   static constexpr absl::Duration kSeenLifetime = absl::Seconds(60);
   // Answers that wait for their acknowledgement.
@@ -109,6 +112,7 @@ class Router {
   std::optional<ReplyArrived> PollReply();
   std::optional<LetterReply> PollLetterReply();
   size_t flights() const { return flights_.size(); }
+  size_t seen() const { return seen_.size(); }
 
  private:
   struct Flight {
@@ -122,6 +126,7 @@ class Router {
     Instant expires;
     std::optional<LetterPath> letter;
     bool is_signed = false;  // as far as we checked
+    bool counted = false;    // in its holder's share
   };
   struct Seen {
     NodeId previous;
@@ -147,7 +152,16 @@ class Router {
   bool Step(Instant now, uint64_t id, Flight& flight);
   bool SendTo(Instant now, uint64_t id, Flight& flight, const NodeId& to);
   void Deliver(const Flight& flight);
+  using SeenOrder = std::map<NodeId, std::deque<std::pair<Instant, MessageName>>>;
   void Note(Instant now, const Flight& flight);
+  void ForgetOldest(SeenOrder::iterator of);
+  void ForgetExpired(Instant now, const NodeId& holder);
+  // To whose account it is.
+  static NodeId HolderOf(const Flight& flight) {
+    return flight.letter ? NodeId() : flight.previous;
+  }
+  std::map<uint64_t, Flight>::iterator End(std::map<uint64_t, Flight>::iterator flight);
+  void End(uint64_t id) { End(flights_.find(id)); }
   void SendReply(Instant now, ReplyFlight flight);
   void AcceptReply(const NodeId& from, const wire::v1::RouteReply& reply,
                    const wire::v1::RouteReplyBody& body);
@@ -162,10 +176,14 @@ class Router {
 
   uint64_t next_flight_ = 1;
   std::map<uint64_t, Flight> flights_;
+  FairShare<NodeId> share_{kMaxFlights};    // of the flights of others
   std::map<uint64_t, uint64_t> flight_of_;  // handle -> flight
   std::map<MessageName, Seen> seen_;
   std::map<NodeId, TokenBucket> checks_;  // of linked neighbours
-  std::deque<std::pair<Instant, MessageName>> seen_order_;
+  // What each holder handed us, oldest first, and who has how much.
+  SeenOrder seen_order_;
+  std::set<std::pair<size_t, NodeId>> seen_sizes_;
+  size_t seen_noted_ = 0;
   std::map<uint64_t, ReplyFlight> replies_;  // by handle
   std::deque<Delivered> delivered_;
   std::deque<ReplyArrived> arrived_;

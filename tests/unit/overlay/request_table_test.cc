@@ -47,6 +47,39 @@ TEST_F(RequestTableTest, HopsGetAnAnswerAFewTimes) {
   EXPECT_EQ(table_.Admit(now_, Name(1), DirectPath{}).arrival, Arrival::kAnswered);
 }
 
+TEST_F(RequestTableTest, EachHasHisShareOfThePlaces) {
+  NodeId greedy;
+  greedy.mutable_view()[0] = 1;
+  NodeId modest;
+  modest.mutable_view()[0] = 2;
+  uint64_t n = 0;
+  const auto admitted = [&](const ReturnPath& path, size_t tries) {
+    size_t out = 0;
+    for (size_t i = 0; i < tries; ++i) {
+      out += table_.Admit(now_, Name(++n), path).arrival == Arrival::kNew ? 1 : 0;
+    }
+    return out;
+  };
+  EXPECT_EQ(admitted(DirectPath{greedy}, 1000), RequestTable::kMaxOpen / 8);
+  EXPECT_EQ(admitted(DirectPath{modest}, 100), 100u);
+  // All ports of a public address are one, those of a private one are many.
+  LetterPath letter;
+  size_t by_letter = 0;
+  for (uint16_t port = 1; port <= 2; ++port) {
+    letter.to = *net::Endpoint::Parse("20.0.0.1:1");
+    letter.to.port = port;
+    by_letter += admitted(letter, 1000);
+  }
+  EXPECT_EQ(by_letter, RequestTable::kMaxOpen / 8);
+  for (uint16_t port = 1; port <= 10; ++port) {
+    letter.to = EndpointAt(1, port);
+    by_letter += admitted(letter, 1000);
+  }
+  EXPECT_EQ(by_letter, RequestTable::kMaxOpenLetters);
+  table_.OnTimeout(now_ + RequestTable::kOpenLifetime);
+  EXPECT_EQ(admitted(DirectPath{greedy}, 1000), RequestTable::kMaxOpen / 8);
+}
+
 TEST_F(RequestTableTest, TheLastCopysPathCounts) {
   const auto first = table_.Admit(now_, Name(1), DirectPath{});
   NodeId other;
@@ -85,10 +118,18 @@ TEST_F(RequestTableTest, UnansweredRequestsAreForgotten) {
 }
 
 TEST_F(RequestTableTest, Bounded) {
+  // Our own.
+  const Delivered own{.name = Name(1),
+                      .origin = RecordAt(1, EndpointAt(1)),
+                      .previous = NodeId(),
+                      .hops = 0,
+                      .body = {},
+                      .trace = {},
+                      .letter = std::nullopt};
   for (uint64_t i = 0; i < RequestTable::kMaxOpen; ++i) {
-    EXPECT_EQ(table_.Admit(now_, Name(i), DirectPath{}).arrival, Arrival::kNew);
+    EXPECT_EQ(table_.Admit(now_, Name(i), own).arrival, Arrival::kNew);
   }
-  EXPECT_EQ(table_.Admit(now_, Name(99999), DirectPath{}).arrival, Arrival::kRefused);
+  EXPECT_EQ(table_.Admit(now_, Name(99999), own).arrival, Arrival::kRefused);
   EXPECT_EQ(counters_.Get("overlay.refused_requests_full"), 1u);
 }
 

@@ -193,13 +193,49 @@ TEST_F(RouterTest, WaitsUntilWeAreActive) {
 
 TEST_F(RouterTest, FlightsAreBoundedAndExpire) {
   ring_.SetActive(false);
-  for (uint64_t i = 1; i < Router::kMaxFlights + 100; ++i) {
-    router_.OnRoute(now_, neighbour_.record.id(), Request(origin_, i, self_.record.id()));
+  for (uint64_t i = 1; i < Router::kMaxFlights; ++i) {
+    const wire::v1::RouteMessage request = Request(self_, i, self_.record.id());
+    router_.Submit(now_, request, {});
   }
+  EXPECT_EQ(router_.flights(), Router::kMaxFlights - 1);
+  router_.Submit(now_, Request(self_, 2000, self_.record.id()), {});
+  router_.Submit(now_, Request(self_, 2001, self_.record.id()), {});
   EXPECT_EQ(router_.flights(), Router::kMaxFlights);
-  EXPECT_EQ(self_.counters.Get("overlay.refused_flights_full"), 99u);
+  EXPECT_EQ(self_.counters.Get("overlay.refused_flights_full"), 1u);
   router_.OnTimeout(now_ + Router::kFlightLifetime);
   EXPECT_EQ(router_.flights(), 0u);
+}
+
+TEST_F(RouterTest, ANeighbourHasHisShareOfTheFlights) {
+  ring_.SetActive(false);
+  for (uint64_t i = 1; i <= Router::kMaxFlights; ++i) {
+    router_.OnRoute(now_, neighbour_.record.id(), Request(origin_, i, self_.record.id()));
+  }
+  EXPECT_EQ(router_.flights(), Router::kMaxFlights / 8);
+  EXPECT_EQ(self_.counters.Get("overlay.refused_flights_full"), Router::kMaxFlights * 7 / 8);
+  router_.OnRoute(now_, other_.record.id(), Request(origin_, 3000, self_.record.id()));
+  EXPECT_EQ(router_.flights(), Router::kMaxFlights / 8 + 1) << "the other's is taken";
+  router_.OnTimeout(now_ + Router::kFlightLifetime);
+  router_.OnRoute(now_, neighbour_.record.id(), Request(origin_, 4000, self_.record.id()));
+  EXPECT_EQ(router_.flights(), 1u) << "what ends is given back";
+}
+
+TEST_F(RouterTest, WhoFillsTheMemoryForgetsHisOwn) {
+  router_.OnRoute(now_, other_.record.id(), Request(origin_, 1, self_.record.id()));
+  ASSERT_EQ(Deliveries(), 1);
+  for (uint64_t i = 2; i < Router::kMaxSeen + 100; ++i) {
+    // At a rate that he may have.
+    now_ = now_ + absl::Milliseconds(2);
+    router_.OnRoute(now_, neighbour_.record.id(), Request(origin_, i, self_.record.id()));
+    Deliveries();
+  }
+  EXPECT_EQ(router_.seen(), Router::kMaxSeen);
+  const auto knows = [this](const Party& from, uint64_t id) {
+    router_.OnRoute(now_, from.record.id(), Request(origin_, id, self_.record.id()));
+    return Deliveries() == 0;
+  };
+  EXPECT_FALSE(knows(neighbour_, 2));
+  EXPECT_TRUE(knows(other_, 1));
 }
 
 }  // namespace
