@@ -380,7 +380,7 @@ bool Gossip::InOurArc(uint64_t head) const {
 }
 
 void Gossip::Announce(Instant now, const HintEvent& event) {
-  table_.Take(now, event);
+  table_.Witness(now, event);
   NoteEvent(now, event);
   const uint64_t head = event.hint.head;
   const uint64_t radius = table_.radius();

@@ -52,6 +52,10 @@ absl::Status LetterBox::Send(Instant now, Order order) {
   if (pending.link_wanted && pending.order.route) {
     return absl::InvalidArgumentError("a routed request has to fit one letter");
   }
+  if (!quota_.Take(now, pending.order.target.endpoint.address)) {
+    counters_.Add("overlay.refused_letters_unproved");
+    return absl::ResourceExhaustedError("too many letters to an address that never answered");
+  }
   const uint64_t message_id = pending.order.message_id;
   const auto [it, fresh] = pending_.try_emplace(message_id, std::move(pending));
   if (!fresh) return absl::InvalidArgumentError("a letter with this message id is under way");
@@ -134,7 +138,7 @@ const AnswerSeal& LetterBox::SealOf(const Pending& pending, uint64_t name) {
   return found->seal;
 }
 
-void LetterBox::OnAnswer(Instant now, ByteView datagram) {
+void LetterBox::OnAnswer(Instant now, const net::Endpoint& from, ByteView datagram) {
   const std::optional<uint64_t> name = LetterAnswerNameOf(datagram);
   if (!name) {
     counters_.Add("overlay.dropped_malformed");
@@ -153,6 +157,8 @@ void LetterBox::OnAnswer(Instant now, ByteView datagram) {
     counters_.Add("overlay.dropped_bad_letter_answer");
     return;
   }
+  // Who answers from elsewhere may have written any address there.
+  if (from.address == pending.order.target.endpoint.address) quota_.OnProved(now, from.address);
   if (answer->cookie || pending.link_wanted) return OnRefusal(now, found->first, *answer);
   if (!Collect(pending, *answer)) return;
   events_.push_back(LetterAnswered{found->first, answer->from, std::move(answer->payload),
@@ -208,6 +214,7 @@ void LetterBox::OnLetter(Instant now, const net::Endpoint& from, ByteView datagr
   if (letter->link_wanted) return Refuse(now, path, std::nullopt);
   // A cookie that is too old, of another address or request, or spent is as good as none.
   path.proved = Spend(now, from, *letter);
+  if (path.proved) quota_.OnProved(now, from.address);
   path.copy = letter->copy;
   events_.push_back(LetterReceived{*std::move(letter), std::move(path)});
 }
@@ -261,7 +268,7 @@ void LetterBox::AnswerRouted(Instant now, const LetterPath& path,
 void LetterBox::OnDatagram(Instant now, const net::Endpoint& from, DatagramType type,
                            ByteView datagram) {
   if (type == DatagramType::kLetter) return OnLetter(now, from, datagram);
-  if (type == DatagramType::kLetterAnswer) OnAnswer(now, datagram);
+  if (type == DatagramType::kLetterAnswer) OnAnswer(now, from, datagram);
 }
 
 // Time.

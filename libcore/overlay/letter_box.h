@@ -10,8 +10,9 @@
 // checks, so letters are taken from a bucket before anything is computed. What comes again is known
 // by (origin, message id) in RequestTable, as any request is; a letter that somebody kept and sends
 // again after the minute for which answers are kept runs again, as a routed request would: services
-// are idempotent. Ours is sent twice, then given up: a node that does not answer is nobody's fault,
-// and the caller has other ways. Threads: one owner. Limits: below, each with a counter.
+// are idempotent. A target is hearsay: to an address that never answered go a few letters only
+// (letter_quota.h). Ours is sent twice, then given up: a node that does not answer is nobody's
+// fault, and the caller has other ways. Threads: one owner. Limits: below, each with a counter.
 #pragma once
 
 #include <deque>
@@ -28,6 +29,7 @@
 #include "libcore/base/token_bucket.h"
 #include "libcore/net/transmit.h"
 #include "libcore/overlay/letter.h"
+#include "libcore/overlay/letter_quota.h"
 #include "libcore/overlay/traffic.h"
 #include "libcore/overlay/wire.h"
 
@@ -103,7 +105,8 @@ class LetterBox {
   };
   // LetterAnswered, LetterNeedsLink or LetterLost follows. A payload that fits no datagram ends in
   // LetterNeedsLink, a routed request in InvalidArgument. InvalidArgument also when no letter can
-  // go to this target, ResourceExhausted when too many are under way.
+  // go to this target, ResourceExhausted when too many are under way, or went to this address
+  // without an answer.
   absl::Status Send(Instant now, Order order);
   // Nothing more comes of this letter.
   void Cancel(uint64_t message_id);
@@ -137,7 +140,7 @@ class LetterBox {
   };
 
   void OnLetter(Instant now, const net::Endpoint& from, ByteView datagram);
-  void OnAnswer(Instant now, ByteView datagram);
+  void OnAnswer(Instant now, const net::Endpoint& from, ByteView datagram);
   // The letter among the request's that an answer with this name is sealed for.
   static const AnswerSeal& SealOf(const Pending& pending, uint64_t name);
   // True when the answer is whole; `answer` holds it then.
@@ -164,6 +167,7 @@ class LetterBox {
   std::optional<CookieJar> jar_;
   std::map<uint32_t, std::set<Cookie>> spent_;  // by slot: two at most
   TokenBucket bucket_{kLetterRate, kLetterBurst};
+  LetterQuota quota_;
 
   std::map<uint64_t, Pending> pending_;            // by message id
   std::map<uint64_t, uint64_t> by_name_;           // the answer's name -> message id

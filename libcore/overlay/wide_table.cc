@@ -3,6 +3,14 @@
 #include <algorithm>
 
 namespace p2pd::overlay {
+namespace {
+
+// What one machine has: an address, of IPv6 a /64.
+net::Endpoint PlaceOf(const net::Endpoint& at) {
+  return {at.address.is_v4() ? at.address : at.address.Prefix(64), 0};
+}
+
+}  // namespace
 
 size_t WideTable::At(uint64_t head) const {
   return static_cast<size_t>(std::lower_bound(heads_.begin(), heads_.end(), head) - heads_.begin());
@@ -22,9 +30,43 @@ bool WideTable::Keeps(uint64_t head) const {
   return ticket < static_cast<double>(radius_) / static_cast<double>(distance);
 }
 
+void WideTable::Count(const Hint& hint) {
+  if (hint.endpoint.address.IsPrivate()) return;
+  ++named_[hint.endpoint];
+  ++named_[PlaceOf(hint.endpoint)];
+}
+
+void WideTable::Uncount(const Hint& hint) {
+  if (hint.endpoint.address.IsPrivate()) return;
+  for (const net::Endpoint& at : {hint.endpoint, PlaceOf(hint.endpoint)}) {
+    const auto found = named_.find(at);
+    if (--found->second == 0) named_.erase(found);
+  }
+}
+
+bool WideTable::Crowded(const HintEvent& event) {
+  const net::Endpoint& at = event.hint.endpoint;
+  if (!event.there || at.address.IsPrivate() || !Keeps(event.hint.head)) return false;
+  // Who is there already is not one more.
+  const Hint* before = Find(event.hint.head);
+  const auto others = [&](const net::Endpoint& place, bool counted) -> size_t {
+    const auto found = named_.find(place);
+    return found == named_.end() ? 0 : found->second - (counted ? 1 : 0);
+  };
+  const bool same = before != nullptr && before->endpoint == at;
+  const bool same_place = before != nullptr && PlaceOf(before->endpoint) == PlaceOf(at);
+  if (others(at, same) < kMaxPerEndpoint && others(PlaceOf(at), same_place) < kMaxPerAddress) {
+    return false;
+  }
+  counters_.Add("overlay.refused_crowded_hints");
+  return true;
+}
+
 void WideTable::Put(const Hint& hint) {
   const size_t at = At(hint.head);
+  Count(hint);
   if (Stands(at, hint.head)) {
+    Uncount(hints_[places_[at]]);
     hints_[places_[at]] = hint;
     return;
   }
@@ -47,6 +89,7 @@ void WideTable::Changed(uint64_t head) {
 void WideTable::Erase(uint64_t head) {
   const size_t at = At(head);
   if (!Stands(at, head)) return;
+  Uncount(hints_[places_[at]]);
   free_.push_back(places_[at]);
   heads_.erase(heads_.begin() + static_cast<std::ptrdiff_t>(at));
   places_.erase(places_.begin() + static_cast<std::ptrdiff_t>(at));
@@ -58,6 +101,7 @@ void WideTable::EraseIf(const Drop& drop) {
   size_t kept = 0;
   for (size_t i = 0; i < heads_.size(); ++i) {
     if (drop(i)) {
+      Uncount(hints_[places_[i]]);
       free_.push_back(places_[i]);
       continue;
     }
@@ -101,6 +145,14 @@ bool WideTable::Take(Instant now, const HintEvent& event) {
   const uint64_t head = event.hint.head;
   const std::optional<uint32_t> known = StampOf(head);
   if (known && !LaterStamp(event.hint.stamp, *known)) return false;
+  if (Crowded(event)) return false;
+  Accept(now, event);
+  return true;
+}
+
+bool WideTable::Witness(Instant now, const HintEvent& event) {
+  const std::optional<uint32_t> known = StampOf(event.hint.head);
+  if (known && !LaterStamp(event.hint.stamp, *known)) return false;
   Accept(now, event);
   return true;
 }
@@ -112,6 +164,7 @@ bool WideTable::Fetch(Instant now, const Hint& hint) {
   // What we heard of and dropped when the table was narrower is taken back, and nothing older.
   const bool dropped = heard && news->second.there && news->second.stamp == hint.stamp;
   if (heard && !dropped) return false;
+  if (Crowded(HintEvent{true, hint})) return false;
   Accept(now, HintEvent{true, hint});
   return Find(hint.head) != nullptr;
 }

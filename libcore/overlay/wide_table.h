@@ -5,7 +5,9 @@
 // distance / radius, and for ten minutes only, since nobody tells us when they go (Accordion keeps
 // the same density). A hint that failed is dropped at once and not taken back for two minutes. Who
 // went is remembered for ten minutes, so that a slower message does not bring it back. Diversity of
-// networks is not asked for: hints decide nothing about replicas. Threads: one owner. Limits:
+// networks is not asked for: hints decide nothing about replicas. But letters go where hints say,
+// so of one public address hearsay names a few nodes only, and what names more is not passed on:
+// whoever stands there besides is reached hop by hop. Threads: one owner. Limits:
 // below, each with a counter. Sources: Li et al., 'Bandwidth-efficient management of DHT routing
 // tables' (Accordion), NSDI 2005; design §3.
 #pragma once
@@ -18,6 +20,7 @@
 #include <vector>
 
 #include "absl/container/btree_map.h"
+#include "absl/container/flat_hash_map.h"
 #include "libcore/base/counters.h"
 #include "libcore/overlay/hint.h"
 
@@ -31,6 +34,10 @@ class WideTable {
   static constexpr size_t kMaxNews = 4096;
   static constexpr absl::Duration kNewsLifetime = absl::Minutes(10);
   static constexpr absl::Duration kFarLifetime = absl::Minutes(10);
+  // Nodes at one endpoint (it came back under another id, and nobody saw it go), and at one public
+  // address, of IPv6 one /64; beyond it hearsay is dropped. Private ranges are exempt.
+  static constexpr size_t kMaxPerEndpoint = 2;
+  static constexpr size_t kMaxPerAddress = 8;
   // Hints that failed: until when they are not believed again; beyond so many the first goes.
   static constexpr absl::Duration kFailedFor = absl::Minutes(2);
   static constexpr size_t kMaxFailed = 512;
@@ -45,6 +52,8 @@ class WideTable {
   // What somebody says. True when it is news: later than what we knew of this head. Only news is
   // worth passing on.
   bool Take(Instant now, const HintEvent& event);
+  // The same of what we saw ourselves: how many there are at one address is no matter then.
+  bool Witness(Instant now, const HintEvent& event);
   // What another has in its table. True when we lacked it and keep it now: it may have been dropped
   // when the table was narrower; but who went is believed to be back by a later stamp only.
   bool Fetch(Instant now, const Hint& hint);
@@ -115,6 +124,11 @@ class WideTable {
     return index < heads_.size() && heads_[index] == head;
   }
   bool Keeps(uint64_t head) const;
+  // Would it be kept, and too many others are said to be there? Counted.
+  bool Crowded(const HintEvent& event);
+  // The hint at this index of hints_ came, or goes.
+  void Count(const Hint& hint);
+  void Uncount(const Hint& hint);
   void Accept(Instant now, const HintEvent& event);
   void Remember(Instant now, const HintEvent& event);
   void Erase(uint64_t head);
@@ -135,6 +149,8 @@ class WideTable {
   std::vector<uint32_t> places_;  // in hints_
   std::vector<Hint> hints_;
   std::vector<uint32_t> free_;  // of hints_
+  // How many hints name a public endpoint, and an address (port 0).
+  absl::flat_hash_map<net::Endpoint, size_t> named_;
   absl::btree_map<uint64_t, News> news_;
   std::deque<std::pair<Instant, uint64_t>> news_order_;
   std::map<uint64_t, Failed> failed_;

@@ -105,6 +105,34 @@ TEST_F(LetterBoxTest, IsAnsweredAndForgotten) {
   EXPECT_EQ(a_.box.sent().count + b_.box.sent().count, 2u);
 }
 
+TEST_F(LetterBoxTest, AFewGoToABystander) {
+  const net::Endpoint bystander = *net::Endpoint::Parse("20.0.0.1:53");
+  const auto letters = [&](uint64_t first) {
+    size_t out = 0;
+    for (uint64_t id = first; id < first + 20; ++id) {
+      LetterBox::Order order = OrderTo(b_, id);
+      order.target.endpoint = bystander;
+      const absl::Status status = a_.box.Send(now_, order);
+      EXPECT_TRUE(status.ok() || absl::IsResourceExhausted(status));
+      out += status.ok() ? 1 : 0;
+    }
+    return out;
+  };
+  EXPECT_EQ(letters(1), 4u);
+  EXPECT_EQ(a_.counters.Get("overlay.refused_letters_unproved"), 16u);
+  // Somebody else knows the key, and writes the bystander's address: no proof.
+  const Bytes letter = a_.Sent()[0].datagram;
+  const net::Endpoint elsewhere = *net::Endpoint::Parse("20.0.0.2:1");
+  a_.Receive(now_, elsewhere, AnswerAt(elsewhere, letter, 10)[0].datagram);
+  EXPECT_EQ(letters(100), 0u);
+  now_ = now_ + absl::Seconds(10);
+  EXPECT_EQ(letters(200), 1u);
+  // It was no bystander.
+  const Bytes another = a_.Sent()[0].datagram;
+  a_.Receive(now_, bystander, AnswerAt(bystander, another, 10)[0].datagram);
+  EXPECT_EQ(letters(300), 20u);
+}
+
 TEST_F(LetterBoxTest, IsRepeatedOnceAndGivenUp) {
   const Bytes first = Letter1();
   EXPECT_EQ(a_.box.PollTimeout(), now_ + kLater);

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <string>
+
 #include "libcore/base/rng.h"
 #include "tests/unit/overlay/overlay_fixture.h"
 
@@ -55,6 +57,41 @@ TEST_F(WideTableTest, TheLaterWordWins) {
   ASSERT_NE(table_.Find(7), nullptr);
   EXPECT_EQ(table_.StampOf(7), 12u);
   EXPECT_EQ(table_.LastNewsOf(7), now_);
+}
+
+TEST_F(WideTableTest, HearsayNamesAFewNodesAtOneAddress) {
+  const auto at = [](uint64_t head, const char* endpoint, uint32_t stamp = 1) {
+    HintEvent out = Came(head, stamp);
+    out.hint.endpoint = *net::Endpoint::Parse(endpoint);
+    return out;
+  };
+  EXPECT_TRUE(table_.Take(now_, at(1, "20.0.0.1:1")));
+  EXPECT_TRUE(table_.Take(now_, at(2, "20.0.0.1:1")));
+  EXPECT_FALSE(table_.Take(now_, at(3, "20.0.0.1:1"))) << "and is not passed on";
+  Hint fetched = at(3, "20.0.0.1:1").hint;
+  EXPECT_FALSE(table_.Fetch(now_, fetched));
+  EXPECT_EQ(table_.Find(3), nullptr);
+  EXPECT_EQ(counters_.Get("overlay.refused_crowded_hints"), 2u);
+  EXPECT_TRUE(table_.Take(now_, at(2, "20.0.0.1:1", 2))) << "who is there already is not one more";
+  EXPECT_TRUE(table_.Take(now_, Went(1, 2)));
+  EXPECT_TRUE(table_.Take(now_, at(3, "20.0.0.1:1")));
+  // Eight at all ports of an address.
+  for (uint64_t head = 10; head < 30; ++head) {
+    table_.Take(now_, at(head, ("20.0.0.1:" + std::to_string(head)).c_str()));
+    table_.Take(now_, at(100 + head, ("[2001:db8::" + std::to_string(head) + "]:1").c_str()));
+  }
+  EXPECT_EQ(table_.size(), 16u);
+  EXPECT_TRUE(table_.Witness(now_, at(90, "20.0.0.1:90"))) << "what we saw is no hearsay";
+  EXPECT_NE(table_.Find(90), nullptr);
+  table_.Take(now_, at(90, "20.0.0.2:90", 2));
+  EXPECT_FALSE(table_.Take(now_, at(91, "20.0.0.1:91")));
+  table_.Fail(now_, 2);
+  EXPECT_TRUE(table_.Take(now_, at(91, "20.0.0.1:91")));
+}
+
+TEST_F(WideTableTest, PrivateAddressesMayBeCrowded) {
+  for (uint64_t head = 10; head < 60; ++head) EXPECT_TRUE(table_.Take(now_, Came(head)));
+  EXPECT_EQ(table_.size(), 50u);
 }
 
 TEST_F(WideTableTest, WhatIsOldIsForgotten) {
