@@ -58,6 +58,10 @@ v1::TracedHop ToProto(const overlay::TraceHop& hop, const overlay::Key& key) {
   out.mutable_hop()->set_address(hop.endpoint.ToString());
   out.set_matching_digits(matching);
   *out.mutable_elapsed() = ToProto(hop.since_start);
+  *out.mutable_waited() = ToProto(hop.waited);
+  for (const overlay::NodeId& silent : hop.silent) {
+    out.add_silent_node_ids(overlay::ToHex(silent));
+  }
   return out;
 }
 

@@ -11,6 +11,12 @@ namespace {
 
 constexpr auto kLastService = static_cast<uint32_t>(Service::kApplication);
 
+// What a stop says; more than a minute is a lie, since no request takes so long.
+absl::Duration SpanOf(uint64_t microseconds) {
+  constexpr uint64_t kMost = 60'000'000;
+  return absl::Microseconds(static_cast<int64_t>(std::min(microseconds, kMost)));
+}
+
 Service ToService(uint32_t wire) { return static_cast<Service>(static_cast<uint8_t>(wire)); }
 
 }  // namespace
@@ -114,7 +120,7 @@ void Exchange::Attempt(Instant now, Outgoing& out) {
     links_.Send(now, *out.through, Purpose::kProbe, SerializeProto(message));
     return;
   }
-  const std::optional<NodeId> hop = router_.Submit(now, route, out.first_hops);
+  const std::optional<NodeId> hop = router_.Submit(now, route, out.first_hops, out.started);
   if (hop) out.first_hops.insert(*hop);
 }
 
@@ -219,13 +225,35 @@ void Exchange::Finish(Instant now, uint64_t message_id, const NodeRecord& from, 
   outgoing_.erase(found);
 }
 
-void Exchange::KeepTrace(RequestId id, const wire::v1::RouteReplyBody& body) {
+void Exchange::KeepTrace(RequestId id, absl::Duration took, const wire::v1::RouteReplyBody& body) {
   std::vector<TraceHop> hops;
+  std::vector<absl::Duration> links;
+  absl::Duration waited;
+  absl::Duration round_trips;
   for (const wire::v1::RouteTrace& stop : body.trace()) {
     const auto node = NodeId::FromView(AsBytes(stop.id()));
     const auto endpoint = net::Endpoint::FromBytes(AsBytes(stop.endpoint()));
     if (!node || !endpoint) continue;
-    hops.push_back({*node, *endpoint, absl::Microseconds(stop.elapsed_us())});
+    TraceHop hop{*node, *endpoint, absl::ZeroDuration(), SpanOf(stop.waited_us()), {}};
+    for (int i = 0; i < std::min(stop.silent_size(), Router::kMaxSilent); ++i) {
+      const auto silent = NodeId::FromView(AsBytes(stop.silent(i)));
+      if (silent) hop.silent.push_back(*silent);
+    }
+    waited += hop.waited;
+    links.push_back(SpanOf(stop.round_trip_us()));
+    if (hops.size() + 1 < static_cast<size_t>(body.trace_size())) round_trips += links.back();
+    hops.push_back(std::move(hop));
+  }
+  // Strangers' words: what they say to have waited is no more than there was.
+  const double believed = waited > took ? absl::FDivDuration(took, waited) : 1;
+  const absl::Duration there = (took - waited * believed) / 2;
+  const double count = std::max<double>(static_cast<double>(hops.size()) - 1, 1);
+  for (size_t i = 0; i < hops.size(); ++i) {
+    hops[i].waited *= believed;
+    if (i + 1 == hops.size()) break;
+    const double part =
+        round_trips > absl::ZeroDuration() ? absl::FDivDuration(links[i], round_trips) : 1 / count;
+    hops[i + 1].since_start = hops[i].since_start + hops[i].waited + there * part;
   }
   traces_[id.value()] = std::move(hops);
   if (traces_.size() > kMaxTraces) traces_.erase(traces_.begin());
@@ -235,7 +263,8 @@ void Exchange::OnReply(Instant now, const ReplyArrived& reply) {
   const auto found = outgoing_.find(reply.message_id);
   if (found != outgoing_.end() && found->second.route) {
     if (!found->second.letter) route_time_.OnSample(now - found->second.started);
-    if (reply.body.trace_size() > 0) KeepTrace(found->second.id, reply.body);
+    if (reply.body.trace_size() > 0)
+      KeepTrace(found->second.id, now - found->second.started, reply.body);
     Finish(now, reply.message_id, reply.responder, static_cast<int>(reply.body.hops()),
            ToBytes(absl::string_view(reply.body.payload())), reply.body.error());
     return;

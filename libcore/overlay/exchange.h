@@ -148,7 +148,8 @@ class Exchange {
   void Finish(Instant now, uint64_t message_id, const NodeRecord& from, int hops, Bytes payload,
               wire::v1::AnswerError error);
   void Fail(uint64_t message_id, absl::Status status);
-  void KeepTrace(RequestId id, const wire::v1::RouteReplyBody& body);
+  // The answer came `took` after the first attempt.
+  void KeepTrace(RequestId id, absl::Duration took, const wire::v1::RouteReplyBody& body);
 
   const NodeKeys& keys_;
   LinkTable& links_;

@@ -89,11 +89,18 @@ struct LeafSetChanged {
   std::vector<NodeId> joined;
   std::vector<NodeId> left;
 };
-// How a routed request travelled: for `overlay trace`. Sent with TraceOptions only.
+// How a routed request travelled: for `overlay trace`. Recorded with RouteOptions::trace only.
 struct TraceHop {
   NodeId id;
   net::Endpoint endpoint;
+  // From the first attempt until it came there. Nobody's clock shows it: it is what the stops
+  // measured of keeping it, and half of the rest of there and back, divided among the links as
+  // their round trips are. Never more than there and back.
   absl::Duration since_start;
+  // What it stayed there, by that node's clock.
+  absl::Duration waited = absl::ZeroDuration();
+  // Whom that node tried in vain before the next.
+  std::vector<NodeId> silent = {};
 };
 enum class JoinState { kAlone, kJoining, kActive, kLeaving };
 struct JoinStateChanged {

@@ -15,6 +15,10 @@ Service ServiceOf(const wire::v1::RouteBody& body) {
   return static_cast<Service>(std::min<uint32_t>(body.service(), 255));
 }
 
+uint64_t Microseconds(absl::Duration span) {
+  return static_cast<uint64_t>(std::max<int64_t>(absl::ToInt64Microseconds(span), 0));
+}
+
 }  // namespace
 
 std::optional<Router::Flight> Router::Parse(Instant now, const NodeId& from,
@@ -37,7 +41,9 @@ std::optional<Router::Flight> Router::Parse(Instant now, const NodeId& from,
                 .out = std::nullopt,
                 .expires = now + kFlightLifetime,
                 .letter = std::nullopt,
-                .is_signed = false};
+                .is_signed = false,
+                .counted = false,
+                .arrived = now};
 }
 
 bool Router::Check(Instant now, const NodeId& from, Flight& flight) {
@@ -54,11 +60,12 @@ bool Router::Check(Instant now, const NodeId& from, Flight& flight) {
 }
 
 std::optional<NodeId> Router::Submit(Instant now, const wire::v1::RouteMessage& message,
-                                     const std::set<NodeId>& avoid) {
+                                     const std::set<NodeId>& avoid, Instant since) {
   std::optional<Flight> flight = Parse(now, self_->id(), message);
   if (!flight) return std::nullopt;
   flight->tried = avoid;
   flight->is_signed = true;
+  flight->arrived = since;
   Note(now, *flight);
   return Launch(now, *std::move(flight));
 }
@@ -222,17 +229,22 @@ bool Router::Step(Instant now, uint64_t id, Flight& flight) {
   }
 }
 
-void Router::AddTrace(const Flight& flight, const NodeId& to,
+wire::v1::RouteTrace Router::Stop() const {
+  wire::v1::RouteTrace out;
+  out.set_id(self_->id().ToString());
+  out.set_endpoint(ToText(self_->addresses().front().ToBytes()));
+  return out;
+}
+
+void Router::AddTrace(Instant now, const Flight& flight, const NodeId& to,
                       wire::v1::RouteMessage& message) const {
-  const absl::Duration hop = links_.RoundTripTo(to).value_or(absl::ZeroDuration()) / 2;
-  if (flight.body.trace()) {
-    wire::v1::RouteTrace* stop = message.add_trace();
-    stop->set_id(self_->id().ToString());
-    stop->set_endpoint(ToText(self_->addresses().front().ToBytes()));
-    stop->set_elapsed_us(message.elapsed_us());
+  wire::v1::RouteTrace* stop = message.add_trace();
+  *stop = Stop();
+  stop->set_waited_us(Microseconds(now - flight.arrived));
+  stop->set_round_trip_us(Microseconds(links_.RoundTripTo(to).value_or(absl::ZeroDuration())));
+  for (const NodeId& silent : flight.tried) {
+    if (silent != to && stop->silent_size() < kMaxSilent) stop->add_silent(silent.ToString());
   }
-  message.set_elapsed_us(message.elapsed_us() +
-                         static_cast<uint64_t>(absl::ToInt64Microseconds(hop)));
 }
 
 bool Router::SendTo(Instant now, uint64_t id, Flight& flight, const NodeId& to) {
@@ -243,7 +255,7 @@ bool Router::SendTo(Instant now, uint64_t id, Flight& flight, const NodeId& to) 
   }
   wire::v1::OverlayMessage message;
   *message.mutable_route() = flight.message;
-  AddTrace(flight, to, *message.mutable_route());
+  if (flight.body.trace()) AddTrace(now, flight, to, *message.mutable_route());
   const Purpose purpose = flight.body.service() == 0 ? Purpose::kProbe : Purpose::kRequest;
   const Urgency urgency = UrgencyOf(ServiceOf(flight.body));
   const std::optional<uint64_t> handle =
@@ -261,17 +273,12 @@ void Router::Deliver(const Flight& flight) {
                 static_cast<int>(flight.message.hops()),
                 flight.body,
                 {},
-                flight.letter};
+                flight.letter,
+                flight.arrived};
   const auto seen = seen_.find(out.name);
   if (seen != seen_.end()) seen->second.delivered = true;
   out.trace.assign(flight.message.trace().begin(), flight.message.trace().end());
-  if (flight.body.trace()) {
-    wire::v1::RouteTrace stop;
-    stop.set_id(self_->id().ToString());
-    stop.set_endpoint(ToText(self_->addresses().front().ToBytes()));
-    stop.set_elapsed_us(flight.message.elapsed_us());
-    out.trace.push_back(stop);
-  }
+  if (flight.body.trace()) out.trace.push_back(Stop());
   delivered_.push_back(std::move(out));
 }
 
@@ -370,6 +377,9 @@ void Router::Reply(Instant now, const Delivered& request, wire::v1::RouteReplyBo
   body.set_responder(ToText(self_->bytes()));
   body.set_hops(static_cast<uint32_t>(request.hops));
   for (const wire::v1::RouteTrace& stop : request.trace) *body.add_trace() = stop;
+  if (body.trace_size() > 0) {
+    body.mutable_trace(body.trace_size() - 1)->set_waited_us(Microseconds(now - request.arrived));
+  }
   if (request.name.origin == self_->id()) {
     arrived_.push_back(ReplyArrived{request.name.id, *self_, std::move(body)});
     return;

@@ -45,6 +45,7 @@ struct Delivered {
   std::vector<wire::v1::RouteTrace> trace;
   // The origin sent it to us in a letter, and is answered by one.
   std::optional<LetterPath> letter;
+  Instant arrived = Instant();  // here
 };
 // An answer to a request that came by letter and ended beyond us; to be sent by letter.
 struct LetterReply {
@@ -85,10 +86,14 @@ class Router {
 
   void SetSelf(const NodeRecord& self) { self_ = self; }
 
-  // Sends a request of our own on its way; `avoid` are first hops to go round where possible.
-  // Returns the first hop taken, ourselves when it stayed here.
+  // Whom a stop of a trace names as silent, at most.
+  static constexpr int kMaxSilent = 8;
+
+  // Sends a request of our own on its way; `avoid` are first hops to go round where possible, and
+  // `since` is when its first attempt began. Returns the first hop taken, ourselves when it stayed
+  // here.
   std::optional<NodeId> Submit(Instant now, const wire::v1::RouteMessage& message,
-                               const std::set<NodeId>& avoid);
+                               const std::set<NodeId>& avoid, Instant since);
   void OnRoute(Instant now, const NodeId& from, wire::v1::RouteMessage message);
   void OnReply(Instant now, const NodeId& from, const wire::v1::RouteReply& reply);
   // A routed request in a letter: its origin is proved. If its address is, too, the letter came
@@ -127,6 +132,7 @@ class Router {
     std::optional<LetterPath> letter;
     bool is_signed = false;  // as far as we checked
     bool counted = false;    // in its holder's share
+    Instant arrived;
   };
   struct Seen {
     NodeId previous;
@@ -165,7 +171,10 @@ class Router {
   void SendReply(Instant now, ReplyFlight flight);
   void AcceptReply(const NodeId& from, const wire::v1::RouteReply& reply,
                    const wire::v1::RouteReplyBody& body);
-  void AddTrace(const Flight& flight, const NodeId& to, wire::v1::RouteMessage& message) const;
+  wire::v1::RouteTrace Stop() const;
+  // What became of the request here until now, when it is sent to this one.
+  void AddTrace(Instant now, const Flight& flight, const NodeId& to,
+                wire::v1::RouteMessage& message) const;
 
   const NodeKeys& keys_;
   LinkTable& links_;

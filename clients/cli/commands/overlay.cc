@@ -119,20 +119,26 @@ ExitCode OverlayRemove(Session& session, const std::string& key, const std::stri
 ExitCode OverlayTrace(Session& session, const std::string& key) {
   v1::TraceRequest request;
   request.set_key(key);
-  return session.CallAndPrint<v1::OverlayService>(
-      &Stub::Trace, request, [](const v1::TraceResponse& response) {
-        // The digits that a hop has in common with the key stand before the bar.
-        std::printf("key %s\n", response.key().c_str());
-        int number = 0;
-        for (const v1::TracedHop& hop : response.hops()) {
-          const std::string& id = hop.hop().node_id();
-          const size_t matching = std::min(static_cast<size_t>(hop.matching_digits()), id.size());
-          std::printf("%3d %s|%s  %-21s %s\n", number++, id.substr(0, matching).c_str(),
-                      id.substr(matching).c_str(), hop.hop().address().c_str(),
-                      Show(hop.elapsed()).c_str());
-        }
-        std::printf("there and back: %s\n", Show(response.duration()).c_str());
-      });
+  return session.CallAndPrint<
+      v1::OverlayService>(&Stub::Trace, request, [](const v1::TraceResponse& response) {
+    // The digits that a hop has in common with the key stand before the bar.
+    std::printf("key %s\n", response.key().c_str());
+    int number = 0;
+    for (const v1::TracedHop& hop : response.hops()) {
+      const std::string& id = hop.hop().node_id();
+      const size_t matching = std::min(static_cast<size_t>(hop.matching_digits()), id.size());
+      std::printf("%3d %s|%s  %-21s at %s, kept %s\n", number++, id.substr(0, matching).c_str(),
+                  id.substr(matching).c_str(), hop.hop().address().c_str(),
+                  Show(hop.elapsed()).c_str(), Show(hop.waited()).c_str());
+      for (const std::string& silent : hop.silent_node_ids()) {
+        std::printf("    %s  silent\n", silent.c_str());
+      }
+    }
+    std::printf("there and back: %s\n", Show(response.duration()).c_str());
+    std::puts(
+        "How long it was kept, each node measured; the ways there are half of the rest of there\n"
+        "and back, divided among the links as their round trips are.");
+  });
 }
 
 }  // namespace p2pd::cli

@@ -21,6 +21,7 @@ class ExchangeTest : public testing::Test {
   sim::OverlayHost a_{world_, 1};
   sim::OverlayHost b_{world_, 2};
   sim::OverlayHost c_{world_, 3};
+  std::optional<AnswerToken> token_;
 };
 
 TEST_F(ExchangeTest, ARequestThatIsNeverAnsweredFailsOnce) {
@@ -100,6 +101,48 @@ TEST_F(ExchangeTest, TraceNamesEveryStop) {
   EXPECT_EQ(hops[1].id, b_.id());
   EXPECT_EQ(hops[1].endpoint, b_.at());
   EXPECT_GT(hops[1].since_start, hops[0].since_start);
+}
+
+// Of this request, not of what the link was like before.
+TEST_F(ExchangeTest, TracedTimesAreOfThisRequest) {
+  RouteOptions options;
+  options.trace = true;
+  for (const absl::Duration latency : {absl::Milliseconds(1), absl::Milliseconds(100)}) {
+    world_.SetLatency([latency](const net::Endpoint&, const net::Endpoint&) { return latency; });
+    const auto id = a_.Route(b_.id(), Service::kApplication, {1}, options);
+    world_.RunFor(absl::Seconds(2));
+    ASSERT_NE(a_.ResponseTo(id), nullptr);
+    const absl::Duration took = a_.ResponseTo(id)->round_trip;
+    EXPECT_GE(took, 2 * latency);
+    const std::vector<TraceHop> hops = a_.node().TraceOf(id);
+    ASSERT_EQ(hops.size(), 2u);
+    EXPECT_EQ(hops[0].since_start, absl::ZeroDuration());
+    EXPECT_LE(hops[1].since_start, took);
+    EXPECT_GE(hops[1].since_start, latency * 0.99);
+    EXPECT_LE(hops[1].since_start, took - latency * 0.99);
+  }
+}
+
+TEST_F(ExchangeTest, ATraceShowsHowLongTheRootTook) {
+  b_.SetHandler([this](Instant, Event& event) {
+    const auto* request = std::get_if<IncomingRequest>(&event);
+    if (request == nullptr) return false;
+    token_ = request->token;
+    return true;
+  });
+  RouteOptions options;
+  options.trace = true;
+  const auto id = a_.Route(b_.id(), Service::kStore, {1}, options);
+  world_.RunFor(absl::Milliseconds(250));
+  ASSERT_TRUE(token_.has_value());
+  b_.node().Answer(world_.now(), *token_, {1});
+  b_.Kick();
+  world_.RunFor(absl::Seconds(1));
+  const std::vector<TraceHop> hops = a_.node().TraceOf(id);
+  ASSERT_EQ(hops.size(), 2u);
+  EXPECT_GT(hops[1].waited, absl::Milliseconds(100));
+  EXPECT_LT(hops[1].since_start, absl::Milliseconds(150)) << "it was there long before the answer";
+  EXPECT_LT(hops[1].since_start + hops[1].waited, a_.ResponseTo(id)->round_trip);
 }
 
 // Found by a reviewer: what an origin says of its own address was taken for where it is.

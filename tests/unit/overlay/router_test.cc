@@ -191,15 +191,38 @@ TEST_F(RouterTest, WaitsUntilWeAreActive) {
   EXPECT_TRUE(router_.PollDelivered().has_value());
 }
 
+TEST_F(RouterTest, AStopSaysHowLongItKeptTheRequestAndWhoWasSilent) {
+  self_.links.Connect(now_, neighbour_.record);
+  Exchange2(now_, self_, neighbour_);
+  neighbour_.Events();
+  ring_.Consider(now_, neighbour_.record.id());
+  wire::v1::RouteBody body;
+  ASSERT_TRUE(ParseProto(AsBytes(Request(self_, 1, neighbour_.record.id()).body()), body));
+  body.set_trace(true);
+  // The second attempt: the first went through another, in vain.
+  const Instant since = now_ - absl::Milliseconds(700);
+  EXPECT_EQ(router_.Submit(now_, SignRoute(self_.keys, body), {other_.record.id()}, since),
+            neighbour_.record.id());
+  Exchange2(now_, self_, neighbour_);
+  const auto received = Of<MessageReceived>(neighbour_.Events());
+  ASSERT_EQ(received.size(), 1u);
+  wire::v1::OverlayMessage message;
+  ASSERT_TRUE(ParseProto(received[0].bytes, message));
+  ASSERT_EQ(message.route().trace_size(), 1);
+  EXPECT_EQ(message.route().trace(0).waited_us(), 700'000u);
+  ASSERT_EQ(message.route().trace(0).silent_size(), 1);
+  EXPECT_EQ(message.route().trace(0).silent(0), other_.record.id().ToString());
+}
+
 TEST_F(RouterTest, FlightsAreBoundedAndExpire) {
   ring_.SetActive(false);
   for (uint64_t i = 1; i < Router::kMaxFlights; ++i) {
     const wire::v1::RouteMessage request = Request(self_, i, self_.record.id());
-    router_.Submit(now_, request, {});
+    router_.Submit(now_, request, {}, now_);
   }
   EXPECT_EQ(router_.flights(), Router::kMaxFlights - 1);
-  router_.Submit(now_, Request(self_, 2000, self_.record.id()), {});
-  router_.Submit(now_, Request(self_, 2001, self_.record.id()), {});
+  router_.Submit(now_, Request(self_, 2000, self_.record.id()), {}, now_);
+  router_.Submit(now_, Request(self_, 2001, self_.record.id()), {}, now_);
   EXPECT_EQ(router_.flights(), Router::kMaxFlights);
   EXPECT_EQ(self_.counters.Get("overlay.refused_flights_full"), 1u);
   router_.OnTimeout(now_ + Router::kFlightLifetime);

@@ -39,11 +39,16 @@ TEST(OverlayToProto, AHopShowsTheDigitsThatMatch) {
                         absl::Milliseconds(12)};
   EXPECT_EQ(ToProto(hop, key).matching_digits(), 40);
   hop.id.mutable_view()[1] = 0xc0;
+  hop.waited = absl::Milliseconds(3);
+  hop.silent = {key};
   const v1::TracedHop out = ToProto(hop, key);
   EXPECT_EQ(out.matching_digits(), 3);
   EXPECT_EQ(out.hop().node_id(), overlay::ToHex(hop.id));
   EXPECT_EQ(out.hop().address(), "192.0.2.1:7464");
   EXPECT_EQ(out.elapsed().nanos(), 12'000'000);
+  EXPECT_EQ(out.waited().nanos(), 3'000'000);
+  ASSERT_EQ(out.silent_node_ids_size(), 1);
+  EXPECT_EQ(out.silent_node_ids(0), overlay::ToHex(key));
 }
 
 TEST(OverlayToProto, ARawValueIsItsBytesAndTheirDigest) {

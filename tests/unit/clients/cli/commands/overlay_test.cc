@@ -76,12 +76,17 @@ TEST_F(OverlayCommands, LookupTraceAndPeersShowNodes) {
   hop->mutable_hop()->set_node_id("bbcc");
   hop->set_matching_digits(1);
   hop->mutable_elapsed()->set_nanos(1'500'000);
+  hop->mutable_waited()->set_nanos(2'500'000);
+  hop->add_silent_node_ids("ddee");
   overlay_.ListPeers_.response.add_peers()->set_node_id("cc");
 
   EXPECT_NE(Run({"overlay", "lookup", "email:a@b.org"}).out.find("root aa"), std::string::npos);
   const std::string trace = Run({"overlay", "trace", "email:a@b.org"}).out;
   EXPECT_NE(trace.find("b|bcc"), std::string::npos) << trace;
   EXPECT_NE(trace.find("1.5"), std::string::npos) << trace;
+  EXPECT_NE(trace.find("kept 2.5"), std::string::npos) << trace;
+  EXPECT_NE(trace.find("ddee  silent"), std::string::npos) << trace;
+  EXPECT_NE(trace.find("each node measured"), std::string::npos) << trace;
   EXPECT_NE(Run({"overlay", "peers"}).out.find("cc"), std::string::npos);
   EXPECT_EQ(overlay_.Lookup_.request.key(), "email:a@b.org");
 }
