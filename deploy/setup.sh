@@ -25,12 +25,13 @@ build=(
   protobuf-compiler protobuf-compiler-grpc
 )
 
-# clang-19 builds the simulator a second time and the fuzz targets; libsrtp2 is an oracle for our SRTP; baresip-core and
-# dhtnode are the references of the benchmarks; pocketsphinx-testdata and alsa-utils hold recorded speech.
+# clang-19 builds the simulator a second time and the fuzz targets; gnuplot draws its plots; libsrtp2 is an oracle for
+# our SRTP; baresip-core and dhtnode are the references of the benchmarks; pocketsphinx-testdata and alsa-utils hold
+# recorded speech.
 testing=(
   clang-19 clang-format-19 clang-tidy-19 libclang-rt-19-dev lld-19 llvm-19
   libbenchmark-dev libgmock-dev libgtest-dev libsrtp2-dev
-  alsa-utils aria2 baresip-core dhtnode iproute2 nghttp2-client openssl opentracker pocketsphinx-testdata procps python3 qbittorrent-nox sqlite3 systemd transmission-cli transmission-daemon
+  alsa-utils aria2 baresip-core dhtnode gnuplot-nox iproute2 nghttp2-client openssl opentracker pocketsphinx-testdata procps python3 qbittorrent-nox sqlite3 systemd transmission-cli transmission-daemon
 )
 
 fail() {

@@ -101,6 +101,7 @@ class OverlayHost final : public Host {
   // By the host's own clock.
   Instant Now() const { return world_.TimeAt(at_); }
   Counters& counters() { return counters_; }
+  const Counters& counters() const { return counters_; }
   const overlay::NodeKeys& keys() const { return keys_; }
   Rng& rng() { return rng_; }
   bool up() const { return up_; }

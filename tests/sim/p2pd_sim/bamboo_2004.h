@@ -89,6 +89,10 @@ class Bamboo2004 final : public Participant, public Host, private bamboo::Carrie
   uint64_t Lookup(const overlay::Key& key) override;
   void Kick() override { world_.Kick(self_.at); }
   std::vector<overlay::NodeId> Leaves() const override;
+  size_t leaves_per_side() const override { return kLeavesPerSide; }
+  bool IsRoot(const overlay::Key& key) const override { return initialised_ && !NextHop(key); }
+  uint64_t retries() const override { return 0; }  // it never asks twice
+  uint64_t late_letters() const override { return 0; }
   overlay::Traffic traffic() const override;
 
   // Only with a listener. Exactly one OnDone follows, unless it dies before; Kick sends it out.

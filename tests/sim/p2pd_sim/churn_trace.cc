@@ -36,7 +36,11 @@ absl::StatusOr<ChurnTrace> ReadChurnTrace(const std::string& path) {
     const size_t first = line.find_first_not_of(" \t\r");
     if (first == std::string::npos || line[first] == '#') continue;
     const std::optional<Stay> stay = ParseStay(line);
-    if (!stay || out.stays.size() == ChurnTrace::kMaxStays) {
+    if (out.stays.size() == ChurnTrace::kMaxStays) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(path, ":", number, ": more than ", ChurnTrace::kMaxStays, " stays"));
+    }
+    if (!stay) {
       return absl::InvalidArgumentError(absl::StrCat(
           path, ":", number, ": must be 'machine comes goes', times in seconds, comes < goes"));
     }
@@ -44,16 +48,22 @@ absl::StatusOr<ChurnTrace> ReadChurnTrace(const std::string& path) {
     out.ends = std::max(out.ends, stay->goes);
     out.stays.push_back(*stay);
   }
-  if (out.machines < 2) return absl::InvalidArgumentError(absl::StrCat(path, ": nobody is there"));
+  if (out.stays.empty()) return absl::InvalidArgumentError(absl::StrCat(path, ": no stays in it"));
   std::sort(out.stays.begin(), out.stays.end(), [](const Stay& a, const Stay& b) {
     return std::tie(a.machine, a.comes) < std::tie(b.machine, b.comes);
   });
   for (size_t i = 1; i < out.stays.size(); ++i) {
     if (out.stays[i].machine == out.stays[i - 1].machine &&
         out.stays[i].comes < out.stays[i - 1].goes) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(path, ": two stays of machine ", out.stays[i].machine, " overlap"));
+      return absl::InvalidArgumentError(absl::StrCat(
+          path, ": machine ", out.stays[i].machine, " comes at ",
+          absl::ToDoubleSeconds(out.stays[i].comes), " s, and its stay before goes on until ",
+          absl::ToDoubleSeconds(out.stays[i - 1].goes), " s"));
     }
+  }
+  if (out.stays.front().machine == out.stays.back().machine) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        path, ": all stays are of one machine, ", out.stays.front().machine, ", which is no ring"));
   }
   return out;
 }

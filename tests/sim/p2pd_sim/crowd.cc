@@ -10,6 +10,12 @@
 #include "tests/sim/p2pd_sim/overlay_participant.h"
 
 namespace p2pd::sim {
+namespace {
+
+constexpr absl::Duration kRolesPeriod = absl::Seconds(1);
+
+}  // namespace
+
 std::string NameOf(Protocol protocol) {
   switch (protocol) {
     case Protocol::kP2pd:
@@ -27,7 +33,9 @@ Crowd::Crowd(const CrowdOptions& options, std::unique_ptr<LatencyModel> latency)
       latency_(std::move(latency)),
       world_(options.seed, options.link),
       rng_(options.seed * 7919 + 17),
-      lives_(static_cast<size_t>(options.nodes)) {
+      lives_(static_cast<size_t>(options.nodes)),
+      watch_(options.seed),
+      next_look_(Instant() + RingWatch::kPeriod) {
   UseLatencies(world_, *latency_, options_.seed, options_.broken_pairs);
   world_.SetTap([this](const net::Endpoint&, net::Transmit& transmit) {
     ++results_.datagrams;
@@ -65,7 +73,7 @@ void Crowd::StartNode(size_t place) {
   std::vector<net::Endpoint> bootstrap;
   if (options_.known_door && place != 0) bootstrap.push_back(EndpointOfMachine(0, 0));
   for (int i = 0; i < options_.bootstrap && !ids_.empty(); ++i) {
-    const std::optional<size_t> any = options_.one_door ? std::optional<size_t>(0) : RandomActive();
+    const std::optional<size_t> any = options_.one_door ? std::optional<size_t>(0) : RandomDoor();
     if (!any || *any == place) continue;
     const net::Endpoint& door = nodes_[*any].host->at();
     if (std::count(bootstrap.begin(), bootstrap.end(), door) == 0) bootstrap.push_back(door);
@@ -154,7 +162,7 @@ void Crowd::AskFirst(size_t place) {
 void Crowd::KillNode(size_t place, bool replace) {
   CountTime();
   Node& node = nodes_[place];
-  SetActive(node.host->id(), false);
+  SetActive(place, false);
   // What it asked is nobody's question any more.
   auto it = questions_.lower_bound({place, 0});
   while (it != questions_.end() && it->first.first == place) {
@@ -232,8 +240,18 @@ void Crowd::RunFor(absl::Duration span) {
     if (ask) next = *next_ask_;
     const bool arrival = !arrivals_.empty() && arrivals_.back().first < next;
     if (arrival) next = arrivals_.back().first;
+    // Without translators all are peers, but for a moment.
+    const bool roles = options_.translated > 0 && next_roles_ < next;
+    if (roles) next = next_roles_;
+    const bool look = next_look_ < next;
+    if (look) next = next_look_;
     world_.RunFor(next - world_.now());
-    if (arrival) {
+    if (look) {
+      LookAtRing();
+    } else if (roles) {
+      LookUpRoles();
+      next_roles_ = world_.now() + kRolesPeriod;
+    } else if (arrival) {
       const Stay stay = arrivals_.back().second;
       arrivals_.pop_back();
       // Who goes at the same moment goes first.
@@ -266,12 +284,25 @@ void Crowd::KillShare(double share) {
   }
 }
 
+void Crowd::Rest(absl::Duration most) {
+  constexpr absl::Duration kStep = absl::Seconds(10);
+  constexpr size_t kPerSide = 8;
+  SetChurn(absl::InfiniteDuration());
+  SetLookups(0);
+  arrivals_.clear();
+  for (absl::Duration rested; rested < most && WrongNeighbours(kPerSide) != 0; rested += kStep) {
+    RunFor(kStep);
+  }
+}
+
 void Crowd::CutOff(size_t place) {
+  apart_ = true;
   nodes_[place].ends = Instant() + absl::InfiniteDuration();
   world_.SetPartition({nodes_[place].host->at()});
 }
 
 void Crowd::Split(bool apart) {
+  apart_ = apart;
   std::set<net::Endpoint> island;
   for (size_t i = 0; apart && i < nodes_.size(); i += 2) {
     if (nodes_[i].host) island.insert(nodes_[i].host->at());
@@ -281,11 +312,22 @@ void Crowd::Split(bool apart) {
 
 // The oracle.
 
-void Crowd::SetActive(const overlay::NodeId& id, bool active) {
-  if (active ? !ids_.insert(id).second : ids_.erase(id) == 0) return;
+void Crowd::SetActive(size_t place, bool active) {
+  const overlay::NodeId& id = nodes_[place].host->id();
+  if (active) {
+    ids_.insert(id);
+  } else {
+    ids_.erase(id);
+  }
+  SetInRing(place, active);
+}
+
+void Crowd::SetInRing(size_t place, bool is_in) {
+  const overlay::NodeId& id = nodes_[place].host->id();
+  if (is_in ? !ring_.emplace(id, place).second : ring_.erase(id) == 0) return;
   for (auto& [number, group] : groups_) {
-    const bool nearer = active && overlay::Nearer(group.key, id, group.root);
-    const bool gone = !active && id == group.root && !ids_.empty();
+    const bool nearer = is_in && overlay::Nearer(group.key, id, group.root);
+    const bool gone = !is_in && id == group.root && !ring_.empty();
     if (nearer || gone) {
       group.root = nearer ? id : RootOf(group.key);
       group.roots.insert(group.root);
@@ -293,26 +335,72 @@ void Crowd::SetActive(const overlay::NodeId& id, bool active) {
   }
 }
 
+void Crowd::LookUpRoles() {
+  for (size_t i = 0; i < nodes_.size(); ++i) {
+    if (nodes_[i].host) SetInRing(i, nodes_[i].joined && nodes_[i].host->routes());
+  }
+}
+
 overlay::NodeId Crowd::RootOf(const overlay::Key& key) const {
-  auto after = ids_.lower_bound(key);
-  if (after == ids_.end()) after = ids_.begin();
-  auto before = after == ids_.begin() ? std::prev(ids_.end()) : std::prev(after);
-  return overlay::Nearer(key, *after, *before) ? *after : *before;
+  auto after = ring_.lower_bound(key);
+  if (after == ring_.end()) after = ring_.begin();
+  auto before = after == ring_.begin() ? std::prev(ring_.end()) : std::prev(after);
+  return overlay::Nearer(key, after->first, before->first) ? after->first : before->first;
+}
+
+int Crowd::RootsOf(const overlay::Key& key, bool anywhere) const {
+  const auto is_root = [&](size_t place) { return nodes_[place].host->IsRoot(key) ? 1 : 0; };
+  int roots = 0;
+  if (anywhere || ring_.size() <= 2 * RingWatch::kBeside) {
+    for (const auto& [id, place] : ring_) roots += is_root(place);
+    return roots;
+  }
+  auto up = ring_.lower_bound(key);
+  auto down = up;
+  for (int i = 0; i < RingWatch::kBeside; ++i) {
+    if (up == ring_.end()) up = ring_.begin();
+    roots += is_root((up++)->second);
+    if (down == ring_.begin()) down = ring_.end();
+    roots += is_root((--down)->second);
+  }
+  return roots;
+}
+
+size_t Crowd::KeysWithoutOneRoot() const {
+  const std::vector<overlay::Key>& keys = watch_.keys();
+  return static_cast<size_t>(std::count_if(
+      keys.begin(), keys.end(), [&](const overlay::Key& key) { return RootsOf(key, true) != 1; }));
+}
+
+void Crowd::LookAtRing() {
+  next_look_ = next_look_ + RingWatch::kPeriod;
+  ++looks_;
+  LookUpRoles();
+  for (const Node& node : nodes_) {
+    if (!node.host) continue;
+    watch_.SeeLeaves(node.host->id(), node.host->Leaves(), node.host->most_leaves());
+  }
+  if (apart_) return watch_.Interrupt();
+  for (size_t i = 0; i < watch_.keys().size(); ++i) {
+    const bool anywhere = looks_ % watch_.keys().size() == i;
+    watch_.SeeRoots(world_.now(), i, RootsOf(watch_.keys()[i], anywhere));
+  }
 }
 
 size_t Crowd::WrongNeighbours(size_t per_side) const {
   size_t wrong = 0;
   for (const Node& node : nodes_) {
-    if (!node.host || ids_.count(node.host->id()) == 0) continue;
+    if (!node.host || ring_.count(node.host->id()) == 0) continue;
     const std::vector<overlay::NodeId> known = node.host->Leaves();
     const std::set<overlay::NodeId> leaves(known.begin(), known.end());
-    auto up = ids_.find(node.host->id());
+    auto up = ring_.find(node.host->id());
     auto down = up;
     bool right = true;
-    for (size_t i = 0; i < std::min(per_side, (ids_.size() - 1) / 2); ++i) {
-      up = std::next(up) == ids_.end() ? ids_.begin() : std::next(up);
-      down = down == ids_.begin() ? std::prev(ids_.end()) : std::prev(down);
-      right = right && leaves.count(*up) != 0 && leaves.count(*down) != 0;
+    const size_t kept = std::min(per_side, node.host->leaves_per_side());
+    for (size_t i = 0; i < std::min(kept, (ring_.size() - 1) / 2); ++i) {
+      up = std::next(up) == ring_.end() ? ring_.begin() : std::next(up);
+      down = down == ring_.begin() ? std::prev(ring_.end()) : std::prev(down);
+      right = right && leaves.count(up->first) != 0 && leaves.count(down->first) != 0;
     }
     if (!right) ++wrong;
   }
@@ -331,6 +419,14 @@ std::optional<size_t> Crowd::RandomActive() {
   return std::nullopt;
 }
 
+std::optional<size_t> Crowd::RandomDoor() {
+  for (int tries = 0; tries < 1000; ++tries) {
+    const std::optional<size_t> place = RandomActive();
+    if (!place || !TranslatorOf(*place)) return place;
+  }
+  return std::nullopt;
+}
+
 std::optional<size_t> Crowd::RandomAsker() {
   for (int tries = 0; tries < 10'000; ++tries) {
     const size_t place = rng_.Below(nodes_.size());
@@ -343,12 +439,12 @@ void Crowd::Ask(size_t place, uint64_t group) {
   Participant& host = *nodes_[place].host;
   const uint64_t lookup = host.Lookup(groups_.at(group).key);
   ++groups_.at(group).open;
-  questions_[{place, lookup}] = Question{group, world_.now()};
+  questions_[{place, lookup}] = Question{group, world_.now(), host.retries(), host.late_letters()};
   host.Kick();
 }
 
 void Crowd::AskGroup() {
-  if (ids_.empty()) return;
+  if (ring_.empty()) return;
   const uint64_t id = next_group_++;
   Group& group = groups_[id];
   group.key = rng_.Make<overlay::Key>();
@@ -393,6 +489,10 @@ void Crowd::EndQuestion(QuestionName name, const std::optional<Answer>& answer) 
   }
   Group& group = groups_.at(*question.group);
   results_.completed.Add(answer.has_value());
+  const Participant& asker = *nodes_[name.first].host;
+  const bool raw = answer.has_value() && asker.retries() == question.retries;
+  results_.raw.Add(raw);
+  results_.first.Add(raw && asker.late_letters() == question.late_letters);
   if (answer) {
     ++group.answers[answer->root];
     results_.right.Add(group.roots.count(answer->root) != 0);
@@ -413,7 +513,7 @@ void Crowd::EndQuestion(QuestionName name, const std::optional<Answer>& answer) 
 void Crowd::OnActive(size_t place, bool active) {
   Node& node = nodes_[place];
   node.joined = active;
-  SetActive(node.host->id(), active && node.host->routes());
+  SetActive(place, active && node.host->routes());
   if (!active) return;
   results_.member.Add(absl::ToDoubleMilliseconds(world_.now() - node.started));
   AskFirst(place);

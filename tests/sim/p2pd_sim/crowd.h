@@ -21,6 +21,7 @@
 #include "tests/sim/p2pd_sim/churn_trace.h"
 #include "tests/sim/p2pd_sim/latency.h"
 #include "tests/sim/p2pd_sim/participant.h"
+#include "tests/sim/p2pd_sim/ring_watch.h"
 #include "tests/sim/p2pd_sim/sessions.h"
 #include "tests/sim/p2pd_sim/statistics.h"
 
@@ -67,6 +68,8 @@ struct CrowdOptions {
 // What was seen since the last Reset.
 struct CrowdResults {
   Proportion completed;   // lookups that were answered while the asker lived
+  Proportion raw;         // of all, those that were and for which nothing was asked again
+  Proportion first;       // of those, the ones whose first datagram was not given up either
   Proportion right;       // answers by the key's root
   Proportion consistent;  // answers that agree with the majority of those asked at once
   Sample latency;         // ms from the question to the answer
@@ -95,7 +98,11 @@ class Crowd final : private Participant::Listener {
   // From now on sessions end and nodes ask; RunFor sees to both.
   void SetChurn(absl::Duration median);
   void SetLookups(double per_second) { lookups_per_second_ = per_second; }
+  // A RingWatch looks on.
   void RunFor(absl::Duration span);
+  // Nobody comes, goes or asks any more; returns when every node knows its neighbours, or after
+  // `most`.
+  void Rest(absl::Duration most);
 
   // The given share of all nodes dies at once and is not replaced.
   void KillShare(double share);
@@ -109,8 +116,12 @@ class Crowd final : private Participant::Listener {
   // Of the nodes that are up: unreachable ones that count as peers, and reachable ones that do not.
   size_t UnreachablePeers() const;
   size_t ReachableClients() const;
-  // Nodes whose neighbours on both sides, nearest first, are not the true ones.
+  // Nodes whose neighbours on both sides, nearest first, are not the true ones: so many of a side,
+  // or as many as they keep.
   size_t WrongNeighbours(size_t per_side) const;
+  // Of the keys of the watch, those that not exactly one node takes itself for the root of.
+  size_t KeysWithoutOneRoot() const;
+  const RingWatch& watch() const { return watch_; }
   size_t active() const { return ids_.size(); }
   size_t up() const { return up_; }
 
@@ -140,6 +151,8 @@ class Crowd final : private Participant::Listener {
   struct Question {
     std::optional<uint64_t> group;  // nullopt: a new node's first one
     Instant asked;
+    uint64_t retries = 0;       // of the asker, until then
+    uint64_t late_letters = 0;  // the same
   };
   using QuestionName = std::pair<size_t, uint64_t>;
 
@@ -164,13 +177,20 @@ class Crowd final : private Participant::Listener {
   // How the machine is hidden, if it is.
   std::optional<Nat> TranslatorOf(size_t place) const;
   bool Unreachable(size_t place) const;
-  void SetActive(const overlay::NodeId& id, bool active);
+  void SetActive(size_t place, bool active);
+  void SetInRing(size_t place, bool is_in);
+  void LookUpRoles();
   overlay::NodeId RootOf(const overlay::Key& key) const;
   std::optional<size_t> RandomActive();
+  // One whose own address leads to it: nobody hands out one from behind a translator.
+  std::optional<size_t> RandomDoor();
   // One that has joined, whatever its role.
   std::optional<size_t> RandomAsker();
   void CountTime();
   void CountTraffic(Node& node);
+  // Whether some node, anywhere in the ring or beside the key, takes itself for its root.
+  int RootsOf(const overlay::Key& key, bool anywhere) const;
+  void LookAtRing();
 
   CrowdOptions options_;
   std::unique_ptr<LatencyModel> latency_;
@@ -183,8 +203,16 @@ class Crowd final : private Participant::Listener {
   std::vector<std::pair<Instant, Stay>> arrivals_;
   std::vector<uint32_t> lives_;  // by machine
   std::map<net::Endpoint, uint32_t> machines_;
-  // Nodes that joined and are up.
+  // Nodes that joined as peers and are up.
   std::set<overlay::NodeId> ids_;
+  // The oracle's ring: those that may be the root of a key, and where. Who turns out to be beyond
+  // reach becomes a client, and is no more in it; nobody says so, so it is looked up.
+  std::map<overlay::NodeId, size_t> ring_;
+  Instant next_roles_;
+  bool apart_ = false;  // some cannot reach the others
+  RingWatch watch_;
+  Instant next_look_;
+  size_t looks_ = 0;
   std::map<uint64_t, Group> groups_;
   uint64_t next_group_ = 0;
   std::map<QuestionName, Question> questions_;

@@ -32,14 +32,39 @@ absl::StatusOr<std::unique_ptr<CrowdRun>> BeginCrowdRun(absl::string_view name,
   return std::make_unique<CrowdRun>(name, options, crowd, std::move(latency));
 }
 
+void CrowdRun::Rest() {
+  measured = crowd.world().trace_hash();
+  const Instant from = crowd.world().now();
+  crowd.Rest(kRest);
+  Add("at rest: until all is right, at most 180", absl::ToDoubleSeconds(crowd.world().now() - from),
+      "s");
+  Add("at rest: wrong leaf sets", static_cast<double>(crowd.WrongNeighbours(8)), "", AtMost(0));
+  Add("at rest: keys without one root", static_cast<double>(crowd.KeysWithoutOneRoot()), "",
+      AtMost(0));
+}
+
+Report CrowdRun::Finish() {
+  const RingWatch& watch = crowd.watch();
+  Add("watch: leaf sets", static_cast<double>(watch.leaf_sets()), "");
+  Add("watch: leaf sets that break a rule", static_cast<double>(watch.broken_leaf_sets()), "",
+      AtMost(0));
+  if (!watch.first_broken().empty()) Require(false, watch.first_broken());
+  report.AddShare("watch: keys with two roots", watch.two_roots());
+  Add("watch: the same key with two for 30 s", static_cast<double>(watch.long_twos()), "");
+  Add("watch: the longest time with two", absl::ToDoubleSeconds(watch.longest_two()), "s");
+  report.trace_hash = measured.value_or(crowd.world().trace_hash());
+  return std::move(report);
+}
+
 void AddLookups(CrowdRun& run) {
   CrowdResults& results = run.crowd.results();
   run.Add("lookups", static_cast<double>(results.completed.total), "");
-  run.Add("lookups completed", 100 * results.completed.Rate(), "%");
-  run.Add("lookups completed, at least (95 %)", 100 * results.completed.AtLeast(), "%");
-  run.Add("answers consistent", 100 * results.consistent.Rate(), "%");
-  run.Add("answers consistent, at least (95 %)", 100 * results.consistent.AtLeast(), "%");
-  run.Add("answers by the root", 100 * results.right.Rate(), "%");
+  run.Require(results.completed.total > 0, "some lookup ended: without any nothing is known");
+  run.report.AddProportion("lookups completed", results.completed);
+  run.report.AddProportion("lookups completed, nothing asked again", results.raw);
+  run.report.AddShare("lookups completed by the first datagram's way", results.first);
+  run.report.AddProportion("answers consistent", results.consistent);
+  run.report.AddShare("answers by the root", results.right);
   run.Add("lookup latency, mean", results.latency.Mean(), "ms");
   run.Add("lookup latency, median", results.latency.Quantile(0.5), "ms");
   run.Add("lookup latency, p99", results.latency.Quantile(0.99), "ms");

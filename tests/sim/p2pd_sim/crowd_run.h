@@ -18,6 +18,8 @@ namespace p2pd::sim {
 inline constexpr absl::Duration kSettle = absl::Minutes(2);
 // Churn goes on so long before anything is counted.
 inline constexpr absl::Duration kWarmUp = absl::Minutes(5);
+// After churn a ring has to be right after this.
+inline constexpr absl::Duration kRest = absl::Minutes(3);
 
 // One run: its options, its crowd and its report.
 struct CrowdRun {
@@ -34,15 +36,14 @@ struct CrowdRun {
            std::optional<Limit> must_be = std::nullopt) {
     report.Add(name, value, unit, must_be);
   }
-  void Require(bool holds, absl::string_view what) {
-    if (!holds) report.violations.emplace_back(what.data(), what.size());
-  }
-  Report Finish() {
-    report.trace_hash = crowd.world().trace_hash();
-    return std::move(report);
-  }
+  void Require(bool holds, absl::string_view what) { report.Require(holds, what); }
+  // Nobody comes, goes or asks any more: every leaf set has to become the true one. The trace hash
+  // is that of what was measured before.
+  void Rest();
+  Report Finish();
   Crowd crowd;
   Report report;
+  std::optional<uint64_t> measured;  // the trace hash before Rest
 };
 
 // What the command line sets goes before `crowd`.

@@ -82,9 +82,44 @@ TEST(CrowdTest, TheOracleSeesAWrongRing) {
   crowd.Split(true);
   crowd.RunFor(absl::Minutes(3));
   EXPECT_GT(crowd.WrongNeighbours(8), 20u);
+  EXPECT_GT(crowd.KeysWithoutOneRoot(), 20u);
   crowd.Split(false);
   crowd.RunFor(absl::Minutes(3));
   EXPECT_EQ(crowd.WrongNeighbours(8), 0u);
+}
+
+TEST(CrowdTest, TheWatchLooksOnAndAfterChurnAllComesRight) {
+  Crowd crowd(Small(5), MakeSyntheticLatency(5));
+  crowd.Grow();
+  crowd.RunFor(absl::Minutes(1));
+  crowd.SetChurn(absl::Minutes(3));
+  crowd.SetLookups(0.5);
+  crowd.Reset();
+  crowd.RunFor(absl::Minutes(10));
+  const CrowdResults& results = crowd.results();
+  EXPECT_LE(results.first.good, results.raw.good);
+  EXPECT_LE(results.raw.good, results.completed.good);
+  EXPECT_EQ(results.raw.total, results.completed.total);
+  EXPECT_GT(results.raw.Rate(), 0.9);
+  // Every ten seconds of eleven minutes.
+  EXPECT_NEAR(static_cast<double>(crowd.watch().leaf_sets()), 66 * 30, 60);
+  EXPECT_EQ(crowd.watch().broken_leaf_sets(), 0u) << crowd.watch().first_broken();
+  EXPECT_GT(crowd.watch().two_roots().total, 2000u);
+  crowd.Rest(absl::Minutes(3));
+  EXPECT_EQ(crowd.WrongNeighbours(8), 0u);
+  EXPECT_EQ(crowd.KeysWithoutOneRoot(), 0u);
+}
+
+// The watch of nat found it: who was given none but addresses from behind translators as doors
+// stayed alone and took itself for the root of every key.
+TEST(CrowdTest, NobodyStaysAloneWhereSomeAreBehindTranslators) {
+  CrowdOptions options = Small(3);
+  options.nodes = 60;
+  options.translated = 0.3;
+  Crowd crowd(options, MakeSyntheticLatency(3));
+  crowd.Grow();
+  crowd.RunFor(absl::Minutes(7));
+  EXPECT_EQ(crowd.KeysWithoutOneRoot(), 0u);
 }
 
 TEST(ScenarioTest, OneSeedIsOneRunAndAnotherIsAnother) {

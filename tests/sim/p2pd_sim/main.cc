@@ -3,6 +3,7 @@
 // Exit codes: 0 done, 1 a check failed or a file could not be written, 2 wrong usage.
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -16,6 +17,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "libcore/base/status.h"
+#include "tests/sim/p2pd_sim/plot.h"
 #include "tests/sim/p2pd_sim/scenario.h"
 
 namespace p2pd::sim {
@@ -29,14 +32,23 @@ struct Arguments {
   bool list = false;
   bool trace_hash = false;
   std::string protocol = "p2pd";
+  std::string seed;
   std::string seeds;
   std::string csv;
   std::string json;
   std::string plot;
   std::string median_session;
   std::string duration;
+  std::string jitter;
   std::string sessions;
   RunOptions run;
+};
+
+// A range of seeds and who plays each of them.
+struct Plan {
+  std::vector<Protocol> protocols;
+  uint64_t first = 1;
+  uint64_t last = 1;
 };
 
 int Complain(const std::string& what) {
@@ -44,20 +56,41 @@ int Complain(const std::string& what) {
   return kUsage;
 }
 
-// "47min", "1h", "90s", "1h30min".
-bool ReadDuration(const std::string& text, std::optional<absl::Duration>& out) {
+// "47min", "1h", "90s", "1h30min": more than nothing and at most `most`. Nothing when left out.
+absl::Status ReadDuration(absl::string_view option, const std::string& text, absl::Duration most,
+                          std::optional<absl::Duration>& out) {
+  if (text.empty()) return absl::OkStatus();
   absl::Duration value;
   const std::string units = absl::StrReplaceAll(text, {{"min", "m"}});
-  if (!absl::ParseDuration(units, &value) || value <= absl::ZeroDuration()) return false;
+  if (!absl::ParseDuration(units, &value) || value <= absl::ZeroDuration() || value > most) {
+    return absl::InvalidArgumentError(absl::StrCat(option, " ", text,
+                                                   ": a time such as 47min or 1h30min, at most ",
+                                                   absl::FormatDuration(most)));
+  }
   out = value;
-  return true;
+  return absl::OkStatus();
 }
 
-// "1..200".
-bool ReadSeeds(const std::string& text, uint64_t& first, uint64_t& last) {
-  const std::vector<std::string> ends = absl::StrSplit(text, "..");
-  return ends.size() == 2 && absl::SimpleAtoi(ends[0], &first) &&
-         absl::SimpleAtoi(ends[1], &last) && first <= last;
+// "7" and "1..200". All reports of a range are kept.
+absl::Status ReadSeeds(const Arguments& arguments, Plan& plan) {
+  constexpr uint64_t kMostSeeds = 1'000'000;
+  if (!arguments.seed.empty() && !arguments.seeds.empty()) {
+    return absl::InvalidArgumentError("--seed or --seeds, not both");
+  }
+  if (!arguments.seed.empty() && !absl::SimpleAtoi(arguments.seed, &plan.first)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--seed ", arguments.seed, ": a number from 0 to 2^64 - 1"));
+  }
+  plan.last = plan.first;
+  if (arguments.seeds.empty()) return absl::OkStatus();
+  const std::vector<std::string> ends = absl::StrSplit(arguments.seeds, "..");
+  if (ends.size() != 2 || !absl::SimpleAtoi(ends[0], &plan.first) ||
+      !absl::SimpleAtoi(ends[1], &plan.last) || plan.first > plan.last ||
+      plan.last - plan.first >= kMostSeeds) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--seeds ", arguments.seeds, ": FIRST..LAST, such as 1..200, at most ", kMostSeeds));
+  }
+  return absl::OkStatus();
 }
 
 std::optional<Protocol> ParseProtocol(const std::string& name) {
@@ -66,6 +99,36 @@ std::optional<Protocol> ParseProtocol(const std::string& name) {
     if (NameOf(protocol) == name) return protocol;
   }
   return std::nullopt;
+}
+
+absl::Status ReadProtocols(const std::string& text, Plan& plan) {
+  const std::vector<std::string> names = absl::StrSplit(text, ',');
+  for (const std::string& name : names) {
+    const std::optional<Protocol> protocol = ParseProtocol(name);
+    if (!protocol) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--protocol ", name, ": p2pd, bamboo-2004 or bamboo-2004-rto"));
+    }
+    if (std::count(plan.protocols.begin(), plan.protocols.end(), *protocol) != 0) {
+      return absl::InvalidArgumentError(absl::StrCat("--protocol: ", name, " twice"));
+    }
+    plan.protocols.push_back(*protocol);
+  }
+  return absl::OkStatus();
+}
+
+// What is written at the end can be written, or it is said before a long run. What stands in the
+// file stays until then.
+absl::Status CheckOutputs(const Arguments& arguments) {
+  for (const std::string& path : {arguments.csv, arguments.json, arguments.plot}) {
+    if (path.empty()) continue;
+    const bool was_there = access(path.c_str(), F_OK) == 0;
+    if (!std::ofstream(path, std::ios::binary | std::ios::app)) {
+      return absl::InvalidArgumentError(absl::StrCat("cannot write ", path));
+    }
+    if (!was_there) unlink(path.c_str());
+  }
+  return arguments.plot.empty() ? absl::OkStatus() : CanPlot();
 }
 
 bool Write(const std::string& path, const std::string& text) {
@@ -97,7 +160,7 @@ void Define(CLI::App& app, Arguments& arguments) {
   app.add_option("SCENARIO", arguments.scenario, "what to run, see --list");
   app.add_flag("--list", arguments.list, "names the scenarios");
   app.add_option("--nodes", arguments.run.nodes, "how many nodes")->check(CLI::Range(2, 60'000));
-  app.add_option("--seed", arguments.run.seed, "the same seed gives the same run; default 1");
+  app.add_option("--seed", arguments.seed, "the same seed gives the same run; default 1");
   app.add_option("--seeds", arguments.seeds,
                  "FIRST..LAST: one run each; mean, least and most, and what failed");
   app.add_option("--median-session", arguments.median_session, "how long half of the nodes stay");
@@ -120,6 +183,8 @@ void Define(CLI::App& app, Arguments& arguments) {
       ->check(CLI::Range(1000., 1e9));
   app.add_option("--mtu", arguments.run.mtu, "bytes of the largest datagram that passes")
       ->check(CLI::Range(500, 65'507));
+  app.add_option("--jitter", arguments.jitter,
+                 "datagrams come later by up to this time, such as 10ms; default 2ms");
   app.add_option("--drift", arguments.run.drift,
                  "share by which each machine's clock is fast or slow at most")
       ->check(CLI::Range(0., .01));
@@ -139,47 +204,92 @@ void Define(CLI::App& app, Arguments& arguments) {
       "its variant that gives a hop up at the first timeout");
   app.add_option("--csv", arguments.csv, "writes the figures there, a line each");
   app.add_option("--json", arguments.json, "writes the figures there, a line a run");
-  app.add_option("--plot", arguments.plot, "draws lookup latency there, PNG (needs gnuplot)");
+  app.add_option("--plot", arguments.plot, "draws latency, or growth, there: PNG (needs gnuplot)");
   app.add_flag("--trace-hash", arguments.trace_hash,
                "prints the hash of all that was delivered, and nothing else");
 }
 
+// The hashes alone on standard output, what failed on the other.
+void PrintHashes(const std::vector<Report>& reports) {
+  for (const Report& report : reports) {
+    std::printf("%016lx\n", static_cast<unsigned long>(report.trace_hash));
+    for (const std::string& text : report.violations) {
+      std::fprintf(stderr, "VIOLATED by %s, seed %lu: %s\n", report.protocol.c_str(),
+                   static_cast<unsigned long>(report.seed), text.c_str());
+    }
+  }
+}
+
+void PrintComparison(const std::vector<Report>& reports, const Plan& plan, uint64_t failed) {
+  std::printf("%s", AsComparison(reports).c_str());
+  if (plan.first == plan.last) return;
+  std::printf("%s: seeds %lu to %lu, %lu failed\n", reports[0].scenario.c_str(),
+              static_cast<unsigned long>(plan.first), static_cast<unsigned long>(plan.last),
+              static_cast<unsigned long>(failed));
+}
+
 // Every protocol with every seed. With many seeds it says which failed as it finds them.
-int Run(const Scenario& scenario, Arguments& arguments, const std::vector<Protocol>& protocols,
-        uint64_t first, uint64_t last) {
+int Run(const Scenario& scenario, Arguments& arguments, const Plan& plan) {
+  const bool many = plan.first != plan.last;
   std::vector<Report> reports;
   uint64_t failed = 0;
-  for (uint64_t seed = first; seed <= last; ++seed) {
+  for (uint64_t seed = plan.first;; ++seed) {
     arguments.run.seed = seed;
-    for (const Protocol protocol : protocols) {
+    for (const Protocol protocol : plan.protocols) {
       arguments.run.protocol = protocol;
       absl::StatusOr<Report> report = scenario.run(arguments.run);
       if (!report.ok()) return Complain(std::string(report.status().message()));
       if (!report->violations.empty()) ++failed;
-      if (!report->violations.empty() && first != last) {
+      if (!report->violations.empty() && many && !arguments.trace_hash) {
         std::printf("%s", AsTable(*report).c_str());
         std::fflush(stdout);
       }
       reports.push_back(*std::move(report));
     }
-    if ((seed - first + 1) % 100 == 0) {
-      std::fprintf(stderr, "%lu of %lu seeds\n", static_cast<unsigned long>(seed - first + 1),
-                   static_cast<unsigned long>(last - first + 1));
+    if ((seed - plan.first + 1) % 100 == 0) {
+      std::fprintf(stderr, "%lu of %lu seeds\n", static_cast<unsigned long>(seed - plan.first + 1),
+                   static_cast<unsigned long>(plan.last - plan.first + 1));
     }
+    if (seed == plan.last) break;  // which may be the largest there is
   }
   if (arguments.trace_hash) {
-    for (const Report& report : reports) {
-      std::printf("%016lx\n", static_cast<unsigned long>(report.trace_hash));
-    }
+    PrintHashes(reports);
   } else {
-    std::printf("%s", AsComparison(reports).c_str());
-  }
-  if (first != last) {
-    std::printf("%s: seeds %lu to %lu, %lu failed\n", arguments.scenario.c_str(),
-                static_cast<unsigned long>(first), static_cast<unsigned long>(last),
-                static_cast<unsigned long>(failed));
+    PrintComparison(reports, plan, failed);
   }
   return WriteFiles(reports, arguments) && failed == 0 ? 0 : kFailed;
+}
+
+int List() {
+  for (const Scenario& scenario : Scenarios()) {
+    std::printf("%-20s%s\n", std::string(scenario.name).c_str(),
+                std::string(scenario.about).c_str());
+  }
+  return 0;
+}
+
+// What the texts of the command line say, and whether all of it can be done.
+absl::StatusOr<Plan> Prepare(const Scenario& scenario, Arguments& arguments) {
+  constexpr absl::Duration kYear = absl::Hours(24 * 365);
+  Plan plan;
+  RunOptions& run = arguments.run;
+  P2PD_RETURN_IF_ERROR(ReadProtocols(arguments.protocol, plan));
+  P2PD_RETURN_IF_ERROR(ReadSeeds(arguments, plan));
+  P2PD_RETURN_IF_ERROR(
+      ReadDuration("--median-session", arguments.median_session, kYear, run.median_session));
+  P2PD_RETURN_IF_ERROR(ReadDuration("--duration", arguments.duration, kYear, run.duration));
+  P2PD_RETURN_IF_ERROR(ReadDuration("--jitter", arguments.jitter, absl::Seconds(10), run.jitter));
+  run.sessions = ParseSessionKind(arguments.sessions);
+  if (!arguments.sessions.empty() && !run.sessions) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--sessions ", arguments.sessions, ": exponential, weibull or pareto"));
+  }
+  for (const Protocol protocol : plan.protocols) {
+    run.protocol = protocol;
+    P2PD_RETURN_IF_ERROR(CheckOptions(scenario, run, !arguments.plot.empty()));
+  }
+  P2PD_RETURN_IF_ERROR(CheckOutputs(arguments));
+  return plan;
 }
 
 int Main(int argc, char** argv) {
@@ -192,47 +302,18 @@ int Main(int argc, char** argv) {
     if (error.get_exit_code() == 0) return app.exit(error);
     return Complain(error.what());
   }
-  if (arguments.list) {
-    for (const Scenario& scenario : Scenarios()) {
-      std::printf("%-20s%s\n", std::string(scenario.name).c_str(),
-                  std::string(scenario.about).c_str());
-    }
-    return 0;
+  if (arguments.list) return argc == 2 ? List() : Complain("--list stands alone");
+  if (arguments.scenario.empty()) {
+    std::fprintf(stderr, "%s", app.help().c_str());
+    return kUsage;
   }
   const Scenario* scenario = FindScenario(arguments.scenario);
   if (scenario == nullptr) {
     return Complain(absl::StrCat("no scenario '", arguments.scenario, "': see p2pd-sim --list"));
   }
-  std::vector<Protocol> protocols;
-  const std::vector<std::string> names = absl::StrSplit(arguments.protocol, ',');
-  for (const std::string& name : names) {
-    const std::optional<Protocol> protocol = ParseProtocol(name);
-    if (!protocol) {
-      return Complain(absl::StrCat("--protocol ", name, ": p2pd, bamboo-2004 or bamboo-2004-rto"));
-    }
-    protocols.push_back(*protocol);
-  }
-  if (!arguments.median_session.empty() &&
-      !ReadDuration(arguments.median_session, arguments.run.median_session)) {
-    return Complain(absl::StrCat("--median-session ", arguments.median_session,
-                                 ": a time such as 47min or 1h"));
-  }
-  if (!arguments.duration.empty() && !ReadDuration(arguments.duration, arguments.run.duration)) {
-    return Complain(
-        absl::StrCat("--duration ", arguments.duration, ": a time such as 10min or 1h"));
-  }
-  const std::optional<SessionKind> sessions = ParseSessionKind(arguments.sessions);
-  if (!arguments.sessions.empty() && !sessions) {
-    return Complain(
-        absl::StrCat("--sessions ", arguments.sessions, ": exponential, weibull or pareto"));
-  }
-  arguments.run.sessions = sessions;
-  uint64_t first = arguments.run.seed;
-  uint64_t last = first;
-  if (!arguments.seeds.empty() && !ReadSeeds(arguments.seeds, first, last)) {
-    return Complain(absl::StrCat("--seeds ", arguments.seeds, ": FIRST..LAST, such as 1..200"));
-  }
-  return Run(*scenario, arguments, protocols, first, last);
+  const absl::StatusOr<Plan> plan = Prepare(*scenario, arguments);
+  if (!plan.ok()) return Complain(std::string(plan.status().message()));
+  return Run(*scenario, arguments, *plan);
 }
 
 }  // namespace

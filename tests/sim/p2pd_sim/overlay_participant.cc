@@ -6,7 +6,9 @@ namespace p2pd::sim {
 
 OverlayParticipant::OverlayParticipant(const ParticipantSpec& spec,
                                        const overlay::NodeOptions& options)
-    : spec_(spec), host_(*spec.world, spec.seed, options, spec.at) {
+    : spec_(spec),
+      leaves_per_side_(static_cast<size_t>(options.leaves_per_side)),
+      host_(*spec.world, spec.seed, options, spec.at) {
   host_.SetHandler([this](Instant now, overlay::Event& event) { return OnEvent(now, event); });
 }
 

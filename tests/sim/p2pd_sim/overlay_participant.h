@@ -20,12 +20,19 @@ class OverlayParticipant final : public Participant {
   uint64_t Lookup(const overlay::Key& key) override;
   void Kick() override { host_.Kick(); }
   std::vector<overlay::NodeId> Leaves() const override;
+  size_t leaves_per_side() const override { return leaves_per_side_; }
+  // Beside those of a side stand as many whom a network with too many nodes lost their places.
+  size_t most_leaves() const override { return 4 * leaves_per_side_; }
+  bool IsRoot(const overlay::Key& key) const override { return host_.node().IsRoot(key); }
+  uint64_t retries() const override { return host_.counters().Get("overlay.origin_retries"); }
+  uint64_t late_letters() const override { return host_.counters().Get("overlay.shortcuts_late"); }
   overlay::Traffic traffic() const override { return host_.node().traffic(); }
 
  private:
   bool OnEvent(Instant now, overlay::Event& event);
 
   ParticipantSpec spec_;
+  size_t leaves_per_side_;
   OverlayHost host_;
 };
 

@@ -46,6 +46,15 @@ class Participant {
   // After Lookup: what it caused goes out.
   virtual void Kick() = 0;
   virtual std::vector<overlay::NodeId> Leaves() const = 0;
+  // How many it keeps of each side, and how many it may hold in all.
+  virtual size_t leaves_per_side() const = 0;
+  virtual size_t most_leaves() const { return 2 * leaves_per_side(); }
+  // It would answer for this key itself.
+  virtual bool IsRoot(const overlay::Key& key) const = 0;
+  // How often it had to ask again, end to end, whatever it was for.
+  virtual uint64_t retries() const = 0;
+  // How often the first datagram of a question was given up and the question went by hops.
+  virtual uint64_t late_letters() const = 0;
   virtual overlay::Traffic traffic() const = 0;
 };
 

@@ -1,5 +1,9 @@
 // Report: the figures of a run, or of several protocols and seeds beside each other, as a table,
-// CSV, JSON and a picture.
+// CSV, JSON and a picture (plot.h).
+//
+// Rules: a figure that rests on nothing (no trials, no samples) is NaN: '-' in tables, empty in
+// CSV, null in JSON, and it misses any limit. A share carries its trials, so that several runs are
+// pooled and not averaged. Threads: one.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +12,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "tests/sim/p2pd_sim/statistics.h"
 
@@ -29,6 +32,9 @@ struct Figure {
   double value = 0;
   std::string unit;
   std::optional<Limit> must_be;
+  // Of a share in percent: its trials. With `bound` the value is the 95 % bound below their rate.
+  std::optional<Proportion> trials = std::nullopt;
+  bool bound = false;
 };
 
 // For the picture of a scenario that runs at several sizes: x is the number of nodes.
@@ -45,8 +51,12 @@ struct Report {
   std::vector<Figure> figures;
   // What had to hold and did not.
   std::vector<std::string> violations;
-  // ms, of the picture.
+  // Of a protocol that is there to be compared with: what had to hold and did not, which is no
+  // fault of ours.
+  std::vector<std::string> misses;
+  // ms, of the picture, and of what.
   Sample latency;
+  std::string latency_of = "lookup";
   // Drawn in place of latencies, when there are any.
   std::vector<Curve> curves;
   uint64_t trace_hash = 0;
@@ -57,16 +67,19 @@ struct Report {
   // A figure; one that misses its limit is a violation too.
   void Add(absl::string_view name_of_it, double value, absl::string_view unit,
            std::optional<Limit> must_be = std::nullopt);
+  // A share in percent.
+  void AddShare(absl::string_view name_of_it, const Proportion& share,
+                std::optional<Limit> must_be = std::nullopt);
+  // The same, and its 95 % bound.
+  void AddProportion(absl::string_view name_of_it, const Proportion& share);
+  void Require(bool holds, absl::string_view what);
 };
 
 std::string AsTable(const Report& report);
 // A header line when `with_header`; one line a figure.
 std::string AsCsv(const Report& report, bool with_header);
 std::string AsJson(const Report& report);
-// One column a protocol: the mean over its seeds, and the least and most where there are several.
+// One column a protocol: the mean over its seeds, of shares all trials together, and the least and
+// most where there are several.
 std::string AsComparison(const std::vector<Report>& reports);
-// The distribution of lookup latency as PNG, one line a protocol, by gnuplot. Unavailable without
-// it; FailedPrecondition when there were no lookups.
-absl::Status Plot(const std::vector<Report>& reports, const std::string& path);
-
 }  // namespace p2pd::sim

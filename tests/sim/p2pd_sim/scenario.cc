@@ -1,339 +1,44 @@
 #include "tests/sim/p2pd_sim/scenario.h"
 
 #include <array>
-#include <cmath>
-#include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "libcore/base/status.h"
-#include "tests/sim/p2pd_sim/crowd_run.h"
 #include "tests/sim/p2pd_sim/scenario_ad_hoc.h"
+#include "tests/sim/p2pd_sim/scenario_crowd.h"
 #include "tests/sim/p2pd_sim/scenario_found.h"
 #include "tests/sim/p2pd_sim/scenario_store.h"
 
 namespace p2pd::sim {
 namespace {
 
-// What the table of targets asks of churn by the median session; of rings of its size only.
-struct ChurnTargets {
-  absl::Duration median;
-  double consistent = 0;   // %
-  double maintenance = 0;  // B/s a node
-};
-constexpr int kChurnNodes = 1000;
+using enum Takes;
+constexpr Takes kPaths = kLatency | kBrokenPairs;
+constexpr Takes kCrowd = kBaseline | kPaths | kNat;
+constexpr Takes kComing = kMedianSession | kSessions | kDuration;
+constexpr Takes kAsking = kLookups | kPlot;
+constexpr Takes kOurStore = kPaths | kDuration | kAsking;
+constexpr Takes kAnyStore = kOurStore | kBaseline;
 
-std::optional<ChurnTargets> TargetsOf(absl::string_view name, int nodes, absl::Duration median) {
-  if (name != "churn" || nodes < kChurnNodes) return std::nullopt;
-  for (const ChurnTargets& targets :
-       {ChurnTargets{absl::Minutes(47), 99.97, 250}, ChurnTargets{absl::Minutes(6.2), 99.8, 450},
-        ChurnTargets{absl::Minutes(1.4), 99.0, 900}}) {
-    if (median >= targets.median) return targets;
-  }
-  return std::nullopt;
+absl::StatusOr<Report> RunPlainChurn(const RunOptions& options) {
+  return RunChurn("churn", options, {});
 }
 
-void AddTargets(CrowdRun& run, const ChurnTargets& targets, double maintenance) {
-  const CrowdResults& results = run.crowd.results();
-  run.Add("target: answers consistent", 100 * results.consistent.Rate(), "%",
-          AtLeast(targets.consistent));
-  run.Add("target: maintenance", maintenance, "B/s a node", AtMost(targets.maintenance));
-  if (targets.median < absl::Minutes(47)) return;
-  run.Add("target: lookups completed", 100 * results.completed.Rate(), "%", AtLeast(99.999));
-  run.Add("target: stretch of the means", results.latency.Mean() / results.direct.Mean(), "",
-          AtMost(1.15));
-}
-
-// Churn at a constant number of nodes: first without lookups, for the cost of maintenance.
-absl::StatusOr<Report> RunChurn(absl::string_view name, const RunOptions& options,
-                                const CrowdOptions& defaults) {
-  P2PD_ASSIGN_OR_RETURN(const std::unique_ptr<CrowdRun> run,
-                        BeginCrowdRun(name, options, defaults));
-  Crowd& crowd = run->crowd;
-  const absl::Duration duration = options.duration.value_or(absl::Hours(1));
-  crowd.Grow();
-  crowd.RunFor(kSettle);
-  const absl::Duration median = options.median_session.value_or(absl::Minutes(47));
-  if (options.churn.empty()) {
-    crowd.SetChurn(median);
-  } else {
-    crowd.PlayTrace();
-  }
-  crowd.RunFor(kWarmUp);
-  crowd.Reset();
-  crowd.RunFor(duration / 4);
-  AddTraffic(*run, "maintenance");
-  const double maintenance =
-      static_cast<double>(crowd.results().bytes) / crowd.results().node_seconds;
-  crowd.SetLookups(options.lookups_per_second.value_or(defaults.lookups_per_second));
-  crowd.Reset();
-  crowd.RunFor(duration * 3 / 4);
-  AddLookups(*run);
-  AddTraffic(*run, "all");
-  run->Add("nodes died", static_cast<double>(crowd.results().deaths), "");
-  run->Add("join to first answer, median", crowd.results().join.Quantile(0.5), "ms");
-  run->Add("join to first answer, p99", crowd.results().join.Quantile(0.99), "ms");
-  if (!options.churn.empty()) return run->Finish();  // the targets are for drawn sessions
-  const auto targets = TargetsOf(name, run->report.nodes, median);
-  if (targets) AddTargets(*run, *targets, maintenance);
-  const double failed = 100 * (1 - crowd.results().completed.Rate());
-  if (name == "broken-pairs") {
-    const bool few = options.broken_pairs.value_or(defaults.broken_pairs) <= 0.023;
-    run->Add("lookups failed", failed, "%", AtMost(few ? 0.1 : 0.5));
-  }
-  if (name == "large" && run->report.nodes >= defaults.nodes) {
-    run->Add("target: lookups failed", failed, "%", AtMost(1e-4));
-    run->Add("target: answers by the root", 100 * crowd.results().right.Rate(), "%", AtLeast(100));
-    run->Add("target: stretch of the means",
-             crowd.results().latency.Mean() / crowd.results().direct.Mean(), "", AtMost(1.25));
-  }
-  return run->Finish();
-}
-
-// Nodes come one at a time into a ring at rest: how soon do they ask and hear?
-absl::StatusOr<Report> RunJoin(const RunOptions& options) {
+absl::StatusOr<Report> RunLarge(const RunOptions& options) {
   CrowdOptions defaults;
-  P2PD_ASSIGN_OR_RETURN(const std::unique_ptr<CrowdRun> run,
-                        BeginCrowdRun("join", options, defaults));
-  Crowd& crowd = run->crowd;
-  crowd.Grow();
-  crowd.RunFor(kSettle);
-  // A joiner's question needs a crowd that asks at all.
-  crowd.SetLookups(options.lookups_per_second.value_or(0.01));
-  crowd.SetChurn(options.median_session.value_or(absl::Minutes(47)));
-  crowd.RunFor(kWarmUp);
-  crowd.Reset();
-  crowd.RunFor(options.duration.value_or(absl::Minutes(30)));
-  const Sample& join = crowd.results().join;
-  run->Add("joins", static_cast<double>(join.count()), "");
-  run->Add("join to first answer, median", join.Quantile(0.5), "ms", AtMost(1500));
-  run->Add("join to first answer, p99", join.Quantile(0.99), "ms", AtMost(5000));
-  run->Add("start to complete member, median", crowd.results().member.Quantile(0.5), "ms");
-  run->Add("start to complete member, p99", crowd.results().member.Quantile(0.99), "ms");
-  run->Add("join to first answer, most", join.Quantile(1), "ms");
-  run->Require(join.count() > 0, "somebody joined");
-  return run->Finish();
+  defaults.nodes = 10'000;
+  defaults.join_gap = absl::Milliseconds(20);
+  defaults.lookups_per_second = 0.01;
+  RunOptions with = options;
+  if (!with.median_session) with.median_session = absl::Hours(3);
+  return RunChurn("large", with, defaults);
 }
 
-// Nobody comes or goes.
-absl::StatusOr<Report> RunSteady(const RunOptions& options) {
+absl::StatusOr<Report> RunBrokenPairs(const RunOptions& options) {
   CrowdOptions defaults;
-  P2PD_ASSIGN_OR_RETURN(const std::unique_ptr<CrowdRun> run,
-                        BeginCrowdRun("steady", options, defaults));
-  Crowd& crowd = run->crowd;
-  crowd.Grow();
-  crowd.RunFor(kSettle + kWarmUp);
-  run->Require(crowd.WrongNeighbours(8) == 0, "every leaf set is the true one");
-  crowd.SetLookups(options.lookups_per_second.value_or(defaults.lookups_per_second));
-  crowd.Reset();
-  crowd.RunFor(options.duration.value_or(absl::Minutes(10)));
-  AddLookups(*run);
-  const CrowdResults& results = crowd.results();
-  const double most = std::ceil(std::log2(run->report.nodes) / 4) + 1;
-  run->Add("hops, most of all", results.hops.Quantile(1), "", AtMost(most));
-  run->Require(results.completed.Rate() == 1, "every lookup is answered");
-  run->Require(results.right.Rate() == 1, "every answer is the root's");
-  return run->Finish();
-}
-
-absl::StatusOr<Report> RunIdle(const RunOptions& options) {
-  CrowdOptions defaults;
-  defaults.nodes = 128;
-  P2PD_ASSIGN_OR_RETURN(const std::unique_ptr<CrowdRun> run,
-                        BeginCrowdRun("idle", options, defaults));
-  run->crowd.Grow();
-  run->crowd.RunFor(kSettle + kWarmUp);
-  run->crowd.Reset();
-  run->crowd.RunFor(options.duration.value_or(absl::Hours(1)));
-  AddTraffic(*run, "idle");
-  const CrowdResults& results = run->crowd.results();
-  run->Add("overlay in all", static_cast<double>(results.bytes) / results.node_seconds,
-           "B/s a node", AtMost(60));
-  run->Require(run->crowd.WrongNeighbours(8) == 0, "every leaf set is the true one");
-  return run->Finish();
-}
-
-absl::StatusOr<Report> RunFlashCrowd(const RunOptions& options) {
-  CrowdOptions defaults;
-  defaults.one_door = true;
-  defaults.join_gap = absl::Seconds(10) / options.nodes.value_or(defaults.nodes);
-  P2PD_ASSIGN_OR_RETURN(const std::unique_ptr<CrowdRun> run,
-                        BeginCrowdRun("flash-crowd", options, defaults));
-  Crowd& crowd = run->crowd;
-  crowd.Grow();
-  int seconds = 0;
-  for (; seconds < 300; ++seconds) {
-    if (static_cast<int>(crowd.active()) == run->report.nodes && crowd.WrongNeighbours(4) == 0) {
-      break;
-    }
-    crowd.RunFor(absl::Seconds(1));
-  }
-  run->Add("one ring after the last start", seconds, "s", AtMost(30));
-  if (seconds < 30) crowd.RunFor(absl::Seconds(30 - seconds));
-  crowd.SetLookups(options.lookups_per_second.value_or(defaults.lookups_per_second));
-  crowd.Reset();
-  crowd.RunFor(options.duration.value_or(absl::Minutes(2)));
-  AddLookups(*run);
-  run->Add("lookups answered by the root", 100 * crowd.results().right.Rate(), "%", AtLeast(100));
-  run->Add("lookups answered", 100 * crowd.results().completed.Rate(), "%", AtLeast(100));
-  return run->Finish();
-}
-
-// A third of the machines is behind translators: who cannot be reached must not be anybody's root.
-absl::StatusOr<Report> RunNat(const RunOptions& options) {
-  CrowdOptions defaults;
-  defaults.nodes = 500;
-  defaults.translated = 0.3;
-  P2PD_ASSIGN_OR_RETURN(const std::unique_ptr<CrowdRun> run,
-                        BeginCrowdRun("nat", options, defaults));
-  Crowd& crowd = run->crowd;
-  crowd.Grow();
-  crowd.SetChurn(options.median_session.value_or(absl::Minutes(47)));
-  crowd.RunFor(kSettle + kWarmUp);
-  crowd.SetLookups(options.lookups_per_second.value_or(defaults.lookups_per_second));
-  crowd.Reset();
-  crowd.RunFor(options.duration.value_or(absl::Minutes(15)));
-  AddLookups(*run);
-  const auto share = [&](size_t count) {
-    return 100 * static_cast<double>(count) / static_cast<double>(crowd.up());
-  };
-  run->Add("peers that cannot be reached", share(crowd.UnreachablePeers()), "% of all nodes",
-           AtMost(2));
-  run->Add("clients that can be reached", share(crowd.ReachableClients()), "% of all nodes",
-           AtMost(0));
-  run->Add("lookups answered", 100 * crowd.results().completed.Rate(), "%", AtLeast(99.9));
-  return run->Finish();
-}
-
-absl::StatusOr<Report> RunMassDeath(const RunOptions& options) {
-  CrowdOptions defaults;
-  P2PD_ASSIGN_OR_RETURN(const std::unique_ptr<CrowdRun> run,
-                        BeginCrowdRun("mass-death", options, defaults));
-  Crowd& crowd = run->crowd;
-  crowd.Grow();
-  crowd.RunFor(kSettle);
-  crowd.KillShare(0.3);
-  crowd.SetLookups(options.lookups_per_second.value_or(defaults.lookups_per_second));
-  crowd.Reset();
-  crowd.RunFor(absl::Seconds(30));
-  run->Add("lookups completed, first 30 s", 100 * crowd.results().completed.Rate(), "%");
-  crowd.Reset();
-  crowd.RunFor(options.duration.value_or(absl::Minutes(5)));
-  AddLookups(*run);
-  run->Add("lookups answered from 30 s on", 100 * crowd.results().completed.Rate(), "%",
-           AtLeast(99));
-  run->Require(crowd.WrongNeighbours(4) == 0, "every node knows its neighbours again");
-  return run->Finish();
-}
-
-absl::StatusOr<Report> RunPartition(const RunOptions& options) {
-  CrowdOptions defaults;
-  defaults.nodes = 200;
-  P2PD_ASSIGN_OR_RETURN(const std::unique_ptr<CrowdRun> run,
-                        BeginCrowdRun("partition", options, defaults));
-  Crowd& crowd = run->crowd;
-  crowd.Grow();
-  crowd.RunFor(kSettle);
-  crowd.Split(true);
-  crowd.RunFor(options.duration.value_or(absl::Minutes(10)));
-  crowd.Split(false);
-  int seconds = 0;
-  while (seconds < 600 && crowd.WrongNeighbours(8) != 0) {
-    crowd.RunFor(absl::Seconds(1));
-    ++seconds;
-  }
-  run->Add("one ring after the heal", seconds, "s", AtMost(120));
-  return run->Finish();
-}
-
-// Loss, duplicates, reordering, deaths and a split in a small ring; once it is left alone, all of
-// it has to be right.
-absl::StatusOr<Report> RunFaults(const RunOptions& options) {
-  SeededRng dice(options.seed * 31 + 5);
-  CrowdOptions defaults;
-  defaults.nodes = 8 + static_cast<int>(dice.Below(25));
-  defaults.join_gap = absl::Milliseconds(50 + static_cast<int64_t>(dice.Below(500)));
-  defaults.link.loss = 0.05 * dice.Unit();
-  defaults.link.duplication = 0.05 * dice.Unit();
-  defaults.link.jitter = absl::Milliseconds(40) * dice.Unit();
-  defaults.link.drift = 0.001 * dice.Unit();
-  defaults.known_door = true;
-  defaults.broken_pairs = dice.Below(2) == 0 ? 0 : 0.02;
-  P2PD_ASSIGN_OR_RETURN(const std::unique_ptr<CrowdRun> run,
-                        BeginCrowdRun("faults", options, defaults));
-  Crowd& crowd = run->crowd;
-  crowd.Grow();
-  crowd.SetChurn(absl::Minutes(1) + absl::Minutes(4) * dice.Unit());
-  crowd.SetLookups(defaults.lookups_per_second);
-  crowd.RunFor(absl::Minutes(2));
-  if (dice.Below(2) == 0) {
-    crowd.Split(true);
-    crowd.RunFor(absl::Minutes(2) * dice.Unit());
-    crowd.Split(false);
-    crowd.RunFor(absl::Minutes(1));
-  }
-  // Quiet: nobody dies, nothing is lost.
-  crowd.SetChurn(absl::InfiniteDuration());
-  crowd.world().options().loss = 0;
-  crowd.world().options().duplication = 0;
-  crowd.RunFor(absl::Minutes(5));
-  crowd.Reset();
-  crowd.RunFor(absl::Minutes(1));
-  run->Require(crowd.WrongNeighbours(8) == 0, "every leaf set is the true one");
-  run->Require(crowd.results().right.Rate() == 1, "every answer is the root's");
-  run->Require(crowd.results().consistent.Rate() == 1, "all answers agree");
-  run->Require(static_cast<int>(crowd.active()) == run->report.nodes, "every node has joined");
-  run->Require(crowd.results().completed.Rate() == 1, "every lookup is answered");
-  AddLookups(*run);
-  return run->Finish();
-}
-
-// Hops and bytes as the ring grows from 100 to --nodes, about three times at each step.
-absl::StatusOr<Report> RunGrowth(const RunOptions& options) {
-  constexpr std::array<int, 5> kSteps = {100, 316, 1000, 3162, 10'000};
-  Report out;
-  out.scenario = "growth";
-  out.protocol = NameOf(options.protocol);
-  out.baseline = options.protocol != Protocol::kP2pd;
-  out.seed = options.seed;
-  out.nodes = options.nodes.value_or(kSteps.back());
-  Curve hops{"hops, mean", {}};
-  Curve bytes{"maintenance, B/s a node", {}};
-  for (const int nodes : kSteps) {
-    if (nodes > out.nodes) break;
-    CrowdOptions defaults;
-    defaults.join_gap = absl::Seconds(100) / std::max(nodes, 1000);
-    RunOptions step = options;
-    step.nodes = nodes;
-    P2PD_ASSIGN_OR_RETURN(const std::unique_ptr<CrowdRun> run,
-                          BeginCrowdRun("growth", step, defaults));
-    run->crowd.Grow();
-    run->crowd.RunFor(kSettle + kWarmUp);
-    run->crowd.Reset();
-    run->crowd.RunFor(absl::Minutes(5));
-    const CrowdResults idle = run->crowd.results();
-    // As many lookups whatever the size.
-    run->crowd.SetLookups(defaults.lookups_per_second * kSteps[0] / nodes);
-    run->crowd.Reset();
-    run->crowd.RunFor(options.duration.value_or(absl::Minutes(5)));
-    hops.points.emplace_back(nodes, run->crowd.results().hops.Mean());
-    bytes.points.emplace_back(nodes, static_cast<double>(idle.bytes) / idle.node_seconds);
-    out.Add(absl::StrCat("hops, mean, ", nodes, " nodes"), hops.points.back().second, "");
-    out.Add(absl::StrCat("maintenance, ", nodes, " nodes"), bytes.points.back().second,
-            "B/s a node");
-    out.trace_hash ^= run->crowd.world().trace_hash();
-  }
-  // From the smallest ring to the largest, by the growth of the logarithm.
-  const auto growth = [](const Curve& curve) {
-    const auto& [first, at_first] = curve.points.front();
-    const auto& [last, at_last] = curve.points.back();
-    return (at_last / at_first) / (std::log(last) / std::log(first));
-  };
-  if (hops.points.size() > 1) {
-    out.Add("hops, growth by that of log N", growth(hops), "", AtMost(1));
-    out.Add("maintenance, growth by that of log N", growth(bytes), "", AtMost(1));
-  }
-  out.curves = {std::move(hops), std::move(bytes)};
-  return out;
+  defaults.broken_pairs = 0.023;
+  return RunChurn("broken-pairs", options, defaults);
 }
 
 }  // namespace
@@ -343,6 +48,7 @@ void SetLink(const RunOptions& options, LinkOptions& link) {
   link.duplication = options.duplication.value_or(link.duplication);
   link.reordering = options.reordering.value_or(link.reordering);
   link.bandwidth = options.bandwidth.value_or(link.bandwidth);
+  link.jitter = options.jitter.value_or(link.jitter);
   link.drift = options.drift.value_or(link.drift);
   if (options.mtu) link.mtu = static_cast<size_t>(*options.mtu);
 }
@@ -350,56 +56,51 @@ void SetLink(const RunOptions& options, LinkOptions& link) {
 const std::vector<Scenario>& Scenarios() {
   static const auto* const all = new std::vector<Scenario>{
       {"churn", "nodes die and are replaced; 1,000 nodes, median session 47 min, 1 h",
-       [](const RunOptions& options) { return RunChurn("churn", options, {}); }},
+       kCrowd | kComing | kAsking | kChurn, RunPlainChurn},
       {"large", "the same with 10,000 nodes, 0.01 lookups/s a node, median session 3 h",
-       [](const RunOptions& options) {
-         CrowdOptions defaults;
-         defaults.nodes = 10'000;
-         defaults.join_gap = absl::Milliseconds(20);
-         defaults.lookups_per_second = 0.01;
-         RunOptions with = options;
-         if (!with.median_session) with.median_session = absl::Hours(3);
-         return RunChurn("large", with, defaults);
-       }},
+       kCrowd | kComing | kAsking | kChurn, RunLarge},
       {"broken-pairs", "churn where 2.3 % of the pairs of machines cannot talk",
-       [](const RunOptions& options) {
-         CrowdOptions defaults;
-         defaults.broken_pairs = 0.023;
-         return RunChurn("broken-pairs", options, defaults);
-       }},
+       kCrowd | kComing | kAsking | kChurn, RunBrokenPairs},
       {"nat", "30 % of 500 machines behind translators of three kinds, median session 47 min",
-       RunNat},
-      {"steady", "nobody comes or goes: hops, and every answer right; 1,000 nodes", RunSteady},
-      {"idle", "what it costs to be there; 128 nodes, 1 h", RunIdle},
-      {"growth", "hops and bytes for 100, 316, 1,000, ... nodes up to --nodes (10,000)", RunGrowth},
-      {"join", "how soon a node that comes has its first answer; 1,000 nodes, 30 min", RunJoin},
-      {"flash-crowd", "1,000 nodes start within 10 s through one door", RunFlashCrowd},
-      {"mass-death", "30 % of 1,000 nodes die at once", RunMassDeath},
-      {"mass-death-objects", "the same with 10,000 objects in the store: what is lost",
+       kCrowd | kComing | kAsking, RunNat},
+      {"steady", "nobody comes or goes: hops, and every answer right; 1,000 nodes",
+       kCrowd | kDuration | kAsking, RunSteady},
+      {"idle", "what it costs to be there; 128 nodes, 1 h", kCrowd | kDuration, RunIdle},
+      {"growth", "hops and bytes for 100, 316, 1,000, ... nodes up to --nodes (10,000)",
+       kCrowd | kDuration | kPlot, RunGrowth},
+      {"join", "how soon a node that comes has its first answer; 1,000 nodes, 30 min",
+       kCrowd | kComing | kLookups, RunJoin},
+      {"flash-crowd", "1,000 nodes start within 10 s through one door",
+       kCrowd | kDuration | kAsking, RunFlashCrowd},
+      {"mass-death", "30 % of 1,000 nodes die at once", kCrowd | kDuration | kAsking, RunMassDeath},
+      {"mass-death-objects", "the same with 10,000 objects in the store: what is lost", kAnyStore,
        RunMassDeathObjects},
-      {"partition", "200 nodes in two halves for 10 min, then together", RunPartition},
-      {"ad-hoc", "20 nodes on one link find each other by multicast, then a ring outside",
+      {"partition", "200 nodes in two halves for 10 min, then together", kCrowd | kDuration,
+       RunPartition},
+      {"ad-hoc", "20 nodes on one link find each other by multicast, then a ring outside", Takes{},
        RunAdHoc},
       {"faults", "loss, duplicates, reordering, deaths and splits; then all must be right",
-       RunFaults},
+       kCrowd | kSessions | kPlot, RunFaults},
       {"castaway", "found by faults, seed 49: cut off alone, with its doors gone, it comes back",
-       RunCastaway},
-      {"corpses", "found by the churn test, seed 11: all leaves of a corpse learn of it",
+       kCrowd | kComing, RunCastaway},
+      {"corpses", "found by the churn test, seed 11: all leaves of a corpse learn of it", kCrowd,
        RunCorpses},
       {"gets", "objects put and read under churn; 1,000 nodes, median session 47 min, 1 h",
-       RunGets},
+       kAnyStore | kComing, RunGets},
       {"durability", "is anything lost? 500 nodes, Weibull sessions of 1 h (median), 6 h",
-       RunDurability},
+       kAnyStore | kComing, RunDurability},
       {"store-faults", "faults, crashes and disks of every kind; then every object must be found",
-       RunStoreFaults},
+       kOurStore | kComing, RunStoreFaults},
       {"attackers", "20 % of 1,000 nodes drop, misroute, lie and serve old objects; 10 min",
-       RunAttackers},
+       kOurStore | kComing | kAttackers, RunAttackers},
       {"sybil", "500 ids in one /16 among 1,000 nodes: how many of the replicas are theirs",
-       RunSybil},
-      {"eclipse", "20 ids beside a key, from one /16 and from 20 networks; 1,000 nodes",
+       kOurStore, RunSybil},
+      {"eclipse", "20 ids beside a key, from one /16 and from 20 networks; 1,000 nodes", kOurStore,
        RunEclipse},
-      {"watchers", "how soon a change of presence is seen; 64 people, 30 min", RunWatchers},
-      {"contacts", "what 100 contacts cost, of whom 90 are offline; 128 people, 1 h", RunContacts},
+      {"watchers", "how soon a change of presence is seen; 64 people, 30 min",
+       kPaths | kDuration | kPlot, RunWatchers},
+      {"contacts", "what 100 contacts cost, of whom 90 are offline; 128 people, 1 h",
+       kPaths | kDuration, RunContacts},
   };
   return *all;
 }
@@ -409,6 +110,59 @@ const Scenario* FindScenario(absl::string_view name) {
     if (scenario.name == name) return &scenario;
   }
   return nullptr;
+}
+
+namespace {
+
+absl::Status Refuse(const Scenario& scenario, absl::string_view option, Takes one) {
+  std::vector<std::string> others;
+  for (const Scenario& other : Scenarios()) {
+    if (Has(other.takes, one)) others.emplace_back(other.name.data(), other.name.size());
+  }
+  if (one == kBaseline) {
+    return absl::InvalidArgumentError(absl::StrCat(option, ": only p2pd can play ", scenario.name,
+                                                   "; both play ", absl::StrJoin(others, ", ")));
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      option, ": ", scenario.name, " would not heed it; these do: ", absl::StrJoin(others, ", ")));
+}
+
+}  // namespace
+
+absl::Status CheckOptions(const Scenario& scenario, const RunOptions& options, bool plot) {
+  struct Set {
+    absl::string_view option;
+    Takes takes;
+    bool is_set = false;
+  };
+  const std::string protocol = absl::StrCat("--protocol ", NameOf(options.protocol));
+  const bool churn = !options.churn.empty();
+  for (const Set& set : {
+           Set{protocol, kBaseline, options.protocol != Protocol::kP2pd},
+           Set{"--plot", kPlot, plot},
+           Set{"--latency", kLatency, options.latency != "synthetic"},
+           Set{"--broken-pairs", kBrokenPairs, options.broken_pairs.has_value()},
+           Set{"--nat", kNat, options.translated.has_value()},
+           Set{"--median-session", kMedianSession, options.median_session.has_value()},
+           Set{"--sessions", kSessions, options.sessions.has_value()},
+           Set{"--duration", kDuration, options.duration.has_value()},
+           Set{"--lookups", kLookups, options.lookups_per_second.has_value()},
+           Set{"--attackers", kAttackers, options.attackers.has_value()},
+           Set{"--churn", kChurn, churn},
+       }) {
+    if (set.is_set && !Has(scenario.takes, set.takes)) {
+      return Refuse(scenario, set.option, set.takes);
+    }
+  }
+  if (churn && (options.nodes || options.median_session || options.sessions)) {
+    return absl::InvalidArgumentError(
+        "--churn: the file says who is there and when, not --nodes, --median-session, --sessions");
+  }
+  // Nobody of them comes or goes unless he is told to.
+  if (scenario.name == "attackers" && options.sessions && !options.median_session) {
+    return absl::InvalidArgumentError("--sessions: attackers heeds it with --median-session only");
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace p2pd::sim

@@ -57,9 +57,9 @@ absl::StatusOr<Report> RunAttackers(const RunOptions& options) {
   const Proportion found = Found(depot.results());
   run->Add("attackers", 100 * defaults.attackers, "%");
   // Up to a fifth, and up to a quarter of all.
-  run->Add("gets that found", 100 * found.Rate(), "%",
-           AtLeast(defaults.attackers <= 0.2 ? 99 : 97));
-  run->Add("gets that found, at least (95 %)", 100 * found.AtLeast(), "%");
+  run->report.AddShare("target: gets that found", found,
+                       AtLeast(defaults.attackers <= 0.2 ? 99 : 97));
+  run->report.AddProportion("gets that found", found);
   run->Add("gets of an older version, no honest answer",
            static_cast<double>(depot.results().rolled_back), "");
   for (const auto& [why, count] : depot.results().unread) {
@@ -105,7 +105,7 @@ absl::StatusOr<Report> RunSybil(const RunOptions& options) {
   depot.RunFor(absl::Minutes(1));
   depot.Reset();
   depot.RunFor(options.duration.value_or(absl::Minutes(5)));
-  run->Add("gets that found while they lie", 100 * Found(depot.results()).Rate(), "%");
+  run->report.AddShare("gets that found while they lie", Found(depot.results()));
   AddStore(*run);
   AddDeeds(*run);
   return run->Finish();
@@ -187,18 +187,16 @@ absl::StatusOr<Report> RunEclipse(const RunOptions& options) {
     const Ledger::Entry& e = depot.ledger().at(target.entry);
     const auto found = depot.found().find(target.entry);
     const Proportion rate = found == depot.found().end() ? Proportion() : found->second;
-    run->Add(absl::StrCat("read, ", e.Name().substr(0, e.Name().find(' ')), ", ids in ",
-                          target.one_network ? "one /16" : "20 networks"),
-             100 * rate.Rate(), "%");
+    run->report.AddShare(absl::StrCat("read, ", e.Name().substr(0, e.Name().find(' ')), ", ids in ",
+                                      target.one_network ? "one /16" : "20 networks"),
+                         rate);
     const bool two_places = store::HasSecondPlace(e.kind);
     if (!target.one_network && !two_places) continue;
     Proportion& sum = target.one_network ? diverse : second;
-    sum.good += rate.good;
-    sum.total += rate.total;
+    sum += rate;
   }
-  run->Add("the key is read, ids in one /16", 100 * diverse.Rate(), "%", AtLeast(99));
-  run->Add("the key is read, ids in 20 networks, two places", 100 * second.Rate(), "%",
-           AtLeast(99));
+  run->report.AddShare("the key is read, ids in one /16", diverse, AtLeast(99));
+  run->report.AddShare("the key is read, ids in 20 networks, two places", second, AtLeast(99));
   AddStore(*run);
   AddDeeds(*run);
   return run->Finish();

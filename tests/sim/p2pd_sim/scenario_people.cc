@@ -174,14 +174,6 @@ class Watching {
             shown.availability == Availability::kOffline &&
             ThereAllTheTime(person, shown.at - kOfflineShown, shown.at)) {
           ++false_offline;
-          for (const auto& h : village_.host(watcher).history)
-            std::fprintf(stderr, "H %s %s %d\n", absl::FormatDuration(h.at - Instant()).c_str(),
-                         h.email.c_str(), int(h.availability));
-          for (const auto& d : deeds_)
-            if (d.person == watcher || d.person == person)
-              std::fprintf(stderr, "D %s %zu %s %d\n",
-                           absl::FormatDuration(d.at - Instant()).c_str(), d.person,
-                           std::string(NameOf(d.act)).c_str(), int(d.now));
           false_offlines.push_back(FalseOffline(watcher, person, shown.at));
         }
       }
@@ -246,6 +238,7 @@ absl::StatusOr<Report> RunWatchers(const RunOptions& options) {
     }
   }
   report.latency = watching.seen[Act::kChange];
+  report.latency_of = "change that is seen";
   report.Add("false offline", static_cast<double>(watching.false_offline), "");
   for (std::string& text : watching.false_offlines) report.violations.push_back(std::move(text));
   report.Add("a change is seen, p99", report.latency.Quantile(0.99), "ms", AtMost(2000));

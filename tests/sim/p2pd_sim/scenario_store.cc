@@ -87,17 +87,20 @@ absl::StatusOr<Report> RunMassDeathObjects(const RunOptions& options) {
                         BeginStoreRun("mass-death-objects", options, defaults));
   StoreCrowd& crowd = *run->crowd;
   run->Prepare();
-  const auto before = static_cast<double>(crowd.Due());
+  const uint64_t before = crowd.Due();
+  crowd.Reset();
   crowd.KillShare(kShare, false);
   crowd.RunFor(absl::Seconds(30));
+  const uint64_t deaths = crowd.results().deaths;
   crowd.SetGets(options.lookups_per_second.value_or(0.05));
   crowd.Reset();
   crowd.RunFor(options.duration.value_or(absl::Minutes(10)));
   AddStore(*run);
   AddObjects(*run);
-  run->Add("objects before", before, "");
-  run->Add("share of objects lost", static_cast<double>(crowd.Lost()) / std::max(1.0, before), "",
-           AtMost(1e-4));
+  run->Add("nodes that died at once", static_cast<double>(deaths), "");
+  run->Add("objects before", static_cast<double>(before), "");
+  run->report.AddShare("objects lost, of those before", Proportion{crowd.Lost(), before},
+                       AtMost(0.01));
   return run->Finish();
 }
 
@@ -119,7 +122,7 @@ absl::StatusOr<Report> RunDurability(const RunOptions& options) {
   AddStoreTraffic(*run, "all");
   AddObjects(*run);
   const size_t lost = crowd.Lost();
-  const double newest = crowd.results().newest.Rate();
+  const Proportion newest = crowd.results().newest;
   crowd.SetChurn(absl::InfiniteDuration());
   crowd.SetGets(0);
   crowd.SetRaws(0);
@@ -127,7 +130,7 @@ absl::StatusOr<Report> RunDurability(const RunOptions& options) {
   crowd.CheckAtRest(1);
   run->Add("objects lost, at rest", static_cast<double>(crowd.Lost()), "");
   run->Add("objects lost, in all", static_cast<double>(lost + crowd.Lost()), "", AtMost(0));
-  run->Add("gets of the newest version, in all", 100 * newest, "%", AtLeast(99.99));
+  run->report.AddShare("gets of the newest version, in all", newest, AtLeast(99.99));
   return run->Finish();
 }
 

@@ -2,12 +2,18 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 namespace p2pd::sim {
+namespace {
+
+constexpr double kNothing = std::numeric_limits<double>::quiet_NaN();
+
+}  // namespace
 
 double Sample::Mean() const {
-  if (values_.empty()) return 0;
+  if (values_.empty()) return kNothing;
   return std::accumulate(values_.begin(), values_.end(), 0.0) / static_cast<double>(values_.size());
 }
 
@@ -18,14 +24,14 @@ const std::vector<double>& Sample::Sorted() const {
 }
 
 double Sample::Quantile(double q) const {
-  if (values_.empty()) return 0;
+  if (values_.empty()) return kNothing;
   const double place = std::ceil(q * static_cast<double>(values_.size())) - 1;
   const auto last = static_cast<double>(values_.size() - 1);
   return Sorted()[static_cast<size_t>(std::clamp(place, 0.0, last))];
 }
 
 double Proportion::Rate() const {
-  return total == 0 ? 1 : static_cast<double>(good) / static_cast<double>(total);
+  return total == 0 ? kNothing : static_cast<double>(good) / static_cast<double>(total);
 }
 
 double Proportion::AtLeast() const {

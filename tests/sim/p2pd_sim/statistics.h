@@ -11,9 +11,9 @@ class Sample {
  public:
   void Add(double value) { values_.push_back(value), sorted_ = false; }
   size_t count() const { return values_.size(); }
-  // 0 without values.
+  // NaN without values: nothing was measured, which no limit takes for a good figure.
   double Mean() const;
-  // `q` in [0, 1]: the smallest value that is not below that share of all; 0 without values.
+  // `q` in [0, 1]: the smallest value that is not below that share of all; NaN without values.
   double Quantile(double q) const;
   const std::vector<double>& Sorted() const;
 
@@ -30,7 +30,12 @@ struct Proportion {
     ++total;
     if (is_good) ++good;
   }
-  // 1 without trials.
+  Proportion& operator+=(const Proportion& other) {
+    good += other.good;
+    total += other.total;
+    return *this;
+  }
+  // NaN without trials.
   double Rate() const;
   // The rate is not below this with 95 % confidence (Wilson's score interval, one-sided). 0 without
   // trials.

@@ -26,7 +26,7 @@ void StoreRun::Prepare() {
 }
 
 Report StoreRun::Finish() {
-  for (std::string& text : crowd->Violations()) report.violations.push_back(std::move(text));
+  for (const std::string& text : crowd->Violations()) report.Require(false, text);
   report.trace_hash = crowd->world().trace_hash();
   return std::move(report);
 }
@@ -72,11 +72,6 @@ absl::StatusOr<std::unique_ptr<DepotRun>> BeginDepotRun(absl::string_view name,
                                     std::make_unique<Depot>(depot, std::move(latency)));
 }
 
-void AddProportion(StoreRun& run, absl::string_view what, const Proportion& proportion) {
-  run.Add(what, 100 * proportion.Rate(), "%");
-  run.Add(absl::StrCat(what, ", at least (95 %)"), 100 * proportion.AtLeast(), "%");
-}
-
 void AddStoreTraffic(StoreRun& run, absl::string_view what) {
   const StoreResults& results = run.crowd->results();
   const auto add = [&](absl::string_view part, double bytes) {
@@ -95,18 +90,20 @@ void AddStoreTraffic(StoreRun& run, absl::string_view what) {
 void AddStore(StoreRun& run) {
   const StoreResults& results = run.crowd->results();
   run.Add("gets", static_cast<double>(results.immutable.total + results.changing.total), "");
-  AddProportion(run, "gets that found, immutable", results.immutable);
-  AddProportion(run, "gets that found, changing", results.changing);
-  AddProportion(run, "gets of the newest version", results.newest);
+  Report& report = run.report;
+  report.AddProportion("gets that found, immutable", results.immutable);
+  report.AddProportion("gets that found, changing", results.changing);
+  report.AddProportion("gets of the newest version", results.newest);
   AddLatency(run, "get of an immutable object", results.immutable_latency);
   AddLatency(run, "get of one that changes", results.changing_latency);
   run.Add("puts", static_cast<double>(results.puts.total), "");
-  AddProportion(run, "puts acknowledged", results.puts);
+  report.AddProportion("puts acknowledged", results.puts);
   AddLatency(run, "put", results.put_latency);
   run.Add("nodes that died", static_cast<double>(results.deaths), "");
-  run.Add("nodes that know their neighbours", 100 * results.neighbours.Rate(), "%");
+  report.AddShare("nodes that know their neighbours", results.neighbours);
   run.Add("stored", run.crowd->StoredBytes(), "B a node");
-  run.report.latency = results.immutable_latency;
+  report.latency = results.immutable_latency;
+  report.latency_of = "get of an immutable object";
 }
 
 void AddObjects(StoreRun& run) {

@@ -28,9 +28,7 @@ struct StoreRun {
            std::optional<Limit> must_be = std::nullopt) {
     report.Add(name, value, unit, must_be);
   }
-  void Require(bool holds, absl::string_view what) {
-    if (!holds) report.violations.emplace_back(what.data(), what.size());
-  }
+  void Require(bool holds, absl::string_view what) { report.Require(holds, what); }
   // Everything joins, rests and puts its objects.
   void Prepare();
   Report Finish();
@@ -53,7 +51,6 @@ absl::StatusOr<std::unique_ptr<StoreRun>> BeginStoreRun(absl::string_view name,
 absl::StatusOr<std::unique_ptr<DepotRun>> BeginDepotRun(absl::string_view name,
                                                         const RunOptions& options,
                                                         DepotOptions depot);
-void AddProportion(StoreRun& run, absl::string_view what, const Proportion& proportion);
 void AddStoreTraffic(StoreRun& run, absl::string_view what);
 // Gets and puts.
 void AddStore(StoreRun& run);
