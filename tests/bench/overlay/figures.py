@@ -6,13 +6,18 @@
     tests/bench/overlay/figures.py document --into FILE   the same in place of those that FILE has between its marks
     tests/bench/overlay/figures.py list                the rows and their commands
 
-Results are one JSON file a run in --out (build/figures), so that a run that was stopped goes on where it was. --latency
-is a matrix of round trips (p2pd-sim's README); without it the synthetic model is used, and the document says so.
+Results are one JSON file a run in --out (build/figures), so that a run that was stopped goes on where it was. Each says
+what it was made with: results of other options, --nodes or latencies are not taken for what is wanted, but refused, or
+made anew with --again. --latency is a matrix of round trips (p2pd-sim's README); without it the synthetic model is used,
+and the document says so. A share is that of the trials of all seeds together, and so is its 95 % bound.
 """
 
 import argparse
 import concurrent.futures
+import functools
+import hashlib
 import json
+import math
 import os
 import pathlib
 import re
@@ -30,11 +35,13 @@ LOOKUPS = ['lookups completed', 'answers consistent', 'answers by the root', 'lo
            'maintenance, bytes', 'all, bytes', 'join to first answer, median']
 GETS = ['gets that found', 'gets of the newest version', 'get of an immutable object', 'get of one that changes',
         'puts acknowledged', 'put, ', 'maintenance', 'all', 'objects lost']
+WATCH = ['watch: keys with two roots', 'watch: the same key']
 
 
 class Row:
     """One line of the table: a scenario, its options, whether the baseline can play it, what is shown of it, and how many
-    seeds it is played with at most."""
+    seeds it is played with at most. Durations are such that five seeds have 3/p trials of each probability p that they are to
+    show, or the document says that they have not."""
 
     def __init__(self, arguments, beside=True, show=(), seeds=5):
         self.arguments = shlex.split(arguments)
@@ -44,7 +51,8 @@ class Row:
 
 
 def churn(median, minutes):
-    return Row(f'churn --nodes 1000 --median-session {median} --duration {minutes}min', show=LOOKUPS)
+    return Row(f'churn --nodes 1000 --median-session {median} --duration {minutes}min',
+               show=LOOKUPS + WATCH)
 
 
 def gets(median, minutes):
@@ -52,7 +60,7 @@ def gets(median, minutes):
 
 
 ROWS = {
-    'churn-47min': churn('47min', 20),
+    'churn-47min': churn('47min', 60),
     'churn-6.2min': churn('6.2min', 20),
     'churn-1.4min': churn('1.4min', 10),
     'gets-47min': gets('47min', 20),
@@ -96,11 +104,42 @@ def command_of(options, row, protocol, seed):
     return out
 
 
+@functools.cache
+def digest_of(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@functools.cache
+def version():
+    """Of the working copy; the program is taken to be of it."""
+    ran = subprocess.run(['git', '-C', str(ROOT), 'describe', '--always', '--dirty'], capture_output=True, text=True,
+                         check=False)
+    return ran.stdout.strip() or 'unknown'
+
+
+def made_with(options, row):
+    """What a result has to have been made with to be the one that is wanted."""
+    latency = 'synthetic'
+    if options.latency:
+        latency = f'{options.latency.name}, sha256 {digest_of(options.latency)[:16]}'
+    return {'arguments': row.arguments, 'nodes': options.nodes, 'latency': latency}
+
+
+def differences(wanted, report):
+    made = report.get('run', {})
+    return [f'{key} {made.get(key, "unknown")} instead of {value}' for key, value in wanted.items() if made.get(key) != value]
+
+
 def run_one(options, name, protocol, seed):
     """Leaves the file that says it is done only when the run is over; a limit that was missed is a result too."""
     done = options.out / f'{name}+{protocol}+{seed}.json'
+    wanted = made_with(options, ROWS[name])
     if done.exists():
-        return None
+        other = differences(wanted, json.loads(done.read_text()))
+        if not other:
+            return None
+        if not options.again:
+            return f'{done.name} was made with {"; ".join(other)}: another --out, or --again'
     part = done.with_suffix('.part')
     started = time.monotonic()
     command = command_of(options, ROWS[name], protocol, seed) + ['--json', str(part)]
@@ -108,6 +147,7 @@ def run_one(options, name, protocol, seed):
     if ran.returncode > 1 or not part.exists():
         return f'{name}, {protocol}, seed {seed}: {ran.stderr.strip() or ran.returncode}'
     report = json.loads(part.read_text())
+    report['run'] = wanted | {'version': version()}
     report['seconds'] = round(time.monotonic() - started, 1)
     part.write_text(json.dumps(report))
     part.rename(done)
@@ -133,19 +173,66 @@ def reports_of(options, name, protocol):
     return [json.loads(file.read_text()) for file in files]
 
 
+def at_least(good, total):
+    """The rate is not below this with 95 % confidence: Wilson's score interval, one-sided, as statistics.cc has it."""
+    z = 1.6448536269514722
+    rate = good / total
+    spread = z * math.sqrt(rate * (1 - rate) / total + z * z / (4 * total * total))
+    return max(0.0, (rate + z * z / (2 * total) - spread) / (1 + z * z / total))
+
+
+def pooled(found):
+    """(good, total) of all runs of a share; None when it is none."""
+    if not all('total' in figure for figure in found):
+        return None
+    return sum(figure['good'] for figure in found), sum(figure['total'] for figure in found)
+
+
 def cell(reports, figure):
-    """Mean, and worst where a limit says which way that is, else least and most."""
-    found = [f for report in reports for f in report['figures'] if f['name'] == figure]
+    """Mean, of shares all trials together, and worst where a limit says which way that is, else least and most."""
+    found = [f for report in reports for f in report['figures'] if f['name'] == figure and f['value'] is not None]
     if not found:
         return '-'
+    trials = pooled(found)
+    if found[0].get('bound'):
+        return f'{100 * at_least(*trials):.5g}'
     values = [f['value'] for f in found]
-    mean = f'{statistics.fmean(values):.5g}'
+    mean = f'{100 * trials[0] / trials[1] if trials else statistics.fmean(values):.5g}'
     if len(values) == 1:
         return mean
     limit = found[0].get('mustBe')
     if limit:
         return f'{mean} ({(max if limit.startswith("<=") else min)(values):.5g})'
     return f'{mean} ({min(values):.5g} .. {max(values):.5g})'
+
+
+def too_few(reports):
+    """A probability p is shown by 3/p trials and not by fewer: a sentence for each limit that has fewer."""
+    out = []
+    names = dict.fromkeys(f['name'] for report in reports for f in report['figures'] if f.get('mustBe'))
+    for name in names:
+        found = [f for report in reports for f in report['figures'] if f['name'] == name and f['value'] is not None]
+        trials = pooled(found) if found else None
+        if not trials:
+            continue
+        percent = float(found[0]['mustBe'].split()[1])
+        probability = min(percent, 100 - percent) / 100
+        if probability > 0 and trials[1] * probability < 3 * (1 - 1e-9):
+            out.append(f'`{name}` rests on {trials[1]:,} trials; {math.ceil(3 / probability - 1e-6):,} would show it.')
+    return out
+
+
+def conditions(name, columns):
+    """In words, what the runs of a table were made with; ValueError when it is not the same for all."""
+    reports = [report for column in columns.values() for report in column]
+    kinds = {json.dumps([report.get('run', {}).get(key) for key in ('arguments', 'nodes', 'latency')]) for report in reports}
+    if len(kinds) > 1 or any('run' not in report for report in reports):
+        raise ValueError(f'{name}: results of different or unknown options in one folder: {"; ".join(sorted(kinds))}')
+    made = reports[0]['run']
+    latency = 'synthetic latencies' if made['latency'] == 'synthetic' else f'latencies of {made["latency"].split(",")[0]}'
+    nodes = f', --nodes {made["nodes"]}' if made['nodes'] else ''
+    versions = ', '.join(sorted({report['run']['version'] for report in reports}))
+    return f'{latency}{nodes}; version {versions}'
 
 
 def table(options, name):
@@ -157,19 +244,24 @@ def table(options, name):
     figures = ours[0]['figures']
     shown = [f for f in figures if f.get('mustBe') or not row.show or any(f['name'].startswith(s) for s in row.show)]
     seeds = ', '.join(f'{protocol} {len(reports)}' for protocol, reports in columns.items() if reports)
-    lines = [f'### {name}', '', f'`p2pd-sim {shlex.join(row.arguments)}`; seeds: {seeds}.', '',
+    command = shlex.join(ours[0].get('run', {}).get('arguments', row.arguments))
+    lines = [f'### {name}', '', f'`p2pd-sim {command}`; seeds: {seeds}; {conditions(name, columns)}.', '',
              '| | must be | ' + ' | '.join(columns) + ' |', '|---' * (len(columns) + 2) + '|']
     for figure in shown:
         unit = f', {figure["unit"]}' if figure['unit'] else ''
         cells = [cell(reports, figure['name']) for reports in columns.values()]
         lines.append(f'| {figure["name"]}{unit} | {figure.get("mustBe", "")} | ' + ' | '.join(cells) + ' |')
     broken = sorted({v for report in ours for v in report['violations'] if ' must be ' not in v})
-    lines += [''] + [f'Broken rule: {violation}' for violation in broken]
-    return '\n'.join(lines) + '\n'
+    notes = [f'Broken rule: {violation}' for violation in broken] + [f'Too few: {few}' for few in too_few(ours)]
+    return '\n'.join(lines + [''] + notes) + '\n'
 
 
 def document(options):
-    tables = {name: table(options, name) for name in options.rows or ROWS}
+    try:
+        tables = {name: table(options, name) for name in options.rows or ROWS}
+    except ValueError as mixed:
+        print(mixed, file=sys.stderr)
+        return 1
     if not options.into:
         print('\n'.join(text for text in tables.values() if text))
         return 0
@@ -202,6 +294,7 @@ def main():
     parser.add_argument('--latency', type=pathlib.Path, help='a matrix of round trips')
     parser.add_argument('--into', type=pathlib.Path, metavar='FILE', help='where document puts its tables')
     parser.add_argument('--nodes', type=int, help="in place of each row's own number")
+    parser.add_argument('--again', action='store_true', help='replaces results that were made with other options')
     parser.add_argument('--sim', type=pathlib.Path, default=ROOT / 'build/release/bin/p2pd-sim')
     options = parser.parse_intermixed_args()
     unknown = set(options.rows) - set(ROWS)
