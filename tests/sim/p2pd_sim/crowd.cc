@@ -156,7 +156,8 @@ void Crowd::AskFirst(size_t place) {
   if (lookups_per_second_ <= 0 || node.asked_first) return;
   node.asked_first = true;
   const auto key = rng_.Make<overlay::Key>();
-  questions_[{place, node.host->Lookup(key)}] = Question{std::nullopt, world_.now()};
+  questions_[{place, node.host->Lookup(key)}] =
+      Question{std::nullopt, world_.now(), 0, 0, std::nullopt};
 }
 
 void Crowd::KillNode(size_t place, bool replace) {
@@ -439,7 +440,9 @@ void Crowd::Ask(size_t place, uint64_t group) {
   Participant& host = *nodes_[place].host;
   const uint64_t lookup = host.Lookup(groups_.at(group).key);
   ++groups_.at(group).open;
-  questions_[{place, lookup}] = Question{group, world_.now(), host.retries(), host.late_letters()};
+  groups_.at(group).questions[host.id()] = {place, lookup};
+  questions_[{place, lookup}] =
+      Question{group, world_.now(), host.retries(), host.late_letters(), std::nullopt};
   host.Kick();
 }
 
@@ -448,6 +451,7 @@ void Crowd::AskGroup() {
   const uint64_t id = next_group_++;
   Group& group = groups_[id];
   group.key = rng_.Make<overlay::Key>();
+  groups_by_key_[group.key] = id;
   group.root = RootOf(group.key);
   group.roots.insert(group.root);
   // Open until all have asked: a node that is the root answers at once.
@@ -470,6 +474,7 @@ void Crowd::CloseGroup(uint64_t id) {
   }
   // Without a majority nobody was consistent.
   for (int i = 0; i < all; ++i) results_.consistent.Add(2 * most > all && i < most);
+  groups_by_key_.erase(group.key);
   groups_.erase(id);
 }
 
@@ -490,7 +495,8 @@ void Crowd::EndQuestion(QuestionName name, const std::optional<Answer>& answer) 
   Group& group = groups_.at(*question.group);
   results_.completed.Add(answer.has_value());
   const Participant& asker = *nodes_[name.first].host;
-  const bool raw = answer.has_value() && asker.retries() == question.retries;
+  const bool raw =
+      answer.has_value() && question.reached_raw.value_or(asker.retries() == question.retries);
   results_.raw.Add(raw);
   results_.first.Add(raw && asker.late_letters() == question.late_letters);
   if (answer) {
@@ -522,6 +528,19 @@ void Crowd::OnActive(size_t place, bool active) {
 void Crowd::OnAnswer(size_t place, uint64_t lookup, const overlay::NodeId& root,
                      const net::Endpoint& at, int hops) {
   EndQuestion({place, lookup}, Answer{root, at, hops});
+}
+
+void Crowd::OnReached(const overlay::NodeId& origin, const overlay::Key& key) {
+  const auto group = groups_by_key_.find(key);
+  if (group == groups_by_key_.end()) return;
+  const auto& names = groups_.at(group->second).questions;
+  const auto name = names.find(origin);
+  const auto found = name == names.end() ? questions_.end() : questions_.find(name->second);
+  if (found == questions_.end() || found->second.reached_raw) return;
+  Question& question = found->second;
+  const Participant& asker = *nodes_[name->second.first].host;
+  // Not that of the next node on the machine of one that died.
+  if (asker.id() == origin) question.reached_raw = asker.retries() == question.retries;
 }
 
 void Crowd::OnFailed(size_t place, uint64_t lookup) { EndQuestion({place, lookup}, std::nullopt); }

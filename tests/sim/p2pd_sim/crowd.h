@@ -67,9 +67,9 @@ struct CrowdOptions {
 
 // What was seen since the last Reset.
 struct CrowdResults {
-  Proportion completed;   // lookups that were answered while the asker lived
-  Proportion raw;         // of all, those that were and for which nothing was asked again
-  Proportion first;       // of those, the ones whose first datagram was not given up either
+  Proportion completed;  // lookups that were answered while the asker lived
+  Proportion raw;  // of all, those that were, and reached the root before anything was asked again
+  Proportion first;       // of all, those of them whose first datagram was not given up either
   Proportion right;       // answers by the key's root
   Proportion consistent;  // answers that agree with the majority of those asked at once
   Sample latency;         // ms from the question to the answer
@@ -144,6 +144,7 @@ class Crowd final : private Participant::Listener {
   struct Group {
     overlay::Key key;
     int open = 0;
+    std::map<overlay::NodeId, std::pair<size_t, uint64_t>> questions;  // by who asks
     std::map<overlay::NodeId, int> answers;
     std::set<overlay::NodeId> roots;  // since it was asked
     overlay::NodeId root;
@@ -153,6 +154,8 @@ class Crowd final : private Participant::Listener {
     Instant asked;
     uint64_t retries = 0;       // of the asker, until then
     uint64_t late_letters = 0;  // the same
+    // Once it has reached the root: it was the first that did, nothing having been asked again.
+    std::optional<bool> reached_raw;
   };
   using QuestionName = std::pair<size_t, uint64_t>;
 
@@ -173,6 +176,7 @@ class Crowd final : private Participant::Listener {
   void OnAnswer(size_t place, uint64_t lookup, const overlay::NodeId& root, const net::Endpoint& at,
                 int hops) override;
   void OnFailed(size_t place, uint64_t lookup) override;
+  void OnReached(const overlay::NodeId& origin, const overlay::Key& key) override;
   std::unique_ptr<Participant> MakeParticipant(size_t place);
   // How the machine is hidden, if it is.
   std::optional<Nat> TranslatorOf(size_t place) const;
@@ -214,6 +218,7 @@ class Crowd final : private Participant::Listener {
   Instant next_look_;
   size_t looks_ = 0;
   std::map<uint64_t, Group> groups_;
+  std::map<overlay::Key, uint64_t> groups_by_key_;
   uint64_t next_group_ = 0;
   std::map<QuestionName, Question> questions_;
   std::optional<Instant> next_ask_;

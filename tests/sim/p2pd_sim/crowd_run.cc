@@ -61,7 +61,7 @@ void AddLookups(CrowdRun& run) {
   run.Add("lookups", static_cast<double>(results.completed.total), "");
   run.Require(results.completed.total > 0, "some lookup ended: without any nothing is known");
   run.report.AddProportion("lookups completed", results.completed);
-  run.report.AddProportion("lookups completed, nothing asked again", results.raw);
+  run.report.AddProportion("lookups completed, raw", results.raw);
   run.report.AddShare("lookups completed by the first datagram's way", results.first);
   run.report.AddProportion("answers consistent", results.consistent);
   run.report.AddShare("answers by the root", results.right);

@@ -39,6 +39,7 @@ bool OverlayParticipant::OnEvent(Instant now, overlay::Event& event) {
   } else if (const auto* failed = std::get_if<overlay::RequestFailed>(&event)) {
     listener.OnFailed(spec_.place, failed->id.value());
   } else if (const auto* request = std::get_if<overlay::IncomingRequest>(&event)) {
+    if (request->key) listener.OnReached(request->from.id(), *request->key);
     host_.node().Answer(now, request->token, request->payload);
   }
   return true;

@@ -28,6 +28,8 @@ class Participant {
     virtual void OnAnswer(size_t place, uint64_t lookup, const overlay::NodeId& root,
                           const net::Endpoint& at, int hops) = 0;
     virtual void OnFailed(size_t place, uint64_t lookup) = 0;
+    // A lookup of the node `origin` reached whoever answers it. Not told by who never asks twice.
+    virtual void OnReached(const overlay::NodeId& /*origin*/, const overlay::Key& /*key*/) {}
   };
 
   virtual ~Participant() = default;

@@ -68,7 +68,8 @@ absl::Status PlotCurves(const std::vector<Report>& reports, const std::string& p
   const std::vector<Curve>& panels = reports[0].curves;
   const auto count = static_cast<int>(panels.size());
   std::string script = absl::StrCat(
-      Terminal(kCurveHeight * count), "set xlabel 'nodes'\nset yrange [0:*]\nset key top left\n",
+      Terminal(kCurveHeight * count),
+      "set xlabel 'nodes'\nset yrange [0:*]\nset key outside top center horizontal\n",
       absl::StrFormat("set multiplot layout %d,1 title '%s'\n", count, reports[0].scenario));
   for (size_t i = 0; i < panels.size(); ++i) {
     absl::StrAppendFormat(&script, "set ylabel '%s'\nplot ", panels[i].name);
