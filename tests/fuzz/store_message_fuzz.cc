@@ -29,7 +29,7 @@ void CarryOut(const StoreRequest& request, absl::Time wall) {
   P2PD_CHECK(local.Keep(raw, {Key(), "N1", false}, wall) == KeepResult::kKept);
   for (const size_t from : {size_t{1}, size_t{0}}) {
     const Asked asked{ReplyTo{overlay::AnswerToken(1), {}}, carrier.nodes()[from],
-                      *net::Endpoint::Parse("198.51.100.1:1"), request};
+                      *net::Endpoint::Parse("198.51.100.1:1"), true, request};
     server.OnRequest(Instant(), wall, carrier, asked);
   }
   for (const auto& answered : carrier.answered) {
