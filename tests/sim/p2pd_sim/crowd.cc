@@ -377,7 +377,8 @@ void Crowd::LookAtRing() {
   next_look_ = next_look_ + RingWatch::kPeriod;
   ++looks_;
   LookUpRoles();
-  for (const Node& node : nodes_) {
+  for (size_t i = looks_ % RingWatch::kTurns; i < nodes_.size(); i += RingWatch::kTurns) {
+    const Node& node = nodes_[i];
     if (!node.host) continue;
     watch_.SeeLeaves(node.host->id(), node.host->Leaves(), node.host->most_leaves());
   }

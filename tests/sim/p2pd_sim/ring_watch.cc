@@ -8,7 +8,7 @@
 namespace p2pd::sim {
 namespace {
 
-constexpr size_t kKeys = 32;
+constexpr size_t kKeys = 16;
 
 }  // namespace
 

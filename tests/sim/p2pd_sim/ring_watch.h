@@ -25,7 +25,9 @@ class RingWatch {
   static constexpr absl::Duration kPeriod = absl::Seconds(10);
   static constexpr absl::Duration kLong = absl::Seconds(30);
   // Of each key, nodes are asked so many places to either side; at each look one key is put to all.
-  static constexpr int kBeside = 8;
+  static constexpr int kBeside = 4;
+  // A look sees one in so many leaf sets, another one each time: to see them costs copies.
+  static constexpr size_t kTurns = 3;
 
   explicit RingWatch(uint64_t seed);
 
