@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "libcore/archive/archive.h"
 #include "libcore/archive/tracker/access.h"
 #include "libcore/base/log.h"
 #include "libcore/net/endpoint.h"
@@ -57,6 +58,17 @@ struct TrackerConfig {
   absl::Duration interval = absl::Minutes(30);
 };
 
+// The S-tracker's archive.
+struct ArchiveConfig {
+  bool on = false;
+  size_t quota = size_t{20} << 30;
+  std::string folder;                 // of Torrents and Files; empty: below data_dir
+  std::optional<net::Endpoint> peer;  // BitTorrent's own port; none: 6881, or any if that is taken
+  archive::SameName same_name = archive::SameName::kKeepBoth;
+  archive::Announced announced = archive::Announced::kAllowed;
+  int target = 1;
+};
+
 struct Config {
   std::string file;  // the one that was read; empty: none
   std::string data_dir;
@@ -73,6 +85,7 @@ struct Config {
   bool ring_contacts_only = false;
   bool strict_revocation = false;
   TrackerConfig tracker;
+  ArchiveConfig archive;
 };
 
 // With control characters escaped: what a person wrote stays one line in an error.

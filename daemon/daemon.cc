@@ -13,6 +13,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "daemon/archive_host.h"
 #include "daemon/control_server.h"
 #include "daemon/data_dir.h"
 #include "daemon/node_host.h"
@@ -22,6 +23,7 @@
 #include "daemon/services/identity_service.h"
 #include "daemon/services/node_service.h"
 #include "daemon/services/overlay_service.h"
+#include "daemon/services/torrent_service.h"
 #include "daemon/settings.h"
 #include "daemon/tracker_host.h"
 #include "daemon/version.h"
@@ -67,12 +69,15 @@ class Process {
   std::unique_ptr<DataDir> data_dir_;
   // Before the node, whose counters show the tracker's.
   std::unique_ptr<TrackerHost> tracker_;
+  std::unique_ptr<ArchiveHost> archive_;
   std::unique_ptr<NodeHost> host_;
   std::unique_ptr<NodeService> node_service_;
   std::unique_ptr<IdentityService> identity_service_;
   std::unique_ptr<ContactService> contact_service_;
   std::unique_ptr<CallService> call_service_;
   std::unique_ptr<OverlayService> overlay_service_;
+  std::unique_ptr<TorrentService> torrent_service_;
+  std::unique_ptr<ArchiveService> archive_service_;
   std::unique_ptr<ControlServer> server_;
   std::unique_ptr<runtime::Timer> watchdog_;
   bool draining_ = false;
@@ -87,6 +92,7 @@ absl::Status Process::Run() {
   server_.reset();
   call_service_.reset();
   host_.reset();
+  archive_.reset();
   tracker_.reset();
   P2PD_LOG(daemon, kInfo, "ended");
   return absl::OkStatus();
@@ -106,6 +112,13 @@ absl::Status Process::Start() {
     P2PD_ASSIGN_OR_RETURN(
         tracker_, TrackerHost::Start(config_.tracker, absl::StrCat(config_.data_dir, "/tracker")));
   }
+  // A tracker without an archive would let files die.
+  if (config_.archive.on || config_.tracker.listen) {
+    const std::string folder = config_.archive.folder.empty()
+                                   ? absl::StrCat(config_.data_dir, "/archive")
+                                   : config_.archive.folder;
+    P2PD_ASSIGN_OR_RETURN(archive_, ArchiveHost::Start(config_.archive, folder, tracker_.get()));
+  }
   P2PD_ASSIGN_OR_RETURN(host_, NodeHost::Start(config_));
   node_service_ = std::make_unique<NodeService>(
       *host_, [this](absl::Duration grace) { loop_.PostAlways([this, grace] { Drain(grace); }); });
@@ -113,16 +126,21 @@ absl::Status Process::Start() {
   contact_service_ = std::make_unique<ContactService>(*host_);
   call_service_ = std::make_unique<CallService>(*host_);
   overlay_service_ = std::make_unique<OverlayService>(*host_);
+  torrent_service_ = std::make_unique<TorrentService>(archive_.get());
+  archive_service_ = std::make_unique<ArchiveService>(archive_.get());
   P2PD_RETURN_IF_ERROR(server_->Serve(
       {node_service_.get(), identity_service_.get(), contact_service_.get(), call_service_.get(),
-       overlay_service_.get()},
+       overlay_service_.get(), torrent_service_.get(), archive_service_.get()},
       {v1::NodeService::service_full_name(), v1::IdentityService::service_full_name(),
        v1::ContactService::service_full_name(), v1::CallService::service_full_name(),
-       v1::OverlayService::service_full_name()}));
+       v1::OverlayService::service_full_name(), v1::TorrentService::service_full_name(),
+       v1::ArchiveService::service_full_name()}));
   host_->PostAlways([this, endpoints = server_->endpoints()](NodeHost& host) {
     node_service_->SetControlEndpoints(endpoints);
-    if (tracker_ == nullptr) return;
-    host.AddCounters([this](std::map<std::string, uint64_t>& out) { tracker_->AddCounters(out); });
+    host.AddCounters([this](std::map<std::string, uint64_t>& out) {
+      if (tracker_ != nullptr) tracker_->AddCounters(out);
+      if (archive_ != nullptr) archive_->AddCounters(out);
+    });
   });
   return absl::OkStatus();
 }
@@ -132,6 +150,9 @@ void Process::Ready() {
                                    ", control ", absl::StrJoin(server_->endpoints(), ", "));
   if (tracker_ != nullptr) {
     absl::StrAppend(&where, ", tracker ", tracker_->listen_endpoint().ToString());
+  }
+  if (archive_ != nullptr && !archive_->peer_endpoints().empty()) {
+    absl::StrAppend(&where, ", peers ", archive_->peer_endpoints()[0].ToString());
   }
   P2PD_LOG(daemon, kInfo, "p2pd ", kVersion, " ready: ", where);
   notify_.Ready(where);

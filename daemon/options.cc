@@ -23,8 +23,7 @@ namespace {
 constexpr size_t kMaxConfigFile = 256 * 1024;
 
 // Flags that CONTRACT names for the S-tracker and the gateways.
-constexpr absl::string_view kOfLaterParts[] = {
-    "--archive", "--archive-quota", "--catalogue", "--metrics", "--peer", "--sip", "--web"};
+constexpr absl::string_view kOfLaterParts[] = {"--catalogue", "--metrics", "--sip", "--web"};
 
 struct Parsed {
   Invocation::Action action = Invocation::Action::kRun;
@@ -75,6 +74,10 @@ std::variant<Parsed, EarlyExit> ParseFlags(int argc, const char* const* argv) {
   app.add_flag("--print-config", print, "Print the configuration as it would be used and end.");
   for (const Setting& setting : SettingTable()) {
     std::vector<std::string>& values = parsed.values[setting.key];
+    if (setting.alone) {
+      app.add_flag(Text(setting.flag), values, Text(setting.help));
+      continue;
+    }
     CLI::Option* option = app.add_option(Text(setting.flag), values, Text(setting.help));
     option->type_name(Text(setting.value_name))->expected(1)->allow_extra_args(false);
     if (setting.list) {

@@ -243,6 +243,52 @@ absl::Status ApplyTrackerInterval(Config& config, const Values& values) {
   return absl::OkStatus();
 }
 
+absl::Status ApplyArchive(Config& config, const Values& values) {
+  P2PD_ASSIGN_OR_RETURN(config.archive.on, ParseBool(values[0]));
+  return absl::OkStatus();
+}
+
+absl::Status ApplyArchiveQuota(Config& config, const Values& values) {
+  P2PD_ASSIGN_OR_RETURN(config.archive.quota, ParseSize(values[0]));
+  return absl::OkStatus();
+}
+
+absl::Status ApplyPeer(Config& config, const Values& values) {
+  config.archive.peer.reset();
+  if (values[0].empty()) return absl::OkStatus();
+  P2PD_ASSIGN_OR_RETURN(config.archive.peer, ParseEndpoint(values[0]));
+  return absl::OkStatus();
+}
+
+constexpr std::pair<absl::string_view, archive::SameName> kSameNames[] = {
+    {"keep_both", archive::SameName::kKeepBoth},
+    {"supersede", archive::SameName::kSupersede},
+    {"reject", archive::SameName::kReject}};
+constexpr std::pair<absl::string_view, archive::Announced> kAnnounced[] = {
+    {"nobodys", archive::Announced::kNobodys},
+    {"allowed", archive::Announced::kAllowed},
+    {"anybodys", archive::Announced::kAnybodys}};
+
+template <class Value, size_t kSize>
+absl::Status ApplyWord(const std::pair<absl::string_view, Value> (&words)[kSize],
+                       const std::string& text, Value& to) {
+  std::string all;
+  for (const auto& [word, value] : words) {
+    absl::StrAppend(&all, all.empty() ? "" : ", ", word);
+    if (word != text) continue;
+    to = value;
+    return absl::OkStatus();
+  }
+  return Bad(text, absl::StrCat("is none of ", all));
+}
+template <class Value, size_t kSize>
+std::string WordOf(const std::pair<absl::string_view, Value> (&words)[kSize], Value of) {
+  for (const auto& [word, value] : words) {
+    if (value == of) return std::string(word);
+  }
+  return "";
+}
+
 std::string Bool(bool value) { return value ? "true" : "false"; }
 
 constexpr Setting kSettings[] = {
@@ -348,6 +394,40 @@ constexpr Setting kSettings[] = {
      "When clients are to announce again, 1min to 4h; sooner where copies are few.", false, false,
      ApplyTrackerInterval,
      [](const Config& config) { return Values{PrintSpan(config.tracker.interval)}; }},
+    {"archive.on", "--archive", "BOOL",
+     "Archives torrents and stays in their swarms as a peer, so that no file dies.", false, false,
+     ApplyArchive, [](const Config& config) { return Values{Bool(config.archive.on)}; }, true},
+    {"archive.quota", "--archive-quota", "SIZE", "What the archive may take on disk.", false, false,
+     ApplyArchiveQuota,
+     [](const Config& config) { return Values{PrintSize(config.archive.quota)}; }},
+    {"archive.folder", "--archive-folder", "DIR",
+     "Where the archive's Torrents and Files are; empty: below the data folder.", false, false,
+     [](Config& config, const Values& values) {
+       config.archive.folder = WholePath(values[0]);
+       return absl::OkStatus();
+     },
+     [](const Config& config) { return Values{config.archive.folder}; }},
+    {"archive.peer", "--peer", "ADDR:PORT",
+     "BitTorrent's own port; empty: 6881 on all addresses, or any port if that is taken.", false,
+     false, ApplyPeer,
+     [](const Config& config) {
+       return Values{config.archive.peer ? config.archive.peer->ToString() : ""};
+     }},
+    {"archive.same_name", "--archive-same-name", "POLICY",
+     "Of torrents of one name: keep_both, supersede (the newer), or reject (the paper's rule).",
+     false, false,
+     [](Config& config, const Values& values) {
+       return ApplyWord(kSameNames, values[0], config.archive.same_name);
+     },
+     [](const Config& config) { return Values{WordOf(kSameNames, config.archive.same_name)}; }},
+    {"archive.announced", "--archive-announced", "WHOSE",
+     "Which unknown torrents are archived when a seed announces them: nobodys, allowed (those of "
+     "tracker.allow), or anybodys.",
+     false, false,
+     [](Config& config, const Values& values) {
+       return ApplyWord(kAnnounced, values[0], config.archive.announced);
+     },
+     [](const Config& config) { return Values{WordOf(kAnnounced, config.archive.announced)}; }},
 };
 
 struct Unit {

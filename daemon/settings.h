@@ -26,6 +26,8 @@ struct Setting {
   // exactly one entry unless `list`.
   absl::Status (*apply)(Config& config, const std::vector<std::string>& values);
   std::vector<std::string> (*print)(const Config& config);
+  // The flag may stand alone, and means true.
+  bool alone = false;
 };
 
 // In the order in which --print-config shows them: keys of one section stand together.

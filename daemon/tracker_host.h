@@ -40,6 +40,10 @@ class TrackerHost {
   absl::Status Reload(const TrackerConfig& config);
   // Of UDP and TCP.
   const net::Endpoint& listen_endpoint() const { return udp_->local(); }
+  // Whether the list `allow` names it, whatever the mode.
+  bool Allows(const archive::torrent::InfoHash& hash) const {
+    return access_.Get()->allowed.contains(hash);
+  }
   // What the archive tells and hears.
   archive::tracker::SwarmTable& table() { return table_; }
   archive::tracker::TrackerEvents& events() { return events_; }

@@ -36,6 +36,9 @@ struct Flags {
   bool stay = false;
   bool passphrase = false;
   bool passphrase_stdin = false;
+  bool unpin = false;
+  bool may_lose = false;
+  int limit = 0;
   CreateIdentityArgs create;
   CaInitArgs ca_init;
   CaIssueArgs ca_issue;
@@ -58,6 +61,7 @@ class Commands {
     AddContacts();
     AddCalls();
     AddOverlay();
+    AddTorrent();
     AddCompletion();
   }
   const Action& action() const { return action_; }
@@ -329,6 +333,44 @@ class Commands {
     remove->add_option("--secret-file", flags_.file, "file with the secret")->required();
   }
 
+  void AddTorrent() {
+    CLI::App* torrent = Group("torrent", "what the archive keeps alive");
+    CLI::App* submit = Leaf(torrent, "submit", "hand a torrent to the archive",
+                            [this](Session& s) { return TorrentSubmit(s, flags_.file); });
+    submit->add_option("TORRENT", flags_.file, "a .torrent file, - for standard input, or a magnet")
+        ->required();
+    CLI::App* list = Leaf(torrent, "list", "torrents, or those whose names have all words",
+                          [this](Session& s) { return TorrentList(s, flags_.word); });
+    list->add_option("WORDS", flags_.word, "beginnings of words of title and files");
+    CLI::App* show = Leaf(torrent, "show", "one torrent with its pieces and peers",
+                          [this](Session& s) { return TorrentShow(s, flags_.key); });
+    CLI::App* pin =
+        Leaf(torrent, "pin", "keep it whatever comes, or let its last copy go", [this](Session& s) {
+          const bool plain = flags_.unpin || flags_.may_lose;
+          return TorrentPin(s, flags_.key, !plain, flags_.may_lose);
+        });
+    pin->add_flag("--off", flags_.unpin, "back to what the keeper decides");
+    pin->add_flag("--may-lose", flags_.may_lose, "its last copy may go when room is needed");
+    CLI::App* remove = Leaf(torrent, "remove", "forget it and erase its files",
+                            [this](Session& s) { return TorrentRemove(s, flags_.key); });
+    CLI::App* deny = Leaf(torrent, "deny", "forget it and refuse it from now on",
+                          [this](Session& s) { return TorrentDeny(s, flags_.key, flags_.word); });
+    deny->add_option("--reason", flags_.word, "for whoever reads the list later");
+    CLI::App* allow = Leaf(torrent, "allow", "take a denial back",
+                           [this](Session& s) { return TorrentAllow(s, flags_.key); });
+    for (CLI::App* leaf : {show, pin, remove, deny, allow}) {
+      leaf->add_option("HASH", flags_.key, "info-hash, 40 hex digits")->required();
+    }
+    Leaf(torrent, "denied", "what is refused", [](Session& s) { return TorrentDenied(s); });
+    CLI::App* archive = Group("archive", "the archive as a whole");
+    Leaf(archive, "status", "the paper's counters, and what is used of the quota",
+         [](Session& s) { return ArchiveStatus(s); });
+    CLI::App* plan = Leaf(archive, "plan", "what the keeper would do now, and why",
+                          [this](Session& s) { return ArchivePlan(s, flags_.limit); });
+    plan->add_option("--limit", flags_.limit, "at most so many groups of pieces; default 100")
+        ->check(CLI::Range(1, 10'000));
+  }
+
   void AddCompletion() {
     CLI::App* completion =
         Leaf(&app_, "completion", "print a completion script for a shell", [this](Session&) {
@@ -360,8 +402,7 @@ std::string UnknownCommand(const CLI::App& app) {
 
 // What README names as to come: whoever asks for it has not mistyped.
 bool IsToCome(const std::string& command) {
-  static constexpr const char* kToCome[] = {"call transfer", "message", "group", "torrent",
-                                            "archive"};
+  static constexpr const char* kToCome[] = {"call transfer", "message", "group"};
   return std::find(std::begin(kToCome), std::end(kToCome), command) != std::end(kToCome);
 }
 

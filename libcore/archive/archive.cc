@@ -197,7 +197,8 @@ void Archive::Begin(Instant now, Torrent& torrent, ByteView metainfo) {
   torrent.look.have.assign(torrent.row.pieces, false);
   torrent.look.organic.assign(torrent.row.pieces, 0);
   torrent.look.members.assign(torrent.row.pieces, 0);
-  Say(StartTorrent{hash, ToBytes(metainfo), torrent.row.folder, torrent.metainfo->trackers, {}});
+  Say(StartTorrent{hash, ToBytes(metainfo), torrent.row.folder, torrent.metainfo->trackers,
+                   std::exchange(torrent.sources, {})});
   if (torrent.row.state < TorrentState::kFetching) SetState(torrent, TorrentState::kFetching);
   next_keep_ = now;
 }
@@ -226,6 +227,7 @@ absl::StatusOr<torrent::InfoHash> Archive::Submit(Instant now, absl::Time wall,
   for (const std::string& peer : magnet.peers) {
     if (const auto endpoint = net::Endpoint::Parse(peer)) fetch.peers.push_back(*endpoint);
   }
+  torrent.sources = fetch.peers;
   Say(std::move(fetch));
   torrent.metainfo_until = now + kMetainfoPatience;
   SetState(torrent, TorrentState::kMetadata);
@@ -233,12 +235,15 @@ absl::StatusOr<torrent::InfoHash> Archive::Submit(Instant now, absl::Time wall,
 }
 
 void Archive::OnSeedAnnounced(Instant now, absl::Time wall, const torrent::InfoHash& hash,
-                              const net::Endpoint& seed) {
+                              const net::Endpoint& seed, bool allowed) {
   const auto found = torrents_.find(hash);
-  if (found != torrents_.end()) return Say(DialPeer{hash, seed});
-  const bool follow =
-      options_.announced == Announced::kAnybodys ||
-      (options_.announced == Announced::kAllowed && options_.allowed.count(hash) != 0);
+  if (found != torrents_.end()) {
+    std::vector<net::Endpoint>& sources = found->second.sources;
+    if (!found->second.metainfo && sources.size() < kMaxSources) sources.push_back(seed);
+    return Say(DialPeer{hash, seed});
+  }
+  const bool follow = options_.announced == Announced::kAnybodys ||
+                      (options_.announced == Announced::kAllowed && allowed);
   if (!follow || Denied(hash) || torrents_.size() >= kMaxTorrents) {
     counters_.Add("archive.announces_not_followed");
     return;
@@ -251,6 +256,7 @@ void Archive::OnSeedAnnounced(Instant now, absl::Time wall, const torrent::InfoH
   if (!Enter(now, std::move(row), std::nullopt, {}).ok()) return;
   Torrent& torrent = torrents_.at(hash);
   torrent.metainfo_until = now + kMetainfoPatience;
+  torrent.sources = {seed};
   Say(FetchMetainfo{torrent.row.hashes, {}, {seed}});
 }
 
@@ -397,7 +403,7 @@ void Archive::OnLook(Instant now, absl::Time wall, Look look) {
     }
   }
   for (const Holder& holder : torrent.look.holders) gone_ += there.count(holder.at) == 0 ? 1 : 0;
-  const bool fewer = Count(look.organic) < Count(torrent.look.organic);
+  const bool other = Count(look.organic) != Count(torrent.look.organic);
   if (look.uploaded > torrent.look.uploaded) {
     torrent.row.uploaded += look.uploaded - torrent.look.uploaded;
     torrent.uploaded_at = now;
@@ -410,8 +416,8 @@ void Archive::OnLook(Instant now, absl::Time wall, Look look) {
   JudgeState(now, wall, torrent);
   List(torrent);
   Changed(found->first);
-  // On each departure, not only at the period.
-  if (fewer) next_keep_ = now;
+  // On each departure and arrival, not only at the period.
+  if (other) next_keep_ = now;
   if (now < torrent.next_reading) return;
   torrent.next_reading = now + kReadingPeriod;
   const TorrentView view = *Find(found->first);
@@ -567,14 +573,16 @@ void Archive::Want(Torrent& torrent, Wanted wanted) {
   if (begins) SetState(torrent, TorrentState::kFetching);
   std::stable_sort(wanted.groups.begin(), wanted.groups.end(),
                    [](const Verdict& a, const Verdict& b) { return a.value > b.value; });
-  WantPieces want{torrent.row.hashes.Best(), {}};
+  WantPieces want{torrent.row.hashes.Best(), {}, 0};
   for (const Verdict& verdict : wanted.groups) {
     const std::vector<uint32_t> missing = PiecesOf(torrent, verdict.id, false);
     want.pieces.insert(want.pieces.end(), missing.begin(), missing.end());
   }
   // First what only one has, who is the submitter most often.
-  std::stable_partition(want.pieces.begin(), want.pieces.end(),
-                        [&torrent](uint32_t piece) { return torrent.look.organic[piece] == 1; });
+  const auto rest = std::stable_partition(
+      want.pieces.begin(), want.pieces.end(),
+      [&torrent](uint32_t piece) { return torrent.look.organic[piece] == 1; });
+  want.urgent = static_cast<size_t>(rest - want.pieces.begin());
   Say(std::move(want));
 }
 

@@ -44,7 +44,6 @@ struct ArchiveOptions {
   torrent::MetainfoLimits limits;
   SameName same_name = SameName::kKeepBoth;
   Announced announced = Announced::kAllowed;
-  std::set<torrent::InfoHash> allowed;
   // Organic copies below which the archive stands in every answer of the tracker and dials each
   // leecher itself.
   int target = 1;
@@ -91,10 +90,12 @@ struct StopTorrent {
   torrent::InfoHash hash;
   bool erase = false;  // its files go too
 };
-// Pieces that are wanted beside those that are there, the most wanted first.
+// Pieces that are wanted beside those that are there, the most wanted first; the first `urgent` of
+// them only one has who is there.
 struct WantPieces {
   torrent::InfoHash hash;
   std::vector<uint32_t> pieces;
+  size_t urgent = 0;
 };
 struct DropPieces {
   torrent::InfoHash hash;
@@ -153,6 +154,7 @@ class Archive {
   static constexpr absl::Duration kReadingPeriod = absl::Minutes(10);
   static constexpr absl::Duration kVerifiedFor = absl::Hours(24);
   static constexpr size_t kMaxVerified = 64;
+  static constexpr size_t kMaxSources = 16;
   static constexpr absl::Duration kUploadingFor = absl::Seconds(10);
 
   // `library` and `counters` outlive it.
@@ -175,9 +177,9 @@ class Archive {
   absl::Status Allow(const torrent::InfoHash& hash);
   absl::Status SetPolicy(Instant now, const torrent::InfoHash& hash, bool pinned, bool may_lose);
 
-  // From the tracker.
+  // From the tracker. `allowed`: the operator's list names it.
   void OnSeedAnnounced(Instant now, absl::Time wall, const torrent::InfoHash& hash,
-                       const net::Endpoint& seed);
+                       const net::Endpoint& seed, bool allowed);
   void OnLeecherAnnounced(Instant now, const torrent::InfoHash& hash, const net::Endpoint& leecher);
   // From the engine.
   void OnMetainfo(Instant now, absl::Time wall, const torrent::InfoHash& hash, ByteView metainfo);
@@ -206,6 +208,7 @@ class Archive {
     std::set<uint32_t> wanted;                   // groups
     std::map<net::IpAddress, Instant> verified;  // networks, until when
     std::optional<Instant> metainfo_until;
+    std::vector<net::Endpoint> sources;  // who gave the metainfo may have the rest
     std::optional<Instant> missing_since;
     std::optional<Instant> uploaded_at;
     Instant next_reading;

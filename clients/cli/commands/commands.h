@@ -109,4 +109,17 @@ ExitCode OverlayRemove(Session& session, const std::string& key, const std::stri
                        const std::string& secret_file);
 ExitCode OverlayTrace(Session& session, const std::string& key);
 
+// torrent.cc
+// A .torrent file, "-" for standard input, or a magnet link.
+ExitCode TorrentSubmit(Session& session, const std::string& torrent);
+ExitCode TorrentList(Session& session, const std::string& query);
+ExitCode TorrentShow(Session& session, const std::string& hash);
+ExitCode TorrentPin(Session& session, const std::string& hash, bool pinned, bool may_lose);
+ExitCode TorrentRemove(Session& session, const std::string& hash);
+ExitCode TorrentDeny(Session& session, const std::string& hash, const std::string& reason);
+ExitCode TorrentAllow(Session& session, const std::string& hash);
+ExitCode TorrentDenied(Session& session);
+ExitCode ArchiveStatus(Session& session);
+ExitCode ArchivePlan(Session& session, int limit);
+
 }  // namespace p2pd::cli

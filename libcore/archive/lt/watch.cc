@@ -55,6 +55,8 @@ class PeerWatch final : public lts::peer_plugin {
 
   void on_disconnect(const lts::error_code&) override {
     if (!std::exchange(shown_, false)) return;
+    // What went since the last second.
+    CountTransfer();
     torrent_->board->RemovePeer(key_);
     --torrent_->counts->connections;
     torrent_->events->Put(PeerDisconnected{torrent_->id, peer_.endpoint});
@@ -93,9 +95,7 @@ class PeerWatch final : public lts::peer_plugin {
     if (!shown_) return;
     peer_.up_rate = up_ - peer_.up_total;
     peer_.down_rate = down_ - peer_.down_total;
-    torrent_->board->CountTransfer(peer_.up_rate, peer_.down_rate);
-    peer_.up_total = up_;
-    peer_.down_total = down_;
+    CountTransfer();
     Show();
   }
 
@@ -126,6 +126,11 @@ class PeerWatch final : public lts::peer_plugin {
   }
 
  private:
+  void CountTransfer() {
+    torrent_->board->CountTransfer(up_ - peer_.up_total, down_ - peer_.down_total);
+    peer_.up_total = up_;
+    peer_.down_total = down_;
+  }
   bool OnPiece(lts::piece_index_t piece, bool has) {
     torrent_->board->SetPiece(key_, pieces::Piece(static_cast<uint32_t>(static_cast<int>(piece))),
                               has);

@@ -190,18 +190,20 @@ TEST_F(ArchiveTest, WhatNobodyGivesIsNotAskedForForEver) {
 
 TEST_F(ArchiveTest, AnnouncesAreFollowedWhereTheOperatorAllowsIt) {
   const InfoHash hash = HashOf(MakeMetainfo("speech"));
-  archive_->OnSeedAnnounced(now_, Wall(), hash, Peer(1));
+  archive_->OnSeedAnnounced(now_, Wall(), hash, Peer(1), false);
   EXPECT_FALSE(Next<FetchMetainfo>().has_value());
   EXPECT_EQ(counters_.Get("archive.announces_not_followed"), 1u);
-  options_.allowed.insert(hash);
-  Make();
-  archive_->OnSeedAnnounced(now_, Wall(), hash, Peer(1));
+  archive_->OnSeedAnnounced(now_, Wall(), hash, Peer(1), true);
   const auto fetch = Next<FetchMetainfo>();
   ASSERT_TRUE(fetch.has_value());
   EXPECT_EQ(fetch->peers[0], Peer(1));
   EXPECT_EQ(archive_->Find(hash)->row.source, Source::kAnnounced);
+  archive_->OnMetainfo(now_, Wall(), hash, MakeMetainfo("speech"));
+  const auto start = Next<StartTorrent>();
+  ASSERT_TRUE(start.has_value());
+  EXPECT_EQ(start->peers, std::vector<net::Endpoint>{Peer(1)});
   // Another seed may have it, too.
-  archive_->OnSeedAnnounced(now_, Wall(), hash, Peer(2));
+  archive_->OnSeedAnnounced(now_, Wall(), hash, Peer(2), true);
   EXPECT_EQ(Next<DialPeer>()->peer, Peer(2));
 }
 
@@ -217,7 +219,7 @@ TEST_F(ArchiveTest, WhatWasDeniedDoesNotComeBack) {
   EXPECT_FALSE(archive_->Find(hash).has_value());
   Make();
   archive_->Load(now_, [](const std::string&) { return absl::NotFoundError("none"); });
-  archive_->OnSeedAnnounced(now_, Wall(), hash, Peer(1));
+  archive_->OnSeedAnnounced(now_, Wall(), hash, Peer(1), true);
   EXPECT_FALSE(archive_->Find(hash).has_value());
   EXPECT_TRUE(absl::IsPermissionDenied(
       archive_->Submit(now_, Wall(), metainfo, Source::kSubmitted).status()));

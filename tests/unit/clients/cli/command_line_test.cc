@@ -50,7 +50,7 @@ TEST(CommandLine, MistakesAreUsageErrors) {
 TEST(CommandLine, AnUnknownCommandIsNamedWithItsGroup) {
   const std::vector<std::pair<std::vector<std::string>, std::string>> table = {
       {{"message", "list"}, "there is no command message yet;"},
-      {{"archive", "status"}, "there is no command archive yet;"},
+      {{"group", "status"}, "there is no command group yet;"},
       {{"call", "transfer", "00ff", "y@z.org"}, "there is no command call transfer yet;"},
       {{"overlay", "nonsense", "--ttl", "1h"}, "there is no command overlay nonsense;"},
       {{"nonsense"}, "there is no command nonsense;"},

@@ -10,11 +10,13 @@
 #include "clients/cli/command_line.h"
 #include "grpcpp/server_builder.h"
 #include "gtest/gtest.h"
+#include "p2pd/v1/archive_service.grpc.pb.h"
 #include "p2pd/v1/call_service.grpc.pb.h"
 #include "p2pd/v1/contact_service.grpc.pb.h"
 #include "p2pd/v1/identity_service.grpc.pb.h"
 #include "p2pd/v1/node_service.grpc.pb.h"
 #include "p2pd/v1/overlay_service.grpc.pb.h"
+#include "p2pd/v1/torrent_service.grpc.pb.h"
 
 namespace p2pd::cli {
 
@@ -143,6 +145,22 @@ struct FakeCalls final : v1::CallService::Service {
   size_t voice_bytes = 0;
 };
 
+struct FakeTorrents final : v1::TorrentService::Service {
+  P2PD_FAKE(GetTorrent, GetTorrentRequest, Torrent)
+  P2PD_FAKE(ListTorrents, ListTorrentsRequest, ListTorrentsResponse)
+  P2PD_FAKE(SubmitTorrent, SubmitTorrentRequest, Torrent)
+  P2PD_FAKE(SetTorrentPolicy, SetTorrentPolicyRequest, Torrent)
+  P2PD_FAKE(DeleteTorrent, DeleteTorrentRequest, DeleteTorrentResponse)
+  P2PD_FAKE(DenyTorrent, DenyTorrentRequest, DenyTorrentResponse)
+  P2PD_FAKE(AllowTorrent, AllowTorrentRequest, AllowTorrentResponse)
+  P2PD_FAKE(ListDeniedTorrents, ListDeniedTorrentsRequest, ListDeniedTorrentsResponse)
+};
+
+struct FakeArchive final : v1::ArchiveService::Service {
+  P2PD_FAKE(GetArchive, GetArchiveRequest, Archive)
+  P2PD_FAKE(PlanArchive, PlanArchiveRequest, PlanArchiveResponse)
+};
+
 #undef P2PD_FAKE
 
 struct Outcome {
@@ -173,8 +191,8 @@ class WithFakeDaemon : public ::testing::Test {
     control_ = "unix:" + folder_ + "/control.sock";
     grpc::ServerBuilder builder;
     builder.AddListeningPort(control_, grpc::InsecureServerCredentials());
-    for (grpc::Service* service :
-         std::initializer_list<grpc::Service*>{&node_, &identity_, &contact_, &overlay_, &calls_}) {
+    for (grpc::Service* service : std::initializer_list<grpc::Service*>{
+             &node_, &identity_, &contact_, &overlay_, &calls_, &torrents_, &archive_}) {
       builder.RegisterService(service);
     }
     server_ = builder.BuildAndStart();
@@ -197,6 +215,8 @@ class WithFakeDaemon : public ::testing::Test {
   FakeContact contact_;
   FakeOverlay overlay_;
   FakeCalls calls_;
+  FakeTorrents torrents_;
+  FakeArchive archive_;
   std::unique_ptr<grpc::Server> server_;
 };
 

@@ -1,0 +1,197 @@
+#include <algorithm>
+#include <cctype>
+#include <cstdio>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "clients/cli/commands/commands.h"
+#include "clients/cli/format.h"
+#include "clients/common/files.h"
+#include "p2pd/v1/archive_service.grpc.pb.h"
+#include "p2pd/v1/torrent_service.grpc.pb.h"
+
+namespace p2pd::cli {
+namespace {
+
+using Torrents = v1::TorrentService::Stub;
+using Archive = v1::ArchiveService::Stub;
+
+// What a request may have, less what goes around it.
+constexpr size_t kMaxMetainfo = 1000 * 1024;
+constexpr int kPage = 1000;
+constexpr int kMapColumns = 64;
+
+std::string NameOf(const std::string& hash) { return absl::StrCat("torrents/", hash); }
+
+std::string StateWord(v1::Torrent::State state) {
+  std::string word = v1::Torrent::State_Name(state);
+  for (char& c : word) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return word;
+}
+
+std::string Percent(double share) { return absl::StrFormat("%.1f %%", 100 * share); }
+std::string Available(double value) { return absl::StrFormat("%.3f", value); }
+
+// A digit for the least copies of a stretch of pieces, + for ten and more.
+std::string PieceMap(const v1::Torrent& torrent) {
+  const std::string& copies = torrent.piece_copies();
+  std::string out;
+  const size_t columns = std::min<size_t>(kMapColumns, copies.size());
+  for (size_t i = 0; i < columns; ++i) {
+    const size_t from = i * copies.size() / columns;
+    const size_t to = (i + 1) * copies.size() / columns;
+    int least = 255;
+    for (size_t k = from; k < to; ++k) {
+      least = std::min(least, static_cast<int>(static_cast<unsigned char>(copies[k])));
+    }
+    out.push_back(least > 9 ? '+' : static_cast<char>('0' + least));
+  }
+  return out;
+}
+
+void PrintTorrent(const v1::Torrent& torrent) {
+  const auto line = [](const char* word, const std::string& value) {
+    if (!value.empty()) std::printf("%-13s%s\n", word, value.c_str());
+  };
+  line("torrent", LastWord(torrent.name()));
+  line("title", torrent.title());
+  line("state", StateWord(torrent.state()));
+  line("trouble", torrent.trouble());
+  line("size", absl::StrCat(torrent.size(), " bytes in ", torrent.piece_count(), " pieces"));
+  line("archived", Percent(torrent.archived_share()));
+  line("available", torrent.availability_text());
+  line("without us", Available(torrent.organic_availability()));
+  line("copies", PieceMap(torrent));
+  line("source", torrent.source());
+  line("policy", torrent.pinned() ? "pinned" : (torrent.may_lose() ? "may be lost" : ""));
+  line("came", Show(torrent.create_time()));
+  if (torrent.has_archive_time()) line("archived at", Show(torrent.archive_time()));
+  line("transferred",
+       absl::StrCat(torrent.uploaded_bytes(), " bytes out, ", torrent.downloaded_bytes(), " in"));
+  for (const v1::TorrentPeer& peer : torrent.peers()) {
+    line("peer", absl::StrCat(peer.address(), ", ", peer.piece_count(), " pieces",
+                              peer.member() ? ", S-tracker" : ""));
+  }
+}
+
+}  // namespace
+
+ExitCode TorrentSubmit(Session& session, const std::string& torrent) {
+  v1::SubmitTorrentRequest request;
+  if (absl::StartsWith(torrent, "magnet:")) {
+    request.set_magnet(torrent);
+  } else {
+    std::string problem;
+    auto metainfo = clients::ReadInput(torrent, kMaxMetainfo, &problem);
+    if (!metainfo) return clients::ReportUsage(problem);
+    request.set_metainfo(*std::move(metainfo));
+  }
+  return session.CallAndPrint<v1::TorrentService>(
+      &Torrents::SubmitTorrent, request, [](const v1::Torrent& answer) {
+        std::printf("%s %s\n", LastWord(answer.name()).c_str(), StateWord(answer.state()).c_str());
+      });
+}
+
+ExitCode TorrentList(Session& session, const std::string& query) {
+  v1::ListTorrentsRequest request;
+  request.set_query(query);
+  request.set_page_size(kPage);
+  return session.CallAndPrint<v1::TorrentService>(
+      &Torrents::ListTorrents, request, [](const v1::ListTorrentsResponse& response) {
+        Table table({"TORRENT", "STATE", "HERE", "AVAILABLE", "WITHOUT US", "TITLE"});
+        for (const v1::Torrent& torrent : response.torrents()) {
+          table.Row({LastWord(torrent.name()), StateWord(torrent.state()),
+                     Percent(torrent.archived_share()), Available(torrent.total_availability()),
+                     Available(torrent.organic_availability()), torrent.title()});
+        }
+        table.Print();
+      });
+}
+
+ExitCode TorrentShow(Session& session, const std::string& hash) {
+  v1::GetTorrentRequest request;
+  request.set_name(NameOf(hash));
+  return session.CallAndPrint<v1::TorrentService>(&Torrents::GetTorrent, request, PrintTorrent);
+}
+
+ExitCode TorrentPin(Session& session, const std::string& hash, bool pinned, bool may_lose) {
+  v1::SetTorrentPolicyRequest request;
+  request.set_name(NameOf(hash));
+  request.set_pinned(pinned);
+  request.set_may_lose(may_lose);
+  return session.CallAndPrint<v1::TorrentService>(&Torrents::SetTorrentPolicy, request,
+                                                  PrintTorrent);
+}
+
+ExitCode TorrentRemove(Session& session, const std::string& hash) {
+  v1::DeleteTorrentRequest request;
+  request.set_name(NameOf(hash));
+  return session.CallAndPrint<v1::TorrentService>(
+      &Torrents::DeleteTorrent, request,
+      [](const v1::DeleteTorrentResponse&) { std::printf("removed\n"); });
+}
+
+ExitCode TorrentDeny(Session& session, const std::string& hash, const std::string& reason) {
+  v1::DenyTorrentRequest request;
+  request.set_name(NameOf(hash));
+  request.set_reason(reason);
+  return session.CallAndPrint<v1::TorrentService>(
+      &Torrents::DenyTorrent, request,
+      [](const v1::DenyTorrentResponse&) { std::printf("denied\n"); });
+}
+
+ExitCode TorrentAllow(Session& session, const std::string& hash) {
+  v1::AllowTorrentRequest request;
+  request.set_name(NameOf(hash));
+  return session.CallAndPrint<v1::TorrentService>(
+      &Torrents::AllowTorrent, request,
+      [](const v1::AllowTorrentResponse&) { std::printf("allowed\n"); });
+}
+
+ExitCode TorrentDenied(Session& session) {
+  return session.CallAndPrint<v1::TorrentService>(
+      &Torrents::ListDeniedTorrents, v1::ListDeniedTorrentsRequest(),
+      [](const v1::ListDeniedTorrentsResponse& response) {
+        Table table({"TORRENT", "SINCE", "REASON"});
+        for (const v1::DeniedTorrent& denied : response.denied()) {
+          table.Row({LastWord(denied.name()), Show(denied.deny_time()), denied.reason()});
+        }
+        table.Print();
+      });
+}
+
+ExitCode ArchiveStatus(Session& session) {
+  return session.CallAndPrint<v1::ArchiveService>(
+      &Archive::GetArchive, v1::GetArchiveRequest(), [](const v1::Archive& archive) {
+        std::printf("received     %u\ndownloading  %u\nseeding      %u\nuploading    %u\n",
+                    archive.received(), archive.downloading(), archive.seeding(),
+                    archive.uploading());
+        std::printf("used         %s of %s bytes\n", absl::StrCat(archive.used_bytes()).c_str(),
+                    absl::StrCat(archive.quota_bytes()).c_str());
+        for (const std::string& at : archive.peer_addresses()) {
+          std::printf("peers at     %s\n", at.c_str());
+        }
+      });
+}
+
+ExitCode ArchivePlan(Session& session, int limit) {
+  v1::PlanArchiveRequest request;
+  request.set_limit(limit);
+  return session.CallAndPrint<v1::ArchiveService>(
+      &Archive::PlanArchive, request, [](const v1::PlanArchiveResponse& response) {
+        std::printf("would fetch %s bytes and drop %s\n",
+                    absl::StrCat(response.fetch_bytes()).c_str(),
+                    absl::StrCat(response.drop_bytes()).c_str());
+        Table table({"TORRENT", "PIECES", "WOULD", "BECAUSE"});
+        for (const v1::PlannedGroup& group : response.groups()) {
+          table.Row({LastWord(group.torrent()),
+                     absl::StrCat(group.first_piece(), "..",
+                                  group.first_piece() + group.piece_count() - 1),
+                     group.decision(), group.reason()});
+        }
+        table.Print();
+      });
+}
+
+}  // namespace p2pd::cli

@@ -1,0 +1,311 @@
+#include "daemon/archive_host.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "libcore/archive/lt/torrent_maker.h"
+#include "libcore/archive/pieces/disk_piece_store.h"
+#include "libcore/base/file.h"
+#include "libcore/base/log.h"
+#include "libcore/base/status.h"
+#include "libcore/runtime/clock.h"
+#include "libcore/runtime/local_addresses.h"
+
+namespace p2pd::daemon {
+namespace {
+
+using archive::torrent::InfoHash;
+
+constexpr size_t kMaxTorrentFile = 12 << 20;
+constexpr uint8_t kUrgent = 7;
+constexpr uint8_t kOrdinary = 4;
+constexpr size_t kMaxListed = archive::tracker::ArchiveListing::kMaxEndpoints;
+
+archive::ArchiveOptions OptionsOf(const ArchiveConfig& config) {
+  archive::ArchiveOptions options;
+  options.keeper.quota = config.quota;
+  options.same_name = config.same_name;
+  options.announced = config.announced;
+  options.target = config.target;
+  return options;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<ArchiveHost>> ArchiveHost::Start(const ArchiveConfig& config,
+                                                                const std::string& folder,
+                                                                TrackerHost* tracker) {
+  std::unique_ptr<ArchiveHost> host(new ArchiveHost(config, folder, tracker));
+  P2PD_RETURN_IF_ERROR(host->Open());
+  return host;
+}
+
+ArchiveHost::ArchiveHost(const ArchiveConfig& config, std::string folder, TrackerHost* tracker)
+    : config_(config), folder_(std::move(folder)), tracker_(tracker) {}
+
+ArchiveHost::~ArchiveHost() {
+  loop_.PostAlways([this] {
+    tick_.reset();
+    loop_.Stop();
+  });
+  thread_.reset();
+  // After the thread that reads its events; it waits for the disk.
+  engine_.reset();
+}
+
+absl::Time ArchiveHost::wall() const { return runtime::WallNow(); }
+
+std::string ArchiveHost::TorrentPath(const std::string& file) const {
+  return absl::StrCat(folder_, "/Torrents/", file);
+}
+
+absl::Status ArchiveHost::Open() {
+  P2PD_RETURN_IF_ERROR(MakeFolder(absl::StrCat(folder_, "/Torrents")));
+  P2PD_ASSIGN_OR_RETURN(library_, archive::Library::Open(absl::StrCat(folder_, "/library.db")));
+  archive::pieces::DiskPieceStoreOptions disk;
+  disk.files_folder = absl::StrCat(folder_, "/Files");
+  disk.have_folder = absl::StrCat(folder_, "/have");
+  P2PD_ASSIGN_OR_RETURN(
+      store_, archive::pieces::OpenDiskPieceStore(disk, archive::pieces::SystemFileLayer()));
+  archive::lt::EngineOptions options;
+  options.store = store_.get();
+  options.wake = [this] { loop_.PostAlways([this] { Pump(); }); };
+  P2PD_RETURN_IF_ERROR(StartEngine(std::move(options)));
+  archive_ =
+      std::make_unique<archive::Archive>(OptionsOf(config_), *library_, counters_, loop_.now());
+  archive_->Load(loop_.now(), [this](const std::string& file) {
+    return ReadFile(TorrentPath(file), kMaxTorrentFile);
+  });
+  tick_ = std::make_unique<runtime::Timer>(loop_, [this] { OnTick(); });
+  tick_->Set(loop_.now());
+  thread_ = std::make_unique<runtime::Thread>("p2pd-archive", [this] { loop_.Run(); });
+  return absl::OkStatus();
+}
+
+absl::Status ArchiveHost::StartEngine(archive::lt::EngineOptions options) {
+  const net::Endpoint usual{net::IpAddress::V6({}), kUsualPort};
+  options.listen = {config_.peer.value_or(usual)};
+  // Households and test beds have many behind one address.
+  options.many_per_address = options.listen[0].address.IsPrivate();
+  absl::StatusOr<std::unique_ptr<archive::lt::Engine>> engine = archive::lt::Engine::Start(options);
+  if (!engine.ok() && !config_.peer) {
+    options.listen[0].port = 0;
+    engine = archive::lt::Engine::Start(options);
+  }
+  if (!engine.ok()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("cannot take peers at ", options.listen[0].ToString(), ": ",
+                     engine.status().message(), "; name another port with --peer"));
+  }
+  engine_ = *std::move(engine);
+  const std::vector<net::IpAddress> local = runtime::LocalAddresses();
+  for (const net::Endpoint& bound : engine_->Listening()) {
+    for (const net::Endpoint& at : runtime::ReachableEndpoints(bound, local, kMaxListed)) {
+      if (endpoints_.size() < kMaxListed &&
+          std::count(endpoints_.begin(), endpoints_.end(), at) == 0) {
+        endpoints_.push_back(at);
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
+bool ArchiveHost::Post(absl::AnyInvocable<void(ArchiveHost&)> task) {
+  return loop_.Post([this, task = std::move(task)]() mutable {
+    task(*this);
+    Pump();
+  });
+}
+
+void ArchiveHost::AddCounters(std::map<std::string, uint64_t>& out) const {
+  const MutexLock lock(&mutex_);
+  for (const auto& [name, value] : shown_) out[name] += value;
+}
+
+void ArchiveHost::OnTick() {
+  for (const auto& [hash, name] : loaded_) LookAt(hash);
+  archive_->OnTimeout(loop_.now());
+  Pump();
+  const archive::lt::EngineCounters engine = engine_->Counters();
+  {
+    const MutexLock lock(&mutex_);
+    for (const auto& [name, value] : counters_.Snapshot()) shown_[name] = value;
+    shown_["archive.bytes_uploaded"] = engine.uploaded;
+    shown_["archive.bytes_downloaded"] = engine.downloaded;
+    shown_["archive.connections"] = engine.connections;
+    shown_["archive.hash_failures"] = engine.hash_failures;
+    shown_["archive.events_lost"] = engine.events_lost;
+  }
+  tick_->Set(loop_.now() + kLook);
+}
+
+void ArchiveHost::LookAt(const InfoHash& hash) {
+  const auto snapshot = engine_->Snapshot(hash);
+  if (!snapshot.ok() || !snapshot->has_metainfo) return;
+  archive::Look look;
+  look.hash = hash;
+  const uint32_t pieces = snapshot->have.pieces();
+  look.have.resize(pieces);
+  for (uint32_t i = 0; i < pieces; ++i)
+    look.have[i] = snapshot->have.Has(archive::pieces::Piece(i));
+  look.organic = snapshot->organic;
+  look.members = snapshot->member;
+  for (const archive::lt::PeerSnapshot& peer : snapshot->peers) {
+    look.holders.push_back({peer.endpoint, peer.member, peer.down_total, peer.pieces});
+  }
+  look.uploaded = snapshot->uploaded;
+  look.downloaded = snapshot->downloaded;
+  archive_->OnLook(loop_.now(), wall(), std::move(look));
+}
+
+void ArchiveHost::Pump() {
+  if (tracker_ != nullptr) {
+    while (const auto event = tracker_->events().Pop()) {
+      if (event->kind == archive::tracker::TrackerEvent::Kind::kSeedAnnounced) {
+        archive_->OnSeedAnnounced(loop_.now(), wall(), event->hash, event->endpoint,
+                                  tracker_->Allows(event->hash));
+      } else {
+        archive_->OnLeecherAnnounced(loop_.now(), event->hash, event->endpoint);
+      }
+    }
+  }
+  while (auto event = engine_->PollEvent()) OnEvent(*std::move(event));
+  while (auto order = archive_->PollOrder()) Obey(*std::move(order));
+}
+
+void ArchiveHost::OnEvent(archive::lt::Event event) {
+  if (const auto* got = std::get_if<archive::lt::MetadataReceived>(&event)) {
+    loaded_.erase(got->hash);
+    archive_->OnMetainfo(loop_.now(), wall(), got->hash, got->metainfo);
+  } else if (const auto* gone = std::get_if<archive::lt::TorrentGone>(&event)) {
+    OnGone(gone->hash);
+  } else if (const auto* error = std::get_if<archive::lt::TorrentError>(&event)) {
+    archive_->OnTrouble(error->hash, error->status);
+  } else if (const auto* finished = std::get_if<archive::lt::WantedFinished>(&event)) {
+    LookAt(finished->hash);
+  } else if (const auto* ready = std::get_if<archive::lt::TorrentReady>(&event)) {
+    LookAt(ready->hash);
+  }
+}
+
+void ArchiveHost::OnGone(const InfoHash& hash) {
+  const auto erasure = erasures_.find(hash);
+  if (erasure != erasures_.end()) {
+    const absl::Status status = store_->Erase(erasure->second.name, erasure->second.layout);
+    if (!status.ok()) P2PD_LOG(daemon, kWarn, "archive: ", status.message());
+    erasures_.erase(erasure);
+  }
+  const auto waiting = waiting_.find(hash);
+  if (waiting == waiting_.end()) return;
+  archive::lt::AddRequest request = std::move(waiting->second);
+  waiting_.erase(waiting);
+  Add(std::move(request));
+}
+
+void ArchiveHost::Add(archive::lt::AddRequest request) {
+  const InfoHash hash = request.hashes.Best();
+  archive::lt::AddRequest again = request;
+  const absl::Status status = engine_->Add(std::move(request));
+  if (status.ok()) {
+    loaded_[hash] = {archive::torrent::ToHex(hash), again.folder};
+  } else if (absl::IsAlreadyExists(status) || absl::IsFailedPrecondition(status)) {
+    // The one before it is on its way out.
+    waiting_[hash] = std::move(again);
+  } else {
+    archive_->OnTrouble(hash, status);
+  }
+}
+
+// Orders.
+
+void ArchiveHost::Obey(archive::Order order) {
+  std::visit([this](auto& what) { Obey(std::move(what)); }, order);
+}
+
+void ArchiveHost::Obey(archive::FetchMetainfo fetch) {
+  archive::lt::AddRequest request;
+  request.hashes = fetch.hashes;
+  for (std::string& url : fetch.trackers) request.trackers.push_back({std::move(url)});
+  request.peers = std::move(fetch.peers);
+  request.private_addresses = !endpoints_.empty() && endpoints_[0].address.IsPrivate();
+  Add(std::move(request));
+}
+
+void ArchiveHost::Obey(archive::StartTorrent start) {
+  archive::lt::AddRequest request;
+  const auto facts = archive::lt::ReadTorrent(start.metainfo);
+  if (!facts.ok()) return archive_->OnTrouble(start.hash, facts.status());
+  const auto metainfo = archive::torrent::ParseMetainfo(start.metainfo);
+  if (!metainfo.ok()) return archive_->OnTrouble(start.hash, metainfo.status());
+  for (const archive::torrent::MetainfoFile& file : metainfo->files) {
+    if (!file.padding) request.paths.push_back(absl::StrJoin(file.path, "/"));
+  }
+  request.hashes = facts->hashes;
+  request.metainfo = std::move(start.metainfo);
+  request.folder = std::move(start.folder);
+  request.trackers = std::move(start.trackers);
+  request.peers = std::move(start.peers);
+  request.wanted.emplace();
+  request.private_addresses = !endpoints_.empty() && endpoints_[0].address.IsPrivate();
+  layouts_[start.hash] = facts->layout;
+  Add(std::move(request));
+}
+
+void ArchiveHost::Obey(const archive::StopTorrent& stop) {
+  waiting_.erase(stop.hash);
+  const auto loaded = loaded_.find(stop.hash);
+  const auto layout = layouts_.find(stop.hash);
+  if (stop.erase && layout != layouts_.end() && loaded != loaded_.end()) {
+    erasures_[stop.hash] = {loaded->second, layout->second};
+  }
+  if (layout != layouts_.end()) layouts_.erase(layout);
+  if (loaded != loaded_.end()) loaded_.erase(loaded);
+  engine_->Remove(stop.hash).IgnoreError();
+}
+
+void ArchiveHost::Obey(const archive::WantPieces& want) {
+  std::vector<archive::lt::WantedPiece> pieces;
+  for (size_t i = 0; i < want.pieces.size(); ++i) {
+    pieces.push_back(
+        {archive::pieces::Piece(want.pieces[i]), i < want.urgent ? kUrgent : kOrdinary});
+  }
+  const absl::Status status = engine_->SetWanted(want.hash, pieces);
+  if (!status.ok()) archive_->OnTrouble(want.hash, status);
+}
+
+void ArchiveHost::Obey(const archive::DropPieces& drop) {
+  std::vector<archive::pieces::Piece> pieces;
+  for (const uint32_t piece : drop.pieces) pieces.emplace_back(piece);
+  const absl::Status status = engine_->Drop(drop.hash, pieces);
+  if (!status.ok()) archive_->OnTrouble(drop.hash, status);
+}
+
+void ArchiveHost::Obey(const archive::DialPeer& dial) {
+  engine_->ConnectPeer(dial.hash, dial.peer).IgnoreError();
+}
+
+void ArchiveHost::Obey(const archive::ListUs& list) {
+  if (tracker_ == nullptr) return;
+  std::optional<archive::tracker::ArchiveListing> listing;
+  if (list.holds) listing = archive::tracker::ArchiveListing{endpoints_, list.always};
+  tracker_->table().SetArchive(list.hash, std::move(listing));
+}
+
+void ArchiveHost::Obey(const archive::SaveMetainfo& save) {
+  const absl::Status status =
+      WriteFileAtomically(TorrentPath(save.file), save.metainfo, FileMode::kSecret);
+  if (!status.ok()) P2PD_LOG(daemon, kError, "archive: ", status.message());
+}
+
+void ArchiveHost::Obey(const archive::RemoveMetainfo& remove) {
+  std::error_code error;
+  std::filesystem::remove(TorrentPath(remove.file), error);
+}
+
+}  // namespace p2pd::daemon

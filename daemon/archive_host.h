@@ -1,0 +1,106 @@
+// ArchiveHost: the S-tracker's archive with its disk, its engine and a thread of its own.
+//
+// Rules: archive::Archive decides, this carries out: its orders go to the engine, to the folders
+// Torrents and Files, and to the tracker's table; what the engine sees and the tracker hears goes
+// in. The engine is looked at once a second. Threads: Post, AddCounters and peer_endpoints from
+// any; what is marked archive from tasks only.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/statusor.h"
+#include "daemon/config.h"
+#include "daemon/tracker_host.h"
+#include "libcore/archive/archive.h"
+#include "libcore/archive/lt/engine.h"
+#include "libcore/archive/pieces/piece_store.h"
+#include "libcore/runtime/loop.h"
+#include "libcore/runtime/thread.h"
+
+namespace p2pd::daemon {
+
+class ArchiveHost {
+ public:
+  static constexpr absl::Duration kLook = absl::Seconds(1);
+  // Ports that are tried where none was named.
+  static constexpr uint16_t kUsualPort = 6881;
+
+  // Makes its folders below `folder`. `tracker` outlives it; nullptr: beside somebody else's.
+  // Errors are one line for a person.
+  static absl::StatusOr<std::unique_ptr<ArchiveHost>> Start(const ArchiveConfig& config,
+                                                            const std::string& folder,
+                                                            TrackerHost* tracker);
+  // Waits until the disk has everything.
+  ~ArchiveHost();
+
+  // --- any thread ---
+  // Runs `task` on the archive's thread; false when too many wait.
+  [[nodiscard]] bool Post(absl::AnyInvocable<void(ArchiveHost&)> task);
+  // Where peers reach us.
+  const std::vector<net::Endpoint>& peer_endpoints() const { return endpoints_; }
+  // "archive.…".
+  void AddCounters(std::map<std::string, uint64_t>& out) const;
+
+  // --- archive ---
+  archive::Archive& archive() { return *archive_; }
+  archive::Library& library() { return *library_; }
+  Instant now() const { return loop_.now(); }
+  absl::Time wall() const;
+
+ private:
+  ArchiveHost(const ArchiveConfig& config, std::string folder, TrackerHost* tracker);
+  absl::Status Open();
+  absl::Status StartEngine(archive::lt::EngineOptions options);
+  // Carries orders and events to and fro until all is quiet.
+  void Pump();
+  void Obey(archive::Order order);
+  void Obey(archive::FetchMetainfo fetch);
+  void Obey(archive::StartTorrent start);
+  void Obey(const archive::StopTorrent& stop);
+  void Obey(const archive::WantPieces& want);
+  void Obey(const archive::DropPieces& drop);
+  void Obey(const archive::DialPeer& dial);
+  void Obey(const archive::ListUs& list);
+  void Obey(const archive::SaveMetainfo& save);
+  void Obey(const archive::RemoveMetainfo& remove);
+  void Add(archive::lt::AddRequest request);
+  void OnEvent(archive::lt::Event event);
+  void OnGone(const archive::torrent::InfoHash& hash);
+  void OnTick();
+  void LookAt(const archive::torrent::InfoHash& hash);
+  std::string TorrentPath(const std::string& file) const;
+
+  const ArchiveConfig config_;
+  const std::string folder_;
+  TrackerHost* const tracker_;
+  std::unique_ptr<archive::Library> library_;
+  std::unique_ptr<archive::pieces::PieceStore> store_;
+  Counters counters_;
+  std::unique_ptr<archive::Archive> archive_;
+  std::vector<net::Endpoint> endpoints_;
+  // Loaded, and what waits until the engine let go of one of that name.
+  std::map<archive::torrent::InfoHash, archive::pieces::HoldingName> loaded_;
+  std::map<archive::torrent::InfoHash, archive::lt::AddRequest> waiting_;
+  // What is erased when the engine let go of it.
+  struct Erasure {
+    archive::pieces::HoldingName name;
+    archive::pieces::Layout layout;
+  };
+  std::map<archive::torrent::InfoHash, Erasure> erasures_;
+  std::map<archive::torrent::InfoHash, archive::pieces::Layout> layouts_;
+
+  mutable Mutex mutex_;
+  std::map<std::string, uint64_t> shown_ ABSL_GUARDED_BY(mutex_);
+
+  runtime::Loop loop_;
+  std::unique_ptr<runtime::Timer> tick_;
+  std::unique_ptr<archive::lt::Engine> engine_;
+  std::unique_ptr<runtime::Thread> thread_;
+};
+
+}  // namespace p2pd::daemon

@@ -1,0 +1,90 @@
+#include "daemon/convert/torrent.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "daemon/convert/certificate.h"
+#include "libcore/base/hex.h"
+
+namespace p2pd::daemon {
+namespace {
+
+constexpr absl::string_view kPrefix = "torrents/";
+constexpr uint32_t kMostCopies = 255;
+
+v1::Torrent::State StateOf(archive::TorrentState state) {
+  switch (state) {
+    case archive::TorrentState::kKnown:
+      return v1::Torrent::KNOWN;
+    case archive::TorrentState::kMetadata:
+      return v1::Torrent::METADATA;
+    case archive::TorrentState::kFetching:
+      return v1::Torrent::FETCHING;
+    case archive::TorrentState::kArchived:
+      return v1::Torrent::ARCHIVED;
+    case archive::TorrentState::kThinned:
+      return v1::Torrent::THINNED;
+    case archive::TorrentState::kDormant:
+      return v1::Torrent::DORMANT;
+    case archive::TorrentState::kLost:
+      return v1::Torrent::LOST;
+  }
+  return v1::Torrent::STATE_UNSPECIFIED;
+}
+
+}  // namespace
+
+std::string TorrentName(const archive::torrent::InfoHash& hash) {
+  return absl::StrCat(kPrefix, archive::torrent::ToHex(hash));
+}
+
+std::optional<archive::torrent::InfoHash> ParseTorrentName(const std::string& name) {
+  absl::string_view text = name;
+  if (!absl::ConsumePrefix(&text, kPrefix)) return std::nullopt;
+  return archive::torrent::ParseInfoHash(text);
+}
+
+v1::Torrent ToProto(const archive::TorrentView& view, bool full) {
+  const archive::TorrentRow& row = view.row;
+  v1::Torrent out;
+  out.set_name(TorrentName(row.hashes.Best()));
+  out.set_title(row.name);
+  if (row.hashes.v1) out.set_info_hash_v1(Hex(row.hashes.v1->view()));
+  if (row.hashes.v2) out.set_info_hash_v2(Hex(row.hashes.v2->view()));
+  out.set_state(StateOf(row.state));
+  out.set_trouble(view.trouble);
+  out.set_size(row.size);
+  out.set_piece_length(row.piece_length);
+  out.set_piece_count(row.pieces);
+  out.set_organic_availability(view.organic.value());
+  out.set_total_availability(view.total.value());
+  out.set_availability_text(archive::Explain(view.total));
+  out.set_archived_share(view.archived);
+  out.set_source(archive::ToString(row.source));
+  out.set_pinned(row.pinned);
+  out.set_may_lose(row.may_lose);
+  out.set_is_private(row.is_private);
+  SetTime(row.added, out.mutable_create_time());
+  if (row.archived) SetTime(*row.archived, out.mutable_archive_time());
+  out.set_uploaded_bytes(row.uploaded);
+  out.set_downloaded_bytes(row.downloaded);
+  if (!full) return out;
+  for (const uint32_t copies : view.copies) {
+    out.mutable_piece_copies()->push_back(static_cast<char>(std::min(copies, kMostCopies)));
+  }
+  out.mutable_piece_map()->assign((view.have.size() + 7) / 8, '\0');
+  for (size_t i = 0; i < view.have.size(); ++i) {
+    if (view.have[i]) (*out.mutable_piece_map())[i / 8] |= static_cast<char>(0x80 >> (i % 8));
+  }
+  for (const archive::Holder& holder : view.holders) {
+    v1::TorrentPeer& peer = *out.add_peers();
+    peer.set_address(holder.at.ToString());
+    peer.set_member(holder.member);
+    peer.set_piece_count(holder.pieces);
+    peer.set_downloaded_bytes(holder.given);
+  }
+  return out;
+}
+
+}  // namespace p2pd::daemon

@@ -1,0 +1,19 @@
+// Torrents as messages of the API.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "libcore/archive/archive.h"
+#include "p2pd/v1/torrent_service.pb.h"
+
+namespace p2pd::daemon {
+
+std::string TorrentName(const archive::torrent::InfoHash& hash);
+// "torrents/{40 hex digits}"; nullopt for anything else.
+std::optional<archive::torrent::InfoHash> ParseTorrentName(const std::string& name);
+
+// With `full` the pieces and peers, too.
+v1::Torrent ToProto(const archive::TorrentView& view, bool full);
+
+}  // namespace p2pd::daemon

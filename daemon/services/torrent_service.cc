@@ -1,0 +1,219 @@
+#include "daemon/services/torrent_service.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "daemon/convert/certificate.h"
+#include "daemon/convert/torrent.h"
+#include "daemon/services/archive_unary.h"
+#include "daemon/services/page.h"
+
+namespace p2pd::daemon {
+namespace {
+
+using archive::torrent::InfoHash;
+
+constexpr int kDefaultGroups = 100;
+constexpr int kMaxGroups = 10'000;
+constexpr size_t kMaxDenied = 10'000;
+
+grpc::Status HashInvalid(const std::string& name) {
+  return Error(grpc::StatusCode::INVALID_ARGUMENT, "HASH_INVALID",
+               absl::StrCat("'", name, "' is no torrent: torrents/ and 40 hex digits"),
+               {{"name", name}});
+}
+
+constexpr std::pair<absl::StatusCode, absl::string_view> kUnknown = {absl::StatusCode::kNotFound,
+                                                                     "TORRENT_UNKNOWN"};
+
+void Show(ArchiveHost& host, const InfoHash& hash, v1::Torrent* out, Reply reply) {
+  const auto view = host.archive().Find(hash);
+  if (!view) {
+    reply.Fail(absl::NotFoundError(absl::StrCat("no torrent ", archive::torrent::ToHex(hash))),
+               {kUnknown});
+    return;
+  }
+  *out = ToProto(*view, true);
+  reply.Ok();
+}
+
+// Hashes of a list: all, or those that the search finds.
+std::vector<InfoHash> Wanted(ArchiveHost& host, const std::string& query) {
+  if (query.empty()) return host.archive().List();
+  return host.library().Search(query, archive::Library::kMaxFound);
+}
+
+}  // namespace
+
+grpc::ServerUnaryReactor* TorrentService::GetTorrent(grpc::CallbackServerContext* context,
+                                                     const v1::GetTorrentRequest* request,
+                                                     v1::Torrent* torrent) {
+  const auto hash = ParseTorrentName(request->name());
+  if (!hash) return Refuse(context, HashInvalid(request->name()));
+  return OnArchive(host_, context, [hash = *hash, torrent](ArchiveHost& host, Reply reply) {
+    Show(host, hash, torrent, std::move(reply));
+  });
+}
+
+grpc::ServerUnaryReactor* TorrentService::ListTorrents(grpc::CallbackServerContext* context,
+                                                       const v1::ListTorrentsRequest* request,
+                                                       v1::ListTorrentsResponse* response) {
+  return OnArchive(host_, context, [request, response](ArchiveHost& host, Reply reply) {
+    auto page = PageOf(Wanted(host, request->query()), request->page_size(), request->page_token());
+    if (!page.ok()) {
+      reply.Fail(page.status(), {{absl::StatusCode::kInvalidArgument, "PAGE_TOKEN_INVALID"}});
+      return;
+    }
+    for (const InfoHash& hash : page->items) {
+      const auto view = host.archive().Find(hash);
+      if (view) *response->add_torrents() = ToProto(*view, false);
+    }
+    response->set_next_page_token(page->next_token);
+    reply.Ok();
+  });
+}
+
+grpc::ServerUnaryReactor* TorrentService::SubmitTorrent(grpc::CallbackServerContext* context,
+                                                        const v1::SubmitTorrentRequest* request,
+                                                        v1::Torrent* torrent) {
+  return OnArchive(host_, context, [request, torrent](ArchiveHost& host, Reply reply) {
+    absl::StatusOr<InfoHash> hash;
+    const bool magnet = request->has_magnet();
+    if (magnet) {
+      const auto link = archive::torrent::ParseMagnet(request->magnet());
+      hash = link.ok() ? host.archive().Submit(host.now(), host.wall(), *link,
+                                               archive::Source::kSubmitted)
+                       : absl::StatusOr<InfoHash>(link.status());
+    } else {
+      hash = host.archive().Submit(host.now(), host.wall(), AsBytes(request->metainfo()),
+                                   archive::Source::kSubmitted);
+    }
+    if (!hash.ok()) {
+      reply.Fail(hash.status(), {{absl::StatusCode::kInvalidArgument,
+                                  magnet ? "MAGNET_INVALID" : "METAINFO_INVALID"},
+                                 {absl::StatusCode::kResourceExhausted, "TORRENT_TOO_LARGE"},
+                                 {absl::StatusCode::kPermissionDenied, "TORRENT_DENIED"},
+                                 {absl::StatusCode::kAlreadyExists, "NAME_TAKEN"}});
+      return;
+    }
+    Show(host, *hash, torrent, std::move(reply));
+  });
+}
+
+grpc::ServerUnaryReactor* TorrentService::SetTorrentPolicy(
+    grpc::CallbackServerContext* context, const v1::SetTorrentPolicyRequest* request,
+    v1::Torrent* torrent) {
+  const auto hash = ParseTorrentName(request->name());
+  if (!hash) return Refuse(context, HashInvalid(request->name()));
+  return OnArchive(
+      host_, context, [hash = *hash, request, torrent](ArchiveHost& host, Reply reply) {
+        const absl::Status status =
+            host.archive().SetPolicy(host.now(), hash, request->pinned(), request->may_lose());
+        if (!status.ok()) return reply.Fail(status, {kUnknown});
+        Show(host, hash, torrent, std::move(reply));
+      });
+}
+
+grpc::ServerUnaryReactor* TorrentService::DeleteTorrent(grpc::CallbackServerContext* context,
+                                                        const v1::DeleteTorrentRequest* request,
+                                                        v1::DeleteTorrentResponse*) {
+  const auto hash = ParseTorrentName(request->name());
+  if (!hash) return Refuse(context, HashInvalid(request->name()));
+  return OnArchive(host_, context, [hash = *hash](ArchiveHost& host, Reply reply) {
+    reply.Fail(host.archive().Remove(host.now(), hash), {kUnknown});
+  });
+}
+
+grpc::ServerUnaryReactor* TorrentService::DenyTorrent(grpc::CallbackServerContext* context,
+                                                      const v1::DenyTorrentRequest* request,
+                                                      v1::DenyTorrentResponse*) {
+  const auto hash = ParseTorrentName(request->name());
+  if (!hash) return Refuse(context, HashInvalid(request->name()));
+  return OnArchive(host_, context, [hash = *hash, request](ArchiveHost& host, Reply reply) {
+    reply.Fail(host.archive().Deny(host.now(), host.wall(), hash, request->reason()));
+  });
+}
+
+grpc::ServerUnaryReactor* TorrentService::AllowTorrent(grpc::CallbackServerContext* context,
+                                                       const v1::AllowTorrentRequest* request,
+                                                       v1::AllowTorrentResponse*) {
+  const auto hash = ParseTorrentName(request->name());
+  if (!hash) return Refuse(context, HashInvalid(request->name()));
+  return OnArchive(host_, context, [hash = *hash](ArchiveHost& host, Reply reply) {
+    reply.Fail(host.archive().Allow(hash), {{absl::StatusCode::kNotFound, "TORRENT_NOT_DENIED"}});
+  });
+}
+
+grpc::ServerUnaryReactor* TorrentService::ListDeniedTorrents(
+    grpc::CallbackServerContext* context, const v1::ListDeniedTorrentsRequest*,
+    v1::ListDeniedTorrentsResponse* response) {
+  return OnArchive(host_, context, [response](ArchiveHost& host, Reply reply) {
+    std::vector<archive::Denial> denied = host.library().Denied();
+    if (denied.size() > kMaxDenied) {
+      denied.erase(denied.begin(), denied.end() - static_cast<std::ptrdiff_t>(kMaxDenied));
+    }
+    for (const archive::Denial& denial : denied) {
+      v1::DeniedTorrent& out = *response->add_denied();
+      out.set_name(TorrentName(denial.hash));
+      out.set_reason(denial.reason);
+      SetTime(denial.at, out.mutable_deny_time());
+    }
+    reply.Ok();
+  });
+}
+
+grpc::ServerUnaryReactor* ArchiveService::GetArchive(grpc::CallbackServerContext* context,
+                                                     const v1::GetArchiveRequest*,
+                                                     v1::Archive* out) {
+  return OnArchive(host_, context, [out](ArchiveHost& host, Reply reply) {
+    const archive::ArchiveCounts counts = host.archive().Counts(host.now());
+    out->set_name("archive");
+    out->set_received(static_cast<uint32_t>(counts.received));
+    out->set_downloading(static_cast<uint32_t>(counts.downloading));
+    out->set_seeding(static_cast<uint32_t>(counts.seeding));
+    out->set_uploading(static_cast<uint32_t>(counts.uploading));
+    out->set_used_bytes(counts.bytes);
+    out->set_quota_bytes(counts.quota);
+    for (const net::Endpoint& at : host.peer_endpoints()) out->add_peer_addresses(at.ToString());
+    reply.Ok();
+  });
+}
+
+grpc::ServerUnaryReactor* ArchiveService::PlanArchive(grpc::CallbackServerContext* context,
+                                                      const v1::PlanArchiveRequest* request,
+                                                      v1::PlanArchiveResponse* response) {
+  return OnArchive(host_, context, [request, response](ArchiveHost& host, Reply reply) {
+    archive::Plan plan = host.archive().DryRun(host.now());
+    response->set_fetch_bytes(plan.fetch_bytes);
+    response->set_drop_bytes(plan.drop_bytes);
+    std::stable_sort(plan.verdicts.begin(), plan.verdicts.end(), [](const auto& a, const auto& b) {
+      const auto idle = [](const archive::Verdict& verdict) {
+        return verdict.decision == archive::Decision::kKeep ||
+               verdict.decision == archive::Decision::kWait;
+      };
+      return idle(a) < idle(b);
+    });
+    const int limit =
+        request->limit() <= 0 ? kDefaultGroups : std::min(request->limit(), kMaxGroups);
+    for (const archive::Verdict& verdict : plan.verdicts) {
+      if (response->groups_size() >= limit) break;
+      const auto view = host.archive().Find(verdict.id.torrent);
+      if (!view) continue;
+      const uint32_t each = archive::PiecesInGroup(view->row.piece_length);
+      v1::PlannedGroup& group = *response->add_groups();
+      group.set_torrent(TorrentName(verdict.id.torrent));
+      group.set_first_piece(verdict.id.index * each);
+      group.set_piece_count(std::min(each, view->row.pieces - verdict.id.index * each));
+      group.set_decision(archive::ToString(verdict.decision));
+      group.set_reason(archive::ToString(verdict.why));
+      group.set_value(verdict.value);
+    }
+    reply.Ok();
+  });
+}
+
+}  // namespace p2pd::daemon

@@ -1,0 +1,157 @@
+#!/usr/bin/env python3
+"""`p2pd --archive` as its users see it: a torrent handed over, a client nobody changed that seeds it, the seed gone, and
+another one that completes from the archive alone.
+"""
+
+import hashlib
+import os
+import re
+import shutil
+import unittest
+
+from lab import PATIENCE, LabTest, Process, main, wait
+
+USAGE, NOT_FOUND, FAILED = 2, 5, 1
+PIECE = 1 << 16
+
+
+def bencode(value):
+    if isinstance(value, int):
+        return b'i%de' % value
+    if isinstance(value, bytes):
+        return b'%d:%s' % (len(value), value)
+    if isinstance(value, list):
+        return b'l' + b''.join(map(bencode, value)) + b'e'
+    return b'd' + b''.join(bencode(key) + bencode(item) for key, item in sorted(value.items())) + b'e'
+
+
+class Torrent:
+    """A file, its .torrent and its info-hash."""
+
+    def __init__(self, folder, name, size, tracker):
+        self.name, self.data = name, os.urandom(size)
+        pieces = b''.join(hashlib.sha1(self.data[at:at + PIECE]).digest() for at in range(0, size, PIECE))
+        info = {b'length': size, b'name': name.encode(), b'piece length': PIECE, b'pieces': pieces}
+        self.hash = hashlib.sha1(bencode(info)).hexdigest()
+        self.file = folder / f'{name}.torrent'
+        self.file.write_bytes(bencode({b'announce': tracker.encode(), b'info': info}))
+
+
+@unittest.skipUnless(shutil.which('aria2c'), 'aria2 is not here: run deploy/setup.sh')
+class Archive(LabTest):
+    def archive(self, *flags, name='archive'):
+        daemon = self.lab.daemon(name, flags=['--tracker', '127.0.0.1:0', '--peer', '127.0.0.1:0', *flags])
+        port = re.findall(r'tracker 127\.0\.0\.1:(\d+)', (daemon.folder / 'log').read_text())[-1]
+        daemon.announce = f'http://127.0.0.1:{port}/announce'
+        return daemon
+
+    def client(self, name, torrent, *flags, holds=False):
+        """aria2 with nothing but the tracker to find anybody by."""
+        folder = self.lab.folder / name
+        folder.mkdir()
+        if holds:
+            (folder / torrent.name).write_bytes(torrent.data)
+        process = Process(['aria2c', '--no-conf', '--dir', folder, '--listen-port', '1024-65535', '--enable-dht=false',
+                           '--bt-enable-lpd=false', '--enable-peer-exchange=false', '--summary-interval=0', *flags,
+                           torrent.file], folder / 'log')
+        self.lab.processes.append(process)
+        process.file = folder / torrent.name
+        return process
+
+    def seed(self, name, torrent):
+        return self.client(name, torrent, '--check-integrity=true', '--seed-ratio=0', holds=True)
+
+    def show(self, daemon, torrent):
+        return daemon.json('torrent', 'show', torrent.hash)
+
+    def archived(self, daemon, torrent):
+        wait('the torrent to be archived', lambda: self.show(daemon, torrent)['state'] == 'ARCHIVED', 3 * PATIENCE)
+
+    def fetch(self, name, torrent):
+        """Another client, which has to complete, byte for byte."""
+        client = self.client(name, torrent, '--seed-time=0')
+        self.assertEqual(client.ended(4 * PATIENCE), 0, client.text())
+        self.assertEqual(hashlib.sha256(client.file.read_bytes()).digest(), hashlib.sha256(torrent.data).digest())
+
+    def gone(self, process, daemon, torrent):
+        process.signal(9)
+        process.ended()
+        wait('the seed to be missed', lambda: self.show(daemon, torrent).get('organicAvailability', 0) == 0, 3 * PATIENCE)
+
+    def test_a_file_outlives_its_seed(self):
+        daemon = self.archive()
+        torrent = Torrent(self.lab.folder, 'speech', (3 << 20) + 12345, daemon.announce)
+        answer = daemon.json('torrent', 'submit', torrent.file)
+        self.assertEqual(answer['name'], f'torrents/{torrent.hash}')
+        self.assertEqual(answer['title'], 'speech')
+        seed = self.seed('seed', torrent)
+        self.archived(daemon, torrent)
+        self.assertEqual((daemon.data / 'archive' / 'Files' / 'speech' / 'speech').read_bytes(), torrent.data)
+        self.assertEqual(len(list((daemon.data / 'archive' / 'Torrents').glob('speech *.torrent'))), 1)
+        self.gone(seed, daemon, torrent)
+        shown = self.show(daemon, torrent)
+        self.assertEqual(shown['totalAvailability'], 1)
+        self.assertIn('one whole copy', shown['availabilityText'])
+        self.fetch('leecher', torrent)
+        status = daemon.json('archive', 'status')
+        self.assertEqual((status['received'], status.get('downloading', 0), status['seeding']), (1, 0, 1))
+        self.assertEqual(int(self.show(daemon, torrent)['uploadedBytes']), len(torrent.data))
+        # And the daemon's end, in order or not.
+        daemon.stop()
+        daemon.flags[1] = daemon.announce.split('/')[2]
+        daemon.start()
+        self.archived(daemon, torrent)
+        daemon.kill9()
+        daemon.start()
+        self.archived(daemon, torrent)
+        self.fetch('later', torrent)
+        daemon.stop()
+
+    def test_a_seed_that_announces_is_enough(self):
+        daemon = self.archive('--archive-announced', 'anybodys')
+        torrent = Torrent(self.lab.folder, 'talk', 1 << 20, daemon.announce)
+        seed = self.seed('seed', torrent)
+        wait('the announce to be followed', lambda: daemon.ctl('torrent', 'show', torrent.hash, code=None).code == 0,
+             3 * PATIENCE)
+        self.archived(daemon, torrent)
+        self.assertEqual(self.show(daemon, torrent)['source'], 'announced')
+        self.gone(seed, daemon, torrent)
+        self.fetch('leecher', torrent)
+
+    def test_what_was_denied_does_not_come_back(self):
+        daemon = self.archive('--archive-announced', 'anybodys')
+        torrent = Torrent(self.lab.folder, 'secret', 1 << 20, daemon.announce)
+        daemon.ctl('torrent', 'submit', torrent.file)
+        seed = self.seed('seed', torrent)
+        self.archived(daemon, torrent)
+        daemon.ctl('torrent', 'deny', torrent.hash, '--reason', 'its author asked')
+        wait('its files to be erased', lambda: not list((daemon.data / 'archive' / 'Files').rglob('secret/secret')))
+        self.assertEqual(daemon.ctl('torrent', 'show', torrent.hash, code=NOT_FOUND).code, NOT_FOUND)
+        refused = daemon.ctl('torrent', 'submit', torrent.file, code=None)
+        self.assertIn('denied', refused.err)
+        self.assertIn('its author asked', daemon.ctl('torrent', 'denied').out)
+        seed.signal(9)
+        daemon.ctl('torrent', 'allow', torrent.hash)
+        daemon.ctl('torrent', 'submit', torrent.file)
+        daemon.ctl('torrent', 'remove', torrent.hash)
+
+    def test_what_cannot_be_is_said(self):
+        daemon = self.archive('--archive-quota', '1MiB')
+        rubbish = self.lab.folder / 'rubbish.torrent'
+        rubbish.write_bytes(b'd4:infod4:name1:aee')
+        self.assertIn('piece length', daemon.ctl('torrent', 'submit', rubbish, code=USAGE).err)
+        self.assertIn('names no torrent', daemon.ctl('torrent', 'submit', 'magnet:?dn=a', code=USAGE).err)
+        large = Torrent(self.lab.folder, 'large', 8 << 20, daemon.announce)
+        daemon.ctl('torrent', 'submit', large.file)
+        self.seed('seed', large)
+        wait('the quota to be said', lambda: 'quota' in self.show(daemon, large).get('trouble', ''), 3 * PATIENCE)
+        self.assertEqual(self.show(daemon, large)['state'], 'KNOWN')
+        plan = daemon.ctl('archive', 'plan').out
+        self.assertIn('wait', plan)
+        self.assertIn('quota is full', plan)
+        plain = self.lab.daemon('plain')
+        self.assertIn('--archive', plain.ctl('torrent', 'list', code=FAILED).err)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,99 @@
+#include <gmock/gmock.h>
+
+#include <fstream>
+
+#include "tests/unit/clients/cli/fake_daemon.h"
+
+namespace p2pd::cli {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr char kHash[] = "c12fe1c06bba254a9dc9f519b335aa7c1367a88a";
+
+class TorrentCommands : public WithFakeDaemon {
+ protected:
+  TorrentCommands() {
+    torrent_.set_name(std::string("torrents/") + kHash);
+    torrent_.set_title("speech");
+    torrent_.set_state(v1::Torrent::ARCHIVED);
+    torrent_.set_availability_text("1.8: one whole copy, and 80 % of the pieces once more");
+    torrent_.set_total_availability(1.8);
+    torrent_.set_piece_copies(std::string("\x01\x02\x0c", 3));
+  }
+  v1::Torrent torrent_;
+};
+
+TEST_F(TorrentCommands, AFileOrAMagnetIsSubmitted) {
+  std::ofstream(Path("t.torrent")) << "d4:infod4:name1:aee";
+  torrents_.SubmitTorrent_.response = torrent_;
+  const Outcome file = Run({"torrent", "submit", Path("t.torrent")});
+  EXPECT_EQ(file.code, 0) << file.err;
+  EXPECT_EQ(file.out, std::string(kHash) + " archived\n");
+  EXPECT_EQ(torrents_.SubmitTorrent_.request.metainfo(), "d4:infod4:name1:aee");
+  const std::string magnet = std::string("magnet:?xt=urn:btih:") + kHash;
+  EXPECT_EQ(Run({"torrent", "submit", magnet}).code, 0);
+  EXPECT_EQ(torrents_.SubmitTorrent_.request.magnet(), magnet);
+  EXPECT_EQ(Run({"torrent", "submit", Path("none")}).code, 2);
+  EXPECT_EQ(torrents_.SubmitTorrent_.calls, 2);
+}
+
+TEST_F(TorrentCommands, ListAndShowSayHowAvailableItIs) {
+  *torrents_.ListTorrents_.response.add_torrents() = torrent_;
+  const Outcome list = Run({"torrent", "list", "spee"});
+  EXPECT_THAT(list.out, HasSubstr("1.800"));
+  EXPECT_EQ(torrents_.ListTorrents_.request.query(), "spee");
+  torrents_.GetTorrent_.response = torrent_;
+  const Outcome show = Run({"torrent", "show", kHash});
+  EXPECT_THAT(show.out, HasSubstr("80 % of the pieces once more"));
+  EXPECT_THAT(show.out, HasSubstr("copies       12+\n"));
+  EXPECT_EQ(torrents_.GetTorrent_.request.name(), torrent_.name());
+}
+
+TEST_F(TorrentCommands, PoliciesAreSet) {
+  torrents_.SetTorrentPolicy_.response = torrent_;
+  const v1::SetTorrentPolicyRequest& asked = torrents_.SetTorrentPolicy_.request;
+  EXPECT_EQ(Run({"torrent", "pin", kHash}).code, 0);
+  EXPECT_TRUE(asked.pinned() && !asked.may_lose());
+  EXPECT_EQ(Run({"torrent", "pin", kHash, "--may-lose"}).code, 0);
+  EXPECT_TRUE(!asked.pinned() && asked.may_lose());
+  EXPECT_EQ(Run({"torrent", "pin", kHash, "--off"}).code, 0);
+  EXPECT_TRUE(!asked.pinned() && !asked.may_lose());
+}
+
+TEST_F(TorrentCommands, DenyRemoveAllow) {
+  EXPECT_EQ(Run({"torrent", "deny", kHash, "--reason", "its author asked"}).code, 0);
+  EXPECT_EQ(torrents_.DenyTorrent_.request.reason(), "its author asked");
+  EXPECT_EQ(Run({"torrent", "allow", kHash}).code, 0);
+  EXPECT_EQ(Run({"torrent", "remove", kHash}).code, 0);
+  EXPECT_EQ(torrents_.DeleteTorrent_.request.name(), torrent_.name());
+  v1::DeniedTorrent& denied = *torrents_.ListDeniedTorrents_.response.add_denied();
+  denied.set_name(torrent_.name());
+  denied.set_reason("its author asked");
+  EXPECT_THAT(Run({"torrent", "denied"}).out, HasSubstr("its author asked"));
+  torrents_.GetTorrent_.status = {grpc::StatusCode::NOT_FOUND, "no torrent"};
+  EXPECT_EQ(Run({"torrent", "show", kHash}).code, 5);
+}
+
+TEST_F(TorrentCommands, TheArchiveShowsItsCountersAndItsPlan) {
+  archive_.GetArchive_.response.set_received(1);
+  archive_.GetArchive_.response.set_seeding(1);
+  archive_.GetArchive_.response.add_peer_addresses("192.0.2.1:6881");
+  const Outcome status = Run({"archive", "status"});
+  EXPECT_THAT(status.out, HasSubstr("seeding      1"));
+  EXPECT_THAT(status.out, HasSubstr("192.0.2.1:6881"));
+  v1::PlannedGroup& group = *archive_.PlanArchive_.response.add_groups();
+  group.set_torrent(torrent_.name());
+  group.set_first_piece(64);
+  group.set_piece_count(36);
+  group.set_decision("keep");
+  group.set_reason("nobody else has it");
+  const Outcome plan = Run({"archive", "plan", "--limit", "7"});
+  EXPECT_THAT(plan.out, HasSubstr("64..99"));
+  EXPECT_THAT(plan.out, HasSubstr("nobody else has it"));
+  EXPECT_EQ(archive_.PlanArchive_.request.limit(), 7);
+  EXPECT_EQ(Run({"archive", "plan", "--limit", "0"}).code, 2);
+}
+
+}  // namespace
+}  // namespace p2pd::cli

@@ -1,0 +1,53 @@
+#include "daemon/convert/torrent.h"
+
+#include <gtest/gtest.h>
+
+namespace p2pd::daemon {
+namespace {
+
+constexpr char kName[] = "torrents/c12fe1c06bba254a9dc9f519b335aa7c1367a88a";
+
+TEST(TorrentName, IsReadAndWritten) {
+  const auto hash = ParseTorrentName(kName);
+  ASSERT_TRUE(hash.has_value());
+  EXPECT_EQ(TorrentName(*hash), kName);
+  for (const char* name : {"", "torrents/", "torrents/12", "torrent/c12fe1c06bba254a9dc9f519b335",
+                           "c12fe1c06bba254a9dc9f519b335aa7c1367a88a"}) {
+    EXPECT_FALSE(ParseTorrentName(name).has_value()) << name;
+  }
+}
+
+TEST(TorrentToProto, ShowsPiecesAndPeersOnlyWhenAllIsAskedFor) {
+  archive::TorrentView view;
+  view.row.hashes.v1 = *ParseTorrentName(kName);
+  view.row.name = "speech";
+  view.row.state = archive::TorrentState::kThinned;
+  view.row.source = archive::Source::kAnnounced;
+  view.row.size = 5;
+  view.row.added = absl::FromUnixSeconds(7);
+  view.organic = {0, 8000};
+  view.total = {1, 8000};
+  view.archived = 0.5;
+  view.have = {true, false, false, false, false, false, false, false, true};
+  view.copies = {1, 2, 3, 4, 5, 6, 7, 8, 1000};
+  view.holders = {{*net::Endpoint::Parse("192.0.2.1:5"), true, 77, 9}};
+  const v1::Torrent brief = ToProto(view, false);
+  EXPECT_EQ(brief.name(), kName);
+  EXPECT_EQ(brief.state(), v1::Torrent::THINNED);
+  EXPECT_EQ(brief.source(), "announced");
+  EXPECT_DOUBLE_EQ(brief.organic_availability(), 0.8);
+  EXPECT_DOUBLE_EQ(brief.total_availability(), 1.8);
+  EXPECT_EQ(brief.create_time().seconds(), 7);
+  EXPECT_FALSE(brief.has_archive_time());
+  EXPECT_TRUE(brief.piece_map().empty());
+  const v1::Torrent full = ToProto(view, true);
+  EXPECT_EQ(full.piece_map(), "\x80\x80");
+  EXPECT_EQ(full.piece_copies(), std::string("\1\2\3\4\5\6\7\10\377"));
+  ASSERT_EQ(full.peers_size(), 1);
+  EXPECT_EQ(full.peers(0).address(), "192.0.2.1:5");
+  EXPECT_TRUE(full.peers(0).member());
+  EXPECT_EQ(full.peers(0).downloaded_bytes(), 77u);
+}
+
+}  // namespace
+}  // namespace p2pd::daemon
