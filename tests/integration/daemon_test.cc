@@ -127,7 +127,7 @@ TEST(DaemonLife, BadConfigurationIsOneLineWithCodeTwo) {
   ExpectOneLine(RunDaemonProgram({"--config", file}), 2, file + ":2: net.listen: ");
   ExpectOneLine(RunDaemonProgram({"--config", folder.path() + "/none.toml"}), 2, "none.toml");
   ExpectOneLine(RunDaemonProgram({"--listen", "x"}), 2, "--listen: 'x'");
-  ExpectOneLine(RunDaemonProgram({"--archive", "x"}), 2, "not in this build");
+  ExpectOneLine(RunDaemonProgram({"--web", "x"}), 2, "not in this build");
   ExpectOneLine(RunDaemonProgram({"--control", "0.0.0.0:0"}), 2, "loopback");
 }
 
