@@ -229,6 +229,12 @@ void ArchiveHost::Obey(archive::Order order) {
 }
 
 void ArchiveHost::Obey(archive::FetchMetainfo fetch) {
+  const InfoHash hash = fetch.hashes.Best();
+  if (loaded_.count(hash) != 0) {
+    // It is being asked for already; these may know it, too.
+    for (const net::Endpoint& peer : fetch.peers) engine_->ConnectPeer(hash, peer).IgnoreError();
+    return;
+  }
   archive::lt::AddRequest request;
   request.hashes = fetch.hashes;
   for (std::string& url : fetch.trackers) request.trackers.push_back({std::move(url)});

@@ -283,7 +283,11 @@ void Archive::OnMetainfo(Instant now, absl::Time wall, const torrent::InfoHash& 
   }
   TorrentRow row = RowOf(*parsed, found->second.row.source, wall);
   // A torrent that was asked for by its other name goes by this one.
-  if (row.hashes.Best() != hash) torrents_.erase(found);
+  if (row.hashes.Best() != hash) {
+    torrents_.erase(found);
+    library_.Erase(hash).IgnoreError();
+    Changed(hash);
+  }
   Enter(now, std::move(row), *std::move(parsed), metainfo).IgnoreError();
 }
 

@@ -179,6 +179,25 @@ TEST_F(ArchiveTest, AnothersMetainfoIsRefused) {
   EXPECT_EQ(archive_->List().size(), 1u);
 }
 
+TEST_F(ArchiveTest, WhatWasAskedForByItsOtherNameIsKnownByOneOnly) {
+  // A hybrid, announced by the first 20 bytes of its hash of version 2.
+  BencodeWriter out;
+  out.OpenDictionary().String("info").OpenDictionary();
+  out.String("file tree").OpenDictionary().String("a").OpenDictionary().String("");
+  out.OpenDictionary().String("length").Integer(kPiece).String("pieces root");
+  out.String(std::string(32, 'r')).Close().Close().Close();
+  out.String("length").Integer(kPiece).String("meta version").Integer(2).String("name").String("a");
+  out.String("piece length").Integer(kPiece).String("pieces").String(std::string(20, 'h'));
+  out.Close().Close();
+  const auto metainfo = torrent::ParseMetainfo(out.bytes());
+  ASSERT_TRUE(metainfo.ok()) << metainfo.status();
+  const InfoHash other = torrent::Truncate(*metainfo->hashes.v2);
+  archive_->OnSeedAnnounced(now_, Wall(), other, Peer(1), true);
+  archive_->OnMetainfo(now_, Wall(), other, out.bytes());
+  EXPECT_EQ(archive_->List(), std::vector<InfoHash>{metainfo->hashes.Best()});
+  EXPECT_EQ(library_->All().size(), 1u);
+}
+
 TEST_F(ArchiveTest, WhatNobodyGivesIsNotAskedForForEver) {
   torrent::Magnet magnet;
   magnet.hashes.v1 = HashOf(MakeMetainfo("speech"));
