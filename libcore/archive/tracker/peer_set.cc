@@ -36,9 +36,9 @@ template <class Record>
 std::optional<uint32_t> Scan(const Record* all, uint32_t count, const typename Record::Wire& wire) {
   uint32_t i = 0;
   for (; i + 4 <= count; i += 4) {
-    const bool any =
-        all[i].Is(wire) | all[i + 1].Is(wire) | all[i + 2].Is(wire) | all[i + 3].Is(wire);
-    if (any) break;
+    uint32_t found = 0;
+    for (uint32_t k = 0; k < 4; ++k) found |= all[i + k].Is(wire) ? uint32_t{1} : 0;
+    if (found != 0) break;
   }
   for (; i < count; ++i) {
     if (all[i].Is(wire)) return i;
