@@ -32,7 +32,6 @@ archive::ArchiveOptions OptionsOf(const ArchiveConfig& config) {
   options.keeper.quota = config.quota;
   options.same_name = config.same_name;
   options.announced = config.announced;
-  options.target = config.target;
   return options;
 }
 
@@ -171,7 +170,7 @@ void ArchiveHost::Pump() {
         archive_->OnSeedAnnounced(loop_.now(), wall(), event->hash, event->endpoint,
                                   tracker_->Allows(event->hash));
       } else {
-        archive_->OnLeecherAnnounced(loop_.now(), event->hash, event->endpoint);
+        archive_->OnLeecherAnnounced(event->hash, event->endpoint);
       }
     }
   }
@@ -245,14 +244,14 @@ void ArchiveHost::Obey(archive::FetchMetainfo fetch) {
 
 void ArchiveHost::Obey(archive::StartTorrent start) {
   archive::lt::AddRequest request;
-  const auto facts = archive::lt::ReadTorrent(start.metainfo);
-  if (!facts.ok()) return archive_->OnTrouble(start.hash, facts.status());
   const auto metainfo = archive::torrent::ParseMetainfo(start.metainfo);
   if (!metainfo.ok()) return archive_->OnTrouble(start.hash, metainfo.status());
   for (const archive::torrent::MetainfoFile& file : metainfo->files) {
     if (!file.padding) request.paths.push_back(absl::StrJoin(file.path, "/"));
   }
-  request.hashes = facts->hashes;
+  const auto facts = archive::lt::ReadTorrent(start.metainfo, request.paths);
+  if (!facts.ok()) return archive_->OnTrouble(start.hash, facts.status());
+  request.hashes = metainfo->hashes;
   request.metainfo = std::move(start.metainfo);
   request.folder = std::move(start.folder);
   request.trackers = std::move(start.trackers);

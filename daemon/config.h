@@ -66,7 +66,6 @@ struct ArchiveConfig {
   std::optional<net::Endpoint> peer;  // BitTorrent's own port; none: 6881, or any if that is taken
   archive::SameName same_name = archive::SameName::kKeepBoth;
   archive::Announced announced = archive::Announced::kAllowed;
-  int target = 1;
 };
 
 struct Config {

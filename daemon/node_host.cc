@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "daemon/udp_counters.h"
 #include "libcore/base/log.h"
 #include "libcore/base/status.h"
 #include "libcore/media/audio_endpoints.h"
@@ -342,14 +343,7 @@ void NodeHost::CheckAddresses() {
 std::map<std::string, uint64_t> NodeHost::AllCounters() const {
   std::map<std::string, uint64_t> out;
   for (const auto& [name, value] : node_->counters().Snapshot()) out[name] = value;
-  const runtime::UdpStats udp = udp_->stats();
-  out["runtime.udp_received_datagrams"] = udp.received_datagrams;
-  out["runtime.udp_received_bytes"] = udp.received_bytes;
-  out["runtime.udp_sent_datagrams"] = udp.sent_datagrams;
-  out["runtime.udp_sent_bytes"] = udp.sent_bytes;
-  out["runtime.udp_dropped_too_large"] = udp.dropped_too_large;
-  out["runtime.udp_dropped_buffer_full"] = udp.dropped_buffer_full;
-  out["runtime.udp_send_errors"] = udp.send_errors;
+  AddUdpCounters("runtime", udp_->stats(), out);
   out["runtime.refused_tasks"] = loop_.refused();
   const runtime::TickStats ticks = media_->ticks();
   out["media.ticks"] = ticks.ticks;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "daemon/udp_counters.h"
 #include "libcore/archive/tracker/http_conversation.h"
 #include "libcore/archive/tracker/swarm_state.h"
 #include "libcore/archive/tracker/udp_tracker.h"
@@ -229,14 +230,7 @@ void TrackerHost::AddCounters(std::map<std::string, uint64_t>& out) const {
   out["tracker.expired_peers"] = table.expired_peers;
   out["tracker.evicted_swarms"] = table.evicted_swarms;
   out["tracker.evicted_peers"] = table.evicted_peers;
-  const runtime::UdpStats udp = udp_->stats();
-  out["tracker.udp_received_datagrams"] = udp.received_datagrams;
-  out["tracker.udp_received_bytes"] = udp.received_bytes;
-  out["tracker.udp_sent_datagrams"] = udp.sent_datagrams;
-  out["tracker.udp_sent_bytes"] = udp.sent_bytes;
-  out["tracker.udp_dropped_too_large"] = udp.dropped_too_large;
-  out["tracker.udp_dropped_buffer_full"] = udp.dropped_buffer_full;
-  out["tracker.udp_send_errors"] = udp.send_errors;
+  AddUdpCounters("tracker", udp_->stats(), out);
   const runtime::TcpStats tcp = tcp_->stats();
   out["tracker.http_connections"] = tcp.accepted;
   out["tracker.http_refused_full"] = tcp.refused_full;

@@ -351,8 +351,10 @@ class Commands {
         });
     pin->add_flag("--off", flags_.unpin, "back to what the keeper decides");
     pin->add_flag("--may-lose", flags_.may_lose, "its last copy may go when room is needed");
-    CLI::App* remove = Leaf(torrent, "remove", "forget it and erase its files",
-                            [this](Session& s) { return TorrentRemove(s, flags_.key); });
+    CLI::App* remove = Leaf(torrent, "remove", "forget it and erase its files", [this](Session& s) {
+      return TorrentRemove(s, flags_.key, flags_.yes);
+    });
+    remove->add_flag("--yes", flags_.yes, "yes, erase its files");
     CLI::App* deny = Leaf(torrent, "deny", "forget it and refuse it from now on",
                           [this](Session& s) { return TorrentDeny(s, flags_.key, flags_.word); });
     deny->add_option("--reason", flags_.word, "for whoever reads the list later");

@@ -73,18 +73,6 @@ std::optional<Order> Archive::PollOrder() {
   return out;
 }
 
-void Archive::Changed(const torrent::InfoHash& hash) {
-  if (changed_set_.insert(hash).second) changed_.push_back(hash);
-}
-
-std::optional<torrent::InfoHash> Archive::PollChanged() {
-  if (changed_.empty()) return std::nullopt;
-  const torrent::InfoHash out = changed_.front();
-  changed_.pop_front();
-  changed_set_.erase(out);
-  return out;
-}
-
 std::optional<TorrentView> Archive::Find(const torrent::InfoHash& hash) const {
   const auto found = torrents_.find(hash);
   if (found == torrents_.end()) return std::nullopt;
@@ -127,14 +115,18 @@ ArchiveCounts Archive::Counts(Instant now) const {
 
 // Intake.
 
-absl::Status Archive::CheckName(const TorrentRow& row) const {
+absl::Status Archive::ClearName(Instant now, const TorrentRow& row) {
   if (options_.same_name == SameName::kKeepBoth) return absl::OkStatus();
-  for (const auto& [hash, other] : torrents_) {
-    if (other.row.name != row.name || hash == row.hashes.Best()) continue;
+  std::vector<torrent::InfoHash> others;
+  for (const auto& [hash, torrent] : torrents_) {
+    if (torrent.row.name == row.name && hash != row.hashes.Best()) others.push_back(hash);
+  }
+  for (const torrent::InfoHash& hash : others) {
     if (options_.same_name == SameName::kReject) {
       return absl::AlreadyExistsError(
           absl::StrCat("another torrent has the name '", row.name, "': ", torrent::ToHex(hash)));
     }
+    P2PD_RETURN_IF_ERROR(Remove(now, hash));
   }
   return absl::OkStatus();
 }
@@ -165,17 +157,10 @@ absl::StatusOr<torrent::InfoHash> Archive::Enter(Instant now, TorrentRow row,
     return absl::ResourceExhaustedError(
         absl::StrCat("the archive has ", kMaxTorrents, " torrents, which is all that it takes"));
   }
-  P2PD_RETURN_IF_ERROR(CheckName(row));
+  P2PD_RETURN_IF_ERROR(ClearName(now, row));
   if (found != torrents_.end()) {
     row.added = found->second.row.added;
     row.source = found->second.row.source;
-  }
-  if (options_.same_name == SameName::kSupersede) {
-    std::vector<torrent::InfoHash> older;
-    for (const auto& [other, torrent] : torrents_) {
-      if (torrent.row.name == row.name && other != hash) older.push_back(other);
-    }
-    for (const torrent::InfoHash& other : older) P2PD_RETURN_IF_ERROR(Remove(now, other));
   }
   Torrent& torrent = torrents_[hash];
   torrent.row = std::move(row);
@@ -260,8 +245,7 @@ void Archive::OnSeedAnnounced(Instant now, absl::Time wall, const torrent::InfoH
   Say(FetchMetainfo{torrent.row.hashes, {}, {seed}});
 }
 
-void Archive::OnLeecherAnnounced(Instant, const torrent::InfoHash& hash,
-                                 const net::Endpoint& leecher) {
+void Archive::OnLeecherAnnounced(const torrent::InfoHash& hash, const net::Endpoint& leecher) {
   const auto found = torrents_.find(hash);
   if (found == torrents_.end() || !found->second.listed_always) return;
   Say(DialPeer{hash, leecher});
@@ -286,7 +270,6 @@ void Archive::OnMetainfo(Instant now, absl::Time wall, const torrent::InfoHash& 
   if (row.hashes.Best() != hash) {
     torrents_.erase(found);
     library_.Erase(hash).IgnoreError();
-    Changed(hash);
   }
   Enter(now, std::move(row), *std::move(parsed), metainfo).IgnoreError();
 }
@@ -301,7 +284,6 @@ absl::Status Archive::Remove(Instant now, const torrent::InfoHash& hash) {
   if (!found->second.row.file.empty()) Say(RemoveMetainfo{found->second.row.file});
   torrents_.erase(found);
   keeper_.Forget(hash);
-  Changed(hash);
   next_keep_ = now;
   return library_.Erase(hash);
 }
@@ -330,7 +312,6 @@ absl::Status Archive::SetPolicy(Instant now, const torrent::InfoHash& hash, bool
   found->second.row.pinned = pinned;
   found->second.row.may_lose = may_lose;
   Save(found->second);
-  Changed(hash);
   next_keep_ = now;
   return absl::OkStatus();
 }
@@ -370,7 +351,6 @@ void Archive::SetState(Torrent& torrent, TorrentState state) {
   if (torrent.row.state == state) return;
   torrent.row.state = state;
   Save(torrent);
-  Changed(torrent.row.hashes.Best());
 }
 
 void Archive::Save(Torrent& torrent) {
@@ -384,7 +364,6 @@ void Archive::OnTrouble(const torrent::InfoHash& hash, const absl::Status& statu
   const auto found = torrents_.find(hash);
   if (found == torrents_.end()) return;
   found->second.trouble = std::string(status.message());
-  Changed(hash);
 }
 
 void Archive::OnLook(Instant now, absl::Time wall, Look look) {
@@ -419,7 +398,6 @@ void Archive::OnLook(Instant now, absl::Time wall, Look look) {
   torrent.looked = true;
   JudgeState(now, wall, torrent);
   List(torrent);
-  Changed(found->first);
   // On each departure and arrival, not only at the period.
   if (other) next_keep_ = now;
   if (now < torrent.next_reading) return;
@@ -461,20 +439,23 @@ void Archive::List(Torrent& torrent) {
   Say(ListUs{torrent.row.hashes.Best(), holds, always});
 }
 
+int Archive::VerifiedHolders(Instant now, const Torrent& torrent) {
+  std::set<net::IpAddress> networks;
+  for (const Holder& holder : torrent.look.holders) {
+    // Of whom has only a part nobody knows here which.
+    if (holder.member || holder.pieces != torrent.row.pieces) continue;
+    const net::IpAddress network = net::NetworkOf(holder.at.address);
+    const auto until = torrent.verified.find(network);
+    if (until != torrent.verified.end() && until->second > now) networks.insert(network);
+  }
+  return static_cast<int>(networks.size());
+}
+
 void Archive::AddGroups(Instant now, const torrent::InfoHash& hash, const Torrent& torrent,
                         std::vector<GroupState>& out) const {
   const torrent::Metainfo& metainfo = *torrent.metainfo;
   const uint32_t each = PiecesInGroup(metainfo.piece_length);
-  int verified = 0;
-  std::set<net::IpAddress> counted;
-  for (const Holder& holder : torrent.look.holders) {
-    const net::IpAddress network = net::NetworkOf(holder.at.address);
-    const auto until = torrent.verified.find(network);
-    // Of whom has only a part nobody knows here which.
-    const bool whole = holder.pieces == metainfo.pieces && !holder.member;
-    if (!whole || until == torrent.verified.end() || until->second <= now) continue;
-    if (counted.insert(network).second) ++verified;
-  }
+  const int verified = VerifiedHolders(now, torrent);
   const double leaves = lifetimes_.ChanceToLeave(options_.keeper.reaction);
   for (uint32_t first = 0; first < metainfo.pieces; first += each) {
     GroupState group;
@@ -599,12 +580,6 @@ void Archive::OnTimeout(Instant now) {
     SetState(torrent, TorrentState::kKnown);
   }
   if (next_keep_ <= now) Keep(now);
-}
-
-std::optional<Instant> Archive::PollTimeout() const {
-  std::optional<Instant> out = next_keep_;
-  for (const auto& [hash, torrent] : torrents_) out = Earliest(out, torrent.metainfo_until);
-  return out;
 }
 
 }  // namespace p2pd::archive

@@ -180,17 +180,15 @@ class Archive {
   // From the tracker. `allowed`: the operator's list names it.
   void OnSeedAnnounced(Instant now, absl::Time wall, const torrent::InfoHash& hash,
                        const net::Endpoint& seed, bool allowed);
-  void OnLeecherAnnounced(Instant now, const torrent::InfoHash& hash, const net::Endpoint& leecher);
+  void OnLeecherAnnounced(const torrent::InfoHash& hash, const net::Endpoint& leecher);
   // From the engine.
   void OnMetainfo(Instant now, absl::Time wall, const torrent::InfoHash& hash, ByteView metainfo);
   void OnLook(Instant now, absl::Time wall, Look look);
   void OnTrouble(const torrent::InfoHash& hash, const absl::Status& status);
 
+  // Once a second, as the looks.
   void OnTimeout(Instant now);
-  std::optional<Instant> PollTimeout() const;
   std::optional<Order> PollOrder();
-  // A torrent of which something changed; once for all changes since it was last said.
-  std::optional<torrent::InfoHash> PollChanged();
 
   std::optional<TorrentView> Find(const torrent::InfoHash& hash) const;
   std::vector<torrent::InfoHash> List() const;
@@ -226,13 +224,16 @@ class Archive {
   absl::StatusOr<torrent::InfoHash> Enter(Instant now, TorrentRow row,
                                           std::optional<torrent::Metainfo> metainfo,
                                           ByteView bytes);
-  absl::Status CheckName(const TorrentRow& row) const;
+  // Makes way for a torrent of this name, or refuses it, as the policy says.
+  absl::Status ClearName(Instant now, const TorrentRow& row);
   void NameFolders(TorrentRow& row) const;
   void Begin(Instant now, Torrent& torrent, ByteView metainfo);
   void SetState(Torrent& torrent, TorrentState state);
   void Save(Torrent& torrent);
   void JudgeState(Instant now, absl::Time wall, Torrent& torrent);
   void List(Torrent& torrent);
+  // Networks with a connected holder of everything that has shown it.
+  static int VerifiedHolders(Instant now, const Torrent& torrent);
   std::vector<GroupState> Groups(Instant now) const;
   void AddGroups(Instant now, const torrent::InfoHash& hash, const Torrent& torrent,
                  std::vector<GroupState>& out) const;
@@ -241,7 +242,6 @@ class Archive {
   void Drop(const Verdict& verdict);
   void Want(Torrent& torrent, Wanted wanted);
   std::vector<uint32_t> PiecesOf(const Torrent& torrent, const GroupId& group, bool held) const;
-  void Changed(const torrent::InfoHash& hash);
   void Say(Order order);
 
   ArchiveOptions options_;
@@ -252,8 +252,6 @@ class Archive {
   Torrents torrents_;
   std::set<torrent::InfoHash> denied_;
   std::deque<Order> orders_;
-  std::deque<torrent::InfoHash> changed_;
-  std::set<torrent::InfoHash> changed_set_;
   Instant next_keep_;
   size_t gone_ = 0;  // holders that left since the keeper looked
 };

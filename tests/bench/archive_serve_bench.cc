@@ -27,9 +27,11 @@
 #include <libtorrent/session.hpp>
 #include <libtorrent/session_params.hpp>
 #include <libtorrent/torrent_info.hpp>
+#include <semaphore>
 #include <sstream>
 #include <string>
 #include <thread>
+#include <variant>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -87,14 +89,22 @@ void ServeArchive(const Subject& subject, int pipe) {
   options.listen = {*net::Endpoint::Parse("127.0.0.1:0")};
   options.utp = false;
   options.many_per_address = true;
+  // What was there before us is hashed first, and the engine says so.
+  std::counting_semaphore<> said(0);
+  options.wake = [&said] { said.release(); };
   const auto engine = *Engine::Start(std::move(options));
   AddRequest request;
   request.hashes = subject.torrent.hashes;
   request.metainfo = subject.torrent.metainfo;
   request.folder = "film";
   P2PD_CHECK(engine->Add(std::move(request)).ok());
-  while (!engine->Snapshot(subject.torrent.hashes.Best())->have.IsFull()) usleep(10'000);
-  sleep(1);
+  for (bool whole = false; !whole;) {
+    said.acquire();
+    while (const auto event = engine->PollEvent()) {
+      const auto* ready = std::get_if<TorrentReady>(&*event);
+      whole = whole || (ready != nullptr && ready->kept == ready->pieces);
+    }
+  }
   Say(pipe, engine->Listening().at(0).port);
 }
 

@@ -26,15 +26,29 @@ def bencode(value):
 
 
 class Torrent:
-    """A file, its .torrent and its info-hash."""
+    """Random bytes in a file, or in a folder of files of the sizes in `parts`; its .torrent and its info-hash."""
 
-    def __init__(self, folder, name, size, tracker):
+    def __init__(self, folder, name, size, tracker, parts=None):
         self.name, self.data = name, os.urandom(size)
         pieces = b''.join(hashlib.sha1(self.data[at:at + PIECE]).digest() for at in range(0, size, PIECE))
-        info = {b'length': size, b'name': name.encode(), b'piece length': PIECE, b'pieces': pieces}
+        info = {b'name': name.encode(), b'piece length': PIECE, b'pieces': pieces}
+        self.files, at = {}, 0
+        for path, length in (parts or {name: size}).items():
+            self.files[f'{name}/{path}' if parts else path] = self.data[at:at + length]
+            at += length
+        if parts:
+            info[b'files'] = [{b'length': length, b'path': [part.encode() for part in path.split('/')]}
+                              for path, length in parts.items()]
+        else:
+            info[b'length'] = size
         self.hash = hashlib.sha1(bencode(info)).hexdigest()
         self.file = folder / f'{name}.torrent'
         self.file.write_bytes(bencode({b'announce': tracker.encode(), b'info': info}))
+
+    def write(self, folder):
+        for path, content in self.files.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_bytes(content)
 
 
 @unittest.skipUnless(shutil.which('aria2c'), 'aria2 is not here: run deploy/setup.sh')
@@ -50,7 +64,7 @@ class Archive(LabTest):
         folder = self.lab.folder / name
         folder.mkdir()
         if holds:
-            (folder / torrent.name).write_bytes(torrent.data)
+            torrent.write(folder)
         process = Process(['aria2c', '--no-conf', '--dir', folder, '--listen-port', '1024-65535', '--enable-dht=false',
                            '--bt-enable-lpd=false', '--enable-peer-exchange=false', '--summary-interval=0', *flags,
                            torrent.file], folder / 'log')
@@ -120,12 +134,15 @@ class Archive(LabTest):
 
     def test_what_was_denied_does_not_come_back(self):
         daemon = self.archive('--archive-announced', 'anybodys')
-        torrent = Torrent(self.lab.folder, 'secret', 1 << 20, daemon.announce)
+        torrent = Torrent(self.lab.folder, 'secret', 1 << 20, daemon.announce, {'a/one': 300_000, 'two: 2': (1 << 20) - 300_000})
         daemon.ctl('torrent', 'submit', torrent.file)
         seed = self.seed('seed', torrent)
         self.archived(daemon, torrent)
+        files = daemon.data / 'archive' / 'Files' / 'secret'
+        self.assertEqual((files / 'a' / 'one').read_bytes(), torrent.files['secret/a/one'])
+        self.assertEqual((files / 'two: 2').read_bytes(), torrent.files['secret/two: 2'])
         daemon.ctl('torrent', 'deny', torrent.hash, '--reason', 'its author asked')
-        wait('its files to be erased', lambda: not list((daemon.data / 'archive' / 'Files').rglob('secret/secret')))
+        wait('its files to be erased', lambda: not [path for path in files.rglob('*') if path.is_file()])
         self.assertEqual(daemon.ctl('torrent', 'show', torrent.hash, code=NOT_FOUND).code, NOT_FOUND)
         refused = daemon.ctl('torrent', 'submit', torrent.file, code=None)
         self.assertIn('denied', refused.err)
@@ -133,7 +150,7 @@ class Archive(LabTest):
         seed.signal(9)
         daemon.ctl('torrent', 'allow', torrent.hash)
         daemon.ctl('torrent', 'submit', torrent.file)
-        daemon.ctl('torrent', 'remove', torrent.hash)
+        daemon.ctl('torrent', 'remove', torrent.hash, '--yes')
 
     def test_what_cannot_be_is_said(self):
         daemon = self.archive('--archive-quota', '1MiB')

@@ -115,7 +115,7 @@ ExitCode TorrentSubmit(Session& session, const std::string& torrent);
 ExitCode TorrentList(Session& session, const std::string& query);
 ExitCode TorrentShow(Session& session, const std::string& hash);
 ExitCode TorrentPin(Session& session, const std::string& hash, bool pinned, bool may_lose);
-ExitCode TorrentRemove(Session& session, const std::string& hash);
+ExitCode TorrentRemove(Session& session, const std::string& hash, bool yes);
 ExitCode TorrentDeny(Session& session, const std::string& hash, const std::string& reason);
 ExitCode TorrentAllow(Session& session, const std::string& hash);
 ExitCode TorrentDenied(Session& session);

@@ -124,7 +124,11 @@ ExitCode TorrentPin(Session& session, const std::string& hash, bool pinned, bool
                                                   PrintTorrent);
 }
 
-ExitCode TorrentRemove(Session& session, const std::string& hash) {
+ExitCode TorrentRemove(Session& session, const std::string& hash, bool yes) {
+  if (!yes) {
+    return clients::ReportUsage("this erases the files of " + hash +
+                                ", which may be the last copy: add --yes");
+  }
   v1::DeleteTorrentRequest request;
   request.set_name(NameOf(hash));
   return session.CallAndPrint<v1::TorrentService>(

@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include "absl/types/span.h"
 #include "libcore/archive/pieces/piece_set.h"
 #include "libcore/archive/torrent/info_hash.h"
 #include "libcore/net/endpoint.h"
@@ -46,12 +45,6 @@ struct TorrentSnapshot {
   uint64_t uploaded = 0;
   uint64_t downloaded = 0;
 };
-
-// The paper's number: whole copies, and as fraction the share of pieces that have more than that.
-// 0 for no pieces.
-double Availability(absl::Span<const uint32_t> copies);
-// Of organic, member and own copies together.
-double Availability(const TorrentSnapshot& torrent);
 
 struct EngineCounters {
   uint64_t torrents = 0;  // loaded

@@ -121,7 +121,7 @@ absl::StatusOr<CreatedTorrent> CreateTorrent(
   }
 }
 
-absl::StatusOr<TorrentFacts> ReadTorrent(ByteView metainfo) {
+absl::StatusOr<TorrentFacts> ReadTorrent(ByteView metainfo, const std::vector<std::string>& paths) {
   if (metainfo.size() > Engine::kMaxMetainfo) {
     return absl::InvalidArgumentError("a metainfo of more than 10 MiB");
   }
@@ -130,7 +130,7 @@ absl::StatusOr<TorrentFacts> ReadTorrent(ByteView metainfo) {
   out.hashes = FromLibtorrent(info->info_hashes());
   out.name = info->name();
   out.is_private = info->priv();
-  P2PD_ASSIGN_OR_RETURN(out.layout, LayoutOf(*info, {}));
+  P2PD_ASSIGN_OR_RETURN(out.layout, LayoutOf(*info, paths));
   for (const lts::announce_entry& entry : info->trackers()) {
     if (out.trackers.size() <= entry.tier) out.trackers.resize(entry.tier + 1);
     out.trackers[entry.tier].push_back(entry.url);

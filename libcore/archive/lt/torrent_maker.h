@@ -52,6 +52,8 @@ struct TorrentFacts {
   TrackerTiers trackers;
   std::vector<std::string> web_seeds;
 };
-absl::StatusOr<TorrentFacts> ReadTorrent(ByteView metainfo);
+// `paths` as in AddRequest.
+absl::StatusOr<TorrentFacts> ReadTorrent(ByteView metainfo,
+                                         const std::vector<std::string>& paths = {});
 
 }  // namespace p2pd::archive::lt

@@ -140,13 +140,13 @@ TEST_F(ArchiveTest, TheSeederLeavesAndWeStandInEveryAnswer) {
   ASSERT_TRUE(listing.has_value());
   EXPECT_TRUE(listing->holds);
   EXPECT_FALSE(listing->always);
-  archive_->OnLeecherAnnounced(now_, hash, Peer(7));
+  archive_->OnLeecherAnnounced(hash, Peer(7));
   EXPECT_FALSE(Next<DialPeer>().has_value());
   Show(LookAt(hash, kPieces, 0));
   listing = Next<ListUs>();
   ASSERT_TRUE(listing.has_value());
   EXPECT_TRUE(listing->always);
-  archive_->OnLeecherAnnounced(now_, hash, Peer(7));
+  archive_->OnLeecherAnnounced(hash, Peer(7));
   const auto dial = Next<DialPeer>();
   ASSERT_TRUE(dial.has_value());
   EXPECT_EQ(dial->peer, Peer(7));
@@ -360,14 +360,6 @@ TEST_F(ArchiveTest, ADryRunSaysWhatItWouldDoAndDoesNothing) {
   EXPECT_EQ(plan.verdicts[0].decision, Decision::kFetch);
   EXPECT_EQ(plan.fetch_bytes, uint64_t{kPieces} * kPiece);
   EXPECT_FALSE(archive_->PollOrder().has_value());
-}
-
-TEST_F(ArchiveTest, ChangesAreSaidOnceUntilTheyAreTaken) {
-  const InfoHash hash = Submit(MakeMetainfo("speech"));
-  Show(LookAt(hash, 0, 1));
-  Show(LookAt(hash, kPieces, 1));
-  EXPECT_EQ(archive_->PollChanged(), hash);
-  EXPECT_FALSE(archive_->PollChanged().has_value());
 }
 
 }  // namespace

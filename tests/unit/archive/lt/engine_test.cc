@@ -29,8 +29,8 @@ TEST(Engine, ASeedLeavesAndTheArchiveServes) {
   const TorrentSnapshot alone = archive.Look(torrent.hash());
   EXPECT_TRUE(alone.have.IsFull());
   EXPECT_FALSE(alone.downloading);
-  EXPECT_EQ(Availability(alone.organic), 0);
-  EXPECT_EQ(Availability(alone), 1);
+  EXPECT_EQ(Organic(alone), 0);
+  EXPECT_EQ(Total(alone), 1);
 
   PlainClient leecher;
   leecher.Add(torrent, std::nullopt);
@@ -117,11 +117,11 @@ TEST(Engine, AvailabilityIsThePapers) {
   const auto sees = [&](const Archive& archive, double total, double organic) {
     return [&, total, organic] {
       const TorrentSnapshot now = archive.Look(torrent.hash());
-      return Availability(now) == total && Availability(now.organic) == organic;
+      return Total(now) == total && Organic(now) == organic;
     };
   };
-  EXPECT_TRUE(empty.bell.Until(sees(empty, 2.4, 2.4))) << Availability(empty.Look(torrent.hash()));
-  EXPECT_TRUE(full.bell.Until(sees(full, 3.4, 2.4))) << Availability(full.Look(torrent.hash()));
+  EXPECT_TRUE(empty.bell.Until(sees(empty, 2.4, 2.4))) << Total(empty.Look(torrent.hash()));
+  EXPECT_TRUE(full.bell.Until(sees(full, 3.4, 2.4))) << Total(full.Look(torrent.hash()));
   EXPECT_EQ(full.Look(torrent.hash()).peers.size(), 4u);
   peers[0].reset();
   peers[1].reset();

@@ -17,6 +17,7 @@
 #include <variant>
 #include <vector>
 
+#include "libcore/archive/availability.h"
 #include "libcore/archive/lt/engine.h"
 #include "libcore/archive/lt/torrent_maker.h"
 #include "libcore/archive/pieces/disk_piece_store.h"
@@ -54,6 +55,16 @@ class Bell {
   Mutex mutex_;
   bool rang_ ABSL_GUARDED_BY(mutex_) = false;
 };
+
+// The paper's number, of organic copies and of all.
+inline double Organic(const TorrentSnapshot& torrent) { return Count(torrent.organic).value(); }
+inline double Total(const TorrentSnapshot& torrent) {
+  std::vector<uint32_t> copies = torrent.organic;
+  for (uint32_t i = 0; i < copies.size(); ++i) {
+    copies[i] += torrent.member[i] + (torrent.have.Has(pieces::Piece(i)) ? 1 : 0);
+  }
+  return Count(copies).value();
+}
 
 inline Bytes ReadAll(const std::string& path) {
   std::ifstream in(path, std::ios::binary);

@@ -65,7 +65,9 @@ TEST_F(TorrentCommands, DenyRemoveAllow) {
   EXPECT_EQ(Run({"torrent", "deny", kHash, "--reason", "its author asked"}).code, 0);
   EXPECT_EQ(torrents_.DenyTorrent_.request.reason(), "its author asked");
   EXPECT_EQ(Run({"torrent", "allow", kHash}).code, 0);
-  EXPECT_EQ(Run({"torrent", "remove", kHash}).code, 0);
+  EXPECT_EQ(Run({"torrent", "remove", kHash}).code, 2);
+  EXPECT_EQ(torrents_.DeleteTorrent_.calls, 0);
+  EXPECT_EQ(Run({"torrent", "remove", kHash, "--yes"}).code, 0);
   EXPECT_EQ(torrents_.DeleteTorrent_.request.name(), torrent_.name());
   v1::DeniedTorrent& denied = *torrents_.ListDeniedTorrents_.response.add_denied();
   denied.set_name(torrent_.name());
