@@ -238,24 +238,28 @@ std::vector<NodeRecord> Ring::Nearest(const Key& key, size_t count) const {
 std::optional<std::vector<NodeRecord>> Ring::ReplicaSet(const Key& key) const {
   const auto per_side = static_cast<size_t>(options_.replicas_per_side);
   std::vector<NodeId> ids;
+  ids.reserve(leaves_.members().size() + 1);
   for (const auto& [id, record] : leaves_.members()) ids.push_back(id);
-  if (options_.role == Role::kPeer) ids.push_back(self_);
+  if (options_.role == Role::kPeer) {
+    ids.insert(std::lower_bound(ids.begin(), ids.end(), self_), self_);
+  }
   if (!leaves_.Whole()) {
     // Enough known nodes must lie between the key and either end of our leaf set.
     const NodeId& from = leaves_.Side(false).back();
     const NodeId& to = leaves_.Side(true).back();
     if (!leaves_.Covers(key)) return std::nullopt;
+    const RingId from_key = Clockwise(from, key);
+    const RingId key_to = Clockwise(key, to);
     size_t below = 0;
     size_t above = 0;
     for (const NodeId& id : ids) {
-      if (Clockwise(from, id) < Clockwise(from, key)) ++below;
-      if (Clockwise(id, to) <= Clockwise(key, to)) ++above;
+      if (Clockwise(from, id) < from_key) ++below;
+      if (Clockwise(id, to) <= key_to) ++above;
     }
     if (below < per_side || above < per_side) return std::nullopt;
   }
-  std::sort(ids.begin(), ids.end(), [&key](const NodeId& a, const NodeId& b) {
-    return Clockwise(key, a) < Clockwise(key, b);
-  });
+  // In the order of ids; clockwise of the key it begins at the first that is not below it.
+  std::rotate(ids.begin(), std::lower_bound(ids.begin(), ids.end(), key), ids.end());
   // A side is counted from the key on, node by node: where nodes lie unevenly the fourth may be
   // beyond the opposite point of the ring. In a ring of 2·per_side or fewer everybody is taken.
   std::vector<NodeRecord> out;

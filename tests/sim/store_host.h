@@ -120,8 +120,9 @@ class StoreHost final : public Host {
     node_->OnDatagram(now, from, datagram);
   }
   void OnTimeout(Instant now) override {
-    if (node_->PollTimeout() && *node_->PollTimeout() <= now) node_->OnTimeout(now);
-    if (store_->PollTimeout() && *store_->PollTimeout() <= now) store_->OnTimeout(now);
+    const auto due = [now](std::optional<Instant> at) { return at && *at <= now; };
+    if (due(node_->PollTimeout())) node_->OnTimeout(now);
+    if (due(store_->PollTimeout())) store_->OnTimeout(now);
   }
   std::optional<net::Transmit> PollTransmit(Instant now) override {
     return node_->PollTransmit(now);
