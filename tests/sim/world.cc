@@ -127,6 +127,16 @@ void World::SetNat(const net::Endpoint& host, const net::IpAddress& outside, Nat
   nat.kind = kind;
 }
 
+uint16_t World::NewPort(const net::IpAddress& outside) {
+  constexpr uint16_t kFirst = 20'000;
+  uint16_t& port = nat_ports_.try_emplace(outside, kFirst).first->second;
+  do {
+    port = port == UINT16_MAX ? kFirst : port + 1;
+  } while (mappings_.count({outside, port}) != 0 &&
+           mappings_.at({outside, port}).used + kNatLifetime > now_);
+  return port;
+}
+
 net::Endpoint World::Translate(const net::Endpoint& from, const net::Endpoint& to) {
   const auto found = nats_.find(from);
   if (found == nats_.end()) return from;
@@ -139,11 +149,11 @@ net::Endpoint World::Translate(const net::Endpoint& from, const net::Endpoint& t
                      mappings_.at({nat.outside, port->second}).used + kNatLifetime > now_;
   if (!lives) {
     if (port != nat.ports.end()) mappings_.erase({nat.outside, port->second});
-    nat.ports[told_apart] = nat.next_port++;
+    nat.ports[told_apart] = NewPort(nat.outside);
+    mappings_[{nat.outside, nat.ports[told_apart]}] = Mapping{from, {}, now_};
   }
   const net::Endpoint outside{nat.outside, nat.ports.at(told_apart)};
-  Mapping& mapping = mappings_[outside];
-  mapping.inside = from;
+  Mapping& mapping = mappings_.at(outside);
   mapping.sent_to.insert(to);
   mapping.used = now_;
   return outside;

@@ -157,10 +157,10 @@ class World {
   struct Translator {
     net::IpAddress outside;
     Nat kind = Nat::kEndpointIndependent;
-    uint16_t next_port = 20'000;
     // By what the kind tells destinations apart by.
     std::map<net::Endpoint, uint16_t> ports;
   };
+  uint16_t NewPort(const net::IpAddress& outside);
   // The sender's address outside.
   net::Endpoint Translate(const net::Endpoint& from, const net::Endpoint& to);
   // The receiver inside; nullopt: not let in.
@@ -204,6 +204,8 @@ class World {
   std::map<net::Endpoint, int> segments_;
   std::map<net::Endpoint, Translator> nats_;   // by the host inside
   std::map<net::Endpoint, Mapping> mappings_;  // by the endpoint outside
+  // The last port given away there: hosts that share an address share its ports.
+  std::map<net::IpAddress, uint16_t> nat_ports_;
   std::map<net::Endpoint, Instant> up_lines_;  // busy until
   std::map<net::Endpoint, Instant> down_lines_;
   Tap tap_;
