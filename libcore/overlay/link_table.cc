@@ -375,7 +375,9 @@ bool LinkTable::Adopt(Instant now, const net::Endpoint& from, Link link, const N
   Peer& peer = known != nullptr ? *known : AddPeer(record);
   const uint32_t index = link.local_index();
   const bool was_up = peer.current != nullptr;
-  if (record.epoch() > peer.record.epoch()) peer.record = record;
+  const bool newer = record.epoch() > peer.record.epoch();
+  const bool other_role = newer && record.role() != peer.record.role();
+  if (newer) peer.record = record;
   while (peer.links.size() >= kMaxLinksPerPeer) CloseLink(peer.links.front()->link.local_index());
   auto opened = std::make_unique<OpenLink>(OpenLink{std::move(link), &peer, now, now});
   peer.links.push_back(opened.get());
@@ -387,7 +389,7 @@ bool LinkTable::Adopt(Instant now, const net::Endpoint& from, Link link, const N
   sweep_peers_ = std::min(sweep_peers_, SweepDue(peer));
   peer.challenge.reset();
   // Who asked for a link to an address learns who is there, even if there was a link already.
-  if (!was_up || initiator) events_.push_back(LinkUp{peer.id, from, initiator});
+  if (!was_up || initiator || other_role) events_.push_back(LinkUp{peer.id, from, initiator});
   if (peer.channel.WantsToSend()) MarkReady(peer);
   return true;
 }

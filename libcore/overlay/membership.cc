@@ -424,6 +424,7 @@ void Membership::OnLinkUp(Instant now, const LinkUp& up) {
   died_.erase(up.id);
   unmet_.erase(up.id);
   silent_doors_.erase(up.endpoint);
+  ForgetClient(now, up.id);
   const bool wanted = contacting_.erase(up.endpoint) != 0;
   const bool joining = state_ == JoinState::kJoining;
   // Whoever is there first is asked for the leaves; the others only when that fails or takes long.
@@ -508,6 +509,14 @@ void Membership::OnFarewell(Instant now, const NodeId& id) {
   links_.Drop(now, id, false);
   OnLinkDown(now, id);
   if (leaf) LeafLost(now, id);
+}
+
+// A peer that became a client says farewell, which may be lost; its next link or sync shows it.
+void Membership::ForgetClient(Instant now, const NodeId& id) {
+  const NodeRecord* record = links_.RecordOf(id);
+  if (record == nullptr || record->role() == Role::kPeer || !ring_.Contains(id)) return;
+  confirmed_.erase(id);
+  if (ring_.Remove(now, id, false)) LeafLost(now, id);
 }
 
 // A place in the leaf set is free: the farthest leaf on that side knows who comes next.
@@ -623,6 +632,7 @@ void Membership::OnLeafSync(Instant now, const NodeId& from, const net::Endpoint
   if (!sync.record().empty()) {
     const std::optional<NodeRecord> record = records_.Parse(AsBytes(sync.record()));
     if (record && record->id() == from) links_.UpdateRecord(*record);
+    ForgetClient(now, from);
   }
   const bool met = ring_.Contains(from);
   untold_.erase(from);

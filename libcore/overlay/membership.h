@@ -166,6 +166,7 @@ class Membership {
   void SetState(Instant now, JoinState state);
   void LeavesChanged(Instant now);
   // `id` was one; who comes next on its side is asked for.
+  void ForgetClient(Instant now, const NodeId& id);
   void LeafLost(Instant now, const NodeId& id);
   void AnswerSync(Instant now, const NodeId& from, const net::Endpoint& endpoint,
                   const wire::v1::LeafSync& sync);

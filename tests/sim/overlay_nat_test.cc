@@ -93,5 +93,23 @@ TEST_F(OverlayNatTest, WhoCannotBeReachedBecomesAClientAndIsServed) {
   }));
 }
 
+// Found by p2pd-sim nat, seed 1: the farewell of a peer that became a client was lost, and who had a
+// link to it again before the old one was given up took it for a root for ever.
+TEST_F(OverlayNatTest, WhoBecameAClientAndWasNotHeardIsNoLeaf) {
+  OverlayHost& host = AddBehind(Nat::kPortDependent);
+  std::optional<Instant> since;
+  world_.SetTap([&](const net::Endpoint& from, const net::Transmit&) {
+    if (from != host.at() || RoleOf(host) == Role::kPeer) return true;
+    if (!since) since = world_.now();
+    return world_.now() - *since > absl::Milliseconds(10);
+  });
+  EXPECT_TRUE(world_.RunUntil(absl::Minutes(2), [&] { return RoleOf(host) == Role::kClient; }));
+  EXPECT_GT(InTablesOf(host.id()), 0u);
+  world_.RunFor(absl::Minutes(1));
+  ASSERT_TRUE(since.has_value());
+  EXPECT_EQ(host.node().join_state(), JoinState::kActive);
+  EXPECT_EQ(InTablesOf(host.id()), 0u);
+}
+
 }  // namespace
 }  // namespace p2pd::sim

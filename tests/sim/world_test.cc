@@ -286,5 +286,30 @@ TEST(World, TranslatorsOfThreeKinds) {
   }
 }
 
+// Of two machines behind one address, neither has what the other's letters opened.
+TEST(World, MachinesBehindOneAddressHavePortsOfTheirOwn) {
+  World world(1);
+  Probe first;
+  Probe second;
+  Probe peer;
+  const net::Endpoint first_at = world.NextEndpoint();
+  const net::Endpoint second_at = world.NextEndpoint();
+  const net::Endpoint peer_at = world.NextEndpoint();
+  world.Attach(first_at, &first);
+  world.Attach(second_at, &second);
+  world.Attach(peer_at, &peer);
+  const net::IpAddress outside = net::IpAddress::V4({198, 51, 100, 1});
+  world.SetNat(first_at, outside, Nat::kAddressDependent);
+  world.SetNat(second_at, outside, Nat::kAddressDependent);
+  world.Inject(first_at, {peer_at, Bytes{1}});
+  world.Inject(second_at, {peer_at, Bytes{2}});
+  world.RunFor(absl::Seconds(1));
+  ASSERT_EQ(peer.received.size(), 2u);
+  EXPECT_NE(peer.received[0].first, peer.received[1].first);
+  world.Inject(peer_at, {peer.received[0].first, Bytes{3}});
+  world.RunFor(absl::Seconds(1));
+  EXPECT_EQ(first.received.size() + second.received.size(), 1u);
+}
+
 }  // namespace
 }  // namespace p2pd::sim
