@@ -93,8 +93,8 @@ TEST_F(OverlayNatTest, WhoCannotBeReachedBecomesAClientAndIsServed) {
   }));
 }
 
-// Found by p2pd-sim nat, seed 1: the farewell of a peer that became a client was lost, and who had a
-// link to it again before the old one was given up took it for a root for ever.
+// Found by p2pd-sim nat, seed 1: the farewell of a peer that became a client was lost, and who had
+// a link to it again before the old one was given up took it for a root for ever.
 TEST_F(OverlayNatTest, WhoBecameAClientAndWasNotHeardIsNoLeaf) {
   OverlayHost& host = AddBehind(Nat::kPortDependent);
   std::optional<Instant> since;
