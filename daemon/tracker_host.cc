@@ -170,9 +170,10 @@ absl::Status TrackerHost::Listen(const net::Endpoint& bind) {
   for (const auto& worker : workers_) responders.push_back(worker.get());
   for (int attempt = 1;; ++attempt) {
     P2PD_ASSIGN_OR_RETURN(
-        tcp_, runtime::TcpServer::Open(http_loop_, bind, {}, [this](const net::Endpoint& peer) {
-          return std::make_unique<HttpClient>(*http_tracker_, peer);
-        }));
+        tcp_, runtime::TcpServer::Open(http_loop_, bind, {},
+                                       [this](const net::Endpoint& peer, runtime::ConnectionId) {
+                                         return std::make_unique<HttpClient>(*http_tracker_, peer);
+                                       }));
     auto udp = runtime::UdpFan::Open({.address = bind.address, .port = tcp_->local().port},
                                      "p2pd-trk-", responders);
     if (udp.ok()) {

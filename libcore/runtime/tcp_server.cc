@@ -27,9 +27,10 @@ void Count(std::atomic<uint64_t>& counter) { counter.fetch_add(1, std::memory_or
 
 class TcpServer::Connection {
  public:
-  Connection(TcpServer& server, int fd, const net::IpAddress& charged_to,
+  Connection(TcpServer& server, ConnectionId id, int fd, const net::IpAddress& charged_to,
              std::unique_ptr<TcpConversation> conversation)
       : server_(server),
+        id_(id),
         fd_(fd),
         charged_to_(charged_to),
         conversation_(std::move(conversation)),
@@ -43,6 +44,33 @@ class TcpServer::Connection {
   }
   const net::IpAddress& charged_to() const { return charged_to_; }
   Instant answered() const { return answered_; }
+  // The last thing that is done in a call: it may end the connection.
+  void Write() {
+    while (!conversation_->pending().empty()) {
+      const ByteView pending = conversation_->pending();
+      const ssize_t sent = send(fd_, pending.data(), pending.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+      if (sent < 0 && errno == EINTR) continue;
+      if (sent < 0 && errno == EAGAIN) {
+        WatchWrites();
+        return;
+      }
+      if (sent < 0) {
+        server_.Close(id_);
+        return;
+      }
+      answered_ = server_.loop_.now();
+      conversation_->OnSent(answered_, static_cast<size_t>(sent));
+    }
+    if (conversation_->ended()) {
+      server_.Close(id_);
+    } else if (conversation_->wants_bytes()) {
+      WatchReads();
+    } else {
+      // Its answer comes later, by Flush.
+      read_watch_.reset();
+      write_watch_.reset();
+    }
+  }
 
  private:
   void WatchReads() {
@@ -61,37 +89,15 @@ class TcpServer::Connection {
     const ssize_t got = recv(fd_, buffer.data(), buffer.size(), MSG_DONTWAIT);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
     if (got <= 0) {
-      server_.Close(fd_);
+      server_.Close(id_);
       return;
     }
     conversation_->OnBytes(server_.loop_.now(), ByteView(buffer.data(), static_cast<size_t>(got)));
     Write();
   }
-  // The last thing that is done in a call: it may end the connection.
-  void Write() {
-    while (!conversation_->pending().empty()) {
-      const ByteView pending = conversation_->pending();
-      const ssize_t sent = send(fd_, pending.data(), pending.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-      if (sent < 0 && errno == EINTR) continue;
-      if (sent < 0 && errno == EAGAIN) {
-        WatchWrites();
-        return;
-      }
-      if (sent < 0) {
-        server_.Close(fd_);
-        return;
-      }
-      answered_ = server_.loop_.now();
-      conversation_->OnSent(answered_, static_cast<size_t>(sent));
-    }
-    if (conversation_->ended()) {
-      server_.Close(fd_);
-    } else {
-      WatchReads();
-    }
-  }
 
   TcpServer& server_;
+  const ConnectionId id_;
   const int fd_;
   const net::IpAddress charged_to_;
   const std::unique_ptr<TcpConversation> conversation_;
@@ -140,12 +146,19 @@ void TcpServer::OnConnection(int fd) {
   }
   Count(accepted_);
   ++per_address_[charged_to];
-  connections_.emplace(fd, std::make_unique<Connection>(*this, fd, charged_to, factory_(peer)));
+  const ConnectionId id = last_id_ = last_id_.Next();
+  connections_.emplace(id,
+                       std::make_unique<Connection>(*this, id, fd, charged_to, factory_(peer, id)));
   if (!timer_.at()) timer_.Set(loop_.now() + kCheckEvery);
 }
 
-void TcpServer::Close(int fd) {
-  const auto at = connections_.find(fd);
+void TcpServer::Flush(ConnectionId id) {
+  const auto at = connections_.find(id);
+  if (at != connections_.end()) at->second->Write();
+}
+
+void TcpServer::Close(ConnectionId id) {
+  const auto at = connections_.find(id);
   const auto held = per_address_.find(at->second->charged_to());
   if (--held->second == 0) per_address_.erase(held);
   connections_.erase(at);
@@ -153,13 +166,13 @@ void TcpServer::Close(int fd) {
 
 void TcpServer::CloseImpatient() {
   const Instant now = loop_.now();
-  std::vector<int> late;
-  for (const auto& [fd, connection] : connections_) {
-    if (now - connection->answered() >= options_.patience) late.push_back(fd);
+  std::vector<ConnectionId> late;
+  for (const auto& [id, connection] : connections_) {
+    if (now - connection->answered() >= options_.patience) late.push_back(id);
   }
-  for (const int fd : late) {
+  for (const ConnectionId id : late) {
     Count(closed_impatient_);
-    Close(fd);
+    Close(id);
   }
   if (!connections_.empty()) timer_.Set(now + kCheckEvery);
 }

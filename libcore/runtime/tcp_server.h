@@ -2,7 +2,8 @@
 // socket: bytes in, bytes out.
 //
 // Rules: a connection is read while its conversation wants bytes and nothing waits to be sent, so a
-// client that does not read its answers is not read either. Each answer, the first one too, has to
+// client that does not read its answers is not read either. An answer that comes later than the
+// bytes it answers is sent by Flush. Each answer, the first one too, has to
 // be wanted and taken within `patience` of the one before: a byte now and then holds no connection.
 // Beyond the limits a new connection is closed at once and counted. Threads: the loop's; stats from
 // any. Limits: Options.
@@ -17,6 +18,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "libcore/base/bytes.h"
+#include "libcore/base/strong.h"
 #include "libcore/base/time.h"
 #include "libcore/net/endpoint.h"
 #include "libcore/runtime/loop.h"
@@ -44,6 +46,10 @@ struct TcpServerOptions {
   size_t max_per_address = 64;
 };
 
+// Of a connection; none comes again.
+struct ConnectionTag;
+using ConnectionId = Strong<ConnectionTag, uint64_t>;
+
 struct TcpStats {
   uint64_t accepted = 0;
   uint64_t refused_full = 0;
@@ -53,7 +59,8 @@ struct TcpStats {
 
 class TcpServer {
  public:
-  using Factory = absl::AnyInvocable<std::unique_ptr<TcpConversation>(const net::Endpoint& peer)>;
+  using Factory = absl::AnyInvocable<std::unique_ptr<TcpConversation>(const net::Endpoint& peer,
+                                                                      ConnectionId id)>;
 
   // Port 0 takes a free one. FailedPrecondition with one line for a person.
   static absl::StatusOr<std::unique_ptr<TcpServer>> Open(Loop& loop, const net::Endpoint& bind,
@@ -61,6 +68,9 @@ class TcpServer {
                                                          Factory factory);
   ~TcpServer();
 
+  // The conversation of this connection has something to send, though nothing came; nothing
+  // happens when the connection is gone, and it may be gone afterwards.
+  void Flush(ConnectionId id);
   const net::Endpoint& local() const { return listener_->local(); }
   TcpStats stats() const;
 
@@ -68,14 +78,15 @@ class TcpServer {
   class Connection;
   TcpServer(Loop& loop, const TcpServerOptions& options, Factory factory);
   void OnConnection(int fd);
-  void Close(int fd);
+  void Close(ConnectionId id);
   void CloseImpatient();
 
   Loop& loop_;
   const TcpServerOptions options_;
   Factory factory_;
   std::unique_ptr<TcpListener> listener_;
-  std::map<int, std::unique_ptr<Connection>> connections_;  // by descriptor
+  std::map<ConnectionId, std::unique_ptr<Connection>> connections_;
+  ConnectionId last_id_;
   std::map<net::IpAddress, size_t> per_address_;
   Timer timer_;
   std::atomic<uint64_t> accepted_{0};

@@ -250,11 +250,11 @@ class Tracker(LabTest):
             client.id = good
             self.assertIn('port is 0', client.announce(0))
             self.assertIsInstance(client.announce(1), dict)
-        for request in (b'nonsense\r\n\r\n', b'GET /' + b'a' * 9000 + b' HTTP/1.1\r\n\r\n',
-                        b'GET /announce HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc'):
+        for request, status in ((b'nonsense\r\n\r\n', b'400'), (b'GET /' + b'a' * 9000 + b' HTTP/1.1\r\n\r\n', b'414'),
+                                (b'GET /announce HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc', b'400')):
             with socket.create_connection(('127.0.0.1', daemon.port), PATIENCE) as connection:
                 connection.sendall(request)
-                self.assertTrue(connection.recv(4096).startswith(b'HTTP/1.1 400 '), request[:20])
+                self.assertTrue(connection.recv(4096).startswith(b'HTTP/1.1 %s ' % status), request[:20])
         with socket.create_connection(('127.0.0.1', daemon.port), PATIENCE) as connection:
             connection.settimeout(3 * PATIENCE)
             connection.sendall(b'GET /announce')

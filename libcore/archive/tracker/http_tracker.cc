@@ -11,6 +11,7 @@
 #include "absl/strings/str_split.h"
 #include "libcore/archive/torrent/bencode.h"
 #include "libcore/archive/tracker/udp_tracker.h"
+#include "libcore/http/query.h"
 
 namespace p2pd::archive::tracker {
 namespace {
@@ -52,7 +53,7 @@ std::optional<uint64_t> FindNumber(const std::vector<Parameter>& query, absl::st
 }
 
 std::optional<InfoHash> DecodeHash(absl::string_view text) {
-  const auto bytes = PercentDecode(text);
+  const auto bytes = http::PercentDecode(text);
   return bytes ? InfoHash::FromView(*bytes) : std::nullopt;
 }
 
@@ -185,28 +186,6 @@ HttpAnswer HttpTracker::AnswerScrape(absl::string_view key, absl::string_view te
   }
   out.Close().Close();
   return {.body = out.Take()};
-}
-
-std::optional<std::string> PercentDecode(absl::string_view text) {
-  const auto digit = [](char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    const int lower = absl::ascii_tolower(static_cast<unsigned char>(c));
-    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-  };
-  std::string out;
-  out.reserve(text.size());
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      out.push_back(text[i]);
-      continue;
-    }
-    const int high = i + 1 < text.size() ? digit(text[i + 1]) : -1;
-    const int low = i + 2 < text.size() ? digit(text[i + 2]) : -1;
-    if (high < 0 || low < 0) return std::nullopt;
-    out.push_back(static_cast<char>(high << 4 | low));
-    i += 2;
-  }
-  return out;
 }
 
 }  // namespace p2pd::archive::tracker

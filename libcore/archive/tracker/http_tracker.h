@@ -9,9 +9,6 @@
 // Sources: BEP 3, 7, 23, 24, 31, 48, 52 (info-hashes of 20 bytes, v2 ones cut off).
 #pragma once
 
-#include <optional>
-#include <string>
-
 #include "absl/strings/string_view.h"
 #include "libcore/archive/tracker/tracker.h"
 #include "libcore/base/bytes.h"
@@ -44,8 +41,5 @@ class HttpTracker {
   Tracker& tracker_;
   AnnounceAnswer answer_;
 };
-
-// With %XX replaced by its byte; nullopt when a % has no two digits behind it.
-std::optional<std::string> PercentDecode(absl::string_view text);
 
 }  // namespace p2pd::archive::tracker

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <functional>
 #include <string>
 #include <utility>
 
@@ -49,7 +50,7 @@ class TcpServerTest : public ::testing::Test {
   }
   void Start(const TcpServerOptions& options, size_t times = 1) {
     auto server = TcpServer::Open(loop_, net::Endpoint::Parse("127.0.0.1:0").value(), options,
-                                  [times](const net::Endpoint& peer) {
+                                  [times](const net::Endpoint& peer, ConnectionId) {
                                     EXPECT_TRUE(peer.address.IsLoopback());
                                     return std::make_unique<Repeating>(times);
                                   });
@@ -127,6 +128,50 @@ TEST_F(TcpServerTest, ClosesWhatComesBeyondItsLimits) {
   EXPECT_EQ(answer, "x");
   EXPECT_GE(server_->stats().refused_address, 1u);
   close(b);
+}
+
+// Answers with what it heard, once `later` has made its way.
+class Late final : public TcpConversation {
+ public:
+  explicit Late(std::function<void(Late&)> later) : later_(std::move(later)) {}
+  void OnBytes(Instant, ByteView bytes) override {
+    EXPECT_TRUE(wants_bytes());
+    heard_ = ToText(bytes);
+    later_(*this);
+  }
+  ByteView pending() const override { return AsBytes(out_); }
+  void OnSent(Instant, size_t size) override { out_.erase(0, size); }
+  bool wants_bytes() const override { return heard_.empty(); }
+  bool ended() const override { return false; }
+  void Answer() { out_ = std::exchange(heard_, ""); }
+
+ private:
+  const std::function<void(Late&)> later_;
+  std::string heard_;
+  std::string out_;
+};
+
+TEST_F(TcpServerTest, AnAnswerMayComeLater) {
+  const auto factory = [this](const net::Endpoint&, ConnectionId id) {
+    return std::make_unique<Late>([this, id](Late& conversation) {
+      loop_.PostAlways([this, id, &conversation] {
+        conversation.Answer();
+        server_->Flush(id);
+        // There is no such connection.
+        server_->Flush(id.Next());
+      });
+    });
+  };
+  auto server = TcpServer::Open(loop_, net::Endpoint::Parse("127.0.0.1:0").value(), {}, factory);
+  ASSERT_TRUE(server.ok()) << server.status();
+  server_ = *std::move(server);
+  thread_ = std::make_unique<Thread>("loop", [this] { loop_.Run(); });
+  const int fd = Connect();
+  for (const std::string text : {"one", "two"}) {
+    ASSERT_EQ(send(fd, text.data(), text.size(), 0), 3);
+    EXPECT_EQ(Read(fd, 3), text);
+  }
+  close(fd);
 }
 
 TEST_F(TcpServerTest, AByteNowAndThenHoldsNoConnection) {

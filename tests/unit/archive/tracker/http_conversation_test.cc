@@ -100,7 +100,9 @@ TEST_F(HttpConversationTest, WhatIsNoHttpEndsIt) {
         absl::string_view("GET / HTTP/1.1\r\nbad field\r\n\r\n"), absl::string_view(long_line),
         absl::string_view(long_field), absl::string_view(long_line).substr(0, 8999)}) {
     HttpConversation conversation(http_, net::IpAddress());
-    EXPECT_THAT(Say(conversation, text), StartsWith("HTTP/1.1 400 ")) << text.substr(0, 40);
+    const bool endless = text.size() > HttpConversation::kMaxHeader;
+    EXPECT_THAT(Say(conversation, text), StartsWith(endless ? "HTTP/1.1 4" : "HTTP/1.1 400 "))
+        << text.substr(0, 40);
     EXPECT_TRUE(conversation.ended());
   }
   HttpConversation conversation(http_, net::IpAddress());

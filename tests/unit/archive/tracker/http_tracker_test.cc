@@ -127,13 +127,5 @@ TEST_F(HttpTrackerTest, ScrapesWhatIsAskedForOnce) {
   EXPECT_THAT(FailureOf(many), HasSubstr("74"));
 }
 
-TEST(PercentDecode, NeedsTwoDigits) {
-  EXPECT_EQ(PercentDecode("a%41%6a%6A"), "aAjj");
-  EXPECT_EQ(PercentDecode("%00")->size(), 1u);
-  for (const absl::string_view text : {"%", "%4", "%4g", "%g4", "a%"}) {
-    EXPECT_FALSE(PercentDecode(text).has_value()) << text;
-  }
-}
-
 }  // namespace
 }  // namespace p2pd::archive::tracker
