@@ -100,6 +100,38 @@ std::vector<torrent::InfoHash> Archive::List() const {
   return out;
 }
 
+TorrentSummary Archive::SummaryOf(const Torrent& torrent) {
+  TorrentSummary out;
+  out.hashes = torrent.row.hashes;
+  out.name = torrent.row.name;
+  out.size = torrent.row.size;
+  out.pieces = torrent.row.pieces;
+  out.state = torrent.row.state;
+  out.is_private = torrent.row.is_private;
+  out.added = torrent.row.added;
+  out.organic = torrent.organic;
+  out.total = torrent.total;
+  out.held = torrent.held;
+  out.seeds = torrent.seeds;
+  for (const Holder& holder : torrent.look.holders) out.peers += holder.member ? 0 : 1;
+  out.demand = torrent.row.demand;
+  return out;
+}
+
+std::vector<TorrentSummary> Archive::Summaries(const std::optional<torrent::InfoHash>& after,
+                                               size_t limit) const {
+  std::vector<TorrentSummary> out;
+  auto at = after ? torrents_.upper_bound(*after) : torrents_.begin();
+  for (; at != torrents_.end() && out.size() < limit; ++at) out.push_back(SummaryOf(at->second));
+  return out;
+}
+
+const torrent::Metainfo* Archive::MetainfoOf(const torrent::InfoHash& hash) const {
+  const auto found = torrents_.find(hash);
+  if (found == torrents_.end() || !found->second.metainfo) return nullptr;
+  return &*found->second.metainfo;
+}
+
 ArchiveCounts Archive::Counts(Instant now) const {
   ArchiveCounts out;
   out.quota = options_.keeper.quota;
@@ -107,7 +139,7 @@ ArchiveCounts Archive::Counts(Instant now) const {
   for (const auto& [hash, torrent] : torrents_) {
     ++out.received;
     if (torrent.row.state == TorrentState::kFetching) ++out.downloading;
-    if (CountOf(torrent.look.have) > 0) ++out.seeding;
+    if (torrent.held > 0) ++out.seeding;
     if (torrent.uploaded_at && now - *torrent.uploaded_at <= kUploadingFor) ++out.uploading;
   }
   return out;
@@ -182,6 +214,7 @@ void Archive::Begin(Instant now, Torrent& torrent, ByteView metainfo) {
   torrent.look.have.assign(torrent.row.pieces, false);
   torrent.look.organic.assign(torrent.row.pieces, 0);
   torrent.look.members.assign(torrent.row.pieces, 0);
+  CountCopies(torrent);
   Say(StartTorrent{hash, ToBytes(metainfo), torrent.row.folder, torrent.metainfo->trackers,
                    std::exchange(torrent.sources, {})});
   if (torrent.row.state < TorrentState::kFetching) SetState(torrent, TorrentState::kFetching);
@@ -386,7 +419,7 @@ void Archive::OnLook(Instant now, absl::Time wall, Look look) {
     }
   }
   for (const Holder& holder : torrent.look.holders) gone_ += there.count(holder.at) == 0 ? 1 : 0;
-  const bool other = Count(look.organic) != Count(torrent.look.organic);
+  const Availability before = torrent.organic;
   if (look.uploaded > torrent.look.uploaded) {
     torrent.row.uploaded += look.uploaded - torrent.look.uploaded;
     torrent.uploaded_at = now;
@@ -396,14 +429,27 @@ void Archive::OnLook(Instant now, absl::Time wall, Look look) {
   }
   torrent.look = std::move(look);
   torrent.looked = true;
+  CountCopies(torrent);
   JudgeState(now, wall, torrent);
   List(torrent);
   // On each departure and arrival, not only at the period.
-  if (other) next_keep_ = now;
+  if (torrent.organic != before) next_keep_ = now;
   if (now < torrent.next_reading) return;
   torrent.next_reading = now + kReadingPeriod;
-  const TorrentView view = *Find(found->first);
-  library_.Note(found->first, {wall, view.organic, view.total}).IgnoreError();
+  library_.Note(found->first, {wall, torrent.organic, torrent.total}).IgnoreError();
+}
+
+void Archive::CountCopies(Torrent& torrent) {
+  const Look& look = torrent.look;
+  std::vector<uint32_t> copies = look.organic;
+  for (size_t i = 0; i < copies.size(); ++i) copies[i] += look.members[i];
+  torrent.organic = Count(look.organic);
+  torrent.total = CountWith(copies, look.have);
+  torrent.held = static_cast<uint32_t>(CountOf(look.have));
+  torrent.seeds = static_cast<uint32_t>(
+      std::count_if(look.holders.begin(), look.holders.end(), [&torrent](const Holder& holder) {
+        return !holder.member && holder.pieces == torrent.row.pieces;
+      }));
 }
 
 void Archive::JudgeState(Instant now, absl::Time wall, Torrent& torrent) {
@@ -491,9 +537,10 @@ std::vector<GroupState> Archive::Groups(Instant now) const {
 uint64_t Archive::Used() const {
   uint64_t used = 0;
   for (const auto& [hash, torrent] : torrents_) {
-    uint64_t held = 0;
-    for (uint32_t i = 0; i < torrent.look.have.size(); ++i) {
-      if (torrent.look.have[i]) held += torrent.metainfo->PieceSize(i);
+    uint64_t held = uint64_t{torrent.held} * torrent.row.piece_length;
+    const Pieces& have = torrent.look.have;
+    if (!have.empty() && have.back()) {
+      held -= torrent.row.piece_length - torrent.metainfo->PieceSize(torrent.row.pieces - 1);
     }
     used += std::max(held, torrent.look.bytes_on_disk);
   }

@@ -132,6 +132,23 @@ struct TorrentView {
   std::string trouble;  // what stands in its way, in words; empty: nothing
 };
 
+// What a list says of a torrent.
+struct TorrentSummary {
+  torrent::InfoHashes hashes;
+  std::string name;
+  uint64_t size = 0;
+  uint32_t pieces = 0;
+  TorrentState state = TorrentState::kKnown;
+  bool is_private = false;
+  absl::Time added;
+  Availability organic;
+  Availability total;
+  uint32_t held = 0;   // pieces that are here
+  uint32_t peers = 0;  // connected, without members
+  uint32_t seeds = 0;  // of them those who have everything
+  double demand = 0;
+};
+
 // The paper's counters: what is loaded and what it does.
 struct ArchiveCounts {
   size_t received = 0;
@@ -192,6 +209,17 @@ class Archive {
 
   std::optional<TorrentView> Find(const torrent::InfoHash& hash) const;
   std::vector<torrent::InfoHash> List() const;
+  // By hash, at most `limit` of those behind `after`: who wants all asks in turns, so that none of
+  // them is long.
+  std::vector<TorrentSummary> Summaries(const std::optional<torrent::InfoHash>& after,
+                                        size_t limit) const;
+  // Of a torrent that is here.
+  TorrentSummary Summary(const torrent::InfoHash& hash) const {
+    return SummaryOf(torrents_.at(hash));
+  }
+  // nullptr: there is no such torrent, or nobody gave it yet. Good until the next call of another
+  // kind.
+  const torrent::Metainfo* MetainfoOf(const torrent::InfoHash& hash) const;
   // What the keeper would do now, and why.
   Plan DryRun(Instant now) const;
   ArchiveCounts Counts(Instant now) const;
@@ -203,6 +231,11 @@ class Archive {
     std::optional<torrent::Metainfo> metainfo;
     Look look;
     bool looked = false;
+    // Of the look.
+    Availability organic;
+    Availability total;
+    uint32_t held = 0;
+    uint32_t seeds = 0;
     std::set<uint32_t> wanted;                   // groups
     std::map<net::IpAddress, Instant> verified;  // networks, until when
     std::optional<Instant> metainfo_until;
@@ -230,6 +263,8 @@ class Archive {
   void Begin(Instant now, Torrent& torrent, ByteView metainfo);
   void SetState(Torrent& torrent, TorrentState state);
   void Save(Torrent& torrent);
+  static void CountCopies(Torrent& torrent);
+  static TorrentSummary SummaryOf(const Torrent& torrent);
   void JudgeState(Instant now, absl::Time wall, Torrent& torrent);
   void List(Torrent& torrent);
   // Networks with a connected holder of everything that has shown it.

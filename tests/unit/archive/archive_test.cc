@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "libcore/archive/torrent/bencode.h"
@@ -360,6 +361,35 @@ TEST_F(ArchiveTest, ADryRunSaysWhatItWouldDoAndDoesNothing) {
   EXPECT_EQ(plan.verdicts[0].decision, Decision::kFetch);
   EXPECT_EQ(plan.fetch_bytes, uint64_t{kPieces} * kPiece);
   EXPECT_FALSE(archive_->PollOrder().has_value());
+}
+
+TEST_F(ArchiveTest, SummariesComeInTurns) {
+  std::set<InfoHash> hashes;
+  for (int i = 0; i < 5; ++i) hashes.insert(Submit(MakeMetainfo(absl::StrCat("torrent ", i))));
+  Show(LookAt(*hashes.begin(), kPieces, 2));
+  std::vector<TorrentSummary> all = archive_->Summaries(std::nullopt, 3);
+  ASSERT_EQ(all.size(), 3u);
+  for (TorrentSummary& more : archive_->Summaries(all.back().hashes.Best(), 3)) {
+    all.push_back(std::move(more));
+  }
+  ASSERT_EQ(all.size(), hashes.size());
+  EXPECT_TRUE(std::equal(all.begin(), all.end(), hashes.begin(),
+                         [](const TorrentSummary& summary, const InfoHash& hash) {
+                           return summary.hashes.Best() == hash;
+                         }));
+  EXPECT_TRUE(archive_->Summaries(all.back().hashes.Best(), 3).empty());
+  const TorrentView view = *archive_->Find(*hashes.begin());
+  EXPECT_EQ(all[0].name, view.row.name);
+  EXPECT_EQ(all[0].total, view.total);
+  EXPECT_EQ(all[0].organic, view.organic);
+  EXPECT_EQ(all[0].total, (Availability{3, 0}));
+  EXPECT_EQ(all[0].held, kPieces);
+  EXPECT_EQ(all[0].seeds, 2u);
+  EXPECT_EQ(all[1].total, Availability());
+  EXPECT_EQ(archive_->MetainfoOf(*hashes.begin())->pieces, kPieces);
+  EXPECT_EQ(archive_->MetainfoOf(InfoHash()), nullptr);
+  // What is used is counted by pieces, the last of which may be shorter.
+  EXPECT_EQ(archive_->Counts(now_).bytes, uint64_t{kPieces} * kPiece);
 }
 
 }  // namespace
