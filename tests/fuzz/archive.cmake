@@ -1,4 +1,5 @@
 p2pd_fuzz(bencode LINK p2pd::archive_torrent)
+p2pd_fuzz(catalogue_request LINK p2pd::archive_catalogue)
 p2pd_fuzz(magnet LINK p2pd::archive_torrent)
 p2pd_fuzz(metainfo LINK p2pd::archive_torrent)
 p2pd_fuzz(tracker_http LINK p2pd::archive_tracker)
