@@ -68,6 +68,14 @@ struct ArchiveConfig {
   archive::Announced announced = archive::Announced::kAllowed;
 };
 
+// The page of the archive.
+struct CatalogueConfig {
+  std::optional<net::Endpoint> listen;  // none: not opened
+  std::string url;                      // how others call it; empty: as each request does
+  std::string announce;                 // our tracker's, for magnet links; empty: none
+  bool list_private = false;
+};
+
 struct Config {
   std::string file;  // the one that was read; empty: none
   std::string data_dir;
@@ -85,6 +93,8 @@ struct Config {
   bool strict_revocation = false;
   TrackerConfig tracker;
   ArchiveConfig archive;
+  CatalogueConfig catalogue;
+  std::optional<net::Endpoint> metrics;  // none: not opened
 };
 
 // With control characters escaped: what a person wrote stays one line in an error.

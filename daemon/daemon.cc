@@ -14,8 +14,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "daemon/archive_host.h"
+#include "daemon/catalogue_host.h"
 #include "daemon/control_server.h"
 #include "daemon/data_dir.h"
+#include "daemon/metrics_host.h"
 #include "daemon/node_host.h"
 #include "daemon/sd_notify.h"
 #include "daemon/services/call_service.h"
@@ -55,6 +57,7 @@ class Process {
 
  private:
   absl::Status Start();
+  absl::Status StartTracker();
   void Ready();
   void OnSignal(int number);
   void Reload();
@@ -67,10 +70,12 @@ class Process {
   runtime::Loop loop_;
   runtime::Signals signals_;
   std::unique_ptr<DataDir> data_dir_;
-  // Before the node, whose counters show the tracker's.
+  // Before the node, whose counters show theirs.
   std::unique_ptr<TrackerHost> tracker_;
   std::unique_ptr<ArchiveHost> archive_;
+  std::unique_ptr<CatalogueHost> catalogue_;
   std::unique_ptr<NodeHost> host_;
+  std::unique_ptr<MetricsHost> metrics_;
   std::unique_ptr<NodeService> node_service_;
   std::unique_ptr<IdentityService> identity_service_;
   std::unique_ptr<ContactService> contact_service_;
@@ -91,7 +96,9 @@ absl::Status Process::Run() {
   server_->Shutdown(kServerPatience);
   server_.reset();
   call_service_.reset();
+  metrics_.reset();
   host_.reset();
+  catalogue_.reset();
   archive_.reset();
   tracker_.reset();
   P2PD_LOG(daemon, kInfo, "ended");
@@ -108,18 +115,11 @@ absl::Status Process::Start() {
   // of us. Nobody is let in before Serve, since the loop does not run.
   runtime::SystemRng rng;
   P2PD_ASSIGN_OR_RETURN(server_, ControlServer::Open(loop_, config_, rng));
-  if (config_.tracker.listen) {
-    P2PD_ASSIGN_OR_RETURN(
-        tracker_, TrackerHost::Start(config_.tracker, absl::StrCat(config_.data_dir, "/tracker")));
-  }
-  // A tracker without an archive would let files die.
-  if (config_.archive.on || config_.tracker.listen) {
-    const std::string folder = config_.archive.folder.empty()
-                                   ? absl::StrCat(config_.data_dir, "/archive")
-                                   : config_.archive.folder;
-    P2PD_ASSIGN_OR_RETURN(archive_, ArchiveHost::Start(config_.archive, folder, tracker_.get()));
-  }
+  P2PD_RETURN_IF_ERROR(StartTracker());
   P2PD_ASSIGN_OR_RETURN(host_, NodeHost::Start(config_));
+  if (config_.metrics) {
+    P2PD_ASSIGN_OR_RETURN(metrics_, MetricsHost::Start(*config_.metrics, *host_, archive_.get()));
+  }
   node_service_ = std::make_unique<NodeService>(
       *host_, [this](absl::Duration grace) { loop_.PostAlways([this, grace] { Drain(grace); }); });
   identity_service_ = std::make_unique<IdentityService>(*host_);
@@ -140,8 +140,32 @@ absl::Status Process::Start() {
     host.AddCounters([this](std::map<std::string, uint64_t>& out) {
       if (tracker_ != nullptr) tracker_->AddCounters(out);
       if (archive_ != nullptr) archive_->AddCounters(out);
+      if (catalogue_ != nullptr) catalogue_->AddCounters(out);
     });
   });
+  return absl::OkStatus();
+}
+
+// The S-tracker's parts.
+absl::Status Process::StartTracker() {
+  if (config_.tracker.listen) {
+    P2PD_ASSIGN_OR_RETURN(
+        tracker_, TrackerHost::Start(config_.tracker, absl::StrCat(config_.data_dir, "/tracker")));
+  }
+  // A tracker without an archive would let files die.
+  const bool archive = config_.archive.on || config_.tracker.listen;
+  if (config_.catalogue.listen && !archive) {
+    return absl::FailedPreconditionError(
+        "the catalogue shows an archive, and there is none: use --archive or --tracker");
+  }
+  if (!archive) return absl::OkStatus();
+  const std::string folder = config_.archive.folder.empty()
+                                 ? absl::StrCat(config_.data_dir, "/archive")
+                                 : config_.archive.folder;
+  P2PD_ASSIGN_OR_RETURN(archive_, ArchiveHost::Start(config_.archive, folder, tracker_.get()));
+  if (config_.catalogue.listen) {
+    P2PD_ASSIGN_OR_RETURN(catalogue_, CatalogueHost::Start(config_.catalogue, folder, *archive_));
+  }
   return absl::OkStatus();
 }
 
@@ -153,6 +177,12 @@ void Process::Ready() {
   }
   if (archive_ != nullptr && !archive_->peer_endpoints().empty()) {
     absl::StrAppend(&where, ", peers ", archive_->peer_endpoints()[0].ToString());
+  }
+  if (catalogue_ != nullptr) {
+    absl::StrAppend(&where, ", catalogue ", catalogue_->listen_endpoint().ToString());
+  }
+  if (metrics_ != nullptr) {
+    absl::StrAppend(&where, ", metrics ", metrics_->listen_endpoint().ToString());
   }
   P2PD_LOG(daemon, kInfo, "p2pd ", kVersion, " ready: ", where);
   notify_.Ready(where);

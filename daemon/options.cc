@@ -22,8 +22,8 @@ namespace {
 // A configuration of every setting with comments has under 4 KiB.
 constexpr size_t kMaxConfigFile = 256 * 1024;
 
-// Flags that CONTRACT names for the S-tracker and the gateways.
-constexpr absl::string_view kOfLaterParts[] = {"--catalogue", "--metrics", "--sip", "--web"};
+// Flags that CONTRACT names for the gateways.
+constexpr absl::string_view kOfLaterParts[] = {"--sip", "--web"};
 
 struct Parsed {
   Invocation::Action action = Invocation::Action::kRun;

@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <initializer_list>
 #include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 #include "libcore/base/status.h"
 #include "libcore/runtime/resolve.h"
 #include "libcore/runtime/udp_fan.h"
@@ -260,6 +263,52 @@ absl::Status ApplyPeer(Config& config, const Values& values) {
   return absl::OkStatus();
 }
 
+absl::Status ApplyCatalogue(Config& config, const Values& values) {
+  config.catalogue.listen.reset();
+  if (values[0].empty()) return absl::OkStatus();
+  P2PD_ASSIGN_OR_RETURN(config.catalogue.listen, ParseEndpoint(values[0]));
+  return absl::OkStatus();
+}
+
+// Begins as one of `schemes`, and is of characters that a URL has (RFC 3986 §2).
+absl::Status CheckUrl(absl::string_view text, std::initializer_list<absl::string_view> schemes) {
+  constexpr size_t kMaxUrl = 500;
+  if (text.empty()) return absl::OkStatus();
+  const bool known = std::any_of(schemes.begin(), schemes.end(), [text](absl::string_view scheme) {
+    return absl::StartsWith(text, scheme) && text.size() > scheme.size();
+  });
+  const bool plain = std::all_of(text.begin(), text.end(), [](char c) {
+    return absl::ascii_isalnum(static_cast<unsigned char>(c)) ||
+           absl::StrContains("-._~:/?#[]@!$&'()*+,;=%", c);
+  });
+  if (known && plain && text.size() <= kMaxUrl) return absl::OkStatus();
+  return Bad(text, absl::StrCat("is no address that begins with ", absl::StrJoin(schemes, " or ")));
+}
+
+absl::Status ApplyCatalogueUrl(Config& config, const Values& values) {
+  P2PD_RETURN_IF_ERROR(CheckUrl(values[0], {"http://", "https://"}));
+  config.catalogue.url = std::string(absl::StripSuffix(values[0], "/"));
+  return absl::OkStatus();
+}
+
+absl::Status ApplyCatalogueAnnounce(Config& config, const Values& values) {
+  P2PD_RETURN_IF_ERROR(CheckUrl(values[0], {"http://", "https://", "udp://"}));
+  config.catalogue.announce = values[0];
+  return absl::OkStatus();
+}
+
+absl::Status ApplyCataloguePrivate(Config& config, const Values& values) {
+  P2PD_ASSIGN_OR_RETURN(config.catalogue.list_private, ParseBool(values[0]));
+  return absl::OkStatus();
+}
+
+absl::Status ApplyMetrics(Config& config, const Values& values) {
+  config.metrics.reset();
+  if (values[0].empty()) return absl::OkStatus();
+  P2PD_ASSIGN_OR_RETURN(config.metrics, ParseEndpoint(values[0]));
+  return absl::OkStatus();
+}
+
 constexpr std::pair<absl::string_view, archive::SameName> kSameNames[] = {
     {"keep_both", archive::SameName::kKeepBoth},
     {"supersede", archive::SameName::kSupersede},
@@ -428,6 +477,29 @@ constexpr Setting kSettings[] = {
        return ApplyWord(kAnnounced, values[0], config.archive.announced);
      },
      [](const Config& config) { return Values{WordOf(kAnnounced, config.archive.announced)}; }},
+    {"catalogue.listen", "--catalogue", "ADDR:PORT",
+     "Serves the archive's pages, feeds and JSON over HTTP on this port; empty: not at all.", false,
+     false, ApplyCatalogue,
+     [](const Config& config) {
+       return Values{config.catalogue.listen ? config.catalogue.listen->ToString() : ""};
+     }},
+    {"catalogue.url", "--catalogue-url", "URL",
+     "How others call the catalogue, for its feeds; empty: http:// and what each request calls it.",
+     false, false, ApplyCatalogueUrl,
+     [](const Config& config) { return Values{config.catalogue.url}; }},
+    {"catalogue.announce", "--catalogue-announce", "URL",
+     "Announce address of the tracker that magnet links name first; empty: none.", false, false,
+     ApplyCatalogueAnnounce,
+     [](const Config& config) { return Values{config.catalogue.announce}; }},
+    {"catalogue.private", "--catalogue-private", "BOOL",
+     "Shows private torrents (BEP 27) to everybody too, with their .torrent files.", false, false,
+     ApplyCataloguePrivate,
+     [](const Config& config) { return Values{Bool(config.catalogue.list_private)}; }},
+    {"metrics.listen", "--metrics", "ADDR:PORT",
+     "Serves figures for Prometheus at /metrics, to whoever reaches the address; empty: not at "
+     "all.",
+     false, false, ApplyMetrics,
+     [](const Config& config) { return Values{config.metrics ? config.metrics->ToString() : ""}; }},
 };
 
 struct Unit {

@@ -109,7 +109,7 @@ TEST_F(OptionsTest, AConfigurationIsAFile) {
 }
 
 TEST_F(OptionsTest, FlagsOfPartsThatAreNotBuiltAreRefusedByName) {
-  for (const char* flag : {"--catalogue", "--metrics", "--sip", "--web"}) {
+  for (const char* flag : {"--sip", "--web"}) {
     const EarlyExit plain = Bad({flag});
     EXPECT_EQ(plain.code, 2);
     EXPECT_THAT(plain.output, HasSubstr(flag));

@@ -56,6 +56,12 @@ TEST(Settings, RefusesWhatIsNoValueAndSaysWhy) {
   const Row kRows[] = {
       {"data_dir", {""}, "names no folder"},
       {"net.listen", {"7464"}, "is not ADDR:PORT"},
+      {"catalogue.listen", {"8080"}, "is not ADDR:PORT"},
+      {"catalogue.url", {"archive.example"}, "begins with http:// or https://"},
+      {"catalogue.url", {"http://a\"b"}, "begins with http:// or https://"},
+      {"catalogue.announce", {"ftp://a/announce"}, "or udp://"},
+      {"catalogue.private", {"yes"}, "neither true nor false"},
+      {"metrics.listen", {"9100"}, "is not ADDR:PORT"},
       {"net.listen", {"node.example:7464"}, "is not ADDR:PORT"},
       {"net.advertise", {"0.0.0.0:7464"}, "no address that others could send to"},
       {"net.advertise", {"192.0.2.1:0"}, "no address that others could send to"},
