@@ -53,11 +53,14 @@ std::vector<Hint> OnEitherSide(uint64_t position, std::vector<Hint> hints, size_
   std::sort(hints.begin(), hints.end(), [position](const Hint& a, const Hint& b) {
     return ClockwiseHeads(position, a.head) < ClockwiseHeads(position, b.head);
   });
-  if (hints.size() > 2 * per_side) {
-    const auto side = static_cast<std::ptrdiff_t>(per_side);
-    hints.erase(hints.begin() + side, hints.end() - side);
-  }
-  return hints;
+  if (hints.size() <= 2 * per_side) return hints;
+  std::vector<Hint> out;
+  const size_t size = hints.size();
+  const Outwards way =
+      WalkOutwards(position, size, per_side, [&](size_t i) -> const Hint& { return hints[i]; });
+  for (const size_t i : way.above) out.push_back(hints[i]);
+  for (auto it = way.below.rbegin(); it != way.below.rend(); ++it) out.push_back(hints[*it]);
+  return out;
 }
 
 size_t HintEventSize(const HintEvent& event) {

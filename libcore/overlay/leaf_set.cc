@@ -4,8 +4,8 @@
 #include <cstdlib>
 #include <utility>
 
-#include "absl/container/inlined_vector.h"
 #include "libcore/base/codec.h"
+#include "libcore/overlay/network_cap.h"
 #include "libcore/pki/hash.h"
 
 namespace p2pd::overlay {
@@ -17,18 +17,12 @@ LeafSet::LeafSet(const NodeId& self, int per_side)
 
 LeafSet::Way LeafSet::Walk(const std::vector<NodeId>& ids) const {
   Way out;
-  // Nearly each node has a network of its own, and there are few.
-  absl::InlinedVector<std::pair<net::IpAddress, int>, 16> seen;
-  const auto count = [&seen](const net::IpAddress& network) {
-    const auto found = std::find_if(seen.begin(), seen.end(),
-                                    [&](const auto& entry) { return entry.first == network; });
-    return found == seen.end() ? seen.emplace_back(network, 1).second : ++found->second;
-  };
+  NetworkCap cap(kMaxFromNetwork);
   size_t counted = 0;
   size_t beside = 0;
   for (const NodeId& id : ids) {
     const auto network = networks_.find(id);
-    const bool counts = network == networks_.end() || count(network->second) <= kMaxFromNetwork;
+    const bool counts = network == networks_.end() || cap.Admits(network->second);
     if (!counts && ++beside > per_side_) continue;
     out.ids.push_back(id);
     if (counts && ++counted == per_side_) {

@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "libcore/overlay/neighbours.h"
+#include "libcore/overlay/network_cap.h"
 #include "libcore/overlay/wide_table.h"
 
 namespace p2pd::overlay {
@@ -263,7 +264,7 @@ std::optional<std::vector<NodeRecord>> Ring::ReplicaSet(const Key& key) const {
   // A side is counted from the key on, node by node: where nodes lie unevenly the fourth may be
   // beyond the opposite point of the ring. In a ring of 2·per_side or fewer everybody is taken.
   std::vector<NodeRecord> out;
-  std::map<net::IpAddress, int> networks;
+  NetworkCap cap(kMaxReplicasFromNetwork);
   size_t above = 0;
   size_t below = 0;
   auto up = ids.begin();
@@ -275,9 +276,7 @@ std::optional<std::vector<NodeRecord>> Ring::ReplicaSet(const Key& key) const {
     const NodeRecord& record = id == self_ ? *self_record_ : *RecordOf(id);
     const std::optional<net::IpAddress> network =
         id == self_ ? PublicNetwork(record) : leaves_.NetworkOf(id);
-    if (network && ++networks[*network] > kMaxReplicasFromNetwork && ids.size() > 2 * per_side) {
-      continue;
-    }
+    if (network && !cap.Admits(*network) && ids.size() > 2 * per_side) continue;
     ++(upwards ? above : below);
     out.push_back(record);
   }

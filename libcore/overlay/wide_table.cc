@@ -235,14 +235,13 @@ void WideTable::ShrinkToCapacity() {
 }
 
 std::vector<Hint> WideTable::Around(uint64_t position, size_t per_side) const {
-  std::vector<Hint> out;
   const size_t size = heads_.size();
   const size_t start = At(position);
-  // Together never more than there are.
-  const size_t above = std::min(per_side, size);
-  const size_t below = std::min(per_side, size - above);
-  for (size_t i = 0; i < above; ++i) out.push_back((*this)[(start + i) % size]);
-  for (size_t i = 1; i <= below; ++i) out.push_back((*this)[(start + size - i) % size]);
+  const auto hint_at = [&](size_t i) -> const Hint& { return (*this)[(start + i) % size]; };
+  const Outwards way = WalkOutwards(position, size, per_side, hint_at);
+  std::vector<Hint> out;
+  for (const size_t i : way.above) out.push_back(hint_at(i));
+  for (const size_t i : way.below) out.push_back(hint_at(i));
   std::sort(out.begin(), out.end(), [position](const Hint& a, const Hint& b) {
     const uint64_t to_a = HeadDistance(position, a.head);
     const uint64_t to_b = HeadDistance(position, b.head);

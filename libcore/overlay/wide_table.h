@@ -69,7 +69,7 @@ class WideTable {
 
   // Valid until the next change.
   const Hint* Find(uint64_t head) const;
-  // The nearest to `position`, nearest first.
+  // The nearest to `position`, nearest first, of each network as many as Around takes.
   std::vector<Hint> Nearest(uint64_t position, size_t count) const;
   // Up to `per_side` on each side of `position`, nearest first; one that stands on it counts among
   // those above. The replica set of a key as the hints see it.

@@ -240,5 +240,28 @@ TEST(WideTable, IsBounded) {
   EXPECT_EQ(table.GoneIn(0, 0).size(), WideTable::kMaxNews);
 }
 
+// Whoever puts many ids beside a key has two of those who are asked for it, as of its replicas.
+TEST(WideTable, OfOneNetworkTwoStandRoundAKey) {
+  constexpr uint64_t kPlace = kTop / 16;
+  Counters counters;
+  WideTable table(0, counters);
+  const auto put = [&](uint64_t place, const net::IpAddress& address) {
+    HintEvent event = Came(place * kPlace);
+    event.hint.endpoint = {address, 7464};
+    EXPECT_TRUE(table.Take(Instant(), event));
+  };
+  for (uint8_t i = 0; i < 8; ++i) {
+    put(50 + i, net::IpAddress::V4({45, 7, i, 1}));
+    put(i < 4 ? 40 + i : 60 + i, net::IpAddress::V4({static_cast<uint8_t>(60 + i), 1, 1, 1}));
+  }
+  std::vector<uint64_t> places;
+  for (const Hint& hint : OnEitherSide(50 * kPlace, table.Around(50 * kPlace, 4), 4)) {
+    places.push_back(hint.head / kPlace);
+  }
+  EXPECT_THAT(places, ElementsAre(50, 51, 64, 65, 40, 41, 42, 43));
+  // Where no more are known than a replica set takes, it takes all.
+  EXPECT_EQ(table.Around(50 * kPlace, 8).size(), 16u);
+}
+
 }  // namespace
 }  // namespace p2pd::overlay
