@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <set>
 #include <utility>
 
 #include "absl/strings/numbers.h"
@@ -140,6 +141,9 @@ class Node::Impl {
   EventLog events_;
   CallDesk desk_;
   std::deque<Completed> completed_;
+  const overlay::NodeKeys keys_;
+  std::set<overlay::Service> served_;
+  std::deque<overlay::IncomingRequest> requests_;
 
  private:
   OperationId NextOperation() { return last_operation_ = last_operation_.Next(); }
@@ -177,9 +181,10 @@ Node::Impl::Impl(const NodeOptions& options, const Parts& parts, Instant now,
                 presence::Presence::Parts{overlay_, store_, sessions_, parts.storage, *crypto_,
                                           trust_, parts.wall, parts.rng, counters_}),
       events_(epoch),
-      desk_(CallDesk::Options{options.ring_contacts_only},
-            CallDesk::Parts{sessions_, calls_, presence_, events_, parts.wall, parts.rng,
-                            counters_}) {}
+      desk_(
+          CallDesk::Options{options.ring_contacts_only},
+          CallDesk::Parts{sessions_, calls_, presence_, events_, parts.wall, parts.rng, counters_}),
+      keys_{keys.signing_key.Clone(), keys.sealing_key.Clone()} {}
 
 absl::Status Node::Impl::Start(Instant now) {
   P2PD_RETURN_IF_ERROR(presence_.Load(now));
@@ -262,6 +267,8 @@ void Node::Impl::OnOverlayEvent(Instant now, const overlay::Event& event) {
   if (const auto* request = std::get_if<overlay::IncomingRequest>(&event)) {
     if (request->service == overlay::Service::kStore) {
       store_.OnRequest(now, *request);
+    } else if (served_.contains(request->service) && requests_.size() < Node::kMaxRequests) {
+      requests_.push_back(*request);
     } else {
       // A lookup of the API asks for nothing but who answers; services that nobody offers answer
       // the same.
@@ -492,6 +499,52 @@ OperationId Node::RemoveRaw(Instant now, const overlay::Key& key,
   const OperationId id = impl_->Track(impl_->store_.RemoveRaw(now, key, data_digest, secret));
   impl_->Pump(now);
   return id;
+}
+
+absl::StatusOr<OperationId> Node::OfferService(Instant now, const ServiceOffer& offer) {
+  const absl::Time wall = impl_->parts_.wall.At(now);
+  wire::v1::ServiceBody body;
+  body.set_name(offer.name);
+  body.set_node_record(ToText(impl_->overlay_.self().bytes()));
+  body.set_description(ToText(offer.description));
+  body.set_sequence(offer.sequence);
+  body.set_expires(absl::ToUnixSeconds(wall + offer.lifetime));
+  P2PD_ASSIGN_OR_RETURN(const store::Object object, store::MakeService(impl_->keys_, body, wall));
+  const OperationId id = impl_->Track(impl_->store_.Put(now, object));
+  impl_->store_.KeepAlive(now, object);
+  impl_->Pump(now);
+  return id;
+}
+
+OperationId Node::FindService(Instant now, absl::string_view name) {
+  store::GetOptions options;
+  options.kind = store::ObjectKind::OBJECT_KIND_SERVICE;
+  const OperationId id = impl_->Track(impl_->store_.Get(now, store::ServiceKey(name), options));
+  impl_->Pump(now);
+  return id;
+}
+
+OperationId Node::AskNode(Instant now, const overlay::NodeRecord& peer, overlay::Service service,
+                          Bytes payload, absl::Duration timeout) {
+  // Nobody waits for it at a telephone.
+  const OperationId id = impl_->Track(
+      impl_->overlay_.Ask(now, peer, service, std::move(payload), timeout, /*repair=*/true));
+  impl_->Pump(now);
+  return id;
+}
+
+void Node::Serve(overlay::Service service) { impl_->served_.insert(service); }
+
+std::optional<overlay::IncomingRequest> Node::PollRequest() {
+  if (impl_->requests_.empty()) return std::nullopt;
+  std::optional<overlay::IncomingRequest> out(std::move(impl_->requests_.front()));
+  impl_->requests_.pop_front();
+  return out;
+}
+
+void Node::Answer(Instant now, overlay::AnswerToken token, Bytes payload) {
+  impl_->overlay_.Answer(now, token, std::move(payload));
+  impl_->Pump(now);
 }
 
 OperationId Node::Login(Instant now, absl::string_view email) {

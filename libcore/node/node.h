@@ -65,6 +65,14 @@ struct Completed {
   std::vector<overlay::TraceHop> trace;
 };
 
+// A service record of ours.
+struct ServiceOffer {
+  std::string name;
+  Bytes description;
+  uint64_t sequence = 0;  // not 0
+  absl::Duration lifetime;
+};
+
 class Node {
  public:
   struct Parts {
@@ -107,6 +115,23 @@ class Node {
   OperationId Get(Instant now, const overlay::Key& key);
   OperationId RemoveRaw(Instant now, const overlay::Key& key, const pki::Sha256Digest& data_digest,
                         ByteView secret);
+
+  // --- services that nodes offer each other ---
+  // Says in the overlay that we offer the service (design §4, 'service record'), and keeps that up
+  // until it expires or a record of a larger `sequence` replaces it. InvalidArgument for a name of
+  // more than 64 bytes, a description of more than 512, or a life of more than 7 days.
+  absl::StatusOr<OperationId> OfferService(Instant now, const ServiceOffer& offer);
+  // Everybody's records under this name, in Completed.get.
+  OperationId FindService(Instant now, absl::string_view name);
+  // Asks one node over an encrypted link; at most 72 KiB each way. Its answer is Completed.route.
+  OperationId AskNode(Instant now, const overlay::NodeRecord& peer, overlay::Service service,
+                      Bytes payload, absl::Duration timeout);
+  // From now on requests of others for this service come out of PollRequest, at most kMaxRequests
+  // at a time, and are answered by Answer within 10 s; before, and beyond, the answer is empty.
+  static constexpr size_t kMaxRequests = 256;
+  void Serve(overlay::Service service);
+  std::optional<overlay::IncomingRequest> PollRequest();
+  void Answer(Instant now, overlay::AnswerToken token, Bytes payload);
 
   // --- presence use cases that take time; the quick ones are on presence() ---
   OperationId Login(Instant now, absl::string_view email);

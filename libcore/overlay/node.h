@@ -38,7 +38,8 @@ enum class Service : uint8_t {
   kStore = 1,
   kPresence = 2,
   kSession = 3,
-  kApplication = 4
+  kApplication = 4,
+  kArchive = 5  // S-trackers among themselves
 };
 
 // Of requests for it, and of their answers, on a link.

@@ -221,6 +221,50 @@ TEST_F(Journey, ARawValueIsPutFoundTracedAndRemoved) {
   EXPECT_TRUE(absl::IsNotFound(bob_.Await(again)));
 }
 
+TEST_F(Journey, AServiceIsOfferedFoundAndAsked) {
+  const auto offer = alice_.node().OfferService(town_.world().now(),
+                                                {"rack", ToBytes("room"), 1, absl::Minutes(10)});
+  ASSERT_TRUE(offer.ok()) << offer.status();
+  ASSERT_TRUE(alice_.Await(*offer).ok());
+  const OperationId find = bob_.node().FindService(town_.world().now(), "rack");
+  ASSERT_TRUE(bob_.Await(find).ok());
+  const store::Object found = bob_.Done(find)->get->objects.front();
+  EXPECT_EQ(found.service().description(), "room");
+  const auto record = overlay::NodeRecord::Parse(AsBytes(found.service().node_record()));
+  ASSERT_TRUE(record.has_value());
+  EXPECT_EQ(record->id(), alice_.node().overlay().self().id());
+
+  // Nobody serves it yet: the answer is empty.
+  const auto ask = [&] {
+    const OperationId id =
+        bob_.node().AskNode(town_.world().now(), *record, overlay::Service::kArchive,
+                            ToBytes("what?"), absl::Seconds(5));
+    bob_.Kick();
+    return id;
+  };
+  const OperationId early = ask();
+  ASSERT_TRUE(bob_.Await(early).ok());
+  EXPECT_TRUE(bob_.Done(early)->route->payload.empty());
+
+  alice_.node().Serve(overlay::Service::kArchive);
+  const OperationId asked = ask();
+  std::optional<overlay::IncomingRequest> request;
+  ASSERT_TRUE(town_.world().RunUntil(absl::Seconds(5), [&] {
+    request = alice_.node().PollRequest();
+    return request.has_value();
+  }));
+  EXPECT_EQ(request->from.id(), bob_.node().overlay().self().id());
+  EXPECT_EQ(ToText(request->payload), "what?");
+  alice_.node().Answer(town_.world().now(), request->token, Bytes(60 * 1024, 'a'));
+  alice_.Kick();
+  ASSERT_TRUE(bob_.Await(asked).ok());
+  EXPECT_EQ(bob_.Done(asked)->route->payload, Bytes(60 * 1024, 'a'));
+
+  const ServiceOffer large = {"rack", Bytes(513, 'd'), 2, absl::Minutes(10)};
+  EXPECT_TRUE(
+      absl::IsInvalidArgument(alice_.node().OfferService(town_.world().now(), large).status()));
+}
+
 TEST_F(Journey, BadValuesAreRefusedAtOnce) {
   const store::Key key = store::ServiceKey("x");
   const Instant now = town_.world().now();
