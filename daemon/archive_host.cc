@@ -32,6 +32,7 @@ archive::ArchiveOptions OptionsOf(const ArchiveConfig& config) {
   options.keeper.quota = config.quota;
   options.same_name = config.same_name;
   options.announced = config.announced;
+  if (!config.federation.empty()) options.keeper.copies = config.copies;
   return options;
 }
 
@@ -122,6 +123,13 @@ bool ArchiveHost::Post(absl::AnyInvocable<void(ArchiveHost&)> task) {
   });
 }
 
+void ArchiveHost::PostAlways(absl::AnyInvocable<void(ArchiveHost&)> task) {
+  loop_.PostAlways([this, task = std::move(task)]() mutable {
+    task(*this);
+    Pump();
+  });
+}
+
 void ArchiveHost::AddCounters(std::map<std::string, uint64_t>& out) const {
   const MutexLock lock(&mutex_);
   for (const auto& [name, value] : shown_) out[name] += value;
@@ -175,6 +183,7 @@ void ArchiveHost::Pump() {
     }
   }
   while (auto event = engine_->PollEvent()) OnEvent(*std::move(event));
+  PumpFederation();
   while (auto order = archive_->PollOrder()) Obey(*std::move(order));
 }
 
@@ -219,6 +228,42 @@ void ArchiveHost::Add(archive::lt::AddRequest request) {
   } else {
     archive_->OnTrouble(hash, status);
   }
+}
+
+// The other S-trackers.
+
+void ArchiveHost::Join(archive::federation::FederationOptions options,
+                       archive::federation::FederationKey key, Outlet outlet) {
+  key_ = std::move(key);
+  outlet_ = std::move(outlet);
+  federation_ = std::make_unique<archive::federation::Federation>(std::move(options), *key_, rng_,
+                                                                  counters_, loop_.now(), wall());
+  archive_->SetFellows(loop_.now(), federation_.get());
+}
+
+void ArchiveHost::Leave() {
+  archive_->SetFellows(loop_.now(), nullptr);
+  federation_.reset();
+  outlet_ = nullptr;
+}
+
+void ArchiveHost::PumpFederation() {
+  if (federation_ == nullptr) return;
+  federation_->OnTimeout(loop_.now(), wall());
+  while (const auto event = federation_->PollEvent()) {
+    if (const auto* promised = std::get_if<archive::federation::Promised>(&*event)) {
+      archive_->OnPromised(loop_.now(), promised->group, promised->promises);
+    } else {
+      archive_->OnFellowsChanged(loop_.now());
+      engine_->SetMembers(federation_->Endpoints());
+    }
+  }
+  while (archive_->TakesHeard()) {
+    const auto hash = federation_->PollHeard();
+    if (!hash) break;
+    archive_->OnHeard(loop_.now(), wall(), *hash);
+  }
+  while (auto order = federation_->PollOrder()) outlet_(*std::move(order));
 }
 
 // Orders.
@@ -311,6 +356,22 @@ void ArchiveHost::Obey(const archive::SaveMetainfo& save) {
 void ArchiveHost::Obey(const archive::RemoveMetainfo& remove) {
   std::error_code error;
   std::filesystem::remove(TorrentPath(remove.file), error);
+}
+
+void ArchiveHost::Obey(const archive::SetTrackers& set) {
+  engine_->SetTrackers(set.hash, set.trackers).IgnoreError();
+}
+
+void ArchiveHost::Obey(archive::TellHeld tell) {
+  if (federation_ != nullptr) federation_->SetHeld(tell.hash, std::move(tell.groups));
+}
+
+void ArchiveHost::Obey(const archive::TellRoom& tell) {
+  if (federation_ != nullptr) federation_->SetRoom(tell.full, tell.used);
+}
+
+void ArchiveHost::Obey(const archive::AskToKeep& ask) {
+  if (federation_ != nullptr) federation_->AskToKeep(loop_.now(), ask.group, ask.holders);
 }
 
 }  // namespace p2pd::daemon

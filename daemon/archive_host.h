@@ -2,13 +2,15 @@
 //
 // Rules: archive::Archive decides, this carries out: its orders go to the engine, to the folders
 // Torrents and Files, and to the tracker's table; what the engine sees and the tracker hears goes
-// in. The engine is looked at once a second. Threads: Post, AddCounters and peer_endpoints from
-// any; what is marked archive from tasks only.
+// in. Where several S-trackers share the work, their federation lives on the same thread. The
+// engine is looked at once a second. Threads: Post, AddCounters and peer_endpoints from any; what
+// is marked archive from tasks only.
 #pragma once
 
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,9 +19,11 @@
 #include "daemon/config.h"
 #include "daemon/tracker_host.h"
 #include "libcore/archive/archive.h"
+#include "libcore/archive/federation/federation.h"
 #include "libcore/archive/lt/engine.h"
 #include "libcore/archive/pieces/piece_store.h"
 #include "libcore/runtime/loop.h"
+#include "libcore/runtime/system_rng.h"
 #include "libcore/runtime/thread.h"
 
 namespace p2pd::daemon {
@@ -41,6 +45,8 @@ class ArchiveHost {
   // --- any thread ---
   // Runs `task` on the archive's thread; false when too many wait.
   [[nodiscard]] bool Post(absl::AnyInvocable<void(ArchiveHost&)> task);
+  // As Post, but never refused: for answers.
+  void PostAlways(absl::AnyInvocable<void(ArchiveHost&)> task);
   // Where peers reach us.
   const std::vector<net::Endpoint>& peer_endpoints() const { return endpoints_; }
   // "archive.…".
@@ -51,6 +57,15 @@ class ArchiveHost {
   archive::Library& library() { return *library_; }
   Instant now() const { return loop_.now(); }
   absl::Time wall() const;
+  // Shares the work with the other members from now on. `outlet` carries what the federation wants
+  // of the overlay; answers come back by Post.
+  using Outlet = absl::AnyInvocable<void(archive::federation::FederationOrder)>;
+  void Join(archive::federation::FederationOptions options, archive::federation::FederationKey key,
+            Outlet outlet);
+  // Alone again; `outlet` is not called any more.
+  void Leave();
+  // nullptr while alone.
+  archive::federation::Federation* federation() { return federation_.get(); }
 
  private:
   ArchiveHost(const ArchiveConfig& config, std::string folder, TrackerHost* tracker);
@@ -68,6 +83,11 @@ class ArchiveHost {
   void Obey(const archive::ListUs& list);
   void Obey(const archive::SaveMetainfo& save);
   void Obey(const archive::RemoveMetainfo& remove);
+  void Obey(const archive::SetTrackers& set);
+  void Obey(archive::TellHeld tell);
+  void Obey(const archive::TellRoom& tell);
+  void Obey(const archive::AskToKeep& ask);
+  void PumpFederation();
   void Add(archive::lt::AddRequest request);
   void OnEvent(archive::lt::Event event);
   void OnGone(const archive::torrent::InfoHash& hash);
@@ -83,6 +103,10 @@ class ArchiveHost {
   Counters counters_;
   std::unique_ptr<archive::Archive> archive_;
   std::vector<net::Endpoint> endpoints_;
+  runtime::SystemRng rng_;
+  std::optional<archive::federation::FederationKey> key_;
+  std::unique_ptr<archive::federation::Federation> federation_;
+  Outlet outlet_;
   // Loaded, and what waits until the engine let go of one of that name.
   std::map<archive::torrent::InfoHash, archive::pieces::HoldingName> loaded_;
   std::map<archive::torrent::InfoHash, archive::lt::AddRequest> waiting_;

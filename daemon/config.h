@@ -66,6 +66,12 @@ struct ArchiveConfig {
   std::optional<net::Endpoint> peer;  // BitTorrent's own port; none: 6881, or any if that is taken
   archive::SameName same_name = archive::SameName::kKeepBoth;
   archive::Announced announced = archive::Announced::kAllowed;
+  // The S-trackers that share the work; empty: none.
+  std::string federation;
+  std::string federation_key;                // file of its secret
+  std::string domain;                        // what fails together: a rack, a site
+  int copies = 2;                            // of each group of pieces, in the federation
+  absl::Duration grace = absl::Minutes(10);  // until a silent member is lost
 };
 
 // The page of the archive.

@@ -17,6 +17,7 @@
 #include "daemon/catalogue_host.h"
 #include "daemon/control_server.h"
 #include "daemon/data_dir.h"
+#include "daemon/federation_host.h"
 #include "daemon/metrics_host.h"
 #include "daemon/node_host.h"
 #include "daemon/sd_notify.h"
@@ -72,6 +73,7 @@ class Process {
   std::unique_ptr<DataDir> data_dir_;
   // Before the node, whose counters show theirs.
   std::unique_ptr<TrackerHost> tracker_;
+  std::unique_ptr<FederationHost> federation_;
   std::unique_ptr<ArchiveHost> archive_;
   std::unique_ptr<CatalogueHost> catalogue_;
   std::unique_ptr<NodeHost> host_;
@@ -97,9 +99,11 @@ absl::Status Process::Run() {
   server_.reset();
   call_service_.reset();
   metrics_.reset();
+  if (federation_ != nullptr) federation_->Leave();
   host_.reset();
   catalogue_.reset();
   archive_.reset();
+  federation_.reset();
   tracker_.reset();
   P2PD_LOG(daemon, kInfo, "ended");
   return absl::OkStatus();
@@ -116,6 +120,10 @@ absl::Status Process::Start() {
   runtime::SystemRng rng;
   P2PD_ASSIGN_OR_RETURN(server_, ControlServer::Open(loop_, config_, rng));
   P2PD_RETURN_IF_ERROR(StartTracker());
+  std::optional<archive::federation::FederationKey> federation_key;
+  if (!config_.archive.federation.empty()) {
+    P2PD_ASSIGN_OR_RETURN(federation_key, ReadFederationKey(config_.archive));
+  }
   P2PD_ASSIGN_OR_RETURN(host_, NodeHost::Start(config_));
   if (config_.metrics) {
     P2PD_ASSIGN_OR_RETURN(metrics_, MetricsHost::Start(*config_.metrics, *host_, archive_.get()));
@@ -143,6 +151,11 @@ absl::Status Process::Start() {
       if (catalogue_ != nullptr) catalogue_->AddCounters(out);
     });
   });
+  // Last: nothing may fail while two threads know of each other.
+  if (federation_key && archive_ != nullptr) {
+    federation_ = std::make_unique<FederationHost>(config_, *archive_, tracker_.get(), *host_,
+                                                   *std::move(federation_key));
+  }
   return absl::OkStatus();
 }
 

@@ -237,7 +237,7 @@ void NodeHost::Pump() {
       udp_->Send(transmit->to, transmit->datagram);
     }
     ObeyMedia();
-  } while (DrainCompleted());
+  } while (DrainCompleted() || DrainRequests());
   NotifyWatchers();
   node_timer_->Set(node_->PollTimeout());
 }
@@ -255,6 +255,20 @@ bool NodeHost::DrainCompleted() {
   // A waiter may have asked the node for more.
   if (any) node_->Pump(loop_.now());
   return any;
+}
+
+bool NodeHost::DrainRequests() {
+  bool any = false;
+  while (const auto request = node_->PollRequest()) {
+    any = true;
+    servers_.at(request->service)(*this, *request);
+  }
+  return any;
+}
+
+void NodeHost::Serve(overlay::Service service, Server server) {
+  servers_[service] = std::move(server);
+  node_->Serve(service);
 }
 
 void NodeHost::ObeyMedia() {

@@ -96,6 +96,11 @@ class NodeHost {
   using Waiter = absl::AnyInvocable<void(const node::Completed&)>;
   void Await(node::OperationId id, absl::Duration patience, Waiter waiter);
 
+  // Requests of other nodes for this service go to `server` on the core thread, which answers by
+  // node().Answer within 10 s.
+  using Server = absl::AnyInvocable<void(NodeHost&, const overlay::IncomingRequest&)>;
+  void Serve(overlay::Service service, Server server);
+
   // False at kMaxWatchers.
   [[nodiscard]] bool AddWatcher(Watcher* watcher);
   void RemoveWatcher(Watcher* watcher);
@@ -141,6 +146,7 @@ class NodeHost {
   // Drains the node and sets the timer.
   void Pump();
   bool DrainCompleted();
+  bool DrainRequests();
   void ObeyMedia();
   void ExpireWaiting(Instant now);
   void NotifyWatchers();
@@ -164,6 +170,7 @@ class NodeHost {
   absl::Time started_wall_;
 
   std::map<node::OperationId, Waiting> waiting_;
+  std::map<overlay::Service, Server> servers_;
   std::set<Watcher*> watchers_;
   node::Revision notified_;
   std::map<session::CallId, AudioSlot> audio_;

@@ -11,6 +11,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
+#include "libcore/archive/federation/federation_key.h"
+#include "libcore/archive/federation/member_record.h"
 #include "libcore/base/status.h"
 #include "libcore/runtime/resolve.h"
 #include "libcore/runtime/udp_fan.h"
@@ -309,6 +311,39 @@ absl::Status ApplyMetrics(Config& config, const Values& values) {
   return absl::OkStatus();
 }
 
+absl::Status ApplyFederation(Config& config, const Values& values) {
+  if (values[0].size() > archive::federation::FederationKey::kMaxName) {
+    return Bad(values[0], "has more than 64 bytes");
+  }
+  config.archive.federation = values[0];
+  return absl::OkStatus();
+}
+
+absl::Status ApplyDomain(Config& config, const Values& values) {
+  if (values[0].size() > archive::federation::MemberRecord::kMaxDomain) {
+    return Bad(values[0], "has more than 32 bytes");
+  }
+  config.archive.domain = values[0];
+  return absl::OkStatus();
+}
+
+absl::Status ApplyCopies(Config& config, const Values& values) {
+  constexpr int kMost = 8;
+  int copies = 0;
+  if (!AllDigits(values[0]) || !absl::SimpleAtoi(values[0], &copies) || copies < 1 ||
+      copies > kMost) {
+    return Bad(values[0], "is not a number within 1 and 8");
+  }
+  config.archive.copies = copies;
+  return absl::OkStatus();
+}
+
+absl::Status ApplyGrace(Config& config, const Values& values) {
+  P2PD_ASSIGN_OR_RETURN(config.archive.grace,
+                        SpanWithin(values[0], absl::Seconds(2), absl::Hours(24 * 7)));
+  return absl::OkStatus();
+}
+
 constexpr std::pair<absl::string_view, archive::SameName> kSameNames[] = {
     {"keep_both", archive::SameName::kKeepBoth},
     {"supersede", archive::SameName::kSupersede},
@@ -477,6 +512,30 @@ constexpr Setting kSettings[] = {
        return ApplyWord(kAnnounced, values[0], config.archive.announced);
      },
      [](const Config& config) { return Values{WordOf(kAnnounced, config.archive.announced)}; }},
+    {"archive.federation", "--federation", "NAME",
+     "S-trackers of this name and key find each other in the overlay and share the work; empty: "
+     "alone.",
+     false, false, ApplyFederation,
+     [](const Config& config) { return Values{config.archive.federation}; }},
+    {"archive.federation_key", "--federation-key", "FILE",
+     "The federation's secret, the same at each member and readable by its owner only; openssl "
+     "rand "
+     "-hex 32 makes one.",
+     false, false,
+     [](Config& config, const Values& values) {
+       config.archive.federation_key = WholePath(values[0]);
+       return absl::OkStatus();
+     },
+     [](const Config& config) { return Values{config.archive.federation_key}; }},
+    {"archive.domain", "--domain", "NAME",
+     "What fails together with this member, such as a rack; copies stand in different ones.", false,
+     false, ApplyDomain, [](const Config& config) { return Values{config.archive.domain}; }},
+    {"archive.copies", "--copies", "N",
+     "Members that keep each group of pieces, 1 to 8, as many as there are at most.", false, false,
+     ApplyCopies, [](const Config& config) { return Values{absl::StrCat(config.archive.copies)}; }},
+    {"archive.grace", "--member-grace", "SPAN",
+     "How long a member may be silent before others take its share, 2s to 7d.", false, false,
+     ApplyGrace, [](const Config& config) { return Values{PrintSpan(config.archive.grace)}; }},
     {"catalogue.listen", "--catalogue", "ADDR:PORT",
      "Serves the archive's pages, feeds and JSON over HTTP on this port; empty: not at all.", false,
      false, ApplyCatalogue,

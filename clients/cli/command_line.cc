@@ -371,6 +371,8 @@ class Commands {
                           [this](Session& s) { return ArchivePlan(s, flags_.limit); });
     plan->add_option("--limit", flags_.limit, "at most so many groups of pieces; default 100")
         ->check(CLI::Range(1, 10'000));
+    Leaf(archive, "members", "the S-trackers that share the work, and what each holds",
+         [](Session& s) { return ArchiveMembers(s); });
   }
 
   void AddCompletion() {

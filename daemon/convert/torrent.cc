@@ -87,4 +87,27 @@ v1::Torrent ToProto(const archive::TorrentView& view, bool full) {
   return out;
 }
 
+v1::ArchiveMember ToProto(const archive::federation::MemberView& view, double quotas) {
+  v1::ArchiveMember out;
+  out.set_name(absl::StrCat("members/", Hex(view.id.view())));
+  if (view.self) {
+    out.set_state(v1::ArchiveMember::SELF);
+  } else if (view.present) {
+    out.set_state(v1::ArchiveMember::PRESENT);
+  } else {
+    out.set_state(view.lost ? v1::ArchiveMember::LOST : v1::ArchiveMember::FOUND);
+  }
+  for (const net::Endpoint& at : view.record.endpoints) out.add_peer_addresses(at.ToString());
+  for (const std::string& url : view.record.trackers) out.add_trackers(url);
+  out.set_domain(view.record.domain);
+  out.set_quota_bytes(view.record.quota);
+  out.set_used_bytes(view.used);
+  if (view.present && quotas > 0) out.set_share(static_cast<double>(view.record.quota) / quotas);
+  out.set_torrent_count(static_cast<uint32_t>(view.torrents));
+  out.set_group_count(view.groups);
+  out.set_full(view.full);
+  if (view.heard) *out.mutable_heard_age() = ToProto(*view.heard);
+  return out;
+}
+
 }  // namespace p2pd::daemon

@@ -5,6 +5,8 @@
 #include <string>
 
 #include "libcore/archive/archive.h"
+#include "libcore/archive/federation/federation.h"
+#include "p2pd/v1/archive_service.pb.h"
 #include "p2pd/v1/torrent_service.pb.h"
 
 namespace p2pd::daemon {
@@ -15,5 +17,8 @@ std::optional<archive::torrent::InfoHash> ParseTorrentName(const std::string& na
 
 // With `full` the pieces and peers, too.
 v1::Torrent ToProto(const archive::TorrentView& view, bool full);
+
+// `quotas`: of all members that are there, bytes.
+v1::ArchiveMember ToProto(const archive::federation::MemberView& view, double quotas);
 
 }  // namespace p2pd::daemon

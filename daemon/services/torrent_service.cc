@@ -216,4 +216,20 @@ grpc::ServerUnaryReactor* ArchiveService::PlanArchive(grpc::CallbackServerContex
   });
 }
 
+grpc::ServerUnaryReactor* ArchiveService::ListMembers(grpc::CallbackServerContext* context,
+                                                      const v1::ListMembersRequest*,
+                                                      v1::ListMembersResponse* response) {
+  return OnArchive(host_, context, [response](ArchiveHost& host, Reply reply) {
+    if (host.federation() != nullptr) {
+      double all = 0;
+      const auto members = host.federation()->List(host.now());
+      for (const auto& member : members) {
+        all += member.present ? static_cast<double>(member.record.quota) : 0;
+      }
+      for (const auto& member : members) *response->add_members() = ToProto(member, all);
+    }
+    reply.Ok();
+  });
+}
+
 }  // namespace p2pd::daemon

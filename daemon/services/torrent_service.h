@@ -53,6 +53,9 @@ class ArchiveService final : public v1::ArchiveService::CallbackService {
   grpc::ServerUnaryReactor* PlanArchive(grpc::CallbackServerContext* context,
                                         const v1::PlanArchiveRequest* request,
                                         v1::PlanArchiveResponse* response) override;
+  grpc::ServerUnaryReactor* ListMembers(grpc::CallbackServerContext* context,
+                                        const v1::ListMembersRequest* request,
+                                        v1::ListMembersResponse* response) override;
 
  private:
   ArchiveHost* const host_;

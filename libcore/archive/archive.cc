@@ -57,6 +57,7 @@ Archive::Archive(const ArchiveOptions& options, Library& library, Counters& coun
       counters_(counters),
       keeper_(options.keeper),
       lifetimes_(now),
+      shares_(options.keeper.copies),
       next_keep_(now + Keeper::kPeriod) {}
 
 // What others read.
@@ -84,8 +85,10 @@ std::optional<TorrentView> Archive::Find(const torrent::InfoHash& hash) const {
   out.holders = torrent.look.holders;
   out.organic = Count(torrent.look.organic);
   out.copies = torrent.look.organic;
+  const std::vector<uint32_t> held = HeldByFellows(torrent);
   for (size_t i = 0; i < out.copies.size(); ++i) {
-    out.copies[i] += torrent.look.members[i] + (torrent.look.have[i] ? uint32_t{1} : 0);
+    out.copies[i] += std::max(torrent.look.members[i], held[i]);
+    out.copies[i] += torrent.look.have[i] ? 1 : 0;
   }
   out.total = Count(out.copies);
   if (!out.have.empty()) {
@@ -214,9 +217,12 @@ void Archive::Begin(Instant now, Torrent& torrent, ByteView metainfo) {
   torrent.look.have.assign(torrent.row.pieces, false);
   torrent.look.organic.assign(torrent.row.pieces, 0);
   torrent.look.members.assign(torrent.row.pieces, 0);
+  torrent.told.assign(GroupsOf(torrent.row.pieces, torrent.row.piece_length), false);
   CountCopies(torrent);
-  Say(StartTorrent{hash, ToBytes(metainfo), torrent.row.folder, torrent.metainfo->trackers,
+  fetching_heard_.erase(hash);
+  Say(StartTorrent{hash, ToBytes(metainfo), torrent.row.folder, TiersOf(torrent),
                    std::exchange(torrent.sources, {})});
+  Say(TellHeld{hash, torrent.told});
   if (torrent.row.state < TorrentState::kFetching) SetState(torrent, TorrentState::kFetching);
   next_keep_ = now;
 }
@@ -294,6 +300,7 @@ void Archive::OnMetainfo(Instant now, absl::Time wall, const torrent::InfoHash& 
   }
   if (!parsed.ok()) {
     counters_.Add("archive.refused_metainfo");
+    fetching_heard_.erase(hash);
     found->second.metainfo_until.reset();
     OnTrouble(hash, parsed.status());
     return SetState(found->second, TorrentState::kKnown);
@@ -301,6 +308,7 @@ void Archive::OnMetainfo(Instant now, absl::Time wall, const torrent::InfoHash& 
   TorrentRow row = RowOf(*parsed, found->second.row.source, wall);
   // A torrent that was asked for by its other name goes by this one.
   if (row.hashes.Best() != hash) {
+    fetching_heard_.erase(hash);
     torrents_.erase(found);
     library_.Erase(hash).IgnoreError();
   }
@@ -314,9 +322,12 @@ absl::Status Archive::Remove(Instant now, const torrent::InfoHash& hash) {
   }
   Say(ListUs{hash, false, false});
   Say(StopTorrent{hash, true});
+  Say(TellHeld{hash, {}});
   if (!found->second.row.file.empty()) Say(RemoveMetainfo{found->second.row.file});
   torrents_.erase(found);
+  fetching_heard_.erase(hash);
   keeper_.Forget(hash);
+  shares_.Forget(hash);
   next_keep_ = now;
   return library_.Erase(hash);
 }
@@ -430,6 +441,7 @@ void Archive::OnLook(Instant now, absl::Time wall, Look look) {
   torrent.look = std::move(look);
   torrent.looked = true;
   CountCopies(torrent);
+  Tell(now, torrent);
   JudgeState(now, wall, torrent);
   List(torrent);
   // On each departure and arrival, not only at the period.
@@ -439,10 +451,11 @@ void Archive::OnLook(Instant now, absl::Time wall, Look look) {
   library_.Note(found->first, {wall, torrent.organic, torrent.total}).IgnoreError();
 }
 
-void Archive::CountCopies(Torrent& torrent) {
+void Archive::CountCopies(Torrent& torrent) const {
   const Look& look = torrent.look;
   std::vector<uint32_t> copies = look.organic;
-  for (size_t i = 0; i < copies.size(); ++i) copies[i] += look.members[i];
+  const std::vector<uint32_t> held = HeldByFellows(torrent);
+  for (size_t i = 0; i < copies.size(); ++i) copies[i] += std::max(look.members[i], held[i]);
   torrent.organic = Count(look.organic);
   torrent.total = CountWith(copies, look.have);
   torrent.held = static_cast<uint32_t>(CountOf(look.have));
@@ -455,8 +468,10 @@ void Archive::CountCopies(Torrent& torrent) {
 void Archive::JudgeState(Instant now, absl::Time wall, Torrent& torrent) {
   const Look& look = torrent.look;
   bool missing = false;
+  const std::vector<uint32_t> held = HeldByFellows(torrent);
   for (size_t i = 0; i < look.have.size(); ++i) {
-    missing = missing || (!look.have[i] && look.organic[i] + look.members[i] == 0);
+    const bool elsewhere = look.organic[i] + look.members[i] + held[i] > 0;
+    missing = missing || (!look.have[i] && !elsewhere);
   }
   if (!missing) torrent.missing_since.reset();
   if (missing && !torrent.missing_since) torrent.missing_since = now;
@@ -472,7 +487,8 @@ void Archive::JudgeState(Instant now, absl::Time wall, Torrent& torrent) {
     }
     return SetState(torrent, TorrentState::kLost);
   }
-  SetState(torrent, torrent.row.archived ? TorrentState::kThinned : TorrentState::kFetching);
+  const bool enough = torrent.row.archived || torrent.share_here;
+  SetState(torrent, enough ? TorrentState::kThinned : TorrentState::kFetching);
 }
 
 void Archive::List(Torrent& torrent) {
@@ -529,7 +545,14 @@ void Archive::AddGroups(Instant now, const torrent::InfoHash& hash, const Torren
 std::vector<GroupState> Archive::Groups(Instant now) const {
   std::vector<GroupState> out;
   for (const auto& [hash, torrent] : torrents_) {
-    if (torrent.metainfo && torrent.looked) AddGroups(now, hash, torrent, out);
+    if (!torrent.metainfo || !torrent.looked) continue;
+    std::vector<GroupState> groups;
+    AddGroups(now, hash, torrent, groups);
+    shares_.Fill(hash, groups);
+    for (GroupState& group : groups) {
+      group.obtainable = group.obtainable || group.members > 0;
+      out.push_back(std::move(group));
+    }
   }
   return out;
 }
@@ -551,15 +574,21 @@ Plan Archive::DryRun(Instant now) const { return keeper_.Decide(now, Groups(now)
 
 void Archive::Keep(Instant now) {
   next_keep_ = now + Keeper::kPeriod;
+  if (shares_.together() && !shares_.fellows()->settled()) {
+    next_keep_ = now;
+    return;
+  }
   size_t present = 0;
   for (const auto& [hash, torrent] : torrents_) present += torrent.look.holders.size();
   lifetimes_.Observe(now, present, std::exchange(gone_, 0));
-  const std::vector<GroupState> groups = Groups(now);
+  std::vector<GroupState> groups = Groups(now);
   keeper_.Note(now, groups);
+  if (shares_.together()) Ask(now, groups);
   Plan plan = keeper_.Decide(now, groups, Used());
+  if (shares_.together()) NoteShares(groups, plan);
   // Room is made before it is filled.
   for (const Verdict& verdict : plan.verdicts) {
-    if (verdict.decision == Decision::kDrop) Drop(verdict);
+    if (verdict.decision == Decision::kDrop) Drop(now, verdict);
   }
   std::map<torrent::InfoHash, Wanted> wanted;
   for (const Verdict& verdict : plan.verdicts) {
@@ -581,7 +610,8 @@ std::vector<uint32_t> Archive::PiecesOf(const Torrent& torrent, const GroupId& g
   return out;
 }
 
-void Archive::Drop(const Verdict& verdict) {
+void Archive::Drop(Instant now, const Verdict& verdict) {
+  shares_.Leave(now, verdict.id);
   DropPieces drop{verdict.id.torrent, PiecesOf(torrents_.at(verdict.id.torrent), verdict.id, true)};
   counters_.Add("archive.pieces_dropped", drop.pieces.size());
   if (verdict.why == Why::kMayBeLost) counters_.Add("archive.groups_given_up");
@@ -601,6 +631,7 @@ void Archive::Want(Torrent& torrent, Wanted wanted) {
   for (const Verdict& verdict : wanted.groups) groups.insert(verdict.id.index);
   if (groups == torrent.wanted) return;
   torrent.wanted = std::move(groups);
+  torrent.next_dial = Instant::Min();
   const bool begins = !torrent.wanted.empty() && torrent.row.state == TorrentState::kKnown;
   if (begins) SetState(torrent, TorrentState::kFetching);
   std::stable_sort(wanted.groups.begin(), wanted.groups.end(),
@@ -620,12 +651,15 @@ void Archive::Want(Torrent& torrent, Wanted wanted) {
 
 void Archive::OnTimeout(Instant now) {
   for (auto& [hash, torrent] : torrents_) {
+    DialFellows(now, torrent);
     if (!torrent.metainfo_until || *torrent.metainfo_until > now) continue;
     torrent.metainfo_until.reset();
+    fetching_heard_.erase(hash);
     torrent.trouble = "nobody who was met gave its metainfo";
     Say(StopTorrent{hash, false});
     SetState(torrent, TorrentState::kKnown);
   }
+  shares_.OnTimeout(now);
   if (next_keep_ <= now) Keep(now);
 }
 

@@ -26,6 +26,7 @@
 #include "libcore/archive/keeper.h"
 #include "libcore/archive/library.h"
 #include "libcore/archive/lifetimes.h"
+#include "libcore/archive/shares.h"
 #include "libcore/archive/torrent/magnet.h"
 #include "libcore/archive/torrent/metainfo.h"
 #include "libcore/base/counters.h"
@@ -118,8 +119,26 @@ struct SaveMetainfo {
 struct RemoveMetainfo {
   std::string file;
 };
-using Order = std::variant<FetchMetainfo, StartTorrent, StopTorrent, WantPieces, DropPieces,
-                           DialPeer, ListUs, SaveMetainfo, RemoveMetainfo>;
+struct SetTrackers {
+  torrent::InfoHash hash;
+  std::vector<std::vector<std::string>> trackers;
+};
+// For the other S-trackers, where there are some: which groups we hold; none at all: it is gone.
+struct TellHeld {
+  torrent::InfoHash hash;
+  std::vector<bool> groups;
+};
+struct TellRoom {
+  bool full = false;  // nothing new is taken
+  uint64_t used = 0;  // bytes
+};
+struct AskToKeep {
+  GroupId group;
+  std::vector<MemberId> holders;
+};
+using Order =
+    std::variant<FetchMetainfo, StartTorrent, StopTorrent, WantPieces, DropPieces, DialPeer, ListUs,
+                 SaveMetainfo, RemoveMetainfo, SetTrackers, TellHeld, TellRoom, AskToKeep>;
 
 struct TorrentView {
   TorrentRow row;
@@ -173,6 +192,10 @@ class Archive {
   static constexpr size_t kMaxVerified = 64;
   static constexpr size_t kMaxSources = 16;
   static constexpr absl::Duration kUploadingFor = absl::Seconds(10);
+  // Other S-trackers that have what is wanted are dialled so often.
+  static constexpr absl::Duration kRedial = absl::Seconds(10);
+  // Torrents of other S-trackers whose metainfo is asked for at a time.
+  static constexpr size_t kMaxHeard = 64;
 
   // `library` and `counters` outlive it.
   Archive(const ArchiveOptions& options, Library& library, Counters& counters, Instant now);
@@ -202,6 +225,19 @@ class Archive {
   void OnMetainfo(Instant now, absl::Time wall, const torrent::InfoHash& hash, ByteView metainfo);
   void OnLook(Instant now, absl::Time wall, Look look);
   void OnTrouble(const torrent::InfoHash& hash, const absl::Status& status);
+
+  // The S-trackers that share the work; nullptr, as at first: none. Outlives the archive, or is
+  // taken back. TellHeld of everything follows.
+  void SetFellows(Instant now, const Fellows* fellows);
+  // They came, went or changed.
+  void OnFellowsChanged(Instant now);
+  // One of them said something new of this torrent; to be called while TakesHeard.
+  void OnHeard(Instant now, absl::Time wall, const torrent::InfoHash& hash);
+  bool TakesHeard() const { return fetching_heard_.size() < kMaxHeard; }
+  // The answer to AskToKeep.
+  void OnPromised(Instant now, const GroupId& group, int promises);
+  // One of them is about to drop the group. True: we hold it, and keep it for Shares::kPromise.
+  bool MayPromise(Instant now, const GroupId& group);
 
   // Once a second, as the looks.
   void OnTimeout(Instant now);
@@ -246,6 +282,9 @@ class Archive {
     std::string trouble;
     bool listed_always = false;
     bool listed = false;
+    std::vector<bool> told;   // groups that the other S-trackers believe here
+    bool share_here = false;  // among them: all of ours is
+    Instant next_dial;
   };
   using Torrents = std::map<torrent::InfoHash, Torrent>;
   // What one torrent is to fetch by a plan.
@@ -263,7 +302,7 @@ class Archive {
   void Begin(Instant now, Torrent& torrent, ByteView metainfo);
   void SetState(Torrent& torrent, TorrentState state);
   void Save(Torrent& torrent);
-  static void CountCopies(Torrent& torrent);
+  void CountCopies(Torrent& torrent) const;
   static TorrentSummary SummaryOf(const Torrent& torrent);
   void JudgeState(Instant now, absl::Time wall, Torrent& torrent);
   void List(Torrent& torrent);
@@ -274,7 +313,16 @@ class Archive {
                  std::vector<GroupState>& out) const;
   uint64_t Used() const;
   void Keep(Instant now);
-  void Drop(const Verdict& verdict);
+  // Asks those on whom a drop would rely, and marks what stays until they promised.
+  void Ask(Instant now, std::vector<GroupState>& groups);
+  void NoteShares(const std::vector<GroupState>& groups, const Plan& plan);
+  void Tell(Instant now, Torrent& torrent);
+  void DialFellows(Instant now, Torrent& torrent);
+  // Its own, and the other S-trackers' behind (BEP 12).
+  std::vector<std::vector<std::string>> TiersOf(const Torrent& torrent) const;
+  // Copies of each piece among the other S-trackers, by what they say.
+  std::vector<uint32_t> HeldByFellows(const Torrent& torrent) const;
+  void Drop(Instant now, const Verdict& verdict);
   void Want(Torrent& torrent, Wanted wanted);
   std::vector<uint32_t> PiecesOf(const Torrent& torrent, const GroupId& group, bool held) const;
   void Say(Order order);
@@ -284,7 +332,11 @@ class Archive {
   Counters& counters_;
   Keeper keeper_;
   Lifetimes lifetimes_;
+  Shares shares_;
   Torrents torrents_;
+  std::set<torrent::InfoHash> fetching_heard_;
+  std::vector<std::string> trackers_;  // of the other S-trackers
+  bool full_ = false;
   std::set<torrent::InfoHash> denied_;
   std::deque<Order> orders_;
   Instant next_keep_;

@@ -44,6 +44,10 @@ std::string ToString(Why why) {
       return "few others are left who have it";
     case Why::kOthersKeepIt:
       return "enough others have it";
+    case Why::kMembersKeepIt:
+      return "other S-trackers keep it";
+    case Why::kOthersShare:
+      return "it is the share of other S-trackers";
     case Why::kNoRoom:
       return "the quota is full, and nothing that is worth less may go";
     case Why::kNobodyHasIt:
@@ -66,11 +70,15 @@ double Keeper::ValueOf(const GroupState& group, double organic) {
   return group.demand * gone * kGiB / static_cast<double>(std::max<uint64_t>(group.bytes, 1));
 }
 
+bool Keeper::SafeByHolders(const GroupState& group) const {
+  return group.verified >= options_.verified && group.organic >= options_.drop_at;
+}
+
 bool Keeper::Safe(const GroupState& group) const {
   if (group.organic + group.members == 0) return group.may_lose;
-  // Members are known by their signed inventories.
+  // Members are known by their signed inventories; before anything goes they promise to keep it.
   if (group.members >= options_.copies && !group.assigned) return true;
-  return group.verified >= options_.verified && group.organic >= options_.drop_at;
+  return SafeByHolders(group);
 }
 
 void Keeper::Note(Instant now, const std::vector<GroupState>& groups) {
@@ -97,7 +105,7 @@ void Keeper::Forget(const torrent::InfoHash& torrent) {
 }
 
 bool Keeper::MayGo(Instant now, const GroupState& group) const {
-  if (group.held == 0 || group.pinned) return false;
+  if (group.held == 0 || group.pinned || group.stays) return false;
   const auto since = safe_since_.find(group.id);
   return since != safe_since_.end() && now - since->second >= options_.holding_time;
 }
@@ -155,9 +163,7 @@ class Keeper::Planner {
     }
     const bool rare = group.organic <= options().fetch_at;
     const bool ours = group.pinned || group.assigned;
-    if (!ours && (!rare || group.members >= options().copies)) {
-      return Say(i, Decision::kWait, Why::kOthersKeepIt);
-    }
+    if (!ours) return Say(i, Decision::kWait, Why::kOthersShare);
     if (!group.pinned && !rare && keeper_.dropped_.count(group.id) != 0) {
       return Say(i, Decision::kWait, Why::kOthersKeepIt);
     }
@@ -191,8 +197,10 @@ class Keeper::Planner {
   void Drop(size_t i) {
     gone_.insert(i);
     plan_.drop_bytes += groups_[i].held;
-    const bool last = groups_[i].organic + groups_[i].members == 0;
-    Say(i, Decision::kDrop, last ? Why::kMayBeLost : Why::kOthersKeepIt);
+    const GroupState& group = groups_[i];
+    const bool last = group.organic + group.members == 0;
+    const Why others = keeper_.SafeByHolders(group) ? Why::kOthersKeepIt : Why::kMembersKeepIt;
+    Say(i, Decision::kDrop, last ? Why::kMayBeLost : others);
   }
 
   void MakeRoom() {

@@ -55,7 +55,7 @@ struct GroupState {
   // The least of its pieces, without us and other members.
   int organic = 0;
   int verified = 0;
-  // Other members that have all of it.
+  // Other members that say that they have all of it.
   int members = 0;
   // Whether those whom we are connected to have what we lack.
   bool obtainable = false;
@@ -64,6 +64,9 @@ struct GroupState {
   // What the torrent's policy says: stays in any case; may be lost.
   bool pinned = false;
   bool may_lose = false;
+  // It does not go at this moment, whatever else speaks for it: other S-trackers rely on it, or
+  // have not promised to keep theirs.
+  bool stays = false;
   // How much it is wanted: 1 for nobody asked, more for each request.
   double demand = 1;
   // That one organic holder leaves within `reaction` (Lifetimes).
@@ -81,6 +84,8 @@ enum class Why {
   kRoomEnough,     // kept: nothing has to go
   kRare,           // fetched: organic availability fell to the low mark
   kOthersKeepIt,   // dropped, or not fetched: enough others have it
+  kMembersKeepIt,  // dropped: as many other S-trackers have it as shall, and promise to keep it
+  kOthersShare,    // not fetched: other S-trackers are to have it
   kNoRoom,         // not fetched: nothing that is worth less may go
   kNobodyHasIt,    // not fetched: those who are there do not have it
   kMayBeLost,      // dropped although nobody else has it: so says its policy
@@ -125,6 +130,8 @@ class Keeper {
   void NoteDropped(const GroupId& group) { dropped_.insert(group); }
   void Forget(const torrent::InfoHash& torrent);
 
+  // Whether enough others than S-trackers hold it for it to go.
+  bool SafeByHolders(const GroupState& group) const;
   // `organic` copies are counted on.
   static double ValueOf(const GroupState& group, double organic);
 

@@ -123,6 +123,8 @@ std::string ToString(Source source) {
       return "watched";
     case Source::kFeed:
       return "feed";
+    case Source::kFederation:
+      return "federation";
   }
   return "";
 }

@@ -42,6 +42,7 @@ enum class Source : uint8_t {
   kOverlay = 3,    // a signed submission
   kWatched = 4,    // the watch folder
   kFeed = 5,
+  kFederation = 6,  // another S-tracker that shares the work has it
 };
 std::string ToString(Source source);
 

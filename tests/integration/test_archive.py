@@ -28,10 +28,10 @@ def bencode(value):
 class Torrent:
     """Random bytes in a file, or in a folder of files of the sizes in `parts`; its .torrent and its info-hash."""
 
-    def __init__(self, folder, name, size, tracker, parts=None):
+    def __init__(self, folder, name, size, tracker, parts=None, piece=PIECE):
         self.name, self.data = name, os.urandom(size)
-        pieces = b''.join(hashlib.sha1(self.data[at:at + PIECE]).digest() for at in range(0, size, PIECE))
-        info = {b'name': name.encode(), b'piece length': PIECE, b'pieces': pieces}
+        pieces = b''.join(hashlib.sha1(self.data[at:at + piece]).digest() for at in range(0, size, piece))
+        info = {b'name': name.encode(), b'piece length': piece, b'pieces': pieces}
         self.files, at = {}, 0
         for path, length in (parts or {name: size}).items():
             self.files[f'{name}/{path}' if parts else path] = self.data[at:at + length]

@@ -121,5 +121,6 @@ ExitCode TorrentAllow(Session& session, const std::string& hash);
 ExitCode TorrentDenied(Session& session);
 ExitCode ArchiveStatus(Session& session);
 ExitCode ArchivePlan(Session& session, int limit);
+ExitCode ArchiveMembers(Session& session);
 
 }  // namespace p2pd::cli

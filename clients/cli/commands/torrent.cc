@@ -24,10 +24,14 @@ constexpr int kMapColumns = 64;
 
 std::string NameOf(const std::string& hash) { return absl::StrCat("torrents/", hash); }
 
-std::string StateWord(v1::Torrent::State state) {
-  std::string word = v1::Torrent::State_Name(state);
+std::string Lower(std::string word) {
   for (char& c : word) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return word;
+}
+
+std::string StateWord(v1::Torrent::State state) { return Lower(v1::Torrent::State_Name(state)); }
+std::string StateWord(v1::ArchiveMember::State state) {
+  return Lower(v1::ArchiveMember::State_Name(state));
 }
 
 std::string Percent(double share) { return absl::StrFormat("%.1f %%", 100 * share); }
@@ -193,6 +197,25 @@ ExitCode ArchivePlan(Session& session, int limit) {
                      absl::StrCat(group.first_piece(), "..",
                                   group.first_piece() + group.piece_count() - 1),
                      group.decision(), group.reason()});
+        }
+        table.Print();
+      });
+}
+
+ExitCode ArchiveMembers(Session& session) {
+  return session.CallAndPrint<v1::ArchiveService>(
+      &Archive::ListMembers, v1::ListMembersRequest(), [](const v1::ListMembersResponse& response) {
+        Table table({"MEMBER", "STATE", "HEARD", "PEERS AT", "DOMAIN", "SHARE", "USED", "QUOTA",
+                     "TORRENTS", "GROUPS"});
+        for (const v1::ArchiveMember& member : response.members()) {
+          const bool heard = member.has_heard_age() && member.state() != v1::ArchiveMember::SELF;
+          table.Row({LastWord(member.name()),
+                     absl::StrCat(StateWord(member.state()), member.full() ? ", full" : ""),
+                     heard ? absl::StrCat(Show(member.heard_age()), " ago") : "",
+                     member.peer_addresses().empty() ? "" : member.peer_addresses(0),
+                     member.domain(), Percent(member.share()), absl::StrCat(member.used_bytes()),
+                     absl::StrCat(member.quota_bytes()), absl::StrCat(member.torrent_count()),
+                     absl::StrCat(member.group_count())});
         }
         table.Print();
       });

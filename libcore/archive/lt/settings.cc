@@ -60,6 +60,8 @@ settings_pack SettingsOf(const EngineOptions& options) {
   pack.set_bool(settings_pack::ssrf_mitigation, true);
   // Seeds and finished peers are what availability is made of.
   pack.set_bool(settings_pack::close_redundant_connections, false);
+  // Members of a federation have a tracker each, whose clients are to find all of them.
+  pack.set_bool(settings_pack::announce_to_all_tiers, true);
   // What the end of the process waits for.
   pack.set_int(settings_pack::stop_tracker_timeout, 2);
   // Otherwise TCP is slowed down wherever one peer has uTP.

@@ -163,15 +163,27 @@ TEST_F(KeeperTest, WhatWentComesBackAtTheLowMarkOnly) {
   EXPECT_EQ(Decide().verdicts[0].decision, Decision::kFetch);
 }
 
-TEST_F(KeeperTest, AnothersShareIsHisUnlessItIsInDanger) {
-  groups_ = {Group(0, 5, false)};
+TEST_F(KeeperTest, AnothersShareIsHis) {
+  groups_ = {Group(0, 1, false)};
   groups_[0].assigned = false;
-  groups_[0].members = 1;
-  EXPECT_EQ(Decide().verdicts[0].why, Why::kOthersKeepIt);
-  groups_[0].organic = 1;
-  EXPECT_EQ(Decide().verdicts[0].why, Why::kOthersKeepIt);
-  groups_[0].members = 0;
+  EXPECT_EQ(Decide().verdicts[0].why, Why::kOthersShare);
+  groups_[0].pinned = true;
   EXPECT_EQ(Decide().verdicts[0].decision, Decision::kFetch);
+}
+
+TEST_F(KeeperTest, WhatIsNotOursGoesWhereEnoughMembersHaveIt) {
+  for (uint32_t i = 0; i < 10; ++i) {
+    groups_.push_back(Group(i, 1, true));
+    groups_.back().members = 1;
+    groups_.back().assigned = i != 3;
+  }
+  Wait(absl::Hours(1));
+  const Plan plan = Decide();
+  EXPECT_EQ(plan.drop_bytes, 10 * kMiB);
+  EXPECT_EQ(plan.verdicts[3].why, Why::kMembersKeepIt);
+  groups_[3].members = 0;
+  Wait(absl::Hours(1));
+  EXPECT_EQ(Decide().drop_bytes, 0u);
 }
 
 TEST_F(KeeperTest, WhatIsPinnedStaysAndComesFirst) {

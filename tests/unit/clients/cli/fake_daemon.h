@@ -159,6 +159,7 @@ struct FakeTorrents final : v1::TorrentService::Service {
 struct FakeArchive final : v1::ArchiveService::Service {
   P2PD_FAKE(GetArchive, GetArchiveRequest, Archive)
   P2PD_FAKE(PlanArchive, PlanArchiveRequest, PlanArchiveResponse)
+  P2PD_FAKE(ListMembers, ListMembersRequest, ListMembersResponse)
 };
 
 #undef P2PD_FAKE

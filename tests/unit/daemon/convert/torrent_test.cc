@@ -49,5 +49,35 @@ TEST(TorrentToProto, ShowsPiecesAndPeersOnlyWhenAllIsAskedFor) {
   EXPECT_EQ(full.peers(0).downloaded_bytes(), 77u);
 }
 
+TEST(MemberToProto, SaysWhetherItIsThereAndItsShareOfTheWork) {
+  archive::federation::MemberView view;
+  view.id.mutable_view()[0] = 0xab;
+  view.record.quota = 25;
+  view.record.domain = "rack 1";
+  view.record.endpoints = {*net::Endpoint::Parse("192.0.2.1:5")};
+  view.record.trackers = {"http://192.0.2.1/announce"};
+  view.groups = 7;
+  EXPECT_EQ(ToProto(view, 100).state(), v1::ArchiveMember::FOUND);
+  EXPECT_FALSE(ToProto(view, 100).has_heard_age());
+  view.present = true;
+  view.heard = absl::Seconds(3);
+  const v1::ArchiveMember there = ToProto(view, 100);
+  EXPECT_EQ(there.name(), "members/ab00000000000000000000000000000000000000");
+  EXPECT_EQ(there.state(), v1::ArchiveMember::PRESENT);
+  EXPECT_EQ(there.peer_addresses(0), "192.0.2.1:5");
+  EXPECT_EQ(there.trackers(0), "http://192.0.2.1/announce");
+  EXPECT_EQ(there.domain(), "rack 1");
+  EXPECT_DOUBLE_EQ(there.share(), 0.25);
+  EXPECT_EQ(there.group_count(), 7u);
+  EXPECT_EQ(there.heard_age().seconds(), 3);
+  EXPECT_EQ(ToProto(view, 0).share(), 0);
+  view.present = false;
+  view.lost = true;
+  EXPECT_EQ(ToProto(view, 100).state(), v1::ArchiveMember::LOST);
+  EXPECT_EQ(ToProto(view, 100).share(), 0);
+  view.self = true;
+  EXPECT_EQ(ToProto(view, 100).state(), v1::ArchiveMember::SELF);
+}
+
 }  // namespace
 }  // namespace p2pd::daemon

@@ -97,5 +97,25 @@ TEST_F(TorrentCommands, TheArchiveShowsItsCountersAndItsPlan) {
   EXPECT_EQ(Run({"archive", "plan", "--limit", "0"}).code, 2);
 }
 
+TEST_F(TorrentCommands, TheMembersAreListed) {
+  v1::ArchiveMember& self = *archive_.ListMembers_.response.add_members();
+  self.set_name("members/ab00000000000000000000000000000000000000");
+  self.set_state(v1::ArchiveMember::SELF);
+  self.set_share(0.5);
+  v1::ArchiveMember& other = *archive_.ListMembers_.response.add_members();
+  other.set_state(v1::ArchiveMember::LOST);
+  other.set_full(true);
+  other.set_domain("rack 1");
+  other.mutable_heard_age()->set_seconds(90);
+  other.add_peer_addresses("192.0.2.1:6881");
+  const Outcome members = Run({"archive", "members"});
+  EXPECT_EQ(members.code, 0);
+  EXPECT_THAT(members.out, HasSubstr("self"));
+  EXPECT_THAT(members.out, HasSubstr("50.0 %"));
+  EXPECT_THAT(members.out, HasSubstr("lost, full"));
+  EXPECT_THAT(members.out, HasSubstr("ago"));
+  EXPECT_THAT(members.out, HasSubstr("192.0.2.1:6881"));
+}
+
 }  // namespace
 }  // namespace p2pd::cli
