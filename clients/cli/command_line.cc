@@ -45,6 +45,8 @@ struct Flags {
   std::string ca_dir;
   VoiceArgs voice;
   OverlayPutArgs put;
+  TorrentCreateArgs torrent_create;
+  TorrentDownloadArgs download;
 };
 
 using Action = std::function<ExitCode(Session&)>;
@@ -334,7 +336,10 @@ class Commands {
   }
 
   void AddTorrent() {
-    CLI::App* torrent = Group("torrent", "what the archive keeps alive");
+    CLI::App* torrent =
+        Group("torrent", "torrents: made, fetched (no daemon needed), and what the archive keeps");
+    AddTorrentCreate(torrent);
+    AddTorrentDownload(torrent);
     CLI::App* submit = Leaf(torrent, "submit", "hand a torrent to the archive",
                             [this](Session& s) { return TorrentSubmit(s, flags_.file); });
     submit->add_option("TORRENT", flags_.file, "a .torrent file, - for standard input, or a magnet")
@@ -373,6 +378,56 @@ class Commands {
         ->check(CLI::Range(1, 10'000));
     Leaf(archive, "members", "the S-trackers that share the work, and what each holds",
          [](Session& s) { return ArchiveMembers(s); });
+  }
+
+  void AddTorrentCreate(CLI::App* torrent) {
+    TorrentCreateArgs& args = flags_.torrent_create;
+    CLI::App* create =
+        Leaf(torrent, "create", "make a .torrent of a file or folder (no daemon needed)",
+             [this](Session& s) { return TorrentCreate(s, flags_.torrent_create); });
+    create->add_option("PATH", args.path, "file or folder; links within it are left out")
+        ->required();
+    create->add_option("--out", args.out, ".torrent file to write, - for standard output")
+        ->required();
+    create
+        ->add_option("--tracker", args.trackers,
+                     "announce URL, http(s):// or udp://; again for the next best")
+        ->allow_extra_args(false);
+    create->add_option("--piece-size", args.piece_size,
+                       "16KiB to 128MiB, a power of two; default one that fits");
+    create->add_flag("--hybrid,!--v1", args.hybrid,
+                     "for clients of BitTorrent v1 and v2; default v1 alone");
+    create->add_flag("--private", args.is_private, "peers from its trackers alone (BEP 27)");
+    create->add_option("--web-seed", args.web_seeds, "URL that serves the files (BEP 19)")
+        ->allow_extra_args(false);
+    create->add_option("--comment", args.comment, "for whoever reads the file");
+    create->add_flag("--submit", args.submit, "hand it to the daemon's archive, too");
+  }
+
+  void AddTorrentDownload(CLI::App* torrent) {
+    TorrentDownloadArgs& args = flags_.download;
+    CLI::App* download =
+        Leaf(torrent, "download",
+             "fetch a torrent's files (no daemon needed); goes on where an earlier run ended",
+             [this](Session& s) { return TorrentDownload(s, flags_.download); });
+    download
+        ->add_option("TORRENT", args.torrent, "a .torrent file, - for standard input, or a magnet")
+        ->required();
+    download->add_option("--dir", args.folder, "folder for the files")->capture_default_str();
+    download->add_option("--tracker", args.trackers, "announce URL to ask before the torrent's own")
+        ->allow_extra_args(false);
+    download->add_option("--peer", args.peers, "ADDR:PORT of somebody who has it")
+        ->allow_extra_args(false);
+    download->add_option("--listen", args.listen,
+                         "ADDR:PORT for peers; default any port of all addresses");
+    download->add_option("--seed-for", args.seed_for,
+                         "stay so long once it is complete, such as 2h; default ends at once");
+    download->add_option("--give-up-after", args.give_up_after,
+                         "end (exit code 6) when nothing came for so long; default never");
+    download->add_flag("--lan", args.lan,
+                       "a network of our own: ask trackers at private addresses, too");
+    download->add_flag("--no-dht", args.no_dht,
+                       "find peers by trackers and --peer alone, not by DHT and local discovery");
   }
 
   void AddCompletion() {

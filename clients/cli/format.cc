@@ -1,10 +1,13 @@
 #include "clients/cli/format.h"
 
+#include <utility>
+
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_replace.h"
+#include "absl/strings/strip.h"
 #include "absl/time/time.h"
 
 namespace p2pd::cli {
@@ -82,6 +85,38 @@ std::optional<google::protobuf::Duration> ParseDuration(const std::string& text)
   out.set_nanos(
       static_cast<int32_t>(absl::ToInt64Nanoseconds(span - absl::Seconds(out.seconds()))));
   return out;
+}
+
+std::optional<uint64_t> ParseSize(const std::string& text) {
+  absl::string_view rest = text;
+  uint64_t factor = 1;
+  for (const auto& [word, bytes] : {std::pair<const char*, uint64_t>{"KiB", uint64_t{1} << 10},
+                                    {"MiB", uint64_t{1} << 20},
+                                    {"GiB", uint64_t{1} << 30}}) {
+    if (absl::ConsumeSuffix(&rest, word)) {
+      factor = bytes;
+      break;
+    }
+  }
+  uint64_t number = 0;
+  // SimpleAtoi takes signs and blanks, too.
+  if (rest.empty() || rest.size() > 10 ||
+      rest.find_first_not_of("0123456789") != absl::string_view::npos ||
+      !absl::SimpleAtoi(rest, &number)) {
+    return std::nullopt;
+  }
+  return number * factor;
+}
+
+std::string ShowBytes(uint64_t bytes) {
+  if (bytes < 1000) return absl::StrCat(bytes, " B");
+  auto value = static_cast<double>(bytes);
+  for (const char* unit : {"kB", "MB", "GB"}) {
+    value /= 1000;
+    // 999.96 would be shown as 1000.0.
+    if (value < 999.95) return absl::StrFormat("%.1f %s", value, unit);
+  }
+  return absl::StrFormat("%.1f TB", value / 1000);
 }
 
 }  // namespace p2pd::cli

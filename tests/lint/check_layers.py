@@ -2,16 +2,17 @@
 """Holds every include to the layers that CMake declares.
 
 The truth is the `p2pd_module(NAME DEPS …)` lines: a file of libcore/x may include x and the modules that x names in
-DEPS, nothing else; what comes along transitively is not enough. Clients see the control API only, with one exception
-(clients/cli/ca works without a daemon and links pki). The daemon sees all of libcore. Nobody includes tests.
+DEPS, nothing else; what comes along transitively is not enough. Clients see the control API only, with two exceptions
+(clients/cli/ca and clients/cli/torrent work without a daemon). The daemon sees all of libcore. Nobody includes tests.
 """
 
 import re
 
 import sources
 
-# clients/cli/ca is a certificate authority that works without a daemon (STYLE, 'The house').
-CLIENT_EXCEPTIONS = {'clients/cli/ca': {'base', 'pki'}}
+# A certificate authority, and the making and fetching of torrents, work without a daemon (STYLE, 'The house').
+CLIENT_EXCEPTIONS = {'clients/cli/ca': {'base', 'pki'},
+                     'clients/cli/torrent': {'base', 'net', 'archive', 'archive/lt', 'archive/pieces', 'archive/torrent'}}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]', re.MULTILINE)
 

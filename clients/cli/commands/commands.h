@@ -123,4 +123,32 @@ ExitCode ArchiveStatus(Session& session);
 ExitCode ArchivePlan(Session& session, int limit);
 ExitCode ArchiveMembers(Session& session);
 
+// torrent_create.cc
+struct TorrentCreateArgs {
+  std::string path;
+  std::string out;
+  std::string piece_size;  // such as 256KiB; empty: one that fits
+  bool hybrid = false;
+  bool is_private = false;
+  std::vector<std::string> trackers;
+  std::vector<std::string> web_seeds;
+  std::string comment;
+  bool submit = false;
+};
+ExitCode TorrentCreate(Session& session, const TorrentCreateArgs& args);
+
+// torrent_download.cc
+struct TorrentDownloadArgs {
+  std::string torrent;  // as TorrentSubmit
+  std::string folder = ".";
+  std::vector<std::string> trackers;
+  std::vector<std::string> peers;
+  std::string listen;
+  std::string seed_for;
+  std::string give_up_after;
+  bool lan = false;
+  bool no_dht = false;
+};
+ExitCode TorrentDownload(Session& session, const TorrentDownloadArgs& args);
+
 }  // namespace p2pd::cli

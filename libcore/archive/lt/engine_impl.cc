@@ -177,7 +177,7 @@ absl::Status Engine::Impl::Start() {
     KeepDoorOpen(*session_);
     std::string failure;
     if (!TakeListening(*session_, options_.listen.size(), listening_, failure)) {
-      return absl::UnavailableError(absl::StrCat("the archive cannot listen: ", failure));
+      return absl::UnavailableError(absl::StrCat("cannot listen: ", failure));
     }
     session_->set_alert_notify([this] { Post([this] { TakeAlerts(); }); });
   } catch (const std::exception& thrown) {

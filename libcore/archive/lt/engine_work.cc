@@ -236,9 +236,11 @@ void Engine::Impl::OnAlert(const lts::alert& alert) {
   } else if (const auto* reply = lts::alert_cast<lts::tracker_reply_alert>(&alert)) {
     events_.Put(TrackerAnswered{torrent->id, reply->tracker_url(), absl::OkStatus()});
   } else if (const auto* refused = lts::alert_cast<lts::tracker_error_alert>(&alert)) {
-    events_.Put(TrackerAnswered{torrent->id, refused->tracker_url(),
-                                absl::UnavailableError(absl::StrCat(refused->error.message(), " ",
-                                                                    refused->failure_reason()))});
+    const absl::string_view reason = refused->failure_reason();
+    events_.Put(
+        TrackerAnswered{torrent->id, refused->tracker_url(),
+                        absl::UnavailableError(absl::StrCat(refused->error.message(),
+                                                            reason.empty() ? "" : ": ", reason))});
   }
 }
 

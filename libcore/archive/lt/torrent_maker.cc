@@ -22,6 +22,10 @@ namespace fs = std::filesystem;
 namespace lts = libtorrent;
 
 constexpr uint32_t kLargestPiece = 128 << 20;
+// Of those that we choose.
+constexpr uint32_t kSmallestFitting = 64 << 10;
+constexpr uint32_t kLargestFitting = 16 << 20;
+constexpr uint64_t kFittingPieces = 4096;
 
 absl::Status StatusOf(const lts::error_code& error, const std::string& path) {
   if (error.category() == lts::system_category() || error.category() == lts::generic_category()) {
@@ -35,12 +39,18 @@ absl::Status StatusOf(const lts::error_code& error, const std::string& path) {
 absl::Status AddFiles(const fs::path& path, lts::file_storage& files) {
   std::error_code error;
   std::vector<fs::path> found;
-  if (fs::is_regular_file(fs::symlink_status(path, error))) found.push_back(path);
-  for (fs::recursive_directory_iterator at(path, error), end; !error && at != end;
-       at.increment(error)) {
-    if (at->symlink_status(error).type() == fs::file_type::regular) found.push_back(at->path());
+  if (fs::is_regular_file(path, error)) {
+    found.push_back(path);
+  } else {
+    fs::recursive_directory_iterator at(path, error);
+    fs::path last = path;
+    for (const fs::recursive_directory_iterator end; !error && at != end; at.increment(error)) {
+      last = at->path();
+      if (at->symlink_status(error).type() == fs::file_type::regular) found.push_back(last);
+    }
+    // A folder that cannot be read would be missing without a word.
+    if (error) return FileError(error.value(), "read", last.string());
   }
-  if (error && found.empty()) return FileError(error.value(), "read", path.string());
   std::sort(found.begin(), found.end());
   for (const fs::path& file : found) {
     const uint64_t size = fs::file_size(file, error);
@@ -73,8 +83,11 @@ absl::StatusOr<Bytes> Make(const CreateRequest& request,
     return absl::InvalidArgumentError(
         absl::StrCat(request.path, ": no bytes to make a torrent of"));
   }
+  const auto total = static_cast<uint64_t>(files.total_size());
   lts::create_torrent torrent(
-      files, static_cast<int>(request.piece_length),
+      files,
+      static_cast<int>(request.piece_length == 0 ? FittingPieceLength(total)
+                                                 : request.piece_length),
       request.format == TorrentFormat::kV1 ? lts::create_torrent::v1_only : lts::create_flags_t{});
   Describe(request, torrent);
   const auto count = static_cast<uint32_t>(torrent.num_pieces());
@@ -99,10 +112,17 @@ absl::StatusOr<Bytes> Make(const CreateRequest& request,
 
 }  // namespace
 
+uint32_t FittingPieceLength(uint64_t bytes) {
+  uint32_t length = kSmallestFitting;
+  while (length < kLargestFitting && bytes > kFittingPieces * length) length *= 2;
+  return length;
+}
+
 absl::StatusOr<CreatedTorrent> CreateTorrent(
     const CreateRequest& request, const std::function<bool(uint32_t, uint32_t)>& progress) {
-  if (!std::has_single_bit(request.piece_length) || request.piece_length < pieces::kBlock ||
-      request.piece_length > kLargestPiece) {
+  if (request.piece_length != 0 &&
+      (!std::has_single_bit(request.piece_length) || request.piece_length < pieces::kBlock ||
+       request.piece_length > kLargestPiece)) {
     return absl::InvalidArgumentError("a piece is a power of two from 16 KiB to 128 MiB");
   }
   std::error_code error;
@@ -112,8 +132,8 @@ absl::StatusOr<CreatedTorrent> CreateTorrent(
   try {
     P2PD_ASSIGN_OR_RETURN(Bytes metainfo, Make(request, progress));
     P2PD_ASSIGN_OR_RETURN(const TorrentFacts facts, ReadTorrent(metainfo));
-    return CreatedTorrent{std::move(metainfo), facts.hashes, facts.layout.pieces(),
-                          facts.layout.total()};
+    return CreatedTorrent{std::move(metainfo), facts.hashes, facts.layout.piece_length(),
+                          facts.layout.pieces(), facts.layout.total()};
   } catch (const lts::system_error& thrown) {
     return StatusOf(thrown.code(), request.path);
   } catch (const std::exception& thrown) {

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -96,6 +97,27 @@ TEST_F(TorrentMakerTest, WhatCannotBeMadeIsSaid) {
   EXPECT_TRUE(absl::IsInvalidArgument(CreateTorrent(request, nullptr).status()));
   const auto stop = [](uint32_t done, uint32_t) { return done < 2; };
   EXPECT_TRUE(absl::IsCancelled(CreateTorrent(Request(), stop).status()));
+}
+
+TEST_F(TorrentMakerTest, APieceLengthThatFits) {
+  EXPECT_EQ(FittingPieceLength(0), 64u << 10);
+  EXPECT_EQ(FittingPieceLength(256 << 20), 64u << 10);
+  EXPECT_EQ(FittingPieceLength((256 << 20) + 1), 128u << 10);
+  EXPECT_EQ(FittingPieceLength(964'540'000), 256u << 10);
+  EXPECT_EQ(FittingPieceLength(uint64_t{1} << 60), 16u << 20);
+  CreateRequest request = Request();
+  request.piece_length = 0;
+  EXPECT_EQ(CreateTorrent(request, nullptr)->piece_length, 64u << 10);
+}
+
+TEST_F(TorrentMakerTest, ALinkThatWasNamedIsFollowedAndAFolderThatCannotBeReadIsSaid) {
+  CreateRequest request = Request();
+  request.path = folder / "b/link";
+  EXPECT_EQ(CreateTorrent(request, nullptr)->bytes, 100'000u);
+  if (geteuid() == 0) GTEST_SKIP() << "root reads everything";
+  std::filesystem::permissions(folder / "b/inner", std::filesystem::perms::none);
+  EXPECT_TRUE(absl::IsPermissionDenied(CreateTorrent(Request(), nullptr).status()));
+  std::filesystem::permissions(folder / "b/inner", std::filesystem::perms::owner_all);
 }
 
 TEST_F(TorrentMakerTest, HostileMetainfoIsRefusedOrMadeHarmless) {

@@ -39,5 +39,24 @@ TEST(Format, DurationsAreParsedOrRefused) {
   }
 }
 
+TEST(Format, SizesAreParsedOrRefused) {
+  EXPECT_EQ(ParseSize("256KiB"), 262'144u);
+  EXPECT_EQ(ParseSize("1MiB"), 1'048'576u);
+  EXPECT_EQ(ParseSize("2GiB"), 2'147'483'648u);
+  EXPECT_EQ(ParseSize("16384"), 16'384u);
+  for (const char* text : {"", "KiB", "1 KiB", "-1", "+1", "1.5MiB", "1KB", "12345678901"}) {
+    EXPECT_FALSE(ParseSize(text).has_value()) << text;
+  }
+}
+
+TEST(Format, BytesAreReadable) {
+  EXPECT_EQ(ShowBytes(0), "0 B");
+  EXPECT_EQ(ShowBytes(999), "999 B");
+  EXPECT_EQ(ShowBytes(1000), "1.0 kB");
+  EXPECT_EQ(ShowBytes(964'540'000), "964.5 MB");
+  EXPECT_EQ(ShowBytes(999'970), "1.0 MB");
+  EXPECT_EQ(ShowBytes(5'000'000'000'000), "5.0 TB");
+}
+
 }  // namespace
 }  // namespace p2pd::cli
