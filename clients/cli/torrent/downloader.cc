@@ -272,8 +272,10 @@ bool Downloader::Look() {
     state_.down_rate += peer.down_rate;
     state_.up_rate += peer.up_rate;
   }
-  state_.downloaded = seen->downloaded;
-  state_.uploaded = seen->uploaded;
+  // A torrent's own are told once a second only.
+  const lt::EngineCounters counters = engine_->Counters();
+  state_.downloaded = counters.downloaded;
+  state_.uploaded = counters.uploaded;
   return state_.downloaded != before.downloaded || state_.done != before.done;
 }
 

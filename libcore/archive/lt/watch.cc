@@ -24,6 +24,10 @@ class PeerWatch final : public lts::peer_plugin {
   }
   ~PeerWatch() override { torrent_->peers.erase(this); }
 
+  // libtorrent says of itself that it only uploads while nothing is wanted, and seeds hang up on
+  // such a peer (BEP 21): nobody would be left to be counted, nor to be fetched from later.
+  void add_handshake(lts::entry& handshake) override { handshake.dict().erase("upload_only"); }
+
   bool on_handshake(lts::span<const char>) override {
     peer_.endpoint = FromLibtorrent(connection_.remote());
     peer_.incoming = !connection_.is_outgoing();

@@ -213,6 +213,29 @@ TEST(Engine, ASleepingTorrentWakesWhenAPeerAsksForIt) {
   EXPECT_EQ(archive.engine->Counters().woken, 1u);
 }
 
+// As every client of libtorrent's does by default: a seed hangs up on who says that it only
+// uploads.
+TEST(Engine, ASeedStaysConnectedToWhoWantsNothingYet) {
+  const TestTorrent torrent(10);
+  PlainClient seed;
+  libtorrent::settings_pack usual;
+  usual.set_bool(libtorrent::settings_pack::close_redundant_connections, true);
+  seed.session->apply_settings(usual);
+  seed.Add(torrent, {{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}});
+  ASSERT_TRUE(seed.bell.Until([&] { return seed.IsSeeding(); }));
+  Archive archive;
+  AddRequest request = torrent.Request();
+  request.wanted.emplace();
+  request.peers = {seed.endpoint()};
+  ASSERT_TRUE(archive.engine->Add(request).ok());
+  ASSERT_TRUE(archive.bell.Until([&] { return Organic(archive.Look(torrent.hash())) == 1; }));
+  std::vector<WantedPiece> all;
+  for (uint32_t i = 0; i < 10; ++i) all.push_back({pieces::Piece(i)});
+  ASSERT_TRUE(archive.engine->SetWanted(torrent.hash(), all).ok());
+  ASSERT_TRUE(archive.WaitFor<WantedFinished>());
+  EXPECT_EQ(archive.Count<PeerConnected>(), 1u) << "it never left";
+}
+
 TEST(Engine, AScrubFindsWhatRottedAndNobodyIsOfferedIt) {
   const TestTorrent torrent(8);
   Archive archive;

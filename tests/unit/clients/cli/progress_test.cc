@@ -6,15 +6,15 @@ namespace p2pd::cli {
 namespace {
 
 TEST(ProgressText, ABarWherePlaceIs) {
-  EXPECT_EQ(ProgressText(0, "x", 24), "[-------------]   0 %  x");
-  EXPECT_EQ(ProgressText(0.5, "words", 21), "[###---]  50 %  words");
+  EXPECT_EQ(ProgressText(0, "x", 24), "[------------]   0 %  x");
+  EXPECT_EQ(ProgressText(0.5, "words", 21), "[##---]  50 %  words");
   EXPECT_EQ(ProgressText(1, "x", 200).substr(0, 42), "[" + std::string(40, '#') + "]");
 }
 
 TEST(ProgressText, AllIsAHundredPercentAndNothingLess) {
-  EXPECT_EQ(ProgressText(0.9999, "x", 24), "[############-]  99 %  x");
-  EXPECT_EQ(ProgressText(7, "x", 24), "[#############] 100 %  x");
-  EXPECT_EQ(ProgressText(-1, "x", 24), "[-------------]   0 %  x");
+  EXPECT_EQ(ProgressText(0.9999, "x", 24), "[###########-]  99 %  x");
+  EXPECT_EQ(ProgressText(7, "x", 24), "[############] 100 %  x");
+  EXPECT_EQ(ProgressText(-1, "x", 24), "[------------]   0 %  x");
 }
 
 TEST(ProgressText, WordsAloneWhereItIsNarrow) {
