@@ -16,6 +16,7 @@
 #include "libcore/base/status.h"
 #include "libcore/runtime/clock.h"
 #include "libcore/runtime/local_addresses.h"
+#include "libcore/runtime/system_rng.h"
 
 namespace p2pd::daemon {
 namespace {
@@ -47,7 +48,10 @@ absl::StatusOr<std::unique_ptr<ArchiveHost>> ArchiveHost::Start(const ArchiveCon
 }
 
 ArchiveHost::ArchiveHost(const ArchiveConfig& config, std::string folder, TrackerHost* tracker)
-    : config_(config), folder_(std::move(folder)), tracker_(tracker) {}
+    : config_(config), folder_(std::move(folder)), tracker_(tracker) {
+  runtime::SystemRng rng;
+  epoch_ = rng.Next();
+}
 
 ArchiveHost::~ArchiveHost() {
   loop_.PostAlways([this] {
@@ -130,6 +134,32 @@ void ArchiveHost::PostAlways(absl::AnyInvocable<void(ArchiveHost&)> task) {
   });
 }
 
+void ArchiveHost::Drain() {
+  PostAlways([](ArchiveHost& host) {
+    host.draining_ = true;
+    const std::set<Watcher*> watchers = host.watchers_;
+    for (Watcher* watcher : watchers) watcher->OnDrain();
+  });
+}
+
+absl::Status ArchiveHost::AddWatcher(Watcher* watcher) {
+  if (draining_) return absl::UnavailableError("the daemon is ending");
+  if (watchers_.size() >= kMaxWatchers) {
+    return absl::ResourceExhaustedError("too many streams are open");
+  }
+  watchers_.insert(watcher);
+  return absl::OkStatus();
+}
+
+void ArchiveHost::RemoveWatcher(Watcher* watcher) { watchers_.erase(watcher); }
+
+void ArchiveHost::NotifyWatchers() {
+  if (archive_->changes().last() == notified_) return;
+  notified_ = archive_->changes().last();
+  const std::set<Watcher*> watchers = watchers_;
+  for (Watcher* watcher : watchers) watcher->OnChange();
+}
+
 void ArchiveHost::AddCounters(std::map<std::string, uint64_t>& out) const {
   const MutexLock lock(&mutex_);
   for (const auto& [name, value] : shown_) out[name] += value;
@@ -148,6 +178,11 @@ void ArchiveHost::OnTick() {
     shown_["archive.connections"] = engine.connections;
     shown_["archive.hash_failures"] = engine.hash_failures;
     shown_["archive.events_lost"] = engine.events_lost;
+  }
+  if (loop_.now() - bookmarked_ >= NodeHost::kBookmarkInterval) {
+    bookmarked_ = loop_.now();
+    const std::set<Watcher*> watchers = watchers_;
+    for (Watcher* watcher : watchers) watcher->OnIdle();
   }
   tick_->Set(loop_.now() + kLook);
 }
@@ -185,6 +220,7 @@ void ArchiveHost::Pump() {
   while (auto event = engine_->PollEvent()) OnEvent(*std::move(event));
   PumpFederation();
   while (auto order = archive_->PollOrder()) Obey(*std::move(order));
+  NotifyWatchers();
 }
 
 void ArchiveHost::OnEvent(archive::lt::Event event) {

@@ -11,12 +11,14 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "daemon/config.h"
+#include "daemon/node_host.h"
 #include "daemon/tracker_host.h"
 #include "libcore/archive/archive.h"
 #include "libcore/archive/federation/federation.h"
@@ -33,6 +35,8 @@ class ArchiveHost {
   static constexpr absl::Duration kLook = absl::Seconds(1);
   // Ports that are tried where none was named.
   static constexpr uint16_t kUsualPort = 6881;
+  // Watch streams at a time.
+  static constexpr size_t kMaxWatchers = 256;
 
   // Makes its folders below `folder`. `tracker` outlives it; nullptr: beside somebody else's.
   // Errors are one line for a person.
@@ -47,6 +51,8 @@ class ArchiveHost {
   [[nodiscard]] bool Post(absl::AnyInvocable<void(ArchiveHost&)> task);
   // As Post, but never refused: for answers.
   void PostAlways(absl::AnyInvocable<void(ArchiveHost&)> task);
+  // Tells the watchers to end; nobody becomes one any more.
+  void Drain();
   // Where peers reach us.
   const std::vector<net::Endpoint>& peer_endpoints() const { return endpoints_; }
   // "archive.…".
@@ -66,6 +72,11 @@ class ArchiveHost {
   void Leave();
   // nullptr while alone.
   archive::federation::Federation* federation() { return federation_.get(); }
+  // Of this run, in resume tokens.
+  uint64_t epoch() const { return epoch_; }
+  // Unavailable while the daemon ends, ResourceExhausted at kMaxWatchers.
+  absl::Status AddWatcher(Watcher* watcher);
+  void RemoveWatcher(Watcher* watcher);
 
  private:
   ArchiveHost(const ArchiveConfig& config, std::string folder, TrackerHost* tracker);
@@ -92,6 +103,7 @@ class ArchiveHost {
   void OnEvent(archive::lt::Event event);
   void OnGone(const archive::torrent::InfoHash& hash);
   void OnTick();
+  void NotifyWatchers();
   void LookAt(const archive::torrent::InfoHash& hash);
   std::string TorrentPath(const std::string& file) const;
 
@@ -117,6 +129,12 @@ class ArchiveHost {
   };
   std::map<archive::torrent::InfoHash, Erasure> erasures_;
   std::map<archive::torrent::InfoHash, archive::pieces::Layout> layouts_;
+
+  uint64_t epoch_ = 0;
+  std::set<Watcher*> watchers_;
+  archive::Revision notified_;
+  Instant bookmarked_;
+  bool draining_ = false;
 
   mutable Mutex mutex_;
   std::map<std::string, uint64_t> shown_ ABSL_GUARDED_BY(mutex_);

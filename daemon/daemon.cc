@@ -253,6 +253,7 @@ void Process::Drain(absl::Duration grace) {
   notify_.Stopping();
   server_->SetServing(false);
   P2PD_LOG(daemon, kInfo, "draining");
+  if (archive_ != nullptr) archive_->Drain();
   host_->Drain(grace, [this] { loop_.Stop(); });
 }
 

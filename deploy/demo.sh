@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # From a bare Debian 12 to a call between two people, in one command: sets up, builds, starts an overlay of five daemons
 # on 127.0.0.1, issues two certificates, logs two people in, and lets one call the other by e-mail address alone, with
-# recorded human speech in both directions. Then it compares what was said with what was heard.
+# recorded human speech in both directions. Then it compares what was said with what was heard. At last a file is handed to
+# an S-tracker, its only seeder is killed, and the file is downloaded from the S-tracker alone.
 # Exit 0 only if all of it worked. Everything it starts is stopped, whatever happens.
 set -euo pipefail
 caller=$PWD
@@ -105,12 +106,12 @@ wait_for() {
   done
 }
 
-start() { # NAME [BOOTSTRAP]
+start() { # NAME [FLAG...]
   local name=$1
   shift
   mkdir -p "$work/$name"
   "$bin/p2pd" --data-dir "$work/$name/data" --listen 127.0.0.1:0 --control "unix:$work/$name/control.sock" \
-    ${1:+--bootstrap "$1"} >"$work/$name.log" 2>&1 &
+    "$@" >"$work/$name.log" 2>&1 &
   pid_of[$name]=$!
   wait_for "the start of $name" quiet "$name" status
 }
@@ -160,7 +161,7 @@ step "Five daemons on 127.0.0.1: three plain peers, Ann and Bob"
 start peer1
 first=$(field peer1 listenEndpoint)
 [[ -n $first ]] || fail "peer1 does not say where it listens"
-for name in peer2 peer3 ann bob; do start "$name" "$first"; done
+for name in peer2 peer3 ann bob; do start "$name" --bootstrap "$first"; done
 for name in peer1 peer2 peer3 ann bob; do wait_for "$name knows the four others" in_the_ring "$name" 4; done
 ctl ann overlay peers
 
@@ -209,13 +210,38 @@ compare "Bob said, Ann heard" "$said_by_bob" "$heard_by_ann" --min $understood
 compare "Bob said, Bob heard (must not match)" "$said_by_bob" "$heard_by_bob" --max $foreign
 compare "Ann said, Ann heard (must not match)" "$said_by_ann" "$heard_by_ann" --max $foreign
 
+step "Ann hands a file to an S-tracker, goes, and Bob downloads it from the S-tracker alone"
+start strack --bootstrap "$first" --tracker 127.0.0.1:0 --peer 127.0.0.1:0
+tracker=$(sed -nE 's/.*tracker (127\.0\.0\.1:[0-9]+).*/\1/p' "$work/strack.log")
+mkdir -p "$work/ann/files" "$work/bob/files"
+head -c 20000000 /dev/urandom >"$work/ann/files/film"
+said=$(sha256sum <"$work/ann/files/film")
+ctl strack torrent create "$work/ann/files/film" --out "$work/film.torrent" --tracker "udp://$tracker" --submit
+hash=$(quiet strack torrent list film | awk 'END { print $1 }')
+archived() { quiet strack torrent list film | grep -q ' archived '; }
+# Ann's client seeds until it is killed.
+printf 'ann$ p2pctl torrent download film.torrent --dir files --lan --no-dht --seed-for 1h &\n'
+quiet ann torrent download "$work/film.torrent" --dir "$work/ann/files" --listen 127.0.0.1:0 --lan --no-dht --seed-for 1h \
+  >"$work/seed.log" 2>&1 &
+pid_of[seed]=$!
+wait_for "the file to be archived" archived
+kill -KILL "${pid_of[seed]}"
+wait "${pid_of[seed]}" || true
+unset 'pid_of[seed]'
+rm -rf "$work/ann/files"
+echo "the only seeder was killed, and its file is gone"
+ctl bob torrent download "$work/film.torrent" --dir "$work/bob/files" --listen 127.0.0.1:0 --lan --no-dht --give-up-after 1min
+ctl strack torrent show "$hash"
+[[ $(sha256sum <"$work/bob/files/film") == "$said" ]] || fail "what Bob got is another file"
+echo "Bob has it, byte for byte: SHA-256 ${said%% *}"
+
 step "Both log out, all daemons stop"
 for name in ann bob; do ctl "$name" logout; done
-for name in ann bob peer3 peer2 peer1; do
+for name in strack ann bob peer3 peer2 peer1; do
   quiet "$name" shutdown >/dev/null
   wait "${pid_of[$name]}" || fail "$name did not end cleanly, see $out/$name.log"
   unset "pid_of[$name]"
 done
-echo "all five ended with exit code 0"
+echo "all six ended with exit code 0"
 
 printf '\ndemo: all of it worked. The recordings are in %s: said-by-ann.wav, heard-by-bob.wav, said-by-bob.wav, heard-by-ann.wav\n' "$out"

@@ -349,6 +349,10 @@ class Commands {
     list->add_option("WORDS", flags_.word, "beginnings of words of title and files");
     CLI::App* show = Leaf(torrent, "show", "one torrent with its pieces and peers",
                           [this](Session& s) { return TorrentShow(s, flags_.key); });
+    CLI::App* watch =
+        Leaf(torrent, "watch", "follow torrents: states, what is here, how available they are",
+             [this](Session& s) { return TorrentWatch(s, flags_.key); });
+    watch->add_option("HASH", flags_.key, "info-hash, 40 hex digits; default all");
     CLI::App* pin =
         Leaf(torrent, "pin", "keep it whatever comes, or let its last copy go", [this](Session& s) {
           const bool plain = flags_.unpin || flags_.may_lose;

@@ -13,7 +13,19 @@ namespace {
 constexpr absl::string_view kPrefix = "torrents/";
 constexpr uint32_t kMostCopies = 255;
 
-v1::Torrent::State StateOf(archive::TorrentState state) {
+}  // namespace
+
+std::string TorrentName(const archive::torrent::InfoHash& hash) {
+  return absl::StrCat(kPrefix, archive::torrent::ToHex(hash));
+}
+
+std::optional<archive::torrent::InfoHash> ParseTorrentName(const std::string& name) {
+  absl::string_view text = name;
+  if (!absl::ConsumePrefix(&text, kPrefix)) return std::nullopt;
+  return archive::torrent::ParseInfoHash(text);
+}
+
+v1::Torrent::State ToProto(archive::TorrentState state) {
   switch (state) {
     case archive::TorrentState::kKnown:
       return v1::Torrent::KNOWN;
@@ -33,18 +45,6 @@ v1::Torrent::State StateOf(archive::TorrentState state) {
   return v1::Torrent::STATE_UNSPECIFIED;
 }
 
-}  // namespace
-
-std::string TorrentName(const archive::torrent::InfoHash& hash) {
-  return absl::StrCat(kPrefix, archive::torrent::ToHex(hash));
-}
-
-std::optional<archive::torrent::InfoHash> ParseTorrentName(const std::string& name) {
-  absl::string_view text = name;
-  if (!absl::ConsumePrefix(&text, kPrefix)) return std::nullopt;
-  return archive::torrent::ParseInfoHash(text);
-}
-
 v1::Torrent ToProto(const archive::TorrentView& view, bool full) {
   const archive::TorrentRow& row = view.row;
   v1::Torrent out;
@@ -52,7 +52,7 @@ v1::Torrent ToProto(const archive::TorrentView& view, bool full) {
   out.set_title(row.name);
   if (row.hashes.v1) out.set_info_hash_v1(Hex(row.hashes.v1->view()));
   if (row.hashes.v2) out.set_info_hash_v2(Hex(row.hashes.v2->view()));
-  out.set_state(StateOf(row.state));
+  out.set_state(ToProto(row.state));
   out.set_trouble(view.trouble);
   out.set_size(row.size);
   out.set_piece_length(row.piece_length);

@@ -16,6 +16,7 @@ std::string TorrentName(const archive::torrent::InfoHash& hash);
 std::optional<archive::torrent::InfoHash> ParseTorrentName(const std::string& name);
 
 // With `full` the pieces and peers, too.
+v1::Torrent::State ToProto(archive::TorrentState state);
 v1::Torrent ToProto(const archive::TorrentView& view, bool full);
 
 // `quotas`: of all members that are there, bytes.

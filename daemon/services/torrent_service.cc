@@ -11,6 +11,7 @@
 #include "daemon/convert/torrent.h"
 #include "daemon/services/archive_unary.h"
 #include "daemon/services/page.h"
+#include "daemon/services/torrent_watch.h"
 
 namespace p2pd::daemon {
 namespace {
@@ -102,6 +103,17 @@ grpc::ServerUnaryReactor* TorrentService::SubmitTorrent(grpc::CallbackServerCont
     }
     Show(host, *hash, torrent, std::move(reply));
   });
+}
+
+grpc::ServerWriteReactor<v1::WatchTorrentsResponse>* TorrentService::WatchTorrents(
+    grpc::CallbackServerContext*, const v1::WatchTorrentsRequest* request) {
+  if (host_ == nullptr) return TorrentWatch::Refuse(ArchiveOff());
+  std::optional<InfoHash> one;
+  if (!request->name().empty()) {
+    one = ParseTorrentName(request->name());
+    if (!one) return TorrentWatch::Refuse(HashInvalid(request->name()));
+  }
+  return TorrentWatch::Start(*host_, one, request->resume_token());
 }
 
 grpc::ServerUnaryReactor* TorrentService::SetTorrentPolicy(

@@ -22,6 +22,8 @@ class TorrentService final : public v1::TorrentService::CallbackService {
   grpc::ServerUnaryReactor* SubmitTorrent(grpc::CallbackServerContext* context,
                                           const v1::SubmitTorrentRequest* request,
                                           v1::Torrent* torrent) override;
+  grpc::ServerWriteReactor<v1::WatchTorrentsResponse>* WatchTorrents(
+      grpc::CallbackServerContext* context, const v1::WatchTorrentsRequest* request) override;
   grpc::ServerUnaryReactor* SetTorrentPolicy(grpc::CallbackServerContext* context,
                                              const v1::SetTorrentPolicyRequest* request,
                                              v1::Torrent* torrent) override;

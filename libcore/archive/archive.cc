@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <tuple>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -205,6 +206,8 @@ absl::StatusOr<torrent::InfoHash> Archive::Enter(Instant now, TorrentRow row,
     NameFolders(torrent.row);
     Say(SaveMetainfo{torrent.row.file, ToBytes(bytes)});
     Begin(now, torrent, bytes);
+  } else {
+    changes_.NoteState(hash, torrent.row.state);
   }
   Save(torrent);
   return hash;
@@ -310,6 +313,7 @@ void Archive::OnMetainfo(Instant now, absl::Time wall, const torrent::InfoHash& 
   if (row.hashes.Best() != hash) {
     fetching_heard_.erase(hash);
     torrents_.erase(found);
+    changes_.NoteRemoved(hash);
     library_.Erase(hash).IgnoreError();
   }
   Enter(now, std::move(row), *std::move(parsed), metainfo).IgnoreError();
@@ -326,6 +330,7 @@ absl::Status Archive::Remove(Instant now, const torrent::InfoHash& hash) {
   if (!found->second.row.file.empty()) Say(RemoveMetainfo{found->second.row.file});
   torrents_.erase(found);
   fetching_heard_.erase(hash);
+  changes_.NoteRemoved(hash);
   keeper_.Forget(hash);
   shares_.Forget(hash);
   next_keep_ = now;
@@ -356,6 +361,7 @@ absl::Status Archive::SetPolicy(Instant now, const torrent::InfoHash& hash, bool
   found->second.row.pinned = pinned;
   found->second.row.may_lose = may_lose;
   Save(found->second);
+  changes_.NoteFigures(hash);
   next_keep_ = now;
   return absl::OkStatus();
 }
@@ -395,6 +401,13 @@ void Archive::SetState(Torrent& torrent, TorrentState state) {
   if (torrent.row.state == state) return;
   torrent.row.state = state;
   Save(torrent);
+  changes_.NoteState(torrent.row.hashes.Best(), state);
+}
+
+void Archive::SetTrouble(Torrent& torrent, std::string trouble) {
+  if (torrent.trouble == trouble) return;
+  torrent.trouble = std::move(trouble);
+  changes_.NoteFigures(torrent.row.hashes.Best());
 }
 
 void Archive::Save(Torrent& torrent) {
@@ -407,7 +420,7 @@ void Archive::Save(Torrent& torrent) {
 void Archive::OnTrouble(const torrent::InfoHash& hash, const absl::Status& status) {
   const auto found = torrents_.find(hash);
   if (found == torrents_.end()) return;
-  found->second.trouble = std::string(status.message());
+  SetTrouble(found->second, std::string(status.message()));
 }
 
 void Archive::OnLook(Instant now, absl::Time wall, Look look) {
@@ -431,6 +444,7 @@ void Archive::OnLook(Instant now, absl::Time wall, Look look) {
   }
   for (const Holder& holder : torrent.look.holders) gone_ += there.count(holder.at) == 0 ? 1 : 0;
   const Availability before = torrent.organic;
+  const auto shown = std::tuple(before, torrent.total, torrent.held);
   if (look.uploaded > torrent.look.uploaded) {
     torrent.row.uploaded += look.uploaded - torrent.look.uploaded;
     torrent.uploaded_at = now;
@@ -441,6 +455,9 @@ void Archive::OnLook(Instant now, absl::Time wall, Look look) {
   torrent.look = std::move(look);
   torrent.looked = true;
   CountCopies(torrent);
+  if (std::tuple(torrent.organic, torrent.total, torrent.held) != shown) {
+    changes_.NoteFigures(found->first);
+  }
   Tell(now, torrent);
   JudgeState(now, wall, torrent);
   List(torrent);
@@ -476,7 +493,7 @@ void Archive::JudgeState(Instant now, absl::Time wall, Torrent& torrent) {
   if (!missing) torrent.missing_since.reset();
   if (missing && !torrent.missing_since) torrent.missing_since = now;
   if (HasAll(look.have)) {
-    torrent.trouble.clear();
+    SetTrouble(torrent, "");
     if (!torrent.row.archived) torrent.row.archived = wall;
     return SetState(torrent, TorrentState::kArchived);
   }
@@ -621,11 +638,11 @@ void Archive::Drop(Instant now, const Verdict& verdict) {
 
 void Archive::Want(Torrent& torrent, Wanted wanted) {
   if (wanted.refused) {
-    torrent.trouble = ToString(Why::kNoRoom);
+    SetTrouble(torrent, ToString(Why::kNoRoom));
     const bool nothing = wanted.groups.empty() && CountOf(torrent.look.have) == 0;
     if (nothing) SetState(torrent, TorrentState::kKnown);
   } else if (torrent.trouble == ToString(Why::kNoRoom)) {
-    torrent.trouble.clear();
+    SetTrouble(torrent, "");
   }
   std::set<uint32_t> groups;
   for (const Verdict& verdict : wanted.groups) groups.insert(verdict.id.index);

@@ -23,6 +23,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "libcore/archive/availability.h"
+#include "libcore/archive/change_log.h"
 #include "libcore/archive/keeper.h"
 #include "libcore/archive/library.h"
 #include "libcore/archive/lifetimes.h"
@@ -256,6 +257,7 @@ class Archive {
   // nullptr: there is no such torrent, or nobody gave it yet. Good until the next call of another
   // kind.
   const torrent::Metainfo* MetainfoOf(const torrent::InfoHash& hash) const;
+  const ChangeLog& changes() const { return changes_; }
   // What the keeper would do now, and why.
   Plan DryRun(Instant now) const;
   ArchiveCounts Counts(Instant now) const;
@@ -304,6 +306,7 @@ class Archive {
   void Save(Torrent& torrent);
   void CountCopies(Torrent& torrent) const;
   static TorrentSummary SummaryOf(const Torrent& torrent);
+  void SetTrouble(Torrent& torrent, std::string trouble);
   void JudgeState(Instant now, absl::Time wall, Torrent& torrent);
   void List(Torrent& torrent);
   // Networks with a connected holder of everything that has shown it.
@@ -339,6 +342,7 @@ class Archive {
   bool full_ = false;
   std::set<torrent::InfoHash> denied_;
   std::deque<Order> orders_;
+  ChangeLog changes_;
   Instant next_keep_;
   size_t gone_ = 0;  // holders that left since the keeper looked
 };

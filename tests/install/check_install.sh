@@ -25,20 +25,23 @@ install() { # PREFIX [VARIABLE=VALUE]: into $root, unless DESTDIR says else
 # installed BELOW PREFIX CONFIGURATION: all of it is there, and the units name it.
 installed() {
   local below=$1 prefix=$2 config=$3 file kind command
-  for file in "$prefix"/{bin/p2pd,bin/p2pctl,lib/systemd/system/p2pd.service,lib/systemd/user/p2pd.service} \
-    "$prefix"/{lib/sysusers.d/p2pd.conf,share/doc/p2pd/LICENSE} "$config"; do
+  for file in "$prefix"/{bin/p2pd,bin/p2pctl} "$prefix"/lib/systemd/{system/p2pd,system/p2pd-strack,user/p2pd}.service \
+    "$prefix"/{lib/sysusers.d/p2pd.conf,share/doc/p2pd/LICENSE} "$config" "${config%/*}/strack.toml"; do
     [[ -f $below$file ]] || fail "prefix $prefix: $file was not installed"
   done
   cmp -s "$below$config" "$source/deploy/p2pd.toml" || fail "prefix $prefix: the configuration is another one"
-  for kind in "system:$prefix/bin/p2pd --config $config" "user:$prefix/bin/p2pd"; do
-    command=$(sed -n 's/^ExecStart=//p' "$below$prefix/lib/systemd/${kind%%:*}/p2pd.service")
-    [[ $command == "${kind#*:}" ]] || fail "prefix $prefix: the ${kind%%:*} unit runs '$command' instead of '${kind#*:}'"
+  for unit in "system/p2pd:$prefix/bin/p2pd --config $config" "user/p2pd:$prefix/bin/p2pd" \
+    "system/p2pd-strack:$prefix/bin/p2pd --config ${config%/*}/strack.toml"; do
+    command=$(sed -n 's/^ExecStart=//p' "$below$prefix/lib/systemd/${unit%%:*}.service")
+    [[ $command == "${unit#*:}" ]] || fail "prefix $prefix: the unit ${unit%%:*} runs '$command' instead of '${unit#*:}'"
   done
 }
 
 install /usr
 installed "$root" /usr /etc/p2pd/p2pd.toml
-"$root/usr/bin/p2pd" --config "$root/etc/p2pd/p2pd.toml" --check-config || fail "the configuration is refused"
+for name in p2pd strack; do
+  "$root/usr/bin/p2pd" --config "$root/etc/p2pd/$name.toml" --check-config || fail "the configuration $name.toml is refused"
+done
 
 # The operator's configuration, and one that is a link to a place which is not there now.
 echo '# mine' >"$root/etc/p2pd/p2pd.toml"

@@ -40,20 +40,23 @@ secure() { systemd-analyze security --offline=true --threshold=$limit --no-pager
 
 mkdir -p "$work/system" "$work/user" "$work/bad"
 prepare "$units/system/p2pd.service" "$work/system/p2pd.service"
+prepare "$units/system/p2pd-strack.service" "$work/system/p2pd-strack.service"
 prepare "$units/user/p2pd.service" "$work/user/p2pd.service"
 
-for kind in system user; do
-  verify $kind "$work/$kind/p2pd.service" || {
-    echo "$kind unit: systemd-analyze verify has something to say"
+for unit in system/p2pd system/p2pd-strack user/p2pd; do
+  verify "${unit%/*}" "$work/$unit.service" || {
+    echo "$unit: systemd-analyze verify has something to say"
     exit 1
   }
 done
-if ! secure "$work/system/p2pd.service"; then
-  cat "$work/security"
-  echo "the service's exposure is above $limit tenths"
-  exit 1
-fi
-tail -n 1 "$work/security"
+for name in p2pd p2pd-strack; do
+  if ! secure "$work/system/$name.service"; then
+    cat "$work/security"
+    echo "the exposure of $name is above $limit tenths"
+    exit 1
+  fi
+  tail -n 1 "$work/security"
+done
 
 # The checks see what they are for.
 sed 's/^ProtectClock=/ProtectClok=/' "$work/system/p2pd.service" >"$work/bad/p2pd.service"
@@ -68,8 +71,10 @@ if secure "$work/bad/p2pd.service"; then
 fi
 
 # Whoever reads SO_PEERCRED must not live in a user namespace of its own.
-grep -qx 'PrivateUsers=no' "$work/system/p2pd.service" || {
-  echo "PrivateUsers must be off"
-  exit 1
-}
+for name in p2pd p2pd-strack; do
+  grep -qx 'PrivateUsers=no' "$work/system/$name.service" || {
+    echo "$name: PrivateUsers must be off"
+    exit 1
+  }
+done
 echo "units: clean"

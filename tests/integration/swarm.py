@@ -1,11 +1,11 @@
 """Trackers and BitTorrent clients that nobody changed, on a network of their own: the ground of the paper's experiment.
 
 A network: the program runs again in a network namespace in which `lo` has addresses of 10.77.0.0/24, one a machine.
-Transmission refuses peers of 127.0.0.0/8, and nothing in there can reach anybody else.
+Transmission refuses peers of 127.0.0.0/8, and nothing in there can reach anybody else. Those from LEECHERS on cannot reach
+each other either, so that what they have at the end came from whoever was to give it.
 
 A client: an ordinary installation with a folder of its own, bound to its address, with nothing but the tracker to find
-anybody by (no DHT, exchange of peers, local discovery), over TCP. One that fetches gives nothing to others, so that what
-several of them have at the end came from whoever was to give it.
+anybody by (no DHT, exchange of peers, local discovery), over TCP.
 """
 
 import json
@@ -24,8 +24,8 @@ NETWORK = '10.77.0'
 _MARK = 'P2PD_OWN_NETWORK'
 PROGRAMS = {'qbittorrent-nox': 'qbittorrent-nox', 'transmission-daemon': 'transmission-daemon', 'aria2c': 'aria2',
             'opentracker': 'opentracker'}
-# What a client that fetches may give to others, bytes a second: as little as all of them can be told.
-TRICKLE = 1024
+# Machines 1 to 9 reach everybody, those from here on only the first ones.
+LEECHERS, COUNT = 128, 10
 
 
 def missing():
@@ -33,14 +33,23 @@ def missing():
     return [package for program, package in PROGRAMS.items() if not shutil.which(program)]
 
 
-def own_network(machines=40):
+def machine(number):
+    return f'{NETWORK}.{number}'
+
+
+def own_network():
     """Goes on in a network namespace of its own. As root."""
     if not os.environ.get(_MARK):
         os.environ[_MARK] = '1'
         os.execvp('unshare', ['unshare', '--net', sys.executable, '-B', *sys.argv])
     run(['ip', 'link', 'set', 'lo', 'up'])
-    for number in range(1, machines + 1):
-        run(['ip', 'address', 'add', f'{NETWORK}.{number}/32', 'dev', 'lo'])
+    for number in (*range(1, 10), *range(LEECHERS, LEECHERS + COUNT)):
+        run(['ip', 'address', 'add', f'{machine(number)}/32', 'dev', 'lo'])
+    # Before the rule that what is local is delivered.
+    run(['ip', 'rule', 'add', 'priority', '2', 'lookup', 'local'])
+    run(['ip', 'rule', 'delete', 'priority', '0'])
+    leechers = f'{machine(LEECHERS)}/25'
+    run(['ip', 'rule', 'add', 'priority', '1', 'from', leechers, 'to', leechers, 'prohibit'])
 
 
 def free_port(address='127.0.0.1'):
@@ -59,22 +68,20 @@ def free_port(address='127.0.0.1'):
 class OpenTracker:
     """Debian's opentracker, which serves the hashes of a list."""
 
-    def __init__(self, lab, address, hashes, port=None):
+    def __init__(self, lab, address, port, hashes):
         folder = lab.folder / 'opentracker'
         folder.mkdir()
         (folder / 'whitelist').write_text(''.join(f'{one}\n' for one in hashes))
         os.chmod(lab.folder, 0o755)
-        self.port = port or free_port(address)
-        process = Process(['opentracker', '-i', address, '-p', self.port, '-P', self.port, '-d', folder, '-w', 'whitelist',
+        process = Process(['opentracker', '-i', address, '-p', port, '-P', port, '-d', folder, '-w', 'whitelist',
                            '-u', 'nobody'], lab.folder / 'opentracker.log')
         lab.processes.append(process)
-        self.announce = f'http://{address}:{self.port}/announce'
 
         def answers():
             if not process.running:
                 raise AssertionError(f'opentracker ended:\n{process.text()}')
             with socket.socket() as tcp:
-                return tcp.connect_ex((address, self.port)) == 0
+                return tcp.connect_ex((address, port)) == 0
         wait('opentracker to answer', answers)
 
 
@@ -125,7 +132,7 @@ class Aria2(Client):
         if self.seeds:
             words += ['--check-integrity=true', '--seed-ratio=0']
         else:
-            words += ['--seed-time=0', '--max-upload-limit', TRICKLE]
+            words += ['--seed-time=0']
         return words + [self.torrent]
 
     def complete(self):
@@ -144,8 +151,7 @@ class Qbittorrent(Client):
                            'Session\\InterfaceAddress': self.address, 'Session\\Port': free_port(self.address),
                            'Session\\DefaultSavePath': self.files, 'Session\\BTProtocol': 'TCP',
                            'Session\\DHTEnabled': 'false', 'Session\\PeXEnabled': 'false', 'Session\\LSDEnabled': 'false',
-                           'Session\\MultiConnectionsPerIp': 'true', 'Session\\QueueingSystemEnabled': 'false',
-                           'Session\\MaxUploads': -1 if self.seeds else 0},
+                           'Session\\MultiConnectionsPerIp': 'true', 'Session\\QueueingSystemEnabled': 'false'},
             'LegalNotice': {'Accepted': 'true'},
             'Network': {'PortForwardingEnabled': 'false'},
             'Preferences': {'WebUI\\LocalHostAuth': 'false', 'WebUI\\Address': '127.0.0.1'}}
@@ -173,8 +179,7 @@ class Transmission(Client):
             'bind-address-ipv4': self.address, 'peer-port': free_port(self.address), 'download-dir': str(self.files),
             'dht-enabled': False, 'lpd-enabled': False, 'pex-enabled': False, 'utp-enabled': False,
             'port-forwarding-enabled': False, 'rpc-port': self.port, 'rpc-bind-address': '127.0.0.1',
-            'rpc-authentication-required': False, 'rpc-whitelist-enabled': False, 'speed-limit-up': TRICKLE // 1024,
-            'speed-limit-up-enabled': not self.seeds}))
+            'rpc-authentication-required': False, 'rpc-whitelist-enabled': False}))
         return ['transmission-daemon', '--foreground', '--config-dir', self.folder]
 
     def begin(self):

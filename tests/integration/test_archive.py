@@ -4,9 +4,11 @@ another one that completes from the archive alone.
 """
 
 import hashlib
+import json
 import os
 import re
 import shutil
+import signal
 import unittest
 
 from lab import PATIENCE, LabTest, Process, main, wait
@@ -91,6 +93,38 @@ class Archive(LabTest):
         process.signal(9)
         process.ended()
         wait('the seed to be missed', lambda: self.show(daemon, torrent).get('organicAvailability', 0) == 0, 3 * PATIENCE)
+
+    def states(self, watch):
+        """The states that a watch told, one behind the other, and the marks of the rest."""
+        out = []
+        for line in watch.text().splitlines():
+            told = json.loads(line)
+            mark = told['mark'].removeprefix('WATCH_MARK_')
+            out.append(told['torrent']['state'] if mark == 'CHANGED' else mark)
+        return [word for before, word in zip([None, *out], out) if word != before]
+
+    def test_changes_are_followed(self):
+        daemon = self.archive('--archive-announced', 'anybodys')
+        torrent = Torrent(self.lab.folder, 'speech', 1 << 20, daemon.announce)
+        watch = daemon.background('watch.log', '--output', 'json', 'torrent', 'watch')
+        wait('the snapshot', lambda: 'SNAPSHOT_DONE' in watch.text())
+        self.assertEqual(daemon.ctl('torrent', 'watch', torrent.hash, code=None).code, NOT_FOUND)
+        seed = self.seed('seed', torrent)
+        wait('its arrival', lambda: 'ARCHIVED' in watch.text(), 3 * PATIENCE)
+        # The announce makes it known, its seed gives the metainfo: not one step is left out.
+        self.assertEqual(self.states(watch), ['SNAPSHOT_DONE', 'METADATA', 'FETCHING', 'ARCHIVED'])
+        one = daemon.background('one.log', '--output', 'json', 'torrent', 'watch', torrent.hash)
+        wait('the snapshot of one', lambda: 'SNAPSHOT_DONE' in one.text())
+        daemon.ctl('torrent', 'pin', torrent.hash)
+        wait('the policy to be told', lambda: self.states(one)[-1] == 'ARCHIVED' and '"pinned":true' in one.text())
+        seed.signal(9)
+        daemon.ctl('torrent', 'remove', torrent.hash, '--yes')
+        for stream in (watch, one):
+            wait('the removal to be told', lambda stream=stream: 'REMOVED' in stream.text())
+        daemon.process.signal(signal.SIGTERM)
+        for stream in (watch, one):
+            self.assertEqual(stream.ended(), 3, 'the daemon is gone')
+        self.assertEqual(daemon.process.ended(), 0)
 
     def test_a_file_outlives_its_seed(self):
         daemon = self.archive()

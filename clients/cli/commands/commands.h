@@ -114,6 +114,8 @@ ExitCode OverlayTrace(Session& session, const std::string& key);
 ExitCode TorrentSubmit(Session& session, const std::string& torrent);
 ExitCode TorrentList(Session& session, const std::string& query);
 ExitCode TorrentShow(Session& session, const std::string& hash);
+// Of one torrent, or of all.
+ExitCode TorrentWatch(Session& session, const std::string& hash);
 ExitCode TorrentPin(Session& session, const std::string& hash, bool pinned, bool may_lose);
 ExitCode TorrentRemove(Session& session, const std::string& hash, bool yes);
 ExitCode TorrentDeny(Session& session, const std::string& hash, const std::string& reason);

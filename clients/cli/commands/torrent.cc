@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "clients/cli/commands/commands.h"
+#include "clients/cli/commands/stream.h"
 #include "clients/cli/format.h"
 #include "clients/common/files.h"
 #include "p2pd/v1/archive_service.grpc.pb.h"
@@ -79,6 +80,22 @@ void PrintTorrent(const v1::Torrent& torrent) {
   }
 }
 
+// One line of a watch, which a reader wants when it happens.
+void PrintLine(const v1::WatchTorrentsResponse& response) {
+  const v1::Torrent& torrent = response.torrent();
+  const std::string hash = LastWord(torrent.name());
+  if (response.mark() == v1::WATCH_MARK_REMOVED) {
+    std::printf("%s  removed\n", hash.c_str());
+  } else {
+    std::printf(
+        "%s  %-8s  %7s  %s  %s%s\n", hash.c_str(), StateWord(torrent.state()).c_str(),
+        Percent(torrent.archived_share()).c_str(), Available(torrent.total_availability()).c_str(),
+        torrent.title().c_str(),
+        torrent.trouble().empty() ? "" : absl::StrCat(" (", torrent.trouble(), ")").c_str());
+  }
+  std::fflush(stdout);
+}
+
 }  // namespace
 
 ExitCode TorrentSubmit(Session& session, const std::string& torrent) {
@@ -117,6 +134,24 @@ ExitCode TorrentShow(Session& session, const std::string& hash) {
   v1::GetTorrentRequest request;
   request.set_name(NameOf(hash));
   return session.CallAndPrint<v1::TorrentService>(&Torrents::GetTorrent, request, PrintTorrent);
+}
+
+ExitCode TorrentWatch(Session& session, const std::string& hash) {
+  v1::WatchTorrentsRequest request;
+  if (!hash.empty()) request.set_name(NameOf(hash));
+  return ReadStream<v1::TorrentService, v1::WatchTorrentsResponse>(
+      session,
+      [&](Torrents& stub, grpc::ClientContext* context) {
+        return stub.WatchTorrents(context, request);
+      },
+      [&](const v1::WatchTorrentsResponse& response) {
+        if (session.json()) {
+          Session::PrintJson(response);
+        } else if (response.has_torrent()) {
+          PrintLine(response);
+        }
+        return true;
+      });
 }
 
 ExitCode TorrentPin(Session& session, const std::string& hash, bool pinned, bool may_lose) {

@@ -154,6 +154,14 @@ struct FakeTorrents final : v1::TorrentService::Service {
   P2PD_FAKE(DenyTorrent, DenyTorrentRequest, DenyTorrentResponse)
   P2PD_FAKE(AllowTorrent, AllowTorrentRequest, AllowTorrentResponse)
   P2PD_FAKE(ListDeniedTorrents, ListDeniedTorrentsRequest, ListDeniedTorrentsResponse)
+  grpc::Status WatchTorrents(grpc::ServerContext*, const v1::WatchTorrentsRequest* asked,
+                             grpc::ServerWriter<v1::WatchTorrentsResponse>* writer) override {
+    watch_request = *asked;
+    for (const v1::WatchTorrentsResponse& seen : seen_) writer->Write(seen);
+    return grpc::Status::OK;
+  }
+  v1::WatchTorrentsRequest watch_request;
+  std::vector<v1::WatchTorrentsResponse> seen_;
 };
 
 struct FakeArchive final : v1::ArchiveService::Service {

@@ -2,6 +2,7 @@
 
 #include <fstream>
 
+#include "absl/strings/str_cat.h"
 #include "tests/unit/clients/cli/fake_daemon.h"
 
 namespace p2pd::cli {
@@ -48,6 +49,23 @@ TEST_F(TorrentCommands, ListAndShowSayHowAvailableItIs) {
   EXPECT_THAT(show.out, HasSubstr("80 % of the pieces once more"));
   EXPECT_THAT(show.out, HasSubstr("copies       12+\n"));
   EXPECT_EQ(torrents_.GetTorrent_.request.name(), torrent_.name());
+}
+
+TEST_F(TorrentCommands, ChangesAreFollowedLineByLine) {
+  torrents_.seen_.resize(3);
+  torrents_.seen_[0].set_mark(v1::WATCH_MARK_SNAPSHOT);
+  *torrents_.seen_[0].mutable_torrent() = torrent_;
+  torrents_.seen_[1].set_mark(v1::WATCH_MARK_SNAPSHOT_DONE);
+  torrents_.seen_[2].set_mark(v1::WATCH_MARK_REMOVED);
+  torrents_.seen_[2].mutable_torrent()->set_name(torrent_.name());
+  const Outcome all = Run({"torrent", "watch"});
+  EXPECT_EQ(all.code, 0) << all.err;
+  EXPECT_EQ(all.out,
+            absl::StrCat(kHash, "  archived    0.0 %  1.800  speech\n", kHash, "  removed\n"));
+  EXPECT_EQ(torrents_.watch_request.name(), "");
+  EXPECT_THAT(Run({"--output", "json", "torrent", "watch", kHash}).out,
+              HasSubstr("\"mark\":\"WATCH_MARK_SNAPSHOT_DONE\""));
+  EXPECT_EQ(torrents_.watch_request.name(), torrent_.name());
 }
 
 TEST_F(TorrentCommands, PoliciesAreSet) {
