@@ -175,6 +175,7 @@ absl::Status Downloader::StartEngine() {
     options.listen = listen;
     options.wake = [this] { Ring(); };
     options.utp = !options_.lan;
+    options.dial_by_utp = !options_.lan;
     options.dht = options_.discover;
     options.local_discovery = options_.discover;
     options.many_per_address = options_.lan;

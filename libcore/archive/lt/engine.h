@@ -85,12 +85,16 @@ using Loader = std::function<absl::StatusOr<AddRequest>(const torrent::InfoHash&
 
 struct EngineOptions {
   pieces::PieceStore* store = nullptr;  // outlives the engine
-  // Port 0: any; Listening says which. TCP, and UDP where uTP is on.
+  // Port 0: any; Listening says which. TCP, and UDP where uTP is on. Where all of them name an
+  // address, peers are dialled from there, too.
   std::vector<net::Endpoint> listen;
   std::function<void()> wake;
   Loader loader;  // empty: nobody wakes by being asked for
   EngineLimits limits;
   bool utp = true;
+  // Peers are dialled by uTP, and by TCP when nobody answers for 4 s; else by TCP alone. Meanwhile
+  // libtorrent hangs up on a peer that dials us: not for who dials everybody that announces.
+  bool dial_by_utp = false;
   bool dht = false;
   bool local_discovery = false;
   bool port_mapping = false;  // UPnP and NAT-PMP

@@ -24,6 +24,16 @@ std::string Interfaces(const std::vector<net::Endpoint>& endpoints) {
   return out;
 }
 
+// Where peers are dialled from; empty: the system chooses.
+std::string Sources(const std::vector<net::Endpoint>& endpoints) {
+  std::string out;
+  for (const net::Endpoint& endpoint : endpoints) {
+    if (endpoint.address.IsUnspecified()) return "";
+    absl::StrAppend(&out, out.empty() ? "" : ",", endpoint.address.ToString());
+  }
+  return out;
+}
+
 }  // namespace
 
 void ApplyLimits(const EngineLimits& limits, settings_pack& pack) {
@@ -42,6 +52,7 @@ settings_pack SettingsOf(const EngineOptions& options) {
   pack.set_str(settings_pack::user_agent, options.user_agent);
   pack.set_str(settings_pack::peer_fingerprint, "-P20100-");
   pack.set_str(settings_pack::listen_interfaces, Interfaces(options.listen));
+  pack.set_str(settings_pack::outgoing_interfaces, Sources(options.listen));
   pack.set_int(settings_pack::alert_mask,
                static_cast<int>(static_cast<uint32_t>(libtorrent::alert_category::error |
                                                       libtorrent::alert_category::status |
@@ -54,7 +65,7 @@ settings_pack SettingsOf(const EngineOptions& options) {
   pack.set_bool(settings_pack::enable_upnp, options.port_mapping);
   pack.set_bool(settings_pack::enable_natpmp, options.port_mapping);
   pack.set_bool(settings_pack::enable_incoming_utp, options.utp);
-  pack.set_bool(settings_pack::enable_outgoing_utp, options.utp);
+  pack.set_bool(settings_pack::enable_outgoing_utp, options.utp && options.dial_by_utp);
   pack.set_bool(settings_pack::anonymous_mode, options.anonymous);
   pack.set_bool(settings_pack::allow_multiple_connections_per_ip, options.many_per_address);
   pack.set_bool(settings_pack::ssrf_mitigation, true);
