@@ -18,6 +18,9 @@
 #   get KEY
 #   peers                        the overlay nodes known here
 #   lookup KEY                   who is responsible for a key
+#   submit FILE.torrent          hand a torrent to the archive
+#   torrents [WORDS]             what the archive keeps alive
+#   watch-torrents               follow them
 set -euo pipefail
 
 api() { "$(dirname "$0")/api.sh" "$@"; }
@@ -61,8 +64,14 @@ case "${1:-}" in
   get) need KEY "${2:-}" && api p2pd.v1.OverlayService/Get "{\"key\": $(quote "$2")}" ;;
   peers) api p2pd.v1.OverlayService/ListPeers ;;
   lookup) need KEY "${2:-}" && api p2pd.v1.OverlayService/Lookup "{\"key\": $(quote "$2")}" ;;
+  submit)
+    need FILE "${2:-}"
+    api p2pd.v1.TorrentService/SubmitTorrent "{\"metainfo\": \"$(bytes <"$2")\"}"
+    ;;
+  torrents) api p2pd.v1.TorrentService/ListTorrents "{\"query\": $(quote "${2:-}")}" ;;
+  watch-torrents) api p2pd.v1.TorrentService/WatchTorrents ;;
   *)
-    sed -n '2,21s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,24s/^# \{0,1\}//p' "$0" >&2
     exit 2
     ;;
 esac

@@ -127,15 +127,15 @@ class Paper(LabTest):
         wait('what was given to be counted', lambda: int(daemon.json('torrent', 'show', torrent)['uploadedBytes']) - given
              >= len(leechers) * SIZE)
 
-    def test_qbittorrent_announces(self):
+    def test_qbittorrent_announces_over_udp(self):
         daemon, at = self.s_tracker('--archive-announced', 'anybodys')
-        torrent = self.torrent(f'http://{at}/announce')
+        torrent = self.torrent(f'udp://{at}')
         self.experiment(daemon, torrent, self.seeder(swarm.Qbittorrent))
         self.assertEqual(daemon.json('torrent', 'show', torrent)['source'], 'announced')
 
-    def test_transmission_announces_over_udp(self):
+    def test_transmission_announces_over_http(self):
         daemon, at = self.s_tracker('--archive-announced', 'anybodys')
-        torrent = self.torrent(f'udp://{at}')
+        torrent = self.torrent(f'http://{at}/announce')
         self.experiment(daemon, torrent, self.seeder(swarm.Transmission))
 
     def test_handed_over_by_its_maker(self):
