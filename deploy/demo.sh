@@ -221,12 +221,13 @@ hash=$(quiet strack torrent list film | awk 'END { print $1 }')
 archived() { quiet strack torrent list film | grep -q ' archived '; }
 # Ann's client seeds until it is killed.
 printf 'ann$ p2pctl torrent download film.torrent --dir files --lan --no-dht --seed-for 1h &\n'
-quiet ann torrent download "$work/film.torrent" --dir "$work/ann/files" --listen 127.0.0.1:0 --lan --no-dht --seed-for 1h \
+# The program itself, not a shell around it: it is what is killed.
+"$bin/p2pctl" torrent download "$work/film.torrent" --dir "$work/ann/files" --listen 127.0.0.1:0 --lan --no-dht --seed-for 1h \
   >"$work/seed.log" 2>&1 &
 pid_of[seed]=$!
 wait_for "the file to be archived" archived
 kill -KILL "${pid_of[seed]}"
-wait "${pid_of[seed]}" || true
+wait "${pid_of[seed]}" 2>/dev/null || true
 unset 'pid_of[seed]'
 rm -rf "$work/ann/files"
 echo "the only seeder was killed, and its file is gone"
