@@ -125,11 +125,13 @@ Bytes Channel::Fill(Instant now, uint32_t link, uint64_t number,
     packet.pieces.push_back(piece);
     waiting_.erase(next);
   }
-  if (ping_due_ && packet.pieces.empty()) {
+  ping_due_ = ping_due_ && packet.pieces.empty();
+  // Notes may have filled it: then the ping goes next.
+  if (ping_due_ && writer.bytes().size() + FrameSize(PingFrame{}) <= kMaxPlaintext) {
     WriteFrame(PingFrame{}, writer);
     packet.ping = true;
+    ping_due_ = false;
   }
-  ping_due_ = false;
   if (packet.ping || !packet.pieces.empty()) {
     packet.order = next_order_++;
     in_flight_.push_back(std::move(packet));

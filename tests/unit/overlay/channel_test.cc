@@ -193,6 +193,19 @@ TEST_F(ChannelTest, ANoteGoesOnceAndNobodyAnswers) {
   EXPECT_TRUE(a_.reports.empty());
 }
 
+// Found by p2pd-sim sybil, seed 1: the ping went one byte beyond the datagram, which ended the
+// daemon.
+TEST_F(ChannelTest, APingBesideFullNotesGoesNext) {
+  ASSERT_TRUE(a_.channel.QueueNote(Bytes(Channel::kMaxNote, 7)));
+  a_.channel.Ping();
+  const AckFrame sparse{9, 5};
+  ASSERT_EQ(FrameSize(sparse), kAckFrameSize);
+  EXPECT_EQ(a_.channel.Fill(now_, 1, a_.next++, sparse).size(), kMaxPlaintext);
+  EXPECT_TRUE(a_.channel.WantsToSend());
+  EXPECT_EQ(a_.channel.Fill(now_, 1, a_.next++, sparse).size(), 1u);
+  EXPECT_FALSE(a_.channel.WantsToSend());
+}
+
 TEST_F(ChannelTest, NotesAreBounded) {
   EXPECT_FALSE(a_.channel.QueueNote(Bytes(Channel::kMaxNote + 1)));
   EXPECT_FALSE(a_.channel.QueueNote({}));
