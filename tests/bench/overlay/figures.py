@@ -43,8 +43,9 @@ class Row:
     seeds it is played with at most. Durations are such that five seeds have 3/p trials of each probability p that they are to
     show, or the document says that they have not."""
 
-    def __init__(self, arguments, beside=True, show=(), seeds=5):
+    def __init__(self, arguments, beside=True, show=(), seeds=5, far=True):
         self.arguments = shlex.split(arguments)
+        self.far = far  # over the Internet: latencies matter
         self.protocols = [OURS] + (BASELINES if beside else [])
         self.show = list(show)
         self.seeds = seeds
@@ -76,7 +77,7 @@ ROWS = {
     'broken-pairs-2.3': Row('broken-pairs --broken-pairs 0.023 --duration 20min', show=LOOKUPS),
     'broken-pairs-5': Row('broken-pairs --broken-pairs 0.05 --duration 20min', show=LOOKUPS),
     'nat': Row('nat', beside=False),
-    'ad-hoc': Row('ad-hoc', beside=False),
+    'ad-hoc': Row('ad-hoc', beside=False, far=False),
     'mass-death': Row('mass-death', show=['lookups completed, first 30 s'] + LOOKUPS[:2]),
     'mass-death-objects': Row('mass-death-objects'),
     'partition': Row('partition', show=['one ring after the heal']),
@@ -97,7 +98,7 @@ def seeds_of(text):
 
 def command_of(options, row, protocol, seed):
     out = [str(options.sim), *row.arguments, '--seed', str(seed), '--protocol', protocol]
-    if options.latency:
+    if options.latency and row.far:
         out += ['--latency', str(options.latency)]
     if options.nodes:
         out += ['--nodes', str(options.nodes)]
@@ -120,7 +121,7 @@ def version():
 def made_with(options, row):
     """What a result has to have been made with to be the one that is wanted."""
     latency = 'synthetic'
-    if options.latency:
+    if options.latency and row.far:
         latency = f'{options.latency.name}, sha256 {digest_of(options.latency)[:16]}'
     return {'arguments': row.arguments, 'nodes': options.nodes, 'latency': latency}
 
