@@ -3,96 +3,21 @@
 another one that completes from the archive alone.
 """
 
-import hashlib
 import json
-import os
-import re
-import shutil
 import signal
-import unittest
 
-from lab import PATIENCE, LabTest, Process, main, wait
-
-USAGE, NOT_FOUND, FAILED = 2, 5, 1
-PIECE = 1 << 16
+from lab import FAILED, NOT_FOUND, PATIENCE, USAGE, main, wait
+from torrents import SwarmTest, Torrent, announce
 
 
-def bencode(value):
-    if isinstance(value, int):
-        return b'i%de' % value
-    if isinstance(value, bytes):
-        return b'%d:%s' % (len(value), value)
-    if isinstance(value, list):
-        return b'l' + b''.join(map(bencode, value)) + b'e'
-    return b'd' + b''.join(bencode(key) + bencode(item) for key, item in sorted(value.items())) + b'e'
-
-
-class Torrent:
-    """Random bytes in a file, or in a folder of files of the sizes in `parts`; its .torrent and its info-hash."""
-
-    def __init__(self, folder, name, size, tracker, parts=None, piece=PIECE):
-        self.name, self.data = name, os.urandom(size)
-        pieces = b''.join(hashlib.sha1(self.data[at:at + piece]).digest() for at in range(0, size, piece))
-        info = {b'name': name.encode(), b'piece length': piece, b'pieces': pieces}
-        self.files, at = {}, 0
-        for path, length in (parts or {name: size}).items():
-            self.files[f'{name}/{path}' if parts else path] = self.data[at:at + length]
-            at += length
-        if parts:
-            info[b'files'] = [{b'length': length, b'path': [part.encode() for part in path.split('/')]}
-                              for path, length in parts.items()]
-        else:
-            info[b'length'] = size
-        self.hash = hashlib.sha1(bencode(info)).hexdigest()
-        self.file = folder / f'{name}.torrent'
-        self.file.write_bytes(bencode({b'announce': tracker.encode(), b'info': info}))
-
-    def write(self, folder):
-        for path, content in self.files.items():
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / path).write_bytes(content)
-
-
-@unittest.skipUnless(shutil.which('aria2c'), 'aria2 is not here: run deploy/setup.sh')
-class Archive(LabTest):
+class Archive(SwarmTest):
     def archive(self, *flags, name='archive'):
         daemon = self.lab.daemon(name, flags=['--tracker', '127.0.0.1:0', '--peer', '127.0.0.1:0', *flags])
-        port = re.findall(r'tracker 127\.0\.0\.1:(\d+)', (daemon.folder / 'log').read_text())[-1]
-        daemon.announce = f'http://127.0.0.1:{port}/announce'
+        daemon.announce = announce(daemon)
         return daemon
-
-    def client(self, name, torrent, *flags, holds=False):
-        """aria2 with nothing but the tracker to find anybody by."""
-        folder = self.lab.folder / name
-        folder.mkdir()
-        if holds:
-            torrent.write(folder)
-        process = Process(['aria2c', '--no-conf', '--dir', folder, '--listen-port', '1024-65535', '--enable-dht=false',
-                           '--bt-enable-lpd=false', '--enable-peer-exchange=false', '--summary-interval=0', *flags,
-                           torrent.file], folder / 'log')
-        self.lab.processes.append(process)
-        process.file = folder / torrent.name
-        return process
-
-    def seed(self, name, torrent):
-        return self.client(name, torrent, '--check-integrity=true', '--seed-ratio=0', holds=True)
-
-    def show(self, daemon, torrent):
-        return daemon.json('torrent', 'show', torrent.hash)
 
     def archived(self, daemon, torrent):
         wait('the torrent to be archived', lambda: self.show(daemon, torrent)['state'] == 'ARCHIVED', 3 * PATIENCE)
-
-    def fetch(self, name, torrent):
-        """Another client, which has to complete, byte for byte."""
-        client = self.client(name, torrent, '--seed-time=0')
-        self.assertEqual(client.ended(4 * PATIENCE), 0, client.text())
-        self.assertEqual(hashlib.sha256(client.file.read_bytes()).digest(), hashlib.sha256(torrent.data).digest())
-
-    def gone(self, process, daemon, torrent):
-        process.signal(9)
-        process.ended()
-        wait('the seed to be missed', lambda: self.show(daemon, torrent).get('organicAvailability', 0) == 0, 3 * PATIENCE)
 
     def states(self, watch):
         """The states that a watch told, one behind the other, and the marks of the rest."""
@@ -136,7 +61,7 @@ class Archive(LabTest):
         self.archived(daemon, torrent)
         self.assertEqual((daemon.data / 'archive' / 'Files' / 'speech' / 'speech').read_bytes(), torrent.data)
         self.assertEqual(len(list((daemon.data / 'archive' / 'Torrents').glob('speech *.torrent'))), 1)
-        self.gone(seed, daemon, torrent)
+        self.leave(seed, torrent, daemon)
         shown = self.show(daemon, torrent)
         self.assertEqual(shown['totalAvailability'], 1)
         self.assertIn('one whole copy', shown['availabilityText'])
@@ -163,7 +88,7 @@ class Archive(LabTest):
              3 * PATIENCE)
         self.archived(daemon, torrent)
         self.assertEqual(self.show(daemon, torrent)['source'], 'announced')
-        self.gone(seed, daemon, torrent)
+        self.leave(seed, torrent, daemon)
         self.fetch('leecher', torrent)
 
     def test_what_was_denied_does_not_come_back(self):

@@ -10,17 +10,15 @@ import json
 import os
 import re
 import shutil
-import signal
 import socket
 import sqlite3
 import time
-import unittest
 import urllib.parse
 import xml.etree.ElementTree as xml
 from html.parser import HTMLParser
 
-from lab import PATIENCE, LabTest, Process, main, run, wait
-from test_archive import PIECE, Torrent, bencode
+from lab import PATIENCE, main, run, wait
+from torrents import PIECE, SwarmTest, Torrent, announce, bencode, port_of
 
 TORZNAB = '{http://torznab.com/schemas/2015/feed}attr'
 HOSTILE = '</title><script>alert(1)</script>"\'&amp;<img src=x onerror=alert(1)>'
@@ -65,16 +63,14 @@ class Page(HTMLParser):
         return ' '.join(' '.join(self.text).split())
 
 
-class Catalogue(LabTest):
+class Catalogue(SwarmTest):
     def setUp(self):
         super().setUp()
         self.daemon = self.lab.daemon('archive', flags=[
             '--tracker', '127.0.0.1:0', '--peer', '127.0.0.1:0', '--catalogue', '127.0.0.1:0', '--metrics', '127.0.0.1:0',
             '--catalogue-announce', 'http://tracker.example:6969/announce'])
-        log = (self.daemon.folder / 'log').read_text()
-        self.port, self.metrics_port, tracker = (
-            int(re.findall(rf'{part} 127\.0\.0\.1:(\d+)', log)[-1]) for part in ('catalogue', 'metrics', 'tracker'))
-        self.announce = f'http://127.0.0.1:{tracker}/announce'
+        self.port, self.metrics_port = (port_of(self.daemon, part) for part in ('catalogue', 'metrics'))
+        self.announce = announce(self.daemon)
         self.connection = http.client.HTTPConnection('127.0.0.1', self.port, timeout=PATIENCE)
         self.addCleanup(self.connection.close)
 
@@ -120,24 +116,15 @@ class Catalogue(LabTest):
         file.write_bytes(bencode({b'announce': HOSTILE.encode(), b'comment': HOSTILE.encode(), b'info': content}))
         return self.daemon.json('torrent', 'submit', file)['name'].split('/')[1]
 
-    @unittest.skipUnless(shutil.which('aria2c'), 'aria2 is not here: run deploy/setup.sh')
     def test_a_torrent_is_shown_while_it_is_archived(self):
         torrent = self.torrent('speech of a day', (2 << 20) + 12345)
         self.shown(1)
         self.assertIn('incomplete', self.page('/').words)
-        folder = self.lab.folder / 'seed'
-        folder.mkdir()
-        torrent.write(folder)
-        seed = Process(['aria2c', '--no-conf', '--dir', folder, '--listen-port', '1024-65535', '--enable-dht=false',
-                        '--bt-enable-lpd=false', '--enable-peer-exchange=false', '--summary-interval=0',
-                        '--check-integrity=true', '--seed-ratio=0', torrent.file], folder / 'log')
-        self.lab.processes.append(seed)
+        seed = self.seed('seed', torrent)
         item = f'/api/torrents/{torrent.hash}'
         wait('it to be archived', lambda: self.json(item)['state'] == 'archived', 3 * PATIENCE)
         self.assertNotIn('127.0.0.1', self.page(f'/torrent/{torrent.hash}').words.replace(self.announce, ''))
-        seed.signal(signal.SIGKILL)
-        seed.ended()
-        wait('the seed to be missed', lambda: self.json(item)['organic_availability'] == 0, 3 * PATIENCE)
+        self.leave(seed, torrent, self.daemon)
         page = self.page(f'/torrent/{torrent.hash}')
         self.assertIn('on archives alone', page.words)
         self.assertIn('No peer is connected to this archive just now.', page.words)

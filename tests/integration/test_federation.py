@@ -4,12 +4,9 @@ file is whole among them, and what one of them held is there again after it was 
 """
 
 import hashlib
-import re
-import shutil
-import unittest
 
-from lab import BIN, FAILED, PATIENCE, LabTest, Process, main, run, wait
-from test_archive import Torrent
+from lab import BIN, FAILED, PATIENCE, main, run, wait
+from torrents import SwarmTest, Torrent, announce
 
 # Small, so that a file has many groups of pieces: 64 of them are one.
 PIECE = 16 << 10
@@ -18,8 +15,7 @@ GROUP = 64 * PIECE
 GRACE = '4s'
 
 
-@unittest.skipUnless(shutil.which('aria2c'), 'aria2 is not here: run deploy/setup.sh')
-class Federation(LabTest):
+class Federation(SwarmTest):
     def flags(self, *more, secret='a secret of the whole rack, and of nobody else'):
         key = self.lab.folder / f'{hashlib.sha1(secret.encode()).hexdigest()}.key'
         if not key.exists():
@@ -39,37 +35,8 @@ class Federation(LabTest):
     def members(self, daemon):
         return daemon.json('archive', 'members').get('members', [])
 
-    def announce(self, daemon):
-        port = re.findall(r'tracker 127\.0\.0\.1:(\d+)', (daemon.folder / 'log').read_text())[-1]
-        return f'http://127.0.0.1:{port}/announce'
-
     def torrent(self, name, size, daemon):
-        return Torrent(self.lab.folder, name, size, self.announce(daemon), piece=PIECE)
-
-    def client(self, name, torrent, *flags, holds=False):
-        folder = self.lab.folder / name
-        folder.mkdir()
-        if holds:
-            torrent.write(folder)
-        process = Process(['aria2c', '--no-conf', '--dir', folder, '--listen-port', '1024-65535', '--enable-dht=false',
-                           '--bt-enable-lpd=false', '--enable-peer-exchange=false', '--summary-interval=0', *flags,
-                           torrent.file], folder / 'log')
-        self.lab.processes.append(process)
-        process.file = folder / torrent.name
-        return process
-
-    def seed(self, torrent):
-        return self.client(f'seed-{torrent.name}', torrent, '--check-integrity=true', '--seed-ratio=0', holds=True)
-
-    def fetch(self, name, torrent, *flags):
-        """A client that has to complete, byte for byte."""
-        client = self.client(name, torrent, '--seed-time=0', *flags)
-        self.assertEqual(client.ended(3 * PATIENCE), 0, client.text())
-        self.assertEqual(hashlib.sha256(client.file.read_bytes()).digest(), hashlib.sha256(torrent.data).digest())
-
-    def show(self, daemon, torrent):
-        answer = daemon.ctl('--output', 'json', 'torrent', 'show', torrent.hash, code=None)
-        return answer.json() if answer.code == 0 else {}
+        return Torrent(self.lab.folder, name, size, announce(daemon), piece=PIECE)
 
     def available(self, daemon, torrent, wanted):
         wait(f'{torrent.name} to be {wanted} at {daemon.name}',
@@ -85,20 +52,13 @@ class Federation(LabTest):
         wait(f'{copies} copies of {torrent.name}', held, 2 * PATIENCE)
         return held()
 
-    def leave(self, seed, torrent, daemons):
-        seed.signal(9)
-        seed.ended()
-        for daemon in daemons:
-            wait('the seed to be missed', lambda daemon=daemon: self.show(daemon, torrent)
-                 .get('organicAvailability', 0) == 0, 2 * PATIENCE)
-
     def test_two_with_half_each_serve_the_whole(self):
         one, two = self.federation(['one', 'two'], '--copies', '1')
         torrent = self.torrent('halves', 24 * GROUP - 1234, one)
         one.ctl('torrent', 'submit', torrent.file)
-        seed = self.seed(torrent)
+        seed = self.seed(f'seed-{torrent.name}', torrent)
         self.kept([one, two], torrent, 1)
-        self.leave(seed, torrent, [one, two])
+        self.leave(seed, torrent, one, two)
         shares = [self.show(daemon, torrent)['archivedShare'] for daemon in (one, two)]
         self.assertAlmostEqual(sum(shares), 1, places=2)
         self.assertLess(max(shares), 0.95)
@@ -113,10 +73,10 @@ class Federation(LabTest):
         one, two, three = daemons
         torrent = self.torrent('thirds', 32 * GROUP, one)
         one.ctl('torrent', 'submit', torrent.file)
-        seed = self.seed(torrent)
+        seed = self.seed(f'seed-{torrent.name}', torrent)
         held = self.kept(daemons, torrent, 2)
         self.assertLess(max(held), 32)
-        self.leave(seed, torrent, daemons)
+        self.leave(seed, torrent, *daemons)
         self.available(two, torrent, 2)
         one.kill9()
         # Two copies on two members: each has everything.
@@ -126,7 +86,7 @@ class Federation(LabTest):
             self.available(daemon, torrent, 2)
         files = two.data / 'archive' / 'Files' / 'thirds' / 'thirds'
         self.assertEqual(hashlib.sha256(files.read_bytes()).digest(), hashlib.sha256(torrent.data).digest())
-        self.fetch('leecher', torrent, f'--bt-tracker={self.announce(two)}')
+        self.fetch('leecher', torrent, f'--bt-tracker={announce(two)}')
 
     def seeder(self, name, torrents):
         """An archive that is no member, with these torrents: aria2 leaves whoever has everything, a seeder of the paper
@@ -134,7 +94,7 @@ class Federation(LabTest):
         seeder = self.lab.daemon(name, flags=['--archive', '--peer', '127.0.0.1:0'])
         for torrent in torrents:
             seeder.ctl('torrent', 'submit', torrent.file)
-            seed = self.seed(torrent)
+            seed = self.seed(f'seed-{torrent.name}', torrent)
             wait('the seeder to have it', lambda torrent=torrent: self.show(seeder, torrent).get('state') == 'ARCHIVED',
                  2 * PATIENCE)
             seed.signal(9)

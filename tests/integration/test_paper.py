@@ -154,7 +154,7 @@ class Paper(LabTest):
 
 
 if __name__ == '__main__':
-    sys.argv = [word for word in sys.argv if word != '--full'] if os.environ.get('P2PD_OWN_NETWORK') else sys.argv
     if os.geteuid() == 0:
         swarm.own_network()
+    sys.argv = [word for word in sys.argv if word != '--full']
     main()

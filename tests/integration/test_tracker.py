@@ -3,18 +3,14 @@
 change at SIGHUP, swarms that outlive the daemon, and strangers who do not keep to the protocol.
 """
 
-import hashlib
-import os
-import re
-import shutil
 import signal
 import socket
 import struct
-import unittest
 import urllib.parse
 import urllib.request
 
-from lab import PATIENCE, LabTest, Process, main, wait
+from lab import PATIENCE, main, wait
+from torrents import SwarmTest, Torrent, announce, port_of
 
 HASH, OTHER = b'a' * 20, b'b' * 20
 PROTOCOL = 0x41727101980
@@ -37,14 +33,6 @@ def bdecode(data, at=0):
     colon = data.index(b':', at)
     end = colon + 1 + int(data[at:colon])
     return data[colon + 1:end], end
-
-
-def bencode(value):
-    if isinstance(value, int):
-        return b'i%de' % value
-    if isinstance(value, bytes):
-        return b'%d:%s' % (len(value), value)
-    return b'd' + b''.join(bencode(key) + bencode(value[key]) for key in sorted(value)) + b'e'
 
 
 def compact(data, size=6):
@@ -96,15 +84,11 @@ class UdpClient:
         return list(struct.iter_unpack('>III', reply[4:]))
 
 
-class Tracker(LabTest):
+class Tracker(SwarmTest):
     def tracker(self, *flags, name='tracker'):
         daemon = self.lab.daemon(name, flags=['--tracker', '127.0.0.1:0', *flags])
-        daemon.port = self.port_of(daemon)
+        daemon.port = port_of(daemon)
         return daemon
-
-    @staticmethod
-    def port_of(daemon):
-        return int(re.findall(r'tracker 127\.0\.0\.1:(\d+)', (daemon.folder / 'log').read_text())[-1])
 
     def get(self, daemon, path, info_hash=HASH, **query):
         query = urllib.parse.urlencode({'info_hash': info_hash, 'peer_id': b'p' * 20, **query})
@@ -163,13 +147,13 @@ class Tracker(LabTest):
         self.get(daemon, '/announce', port=6881, left=0)
         daemon.stop()
         daemon.start()
-        daemon.port = self.port_of(daemon)
+        daemon.port = port_of(daemon)
         answer = self.get(daemon, '/announce', port=6882, left=1)
         self.assertEqual(compact(answer[b'peers']), {('127.0.0.1', 6881)})
         (daemon.data / 'tracker' / 'swarms').write_bytes(b'rubbish')
         daemon.kill9()
         daemon.start()
-        daemon.port = self.port_of(daemon)
+        daemon.port = port_of(daemon)
         self.assertEqual(self.get(daemon, '/announce', port=6882, left=1)[b'peers'], b'')
 
     def test_lists_change_at_sighup(self):
@@ -204,34 +188,13 @@ class Tracker(LabTest):
             self.assertIn(b'failure reason', self.get(daemon, '/announce', port=1))
             self.assertIn(b'interval', self.get(daemon, '/sesame-sesame/announce', port=1))
 
-    def aria2(self, folder, torrent, *flags):
-        """aria2 with nothing but the tracker to find anybody by."""
-        process = Process(['aria2c', '--no-conf', '--dir', folder, '--listen-port', '1024-65535', '--enable-dht=false',
-                           '--bt-enable-lpd=false', '--enable-peer-exchange=false', '--summary-interval=0', *flags,
-                           torrent], folder / 'log')
-        self.lab.processes.append(process)
-        return process
-
-    @unittest.skipUnless(shutil.which('aria2c'), 'aria2 is not here: run deploy/setup.sh')
     def test_an_unchanged_client_finds_another(self):
         daemon = self.tracker()
-        seed, leecher = self.lab.folder / 'seed', self.lab.folder / 'leecher'
-        seed.mkdir()
-        leecher.mkdir()
-        data = os.urandom(1 << 20)
-        size = 1 << 16
-        (seed / 'file').write_bytes(data)
-        pieces = b''.join(hashlib.sha1(data[at:at + size]).digest() for at in range(0, len(data), size))
-        info = {b'length': len(data), b'name': b'file', b'piece length': size, b'pieces': pieces}
-        torrent = self.lab.folder / 'file.torrent'
-        torrent.write_bytes(bencode({b'announce': f'http://127.0.0.1:{daemon.port}/announce'.encode(), b'info': info}))
-        info_hash = hashlib.sha1(bencode(info)).digest()
-        self.aria2(seed, torrent, '--check-integrity=true', '--seed-ratio=0')
+        torrent = Torrent(self.lab.folder, 'file', 1 << 20, announce(daemon))
+        self.seed('seed', torrent)
         with UdpClient(daemon.port) as client:
-            wait('the seed to announce', lambda: client.scrape(info_hash)[0][0] == 1)
-            fetch = self.aria2(leecher, torrent, '--seed-time=0')
-            self.assertEqual(fetch.ended(3 * PATIENCE), 0, fetch.text())
-            self.assertEqual((leecher / 'file').read_bytes(), data)
+            wait('the seed to announce', lambda: client.scrape(bytes.fromhex(torrent.hash))[0][0] == 1)
+            self.fetch('leecher', torrent)
         self.assertGreaterEqual(self.counters(daemon)['tracker.http_announces'], 3)
 
     def test_strangers_who_do_not_keep_to_it(self):
