@@ -16,7 +16,6 @@
 #include "libcore/base/status.h"
 #include "libcore/runtime/clock.h"
 #include "libcore/runtime/local_addresses.h"
-#include "libcore/runtime/system_rng.h"
 
 namespace p2pd::daemon {
 namespace {
@@ -48,10 +47,7 @@ absl::StatusOr<std::unique_ptr<ArchiveHost>> ArchiveHost::Start(const ArchiveCon
 }
 
 ArchiveHost::ArchiveHost(const ArchiveConfig& config, std::string folder, TrackerHost* tracker)
-    : config_(config), folder_(std::move(folder)), tracker_(tracker) {
-  runtime::SystemRng rng;
-  epoch_ = rng.Next();
-}
+    : config_(config), folder_(std::move(folder)), tracker_(tracker), epoch_(rng_.Next()) {}
 
 ArchiveHost::~ArchiveHost() {
   loop_.PostAlways([this] {
@@ -137,27 +133,20 @@ void ArchiveHost::PostAlways(absl::AnyInvocable<void(ArchiveHost&)> task) {
 void ArchiveHost::Drain() {
   PostAlways([](ArchiveHost& host) {
     host.draining_ = true;
-    const std::set<Watcher*> watchers = host.watchers_;
-    for (Watcher* watcher : watchers) watcher->OnDrain();
+    host.watchers_.Tell(&Watcher::OnDrain);
   });
 }
 
 absl::Status ArchiveHost::AddWatcher(Watcher* watcher) {
   if (draining_) return absl::UnavailableError("the daemon is ending");
-  if (watchers_.size() >= kMaxWatchers) {
-    return absl::ResourceExhaustedError("too many streams are open");
-  }
-  watchers_.insert(watcher);
+  if (!watchers_.Add(watcher)) return absl::ResourceExhaustedError("too many streams are open");
   return absl::OkStatus();
 }
-
-void ArchiveHost::RemoveWatcher(Watcher* watcher) { watchers_.erase(watcher); }
 
 void ArchiveHost::NotifyWatchers() {
   if (archive_->changes().last() == notified_) return;
   notified_ = archive_->changes().last();
-  const std::set<Watcher*> watchers = watchers_;
-  for (Watcher* watcher : watchers) watcher->OnChange();
+  watchers_.Tell(&Watcher::OnChange);
 }
 
 void ArchiveHost::AddCounters(std::map<std::string, uint64_t>& out) const {
@@ -179,10 +168,9 @@ void ArchiveHost::OnTick() {
     shown_["archive.hash_failures"] = engine.hash_failures;
     shown_["archive.events_lost"] = engine.events_lost;
   }
-  if (loop_.now() - bookmarked_ >= NodeHost::kBookmarkInterval) {
+  if (loop_.now() - bookmarked_ >= Watchers::kIdle) {
     bookmarked_ = loop_.now();
-    const std::set<Watcher*> watchers = watchers_;
-    for (Watcher* watcher : watchers) watcher->OnIdle();
+    watchers_.Tell(&Watcher::OnIdle);
   }
   tick_->Set(loop_.now() + kLook);
 }

@@ -11,15 +11,14 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "daemon/config.h"
-#include "daemon/node_host.h"
 #include "daemon/tracker_host.h"
+#include "daemon/watchers.h"
 #include "libcore/archive/archive.h"
 #include "libcore/archive/federation/federation.h"
 #include "libcore/archive/lt/engine.h"
@@ -35,8 +34,6 @@ class ArchiveHost {
   static constexpr absl::Duration kLook = absl::Seconds(1);
   // Ports that are tried where none was named.
   static constexpr uint16_t kUsualPort = 6881;
-  // Watch streams at a time.
-  static constexpr size_t kMaxWatchers = 256;
 
   // Makes its folders below `folder`. `tracker` outlives it; nullptr: beside somebody else's.
   // Errors are one line for a person.
@@ -74,9 +71,9 @@ class ArchiveHost {
   archive::federation::Federation* federation() { return federation_.get(); }
   // Of this run, in resume tokens.
   uint64_t epoch() const { return epoch_; }
-  // Unavailable while the daemon ends, ResourceExhausted at kMaxWatchers.
+  // Unavailable while the daemon ends, ResourceExhausted at Watchers::kMost.
   absl::Status AddWatcher(Watcher* watcher);
-  void RemoveWatcher(Watcher* watcher);
+  void RemoveWatcher(Watcher* watcher) { watchers_.Remove(watcher); }
 
  private:
   ArchiveHost(const ArchiveConfig& config, std::string folder, TrackerHost* tracker);
@@ -130,8 +127,8 @@ class ArchiveHost {
   std::map<archive::torrent::InfoHash, Erasure> erasures_;
   std::map<archive::torrent::InfoHash, archive::pieces::Layout> layouts_;
 
-  uint64_t epoch_ = 0;
-  std::set<Watcher*> watchers_;
+  const uint64_t epoch_;
+  Watchers watchers_;
   archive::Revision notified_;
   Instant bookmarked_;
   bool draining_ = false;

@@ -100,7 +100,7 @@ void MetricsHost::AskNode(runtime::ConnectionId id) {
 }
 
 void MetricsHost::AskArchive(runtime::ConnectionId id, Figures figures) {
-  if (archive_ == nullptr) return Respond(id, figures);
+  if (archive_ == nullptr) return Respond(id, std::move(figures));
   const bool posted = archive_->Post(
       [this, id, figures = std::move(figures), loop = http_->loop()](ArchiveHost& host) mutable {
         figures.archive.emplace().counts = host.archive().Counts(host.now());
@@ -116,19 +116,18 @@ void MetricsHost::AskTorrents(runtime::ConnectionId id, Figures figures) {
                  [this, id, figures = std::move(figures)](auto summaries) mutable {
                    if (!summaries.ok()) return Busy(id);
                    figures.archive->torrents = *std::move(summaries);
-                   Respond(id, figures);
+                   Respond(id, std::move(figures));
                  });
 }
 
-void MetricsHost::Respond(runtime::ConnectionId id, const Figures& figures) {
-  Figures whole = figures;
-  whole.version = std::string(kVersion);
-  whole.cpu = CpuTime();
-  whole.resident_bytes = ResidentBytes();
+void MetricsHost::Respond(runtime::ConnectionId id, Figures figures) {
+  figures.version = std::string(kVersion);
+  figures.cpu = CpuTime();
+  figures.resident_bytes = ResidentBytes();
   http_->Respond(id,
                  {.type = std::string(metrics::kContentType),
                   .headers = {{"X-Content-Type-Options", "nosniff"}, {"Cache-Control", "no-store"}},
-                  .body = ToBytes(ToExposition(whole))});
+                  .body = ToBytes(ToExposition(figures))});
 }
 
 void MetricsHost::Busy(runtime::ConnectionId id) {

@@ -2,7 +2,8 @@
 //
 // Rules: each request asks the core thread and the archive's anew; nothing is measured while nobody
 // asks. There is no authentication: what is shown are figures, and the operator names the address.
-// Threads: all methods from any. Limits: those of HttpHost; kOptions.
+// Threads: all methods from any. Limits: those of HttpHost; 32 connections,
+// 8 of one address.
 // Source: Prometheus, 'Exposition formats'.
 #pragma once
 
@@ -31,7 +32,7 @@ class MetricsHost {
   void AskNode(runtime::ConnectionId id);
   void AskArchive(runtime::ConnectionId id, Figures figures);
   void AskTorrents(runtime::ConnectionId id, Figures figures);
-  void Respond(runtime::ConnectionId id, const Figures& figures);
+  void Respond(runtime::ConnectionId id, Figures figures);
   void Busy(runtime::ConnectionId id);
 
   NodeHost& node_;

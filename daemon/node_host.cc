@@ -22,7 +22,7 @@ constexpr absl::Duration kHousekeeping = absl::Seconds(1);
 // A machine that changed its network is found again after this long.
 constexpr int kAddressSeconds = 3;
 constexpr int kBookmarkSeconds = 30;
-static_assert(NodeHost::kBookmarkInterval == absl::Seconds(kBookmarkSeconds));
+static_assert(Watchers::kIdle == absl::Seconds(kBookmarkSeconds));
 // What db::Checkpointer asks for; also how often a name that was not resolved is tried again.
 constexpr absl::Duration kBackgroundInterval = absl::Seconds(60);
 constexpr absl::Duration kUnresolvedInterval = absl::Seconds(15);
@@ -184,8 +184,7 @@ void NodeHost::CheckDrained() {
   for (auto& [id, entry] : waiting) {
     entry.waiter(Failed(id, absl::UnavailableError("the daemon is ending")));
   }
-  const std::set<Watcher*> watchers = watchers_;
-  for (Watcher* watcher : watchers) watcher->OnDrain();
+  watchers_.Tell(&Watcher::OnDrain);
   housekeeping_->Set(std::nullopt);
   auto done = std::move(drained_);
   drained_ = nullptr;
@@ -308,19 +307,10 @@ void NodeHost::ExpireWaiting(Instant now) {
   }
 }
 
-bool NodeHost::AddWatcher(Watcher* watcher) {
-  if (watchers_.size() >= kMaxWatchers) return false;
-  watchers_.insert(watcher);
-  return true;
-}
-
-void NodeHost::RemoveWatcher(Watcher* watcher) { watchers_.erase(watcher); }
-
 void NodeHost::NotifyWatchers() {
   if (node_->events().last() == notified_) return;
   notified_ = node_->events().last();
-  const std::set<Watcher*> watchers = watchers_;
-  for (Watcher* watcher : watchers) watcher->OnChange();
+  watchers_.Tell(&Watcher::OnChange);
 }
 
 void NodeHost::OnHousekeeping() {
@@ -330,10 +320,7 @@ void NodeHost::OnHousekeeping() {
   ExpireWaiting(now);
   media_->Rest();
   if (seconds_ % kAddressSeconds == 0) CheckAddresses();
-  if (seconds_ % kBookmarkSeconds == 0) {
-    const std::set<Watcher*> watchers = watchers_;
-    for (Watcher* watcher : watchers) watcher->OnIdle();
-  }
+  if (seconds_ % kBookmarkSeconds == 0) watchers_.Tell(&Watcher::OnIdle);
   for (auto slot = audio_.begin(); slot != audio_.end();) {
     const auto call = node_->FindCall(slot->first);
     const bool over = !call || call->info.state == session::CallState::kEnded;

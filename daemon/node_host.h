@@ -7,7 +7,7 @@
 // waiter, what media it wants to the media thread, what changed to the watchers. A waiter is called
 // exactly once: by the completion, by its patience, or by the drain of the daemon.
 // Threads: Post, PostAlways, udp stats from any; what is marked core from tasks and callbacks only.
-// Limits: runtime::Loop::kMaxPosted tasks, kMaxWaiting operations, kMaxWatchers streams.
+// Limits: runtime::Loop::kMaxPosted tasks, kMaxWaiting operations, Watchers::kMost streams.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,6 +23,7 @@
 #include "absl/status/statusor.h"
 #include "daemon/config.h"
 #include "daemon/media_host.h"
+#include "daemon/watchers.h"
 #include "libcore/base/storage.h"
 #include "libcore/db/database.h"
 #include "libcore/node/node.h"
@@ -37,26 +37,10 @@
 
 namespace p2pd::daemon {
 
-// Somebody who wants to hear of changes in the node's event log. Core thread.
-class Watcher {
- public:
-  virtual ~Watcher() = default;
-  // The log has grown, or a writer is ready again.
-  virtual void OnChange() = 0;
-  // 30 s have passed since the last one: time for a bookmark.
-  virtual void OnIdle() = 0;
-  // The daemon drains: end the stream.
-  virtual void OnDrain() = 0;
-};
-
 class NodeHost {
  public:
   // Operations that wait for completion at a time; each holds one gRPC call.
   static constexpr size_t kMaxWaiting = 4096;
-  // Watch and audio streams at a time.
-  static constexpr size_t kMaxWatchers = 256;
-  // Tells the watchers that nothing happened.
-  static constexpr absl::Duration kBookmarkInterval = absl::Seconds(30);
 
   // Opens socket and store, loads the node and starts both threads. Errors are one line for a
   // person. `config` outlives the host.
@@ -101,9 +85,8 @@ class NodeHost {
   using Server = absl::AnyInvocable<void(NodeHost&, const overlay::IncomingRequest&)>;
   void Serve(overlay::Service service, Server server);
 
-  // False at kMaxWatchers.
-  [[nodiscard]] bool AddWatcher(Watcher* watcher);
-  void RemoveWatcher(Watcher* watcher);
+  // Of the node's event log.
+  Watchers& watchers() { return watchers_; }
 
   // What a call plays; counts from the start of its media. Unspecified and STREAM: whatever stream
   // is attached, else silence.
@@ -171,7 +154,7 @@ class NodeHost {
 
   std::map<node::OperationId, Waiting> waiting_;
   std::map<overlay::Service, Server> servers_;
-  std::set<Watcher*> watchers_;
+  Watchers watchers_;
   node::Revision notified_;
   std::map<session::CallId, AudioSlot> audio_;
   std::deque<Request> requests_;

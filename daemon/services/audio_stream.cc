@@ -125,7 +125,7 @@ void AudioStream::Begin(const v1::AudioStart& start) {
                    absl::StrCat("no call '", start.call(), "'"));
   } else if (view->info.state == session::CallState::kEnded) {
     status = Error(grpc::StatusCode::FAILED_PRECONDITION, "CALL_STATE_WRONG", "the call has ended");
-  } else if (!host_.AddWatcher(this)) {
+  } else if (!host_.watchers().Add(this)) {
     status = Error(grpc::StatusCode::RESOURCE_EXHAUSTED, "TOO_MANY_STREAMS",
                    "too many streams are open");
   } else {
@@ -259,7 +259,7 @@ void AudioStream::OnDone() {
 }
 
 void AudioStream::Detach() {
-  if (watching_) host_.RemoveWatcher(this);
+  if (watching_) host_.watchers().Remove(this);
   if (call_) host_.DetachAudio(*call_, attached_);
 }
 

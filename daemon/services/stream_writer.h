@@ -47,6 +47,7 @@ class StreamWriter : public grpc::ServerWriteReactor<Response> {
     MaybeFinish();
   }
   void OnDone() final {
+    // Whoever caused this may hold the lock still, and the stream is not to go under his hands.
     {
       const MutexLock lock(&mutex_);
     }

@@ -2,11 +2,10 @@
 
 #include <utility>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "daemon/convert/torrent.h"
 #include "daemon/errors.h"
+#include "libcore/base/resume_token.h"
 
 namespace p2pd::daemon {
 
@@ -144,18 +143,12 @@ std::optional<Response> TorrentWatch::MessageOf(const archive::TorrentChange& ch
 }
 
 std::string TorrentWatch::Token(Revision revision) const {
-  return absl::StrCat(host_.epoch(), "-", revision.value());
+  return WriteResumeToken(host_.epoch(), revision.value());
 }
 
 std::optional<Revision> TorrentWatch::ParseToken() const {
-  const std::vector<std::string> parts = absl::StrSplit(resume_token_, '-');
-  uint64_t epoch = 0;
-  uint64_t revision = 0;
-  if (parts.size() != 2 || !absl::SimpleAtoi(parts[0], &epoch) ||
-      !absl::SimpleAtoi(parts[1], &revision) || epoch != host_.epoch()) {
-    return std::nullopt;
-  }
-  return Revision(revision);
+  const std::optional<uint64_t> revision = ReadResumeToken(host_.epoch(), resume_token_);
+  return revision ? std::optional(Revision(*revision)) : std::nullopt;
 }
 
 }  // namespace p2pd::daemon

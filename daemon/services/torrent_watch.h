@@ -5,7 +5,7 @@
 // Each change of state is a message with that state; the figures are those of now.
 //
 // Threads: everything but gRPC's callbacks (stream_writer.h) on the archive's. Limits: kBatch
-// messages wait; ArchiveHost::kMaxWatchers streams.
+// messages wait; Watchers::kMost streams.
 #pragma once
 
 #include <optional>
@@ -14,6 +14,7 @@
 
 #include "daemon/archive_host.h"
 #include "daemon/services/stream_writer.h"
+#include "daemon/watchers.h"
 #include "p2pd/v1/torrent_service.pb.h"
 
 namespace p2pd::daemon {

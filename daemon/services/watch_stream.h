@@ -7,7 +7,7 @@
 // next, the client gets RESYNC and a fresh snapshot.
 //
 // Threads: pull and messages are made on the core thread; see stream_writer.h. Limits:
-// NodeHost::kMaxWatchers streams; a batch has as many messages as there are resources.
+// Watchers::kMost streams; a batch has as many messages as there are resources.
 #pragma once
 
 #include <algorithm>
@@ -80,14 +80,14 @@ class WatchStream final : public StreamWriter<Response>, public Watcher {
   // Behind every task that names the stream, so that none finds it gone.
   void OnOver() override {
     host_.PostAlways([this](NodeHost& host) {
-      host.RemoveWatcher(this);
+      host.watchers().Remove(this);
       source_.gone(host);
       delete this;
     });
   }
 
   void Begin() {
-    if (!host_.AddWatcher(this)) {
+    if (!host_.watchers().Add(this)) {
       this->End(Error(grpc::StatusCode::RESOURCE_EXHAUSTED, "TOO_MANY_STREAMS",
                       "too many streams are open"));
       return;

@@ -85,12 +85,8 @@ std::optional<TorrentView> Archive::Find(const torrent::InfoHash& hash) const {
   out.have = torrent.look.have;
   out.holders = torrent.look.holders;
   out.organic = Count(torrent.look.organic);
-  out.copies = torrent.look.organic;
-  const std::vector<uint32_t> held = HeldByFellows(torrent);
-  for (size_t i = 0; i < out.copies.size(); ++i) {
-    out.copies[i] += std::max(torrent.look.members[i], held[i]);
-    out.copies[i] += torrent.look.have[i] ? 1 : 0;
-  }
+  out.copies = CopiesElsewhere(torrent);
+  for (size_t i = 0; i < out.copies.size(); ++i) out.copies[i] += torrent.look.have[i] ? 1 : 0;
   out.total = Count(out.copies);
   if (!out.have.empty()) {
     out.archived = static_cast<double>(CountOf(out.have)) / static_cast<double>(out.have.size());
@@ -414,7 +410,7 @@ void Archive::Save(Torrent& torrent) {
   const absl::Status status = library_.Put(torrent.row);
   if (status.ok()) return;
   counters_.Add("archive.library_errors");
-  torrent.trouble = std::string(status.message());
+  SetTrouble(torrent, std::string(status.message()));
 }
 
 void Archive::OnTrouble(const torrent::InfoHash& hash, const absl::Status& status) {
@@ -468,13 +464,17 @@ void Archive::OnLook(Instant now, absl::Time wall, Look look) {
   library_.Note(found->first, {wall, torrent.organic, torrent.total}).IgnoreError();
 }
 
+std::vector<uint32_t> Archive::CopiesElsewhere(const Torrent& torrent) const {
+  std::vector<uint32_t> out = torrent.look.organic;
+  const std::vector<uint32_t> held = HeldByFellows(torrent);
+  for (size_t i = 0; i < out.size(); ++i) out[i] += std::max(torrent.look.members[i], held[i]);
+  return out;
+}
+
 void Archive::CountCopies(Torrent& torrent) const {
   const Look& look = torrent.look;
-  std::vector<uint32_t> copies = look.organic;
-  const std::vector<uint32_t> held = HeldByFellows(torrent);
-  for (size_t i = 0; i < copies.size(); ++i) copies[i] += std::max(look.members[i], held[i]);
   torrent.organic = Count(look.organic);
-  torrent.total = CountWith(copies, look.have);
+  torrent.total = CountWith(CopiesElsewhere(torrent), look.have);
   torrent.held = static_cast<uint32_t>(CountOf(look.have));
   torrent.seeds = static_cast<uint32_t>(
       std::count_if(look.holders.begin(), look.holders.end(), [&torrent](const Holder& holder) {
@@ -485,10 +485,9 @@ void Archive::CountCopies(Torrent& torrent) const {
 void Archive::JudgeState(Instant now, absl::Time wall, Torrent& torrent) {
   const Look& look = torrent.look;
   bool missing = false;
-  const std::vector<uint32_t> held = HeldByFellows(torrent);
+  const std::vector<uint32_t> elsewhere = CopiesElsewhere(torrent);
   for (size_t i = 0; i < look.have.size(); ++i) {
-    const bool elsewhere = look.organic[i] + look.members[i] + held[i] > 0;
-    missing = missing || (!look.have[i] && !elsewhere);
+    missing = missing || (!look.have[i] && elsewhere[i] == 0);
   }
   if (!missing) torrent.missing_since.reset();
   if (missing && !torrent.missing_since) torrent.missing_since = now;

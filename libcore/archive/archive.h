@@ -304,6 +304,8 @@ class Archive {
   void Begin(Instant now, Torrent& torrent, ByteView metainfo);
   void SetState(Torrent& torrent, TorrentState state);
   void Save(Torrent& torrent);
+  // Of each piece, with peers and other S-trackers, by what is seen and by what they say.
+  std::vector<uint32_t> CopiesElsewhere(const Torrent& torrent) const;
   void CountCopies(Torrent& torrent) const;
   static TorrentSummary SummaryOf(const Torrent& torrent);
   void SetTrouble(Torrent& torrent, std::string trouble);

@@ -2,9 +2,7 @@
 
 #include <utility>
 
-#include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
+#include "libcore/base/resume_token.h"
 
 namespace p2pd::node {
 
@@ -22,18 +20,12 @@ std::optional<std::vector<Change>> EventLog::Since(Revision since) const {
 }
 
 std::string EventLog::TokenFor(Revision revision) const {
-  return absl::StrCat(epoch_, "-", revision.value());
+  return WriteResumeToken(epoch_, revision.value());
 }
 
 std::optional<Revision> EventLog::ParseToken(const std::string& token) const {
-  const std::vector<std::string> parts = absl::StrSplit(token, '-');
-  uint64_t epoch = 0;
-  uint64_t revision = 0;
-  if (parts.size() != 2 || !absl::SimpleAtoi(parts[0], &epoch) ||
-      !absl::SimpleAtoi(parts[1], &revision) || epoch != epoch_) {
-    return std::nullopt;
-  }
-  return Revision(revision);
+  const std::optional<uint64_t> revision = ReadResumeToken(epoch_, token);
+  return revision ? std::optional(Revision(*revision)) : std::nullopt;
 }
 
 }  // namespace p2pd::node

@@ -49,20 +49,18 @@ inline bool LaterStamp(uint32_t a, uint32_t b) { return static_cast<int32_t>(a -
 // How far to walk upwards from a to b, and the shorter way round; modulo 2^64.
 inline uint64_t ClockwiseHeads(uint64_t a, uint64_t b) { return b - a; }
 inline uint64_t HeadDistance(uint64_t a, uint64_t b) { return a - b < b - a ? a - b : b - a; }
-// Who counts for a replica set, from a position outwards: of one public /16 or /32 the nearest two,
-// as Ring::ReplicaSet has it; else whoever puts twenty ids beside a key would be all that is asked.
-inline constexpr int kMaxHintsFromNetwork = 2;
+// Those round a position as Ring::ReplicaSet would choose them.
 struct Outwards {
   std::vector<size_t> above;  // nearest first
   std::vector<size_t> below;
 };
-// Indices of up to `per_side` such nodes on each side among `size` hints, where `hint_at(i)` is the
+// Indices of up to `per_side` nodes on each side among `size` hints, where `hint_at(i)` is the
 // i-th from the position upwards. One that stands on it counts among those above; where there are
 // no more than both sides take, all do.
 template <class HintAt>
 Outwards WalkOutwards(uint64_t position, size_t size, size_t per_side, const HintAt& hint_at) {
   Outwards out;
-  NetworkCap cap(kMaxHintsFromNetwork);
+  NetworkCap cap(kMaxReplicasFromNetwork);
   const bool all = size <= 2 * per_side;
   size_t up = 0;
   size_t down = 0;
@@ -78,7 +76,8 @@ Outwards WalkOutwards(uint64_t position, size_t size, size_t per_side, const Hin
   }
   return out;
 }
-// Of these such nodes, the nearest on either side of a position, those above it first, upwards.
+// Of these, chosen likewise, the nearest on either side of a position, those above it first,
+// upwards.
 std::vector<Hint> OnEitherSide(uint64_t position, std::vector<Hint> hints, size_t per_side);
 // A number that belongs to a head and a salt, spread evenly.
 uint64_t MixHead(uint64_t head, uint64_t salt);

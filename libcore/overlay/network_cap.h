@@ -10,6 +10,10 @@
 
 namespace p2pd::overlay {
 
+// Replicas of one key from one public network; and of those whom hints name round a key, so that
+// these are the replicas: else whoever puts twenty ids beside a key would be all that is asked.
+inline constexpr int kMaxReplicasFromNetwork = 2;
+
 class NetworkCap {
  public:
   explicit NetworkCap(int most) : most_(most) {}

@@ -34,8 +34,6 @@ class Ring {
   // Nodes that went without a farewell, to look for after a partition.
   static constexpr size_t kMaxDead = 256;
   static constexpr absl::Duration kDeadLifetime = absl::Hours(1);
-  // Replicas of one key from one public /16 or /32.
-  static constexpr int kMaxReplicasFromNetwork = kMaxHintsFromNetwork;
   // A responder is believed to be the root when it is not farther than this many mean gaps between
   // leaves; among honest nodes the chance of a gap that wide is e^-20.
   static constexpr double kPlausibleGaps = 20;

@@ -5,9 +5,9 @@
 // distance / radius, and for ten minutes only, since nobody tells us when they go (Accordion keeps
 // the same density). A hint that failed is dropped at once and not taken back for two minutes. Who
 // went is remembered for ten minutes, so that a slower message does not bring it back. Diversity of
-// networks is not asked for: hints decide nothing about replicas. But letters go where hints say,
-// so of one public address hearsay names a few nodes only, and what names more is not passed on:
-// whoever stands there besides is reached hop by hop. Threads: one owner. Limits:
+// networks is not asked of the table, only of those whom it names round a key (Around). But letters
+// go where hints say, so of one public address hearsay names a few nodes only, and what names more
+// is not passed on: whoever stands there besides is reached hop by hop. Threads: one owner. Limits:
 // below, each with a counter. Sources: Li et al., 'Bandwidth-efficient management of DHT routing
 // tables' (Accordion), NSDI 2005; design §3.
 #pragma once

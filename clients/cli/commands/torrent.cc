@@ -1,7 +1,7 @@
 #include <algorithm>
-#include <cctype>
 #include <cstdio>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -25,14 +25,11 @@ constexpr int kMapColumns = 64;
 
 std::string NameOf(const std::string& hash) { return absl::StrCat("torrents/", hash); }
 
-std::string Lower(std::string word) {
-  for (char& c : word) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return word;
+std::string StateWord(v1::Torrent::State state) {
+  return absl::AsciiStrToLower(v1::Torrent::State_Name(state));
 }
-
-std::string StateWord(v1::Torrent::State state) { return Lower(v1::Torrent::State_Name(state)); }
 std::string StateWord(v1::ArchiveMember::State state) {
-  return Lower(v1::ArchiveMember::State_Name(state));
+  return absl::AsciiStrToLower(v1::ArchiveMember::State_Name(state));
 }
 
 std::string Percent(double share) { return absl::StrFormat("%.1f %%", 100 * share); }

@@ -14,6 +14,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "clients/cli/torrent/tracker_urls.h"
 #include "libcore/archive/availability.h"
 #include "libcore/archive/lt/address_guard.h"
 #include "libcore/archive/lt/piece_check.h"
@@ -84,11 +85,7 @@ absl::Status Downloader::Judge() {
     P2PD_ASSIGN_OR_RETURN(const net::Endpoint peer, ParsePeer(text));
     peers_.push_back(peer);
   }
-  for (const std::string& url : options_.trackers) {
-    if (lt::IsTrackerUrl(url)) continue;
-    return absl::InvalidArgumentError(
-        absl::StrCat("'", url, "' is no tracker: one begins with http://, https:// or udp://"));
-  }
+  P2PD_RETURN_IF_ERROR(CheckTrackers(options_.trackers));
   trackers_ = options_.trackers;
   if (!absl::StartsWithIgnoreCase(options_.torrent, "magnet:")) {
     return TakeMetainfo(Bytes(AsBytes(options_.torrent).begin(), AsBytes(options_.torrent).end()));
@@ -179,7 +176,7 @@ absl::Status Downloader::StartEngine() {
     options.dht = options_.discover;
     options.local_discovery = options_.discover;
     options.many_per_address = options_.lan;
-    options.user_agent = "p2pctl/0.1";
+    options.user_agent = absl::StrCat("p2pctl/", P2PD_VERSION);
     auto engine = lt::Engine::Start(std::move(options));
     if (engine.ok()) {
       engine_ = *std::move(engine);

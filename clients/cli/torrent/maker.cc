@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "clients/cli/torrent/tracker_urls.h"
 #include "libcore/archive/lt/address_guard.h"
 #include "libcore/archive/lt/torrent_maker.h"
 #include "libcore/archive/torrent/magnet.h"
@@ -35,11 +36,7 @@ absl::Status Judge(const MakeOptions& options) {
         absl::StrCat(options.out, " lies within ", options.path,
                      " and would become a part of it: name another place"));
   }
-  for (const std::string& url : options.trackers) {
-    if (archive::lt::IsTrackerUrl(url)) continue;
-    return absl::InvalidArgumentError(
-        absl::StrCat("'", url, "' is no tracker: one begins with http://, https:// or udp://"));
-  }
+  P2PD_RETURN_IF_ERROR(CheckTrackers(options.trackers));
   for (const std::string& url : options.web_seeds) {
     if (archive::lt::IsWebSeedUrl(url)) continue;
     return absl::InvalidArgumentError(

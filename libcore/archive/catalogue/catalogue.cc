@@ -3,11 +3,11 @@
 #include <algorithm>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "libcore/archive/catalogue/html.h"
+#include "libcore/base/hex.h"
 #include "libcore/http/query.h"
 #include "libcore/pki/hash.h"
 
@@ -91,9 +91,8 @@ http::Response Catalogue::Finish(const http::Request& request, http::Response re
   response.headers.emplace_back("X-Content-Type-Options", "nosniff");
   response.headers.emplace_back("Referrer-Policy", "no-referrer");
   if (response.status != http::kOk) return response;
-  const std::string tag = absl::StrCat(
-      "\"", absl::BytesToHexString(AsText(pki::Sha256(response.body).view().subspan(0, kTagBytes))),
-      "\"");
+  const std::string tag =
+      absl::StrCat("\"", Hex(pki::Sha256(response.body).view().subspan(0, kTagBytes)), "\"");
   response.headers.emplace_back("ETag", tag);
   // A cache asks again each time, and mostly hears that nothing changed.
   response.headers.emplace_back("Cache-Control", "no-cache");

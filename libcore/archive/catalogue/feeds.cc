@@ -2,13 +2,13 @@
 
 #include <algorithm>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "libcore/archive/catalogue/drawings.h"
 #include "libcore/archive/catalogue/escape.h"
 #include "libcore/archive/catalogue/json_writer.h"
 #include "libcore/archive/catalogue/words.h"
 #include "libcore/archive/torrent/magnet.h"
+#include "libcore/base/hex.h"
 
 namespace p2pd::archive::catalogue {
 namespace {
@@ -22,10 +22,6 @@ std::string TitleOf(const TorrentSummary& summary) {
   return summary.name.empty() ? torrent::ToHex(summary.hashes.Best()) : summary.name;
 }
 
-std::string PathOf(const TorrentSummary& summary) {
-  return absl::StrCat("/torrent/", torrent::ToHex(summary.hashes.Best()));
-}
-
 std::string Element(absl::string_view name, absl::string_view text) {
   return absl::StrCat("<", name, ">", Markup(text), "</", name, ">");
 }
@@ -36,7 +32,7 @@ std::string Attribute(absl::string_view name, absl::string_view value) {
 
 // What both kinds of feed say of a torrent. `length` is what the enclosure is said to have.
 std::string ItemHead(const FeedOptions& options, const TorrentSummary& summary, uint64_t length) {
-  const std::string page = absl::StrCat(options.base, PathOf(summary));
+  const std::string page = absl::StrCat(options.base, TorrentPath(summary));
   return absl::StrCat(
       Element("title", TitleOf(summary)), Element("link", page),
       "<guid isPermaLink=\"false\">urn:btih:", torrent::ToHex(summary.hashes.Best()), "</guid>",
@@ -58,7 +54,7 @@ void WriteSummary(const FeedOptions& options, const TorrentSummary& summary,
   const torrent::InfoHashes& hashes = summary.hashes;
   out.Key("hash").String(torrent::ToHex(hashes.Best()));
   if (hashes.v1) out.Key("info_hash_v1").String(torrent::ToHex(*hashes.v1));
-  if (hashes.v2) out.Key("info_hash_v2").String(absl::BytesToHexString(hashes.v2->text()));
+  if (hashes.v2) out.Key("info_hash_v2").String(Hex(hashes.v2->view()));
   out.Key("name").String(summary.name);
   out.Key("size").Number(summary.size);
   out.Key("pieces").Number(uint64_t{summary.pieces});
@@ -73,7 +69,7 @@ void WriteSummary(const FeedOptions& options, const TorrentSummary& summary,
   out.Key("added").String(MachineTime(summary.added));
   out.Key("magnet").String(MagnetOf(summary, options.announce, trackers));
   if (summary.pieces > 0) {
-    out.Key("torrent").String(absl::StrCat(options.base, PathOf(summary), ".torrent"));
+    out.Key("torrent").String(absl::StrCat(options.base, TorrentPath(summary), ".torrent"));
   }
 }
 
@@ -142,7 +138,7 @@ std::string TorznabFeed(const FeedOptions& options, const Search& search, const 
     const uint32_t seeders = summary->seeds + (whole ? 1 : 0);
     absl::StrAppend(
         &items, "<item>", ItemHead(options, *summary, summary->size),
-        Element("comments", absl::StrCat(options.base, PathOf(*summary))),
+        Element("comments", absl::StrCat(options.base, TorrentPath(*summary))),
         Element("size", absl::StrCat(summary->size)), Element("category", absl::StrCat(kCategory)),
         Attribute("category", absl::StrCat(kCategory)),
         Attribute("size", absl::StrCat(summary->size)), Attribute("seeders", absl::StrCat(seeders)),

@@ -11,6 +11,7 @@
 #include "libcore/archive/catalogue/escape.h"
 #include "libcore/archive/catalogue/style.h"
 #include "libcore/archive/catalogue/words.h"
+#include "libcore/base/hex.h"
 #include "libcore/http/query.h"
 #include "libcore/pki/hash.h"
 
@@ -46,10 +47,6 @@ std::string Page(absl::string_view title, absl::string_view here, absl::string_v
       nav, "</nav></header><main id=\"main\">", body,
       "</main><footer><p>Kept by an S-tracker of p2pd: what nobody else has stays here.</p>"
       "</footer></body></html>\n");
-}
-
-std::string TorrentPath(const TorrentSummary& summary) {
-  return absl::StrCat("/torrent/", torrent::ToHex(summary.hashes.Best()));
 }
 
 // Magnets may come without one.
@@ -258,7 +255,7 @@ std::string Facts(const Detail& detail) {
   const torrent::InfoHashes& hashes = detail.row.hashes;
   if (hashes.v1) fact("Info-hash", code(torrent::ToHex(*hashes.v1)));
   if (hashes.v2) {
-    fact("Info-hash, version 2", code(absl::BytesToHexString(hashes.v2->text())));
+    fact("Info-hash, version 2", code(Hex(hashes.v2->view())));
   }
   if (detail.summary.pieces > 0) fact("Size", SizeText(detail.row.size));
   fact("State", StateText(detail.row.state));

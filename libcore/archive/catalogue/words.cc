@@ -44,6 +44,10 @@ std::string CountText(uint64_t count, absl::string_view one, absl::string_view m
   return absl::StrCat(count, " ", count == 1 ? one : many);
 }
 
+std::string TorrentPath(const TorrentSummary& summary) {
+  return absl::StrCat("/torrent/", torrent::ToHex(summary.hashes.Best()));
+}
+
 absl::string_view StateText(TorrentState state) {
   switch (state) {
     case TorrentState::kKnown:

@@ -19,11 +19,13 @@ std::string TimeText(absl::Time time);
 std::string MachineTime(absl::Time time);
 // RFC 822, as RSS wants it.
 std::string MailTime(absl::Time time);
-// "42 %" of a share from 0 to 1; 100 only when it is all.
+// "42 %": 100 only when it is all.
 std::string ShareText(uint64_t part, uint64_t whole);
 // "1 peer", "2 peers".
 std::string CountText(uint64_t count, absl::string_view one, absl::string_view many);
-// What the state means: "all of it is here".
+// Of its page, which its .torrent file and its JSON stand beside.
+std::string TorrentPath(const TorrentSummary& summary);
+// What the state means: "all of it is in this archive".
 absl::string_view StateText(TorrentState state);
 
 // How a torrent fares, from the one who wants it.
@@ -34,7 +36,7 @@ enum class Health : uint8_t {
   kHealthy,     // whole without archives
 };
 Health HealthOf(const TorrentSummary& summary);
-// "only archives have it whole".
+// "on archives alone".
 absl::string_view HealthText(Health health);
 
 }  // namespace p2pd::archive::catalogue

@@ -209,7 +209,7 @@ void Federation::SetHeld(const torrent::InfoHash& hash, Groups groups) {
 
 void Federation::SetRoom(bool full, uint64_t used) {
   used_ = used;
-  if (std::exchange(full_, full) != full) ++generation_;
+  full_ = full;
 }
 
 // Time.

@@ -79,7 +79,7 @@ TEST_F(NodeHostTest, DrainFailsWhatWaitsAndEndsTheWatchers) {
   Counting watcher;
   absl::Status status;
   OnCoreThread([&](NodeHost& host) {
-    ASSERT_TRUE(host.AddWatcher(&watcher));
+    ASSERT_TRUE(host.watchers().Add(&watcher));
     host.Await(node::OperationId(987'654'321), absl::Hours(1),
                [&](const node::Completed& completed) { status = completed.status; });
   });
@@ -90,7 +90,7 @@ TEST_F(NodeHostTest, DrainFailsWhatWaitsAndEndsTheWatchers) {
     EXPECT_TRUE(host.draining());
     EXPECT_TRUE(absl::IsUnavailable(status)) << status;
     EXPECT_EQ(watcher.drains, 1);
-    host.RemoveWatcher(&watcher);
+    host.watchers().Remove(&watcher);
   });
 }
 

@@ -64,9 +64,9 @@ TEST_F(WatchStreamTest, BeyondTheMaximumStreamsAreRefused) {
   };
   std::vector<std::unique_ptr<Idle>> watchers;
   OnCoreThread([&](NodeHost& host) {
-    for (size_t i = 0; i < NodeHost::kMaxWatchers; ++i) {
+    for (size_t i = 0; i < Watchers::kMost; ++i) {
       watchers.push_back(std::make_unique<Idle>());
-      ASSERT_TRUE(host.AddWatcher(watchers.back().get()));
+      ASSERT_TRUE(host.watchers().Add(watchers.back().get()));
     }
   });
   const auto stub = v1::NodeService::NewStub(channel_);
@@ -77,7 +77,7 @@ TEST_F(WatchStreamTest, BeyondTheMaximumStreamsAreRefused) {
   EXPECT_FALSE(stream->Read(&message));
   EXPECT_EQ(ReasonOfStatus(stream->Finish()), "TOO_MANY_STREAMS");
   OnCoreThread([&](NodeHost& host) {
-    for (const auto& watcher : watchers) host.RemoveWatcher(watcher.get());
+    for (const auto& watcher : watchers) host.watchers().Remove(watcher.get());
   });
 }
 
