@@ -1,5 +1,6 @@
 // What sound is inside p2pd, and the two faces through which it enters and leaves a call:
-// AudioSource is pulled and AudioSink is fed, one frame of 20 ms at a time, by the media clock.
+// AudioSource is pulled, a frame of 20 ms at a time, and AudioSink is fed by the media clock, 10 ms
+// at a time so that what is heard waits for no whole frame.
 //
 // Rules: 48 kHz mono 16 bit everywhere, because that is Opus's own rate and the one of devices, so
 // nothing is resampled twice. A source or sink never blocks: the media thread serves every call
@@ -13,6 +14,7 @@
 #include <cstdint>
 
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 
 namespace p2pd::media {
 
@@ -21,6 +23,10 @@ inline constexpr int kSampleRate = 48'000;
 // Samples in one frame of 20 ms, Opus's usual packet (RFC 7587 §3).
 inline constexpr size_t kFrameSamples = 960;
 inline constexpr absl::Duration kFrameDuration = absl::Milliseconds(20);
+
+// What is played at a time: a sound card's usual period.
+inline constexpr size_t kPullSamples = 480;
+inline constexpr absl::Duration kPullDuration = absl::Milliseconds(10);
 
 using Frame = std::array<int16_t, kFrameSamples>;
 
@@ -46,8 +52,8 @@ class AudioSource {
 class AudioSink {
  public:
   virtual ~AudioSink() = default;
-  // The next 20 ms.
-  virtual void Write(const Frame& frame) = 0;
+  // What is heard next, at most a frame of it.
+  virtual void Write(absl::Span<const int16_t> samples) = 0;
   // Nothing more will come; harmless when called twice.
   virtual void Finish() {}
 };

@@ -35,12 +35,12 @@ bool BufferSource::Read(Frame& out) {
   return true;
 }
 
-void BufferSink::Write(const Frame& frame) {
-  if (samples_.size() + frame.size() > max_samples_) {
-    ++refused_frames_;
+void BufferSink::Write(absl::Span<const int16_t> samples) {
+  if (samples_.size() + samples.size() > max_samples_) {
+    refused_samples_ += samples.size();
     return;
   }
-  samples_.insert(samples_.end(), frame.begin(), frame.end());
+  samples_.insert(samples_.end(), samples.begin(), samples.end());
 }
 
 }  // namespace p2pd::media

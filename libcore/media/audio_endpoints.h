@@ -54,11 +54,11 @@ class BufferSource final : public AudioSource {
 
 class NullSink final : public AudioSink {
  public:
-  void Write(const Frame&) override { ++frames_; }
-  uint64_t frames() const { return frames_; }
+  void Write(absl::Span<const int16_t> samples) override { samples_ += samples.size(); }
+  uint64_t samples() const { return samples_; }
 
  private:
-  uint64_t frames_ = 0;
+  uint64_t samples_ = 0;
 };
 
 // Keeps what it hears, up to a limit; what comes later is counted and lost.
@@ -66,19 +66,19 @@ class BufferSink final : public AudioSink {
  public:
   // max_samples: memory is twice as many bytes.
   explicit BufferSink(size_t max_samples) : max_samples_(max_samples) {}
-  void Write(const Frame& frame) override;
+  void Write(absl::Span<const int16_t> samples) override;
   void Finish() override { finished_ = true; }
 
   absl::Span<const int16_t> samples() const { return samples_; }
   std::vector<int16_t> Take() { return std::move(samples_); }
   bool finished() const { return finished_; }
-  uint64_t refused_frames() const { return refused_frames_; }
+  uint64_t refused_samples() const { return refused_samples_; }
 
  private:
   size_t max_samples_;
   std::vector<int16_t> samples_;
   bool finished_ = false;
-  uint64_t refused_frames_ = 0;
+  uint64_t refused_samples_ = 0;
 };
 
 }  // namespace p2pd::media

@@ -40,8 +40,9 @@ constexpr uint64_t kFirstSequenceBound = 1u << 15;
 // kRemoteMoved events a second, and at once.
 constexpr double kMoveRate = 1.0;
 constexpr double kMoveBurst = 4.0;
-// Opus's own delay at 48 kHz: 6.5 ms (RFC 6716 §2; measured 6.44).
-constexpr double kCodecDelayMs = 6.5;
+// What a frame takes until it is whole, and Opus's own delay at 48 kHz: 6.5 ms (RFC 6716 §2;
+// measured 6.44).
+constexpr absl::Duration kOwnDelay = absl::Microseconds(26'500);
 // Reports of loss are smoothed: the last counts as much as all before.
 constexpr double kReportWeight = 0.5;
 constexpr absl::Duration kRateWindow = absl::Seconds(1);
@@ -113,7 +114,7 @@ class CallMedia::Impl {
         receiver_(std::move(receiver)),
         encoder_(std::move(encoder)),
         decoder_(std::move(decoder)),
-        buffer_(decoder_),
+        buffer_(decoder_, kPullSamples),
         moves_(kMoveRate, kMoveBurst),
         bitrate_(config.options.bitrate),
         sequence_(static_cast<uint16_t>(rng.Below(kFirstSequenceBound))),
@@ -121,6 +122,7 @@ class CallMedia::Impl {
         ntp_offset_(rng.Next() >> 2) {
     const std::string name = Hex(rng.Make<FixedBytes<struct CnameTag, kCnameSize / 2>>().view());
     std::copy_n(name.begin(), kCnameSize, cname_.begin());
+    buffer_.SetOtherDelay(kOwnDelay);
   }
 
   void OnTick(Instant now);
@@ -163,7 +165,7 @@ class CallMedia::Impl {
   void CatchUp(Instant now, Instant& due, bool sending);
   void SendFrame(Instant now);
   void NextFrame(Instant now, Frame& frame);
-  void PlayFrame(Instant due);
+  void Play(Instant due);
   void SendReport(Instant now, bool bye);
   void CheckStall(Instant now);
   void OnRtp(Instant now, ByteView packet);
@@ -228,7 +230,7 @@ class CallMedia::Impl {
   PeerHears peer_hears_ = PeerHears::kUnknown;
   absl::Duration remote_jitter_ = absl::ZeroDuration();
   std::optional<absl::Duration> rtt_;
-  uint64_t frames_played_ = 0;
+  uint64_t samples_played_ = 0;
   uint64_t concealed_before_ = 0;
   uint64_t played_before_ = 0;
   double concealed_lately_ = 0.0;
@@ -277,7 +279,7 @@ void CallMedia::Impl::OnTick(Instant now) {
   CatchUp(now, next_send_, true);
   CatchUp(now, next_play_, false);
   for (; next_send_ <= now; next_send_ = next_send_ + kFrameDuration) SendFrame(now);
-  for (; next_play_ <= now; next_play_ = next_play_ + kFrameDuration) PlayFrame(next_play_);
+  for (; next_play_ <= now; next_play_ = next_play_ + kPullDuration) Play(next_play_);
   send_rate_.OnTick(now);
   receive_rate_.OnTick(now);
   if (next_report_ <= now) {
@@ -336,19 +338,17 @@ void CallMedia::Impl::SendFrame(Instant now) {
   Send(bytes.first(size));
 }
 
-void CallMedia::Impl::PlayFrame(Instant due) {
-  Frame frame;
-  if (held()) {
-    frame.fill(0);
-  } else {
-    const JitterBuffer::Sound sound = buffer_.Get(due, frame);
-    if (sound != JitterBuffer::Sound::kSilence) ++frames_played_;
+void CallMedia::Impl::Play(Instant due) {
+  std::array<int16_t, kPullSamples> samples{};
+  if (!held()) {
+    const JitterBuffer::Sound sound = buffer_.Get(due, absl::MakeSpan(samples));
+    if (sound != JitterBuffer::Sound::kSilence) samples_played_ += samples.size();
     if (sound == JitterBuffer::Sound::kVoice && !first_audio_) {
       first_audio_ = true;
       Report(MediaEvent::Kind::kFirstAudio, last_tick_);
     }
   }
-  if (sink_ != nullptr) sink_->Write(frame);
+  if (sink_ != nullptr) sink_->Write(samples);
 }
 
 void CallMedia::Impl::CheckStall(Instant now) {
@@ -387,14 +387,14 @@ void CallMedia::Impl::SendReport(Instant now, bool bye) {
     report.block = block;
 
     const JitterBufferStats buffer = buffer_.stats();
-    const uint64_t concealed = buffer.samples_concealed / kFrameSamples;
-    const uint64_t played = frames_played_ - played_before_;
+    const uint64_t concealed = buffer.samples_concealed;
+    const uint64_t played = samples_played_ - played_before_;
     if (played > 0) {
       const double share = static_cast<double>(concealed - concealed_before_) /
                            static_cast<double>(std::max(played, concealed - concealed_before_));
       concealed_lately_ += (share - concealed_lately_) * kReportWeight;
     }
-    played_before_ = frames_played_;
+    played_before_ = samples_played_;
     concealed_before_ = concealed;
 
     const CallStats now_stats = stats(now);
@@ -522,7 +522,7 @@ void CallMedia::Impl::OnReportBlock(Instant now, const ReportBlock& block) {
       static_cast<int32_t>(rtt) < 0 ? absl::ZeroDuration() : FromShortNtp(rtt);
   if (duration > absl::Seconds(30)) return;
   rtt_ = rtt_ ? (*rtt_ + duration) / 2 : duration;
-  buffer_.SetNetworkDelay(*rtt_ / 2);
+  buffer_.SetOtherDelay(*rtt_ / 2 + kOwnDelay);
 }
 
 void CallMedia::Impl::Stop(Instant now) {
@@ -552,7 +552,7 @@ CallStats CallMedia::Impl::stats(Instant) const {
   const JitterBufferStats buffer = buffer_.stats();
   s.buffer_delay = buffer_.delay();
   s.buffer_target = buffer_.target();
-  s.frames_played = frames_played_;
+  s.frames_played = samples_played_ / kFrameSamples;
   s.frames_concealed = buffer.samples_concealed / kFrameSamples;
   s.frames_recovered = buffer.samples_recovered / kFrameSamples;
   s.packets_late = buffer.packets_late;
@@ -560,13 +560,12 @@ CallStats CallMedia::Impl::stats(Instant) const {
       buffer.packets_flushed + buffer.packets_duplicate + buffer.packets_undecodable;
   s.samples_accelerated = buffer.samples_removed;
   s.samples_expanded = buffer.samples_inserted;
-  if (frames_played_ > 0) {
+  if (samples_played_ > 0) {
     s.concealed = std::min(
-        static_cast<double>(s.frames_concealed) / static_cast<double>(frames_played_), 1.0);
+        static_cast<double>(buffer.samples_concealed) / static_cast<double>(samples_played_), 1.0);
   }
   const double delay_ms = absl::ToDoubleMilliseconds(rtt_.value_or(absl::ZeroDuration()) / 2 +
-                                                     s.buffer_delay + kFrameDuration) +
-                          kCodecDelayMs;
+                                                     s.buffer_delay + kOwnDelay);
   s.r_factor = RFactor(delay_ms, 100.0 * concealed_lately_);
   s.mos = MosFromR(s.r_factor);
   s.dropped_forged = counters_.Get("media.dropped_forged");

@@ -1,8 +1,10 @@
 #include "libcore/media/delay_estimator.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
+#include "libcore/base/check.h"
 #include "libcore/media/audio.h"
 #include "libcore/media/e_model.h"
 
@@ -11,20 +13,41 @@ namespace {
 
 // Nanoseconds for which a transit time may be the reference.
 constexpr int64_t kWindowNanos = 2'000'000'000;
-// Share of the old histogram that a packet leaves: half is forgotten after 75 packets, 1.5 s.
-// Longer, and the target follows a change too slowly; shorter, and it follows single packets.
-constexpr double kForget = 0.9908;
+// Milliseconds after which what a trial has seen counts for 1/e: long enough that a stall every few
+// seconds weighs the same at all times. A change for the worse shows within some packets anyway,
+// one for the better through kPeakMemory.
+constexpr double kMemoryMs = 6'000.0;
+// How fast a buffer that lags behind comes back: time scaling takes a tenth and more out of speech.
+constexpr double kComeBack = 0.12;
+// Milliseconds by which the buffer that really plays may be short of its target.
+constexpr double kSlackMs = 3.0;
+// Waiting for a late packet breaks the flow but loses no word, so it counts less than a loss.
+constexpr double kWaitWeight = 0.6;
+// Beyond, a stream that stands still says nothing more about its jitter.
+constexpr double kMaxStepMs = 1'000.0;
 // A target moves down only if it saves this much R: 5 ms of delay below 177 ms.
 constexpr double kWorthwhile = 0.12;
 
-// Nanoseconds of one slot of peaks_; all slots are 2.5 s.
+// Nanoseconds of one slot of peaks_.
 constexpr int64_t kPeakSlotNanos = 500'000'000;
+
+constexpr double kMinTargetMs = 10.0;
+constexpr double kStepMs = 5.0;
 
 int64_t TimestampNanos(int64_t timestamp) { return timestamp * 62'500 / 3; }  // 10^9 / 48,000
 
+double ToMs(int64_t samples) { return static_cast<double>(samples) * 1'000.0 / kSampleRate; }
+
+double TargetMs(size_t trial) { return kMinTargetMs + kStepMs * static_cast<double>(trial); }
+
 }  // namespace
 
-DelayEstimator::DelayEstimator() { histogram_[0] = 1.0; }
+DelayEstimator::DelayEstimator() {
+  P2PD_CHECK(kMinTarget == absl::Milliseconds(kMinTargetMs) &&
+             kTargetStep == absl::Milliseconds(kStepMs) &&
+             kMaxTarget == absl::Milliseconds(TargetMs(kTrials - 1)));
+  for (size_t i = 0; i < kTrials; ++i) trials_[i].delay = trials_[i].mean_delay = TargetMs(i);
+}
 
 Instant DelayEstimator::EarliestArrival(int64_t timestamp) const {
   return Instant::FromNanos(window_[first_].transit + TimestampNanos(timestamp));
@@ -37,12 +60,18 @@ bool DelayEstimator::IsJump(Instant now, int64_t timestamp) const {
   return lateness > most || lateness < -most;
 }
 
-void DelayEstimator::OnPacket(Instant now, int64_t timestamp) {
-  const int64_t transit = now.nanos() - TimestampNanos(timestamp);
+void DelayEstimator::OnPacket(Instant now, const Packet& packet) {
+  if (size_ == 0) end_ = packet.timestamp;
+  const int64_t transit = now.nanos() - TimestampNanos(packet.timestamp);
   Remember(now.nanos(), transit);
-  const int64_t lateness = transit - window_[first_].transit;
-  Count(lateness);
-  NotePeak(now.nanos(), lateness);
+  const double lateness_ms =
+      static_cast<double>(transit - window_[first_].transit) / 1e6 + kSlackMs;
+  NotePeak(now.nanos(), lateness_ms);
+  if (packet.timestamp >= end_) {
+    PlayInOrder(now, lateness_ms, packet);
+  } else {
+    PlayOvertaken(lateness_ms, packet);
+  }
   ChooseTarget();
 }
 
@@ -61,63 +90,79 @@ void DelayEstimator::Remember(int64_t at, int64_t transit) {
   ++size_;
 }
 
-void DelayEstimator::Count(int64_t lateness) {
-  const int64_t width = absl::ToInt64Nanoseconds(kLatenessBin);
-  const auto bin = static_cast<size_t>(
-      std::clamp<int64_t>(lateness / width, 0, static_cast<int64_t>(kLatenessBins) - 1));
+void DelayEstimator::PlayInOrder(Instant now, double lateness_ms, const Packet& packet) {
+  const double missing_ms = packet.after_pause ? 0.0 : ToMs(packet.timestamp - end_);
+  const double length_ms = ToMs(static_cast<int64_t>(packet.samples));
+  const double step_ms = std::min(length_ms + missing_ms, kMaxStepMs);
+  end_ = packet.timestamp + static_cast<int64_t>(packet.samples);
+  played_ms_ += step_ms;
   // The first packets weigh equally, later ones fade.
-  ++packets_;
-  const double keep = std::min(kForget, 1.0 - 1.0 / static_cast<double>(packets_ + 1));
-  for (double& share : histogram_) share *= keep;
-  histogram_[bin] += 1.0 - keep;
+  const double fresh = std::max(1.0 - std::exp(-step_ms / kMemoryMs), step_ms / played_ms_);
+  // The last of what is missing can be had from this packet by those that are a packet behind it.
+  const bool recoverable = packet.has_fec && missing_ms > 0.0;
+  const double recovered_ms = std::min(missing_ms, length_ms);
+  const double recovery_ms = lateness_ms + recovered_ms;
+  gap_ = recoverable ? packet.timestamp - static_cast<int64_t>(packet.samples) : kNoGap;
+  gap_recovery_ms_ = recovery_ms;
+  if (recoverable) NotePeak(now.nanos(), recovery_ms);
+  for (size_t i = 0; i < kTrials; ++i) {
+    Trial& trial = trials_[i];
+    trial.delay = std::max(trial.delay - kComeBack * step_ms, TargetMs(i));
+    double concealed_ms = 0.0;
+    if (recoverable && recovery_ms > trial.delay) concealed_ms += recovered_ms;
+    if (lateness_ms > trial.delay) {
+      concealed_ms += kWaitWeight * (lateness_ms - trial.delay);
+      trial.delay = lateness_ms;
+    }
+    const double share = std::min(concealed_ms / step_ms, 1.0 / fresh);
+    trial.concealed += fresh * (share - trial.concealed);
+    trial.mean_delay += fresh * (trial.delay - trial.mean_delay);
+  }
 }
 
-void DelayEstimator::NotePeak(int64_t at, int64_t lateness) {
+// Lost to those buffers that had played past it, unless they had its redundancy.
+void DelayEstimator::PlayOvertaken(double lateness_ms, const Packet& packet) {
+  const double share = std::min(ToMs(static_cast<int64_t>(packet.samples)) / kMemoryMs, 1.0);
+  const bool recoverable = packet.timestamp == gap_;
+  for (Trial& trial : trials_) {
+    const bool late = lateness_ms > trial.delay;
+    const bool counted = recoverable && gap_recovery_ms_ > trial.delay;
+    if (late && !recoverable) trial.concealed = std::min(trial.concealed + share, 1.0);
+    if (!late && counted) trial.concealed = std::max(trial.concealed - share, 0.0);
+  }
+  if (recoverable) gap_ = kNoGap;
+}
+
+void DelayEstimator::NotePeak(int64_t at, double lateness_ms) {
   const int64_t slot = at / kPeakSlotNanos;
   for (; peak_slot_ < slot; ++peak_slot_) {
     // A long silence empties all slots, not more.
     constexpr auto kAll = static_cast<int64_t>(kPeakSlots);
     if (slot - peak_slot_ > kAll) peak_slot_ = slot - kAll;
-    peaks_[static_cast<size_t>(peak_slot_ + 1) % kPeakSlots] = 0;
+    peaks_[static_cast<size_t>(peak_slot_ + 1) % kPeakSlots] = 0.0;
   }
-  int64_t& peak = peaks_[static_cast<size_t>(slot) % kPeakSlots];
-  peak = std::max(peak, lateness);
-}
-
-double DelayEstimator::LateShare(absl::Duration lateness) const {
-  const auto bins = static_cast<size_t>(std::clamp<int64_t>(
-      absl::ToInt64Nanoseconds(lateness) / absl::ToInt64Nanoseconds(kLatenessBin), 0,
-      static_cast<int64_t>(kLatenessBins)));
-  double late = 0.0;
-  for (size_t i = bins; i < kLatenessBins; ++i) late += histogram_[i];
-  return late;
+  double& peak = peaks_[static_cast<size_t>(slot) % kPeakSlots];
+  peak = std::max(peak, lateness_ms);
 }
 
 void DelayEstimator::ChooseTarget() {
-  const double network_ms = absl::ToDoubleMilliseconds(network_delay_);
-  const double bin_ms = absl::ToDoubleMilliseconds(kLatenessBin);
+  const double other_ms = absl::ToDoubleMilliseconds(other_delay_);
   const double now_ms = absl::ToDoubleMilliseconds(target_);
   double best = std::numeric_limits<double>::max();
   double best_ms = now_ms;
   double price_now = best;
-  double late = 1.0;
-  for (size_t bin = 0; bin < kLatenessBins; ++bin) {
-    late = std::max(late - histogram_[bin], 0.0);
-    const double delay_ms = static_cast<double>(bin + 1) * bin_ms;
-    if (delay_ms < absl::ToDoubleMilliseconds(kMinTarget)) continue;
-    if (delay_ms > absl::ToDoubleMilliseconds(kMaxTarget)) break;
-    const double price = DelayImpairment(network_ms + delay_ms) + LossImpairment(100.0 * late);
-    if (delay_ms == now_ms) price_now = price;
+  for (size_t i = 0; i < kTrials; ++i) {
+    const double price = DelayImpairment(other_ms + trials_[i].mean_delay) +
+                         LossImpairment(100.0 * trials_[i].concealed);
+    if (TargetMs(i) == now_ms) price_now = price;
     if (price < best) {
       best = price;
-      best_ms = delay_ms;
+      best_ms = TargetMs(i);
     }
   }
   // Nothing was later for a while: the rest is memory, and the delay comes back.
-  const int64_t peak = *std::max_element(peaks_.begin(), peaks_.end());
-  const double enough_ms =
-      std::max(static_cast<double>(peak / absl::ToInt64Nanoseconds(kLatenessBin) + 1) * bin_ms,
-               absl::ToDoubleMilliseconds(kMinTarget));
+  const double peak = *std::max_element(peaks_.begin(), peaks_.end());
+  const double enough_ms = std::max(kStepMs * (std::floor(peak / kStepMs) + 1.0), kMinTargetMs);
   best_ms = std::min(best_ms, enough_ms);
   if (now_ms > enough_ms || best_ms > now_ms || price_now - best >= kWorthwhile)
     target_ = absl::Milliseconds(best_ms);

@@ -3,42 +3,37 @@
 #include <algorithm>
 #include <numeric>
 
+#include "libcore/base/check.h"
 #include "libcore/media/time_stretch.h"
 
 namespace p2pd::media {
 namespace {
 
-// A frame may wait in the fifo for almost one pull before it is played.
-constexpr absl::Duration kPullTime = kFrameDuration;
-// Target floor while packets are lost: FEC of a packet is in the next one, 20 ms later, and that
-// may be a little late as well.
-constexpr absl::Duration kFecTarget = absl::Milliseconds(30);
-// Share of frames lost, averaged over about 200 frames (4 s), from which FEC counts.
-constexpr double kLossSeen = 0.004;
-constexpr double kLossMemory = 1.0 / 200;
 // The delay may stray so far from the target before speech is scaled.
-constexpr absl::Duration kTooMuch = absl::Milliseconds(7);
-constexpr absl::Duration kTooLittle = absl::Milliseconds(4);
-// Beyond, delay is taken back at every frame, with rougher seams.
+constexpr absl::Duration kTooMuch = absl::Milliseconds(5);
+constexpr absl::Duration kTooLittle = absl::Milliseconds(3);
+// Beyond, delay is taken back three times as often, with rougher seams.
 constexpr absl::Duration kFarTooMuch = absl::Milliseconds(40);
-// Frames between two operations: 60 ms keep the rhythm natural.
-constexpr int kScalingPause = 3;
+// Between two operations: 60 ms keep the rhythm natural.
+constexpr absl::Duration kScalingPause = absl::Milliseconds(60);
+constexpr absl::Duration kUrgentPause = absl::Milliseconds(20);
 // How alike two periods must be; less is asked the longer no good place came.
 constexpr double kAlike = 0.9;
 constexpr double kAlikeStep = 0.02;
 constexpr double kLeastAlike = 0.5;
+// 2.5 ms over which what was recovered takes over from what was invented.
+constexpr size_t kSeam = 120;
 
 }  // namespace
 
-JitterBuffer::JitterBuffer(FrameDecoder& decoder)
-    : decoder_(decoder), packets_(kMaxBufferedPackets) {
+JitterBuffer::JitterBuffer(FrameDecoder& decoder, size_t pull_samples)
+    : decoder_(decoder), pull_samples_(pull_samples), packets_(kMaxBufferedPackets) {
+  P2PD_CHECK(pull_samples > 0 && pull_samples <= kFrameSamples);
   std::iota(order_.begin(), order_.end(), uint8_t{0});
 }
 
 absl::Duration JitterBuffer::target() const {
-  absl::Duration target = estimator_.target();
-  if (loss_ >= kLossSeen) target = std::max(target, kFecTarget);
-  return target + kPullTime;
+  return estimator_.target() + SamplesToDuration(static_cast<int64_t>(pull_samples_));
 }
 
 JitterBufferStats JitterBuffer::stats() const {
@@ -60,7 +55,15 @@ void JitterBuffer::Insert(Instant now, uint32_t timestamp, ByteView payload) {
     Pause();
     estimator_.Restart();
   }
-  estimator_.OnPacket(now, extended);
+  const bool first = !estimator_.started();
+  estimator_.OnPacket(now, {.timestamp = extended,
+                            .samples = *samples,
+                            .has_fec = OpusPacketHasFec(payload),
+                            .after_pause = newest_silent_});
+  if (first || extended > newest_) {
+    newest_ = extended;
+    newest_silent_ = payload.size() <= kMaxDtxPayload;
+  }
   if (playing_ && extended < next_timestamp_) {
     ++stats_.packets_late;
     return;
@@ -75,8 +78,8 @@ void JitterBuffer::Insert(Instant now, uint32_t timestamp, ByteView payload) {
     ++stats_.packets_duplicate;
     return;
   }
-  const auto first = order_.begin() + static_cast<std::ptrdiff_t>(place);
-  std::rotate(first, order_.begin() + static_cast<std::ptrdiff_t>(waiting_),
+  const auto here = order_.begin() + static_cast<std::ptrdiff_t>(place);
+  std::rotate(here, order_.begin() + static_cast<std::ptrdiff_t>(waiting_),
               order_.begin() + static_cast<std::ptrdiff_t>(waiting_) + 1);
   Packet& packet = at(place);
   packet.timestamp = extended;
@@ -92,6 +95,7 @@ void JitterBuffer::Pause() {
   fifo_size_ = 0;
   stood_in_ = 0;
   playing_ = false;
+  silent_ = false;
   delay_ = absl::ZeroDuration();
 }
 
@@ -117,47 +121,52 @@ bool JitterBuffer::Start(Instant now) {
   if (waiting_ == 0) return false;
   const Instant due = estimator_.EarliestArrival(at(0).timestamp) + target();
   const int64_t early = DurationToSamples(due - now);
-  if (early >= static_cast<int64_t>(kFrameSamples)) return false;
+  if (early >= static_cast<int64_t>(pull_samples_)) return false;
   fifo_size_ = static_cast<size_t>(std::max<int64_t>(early, 0));
   std::fill_n(fifo_.begin(), fifo_size_, int16_t{0});
   stats_.samples_silent += fifo_size_;
   next_timestamp_ = at(0).timestamp;
   stood_in_ = 0;
-  frames_since_scaling_ = 0;
-  frames_wishing_ = 0;
+  since_scaling_ = absl::ZeroDuration();
+  pulls_wishing_ = 0;
+  silent_ = false;
   playing_ = true;
   return true;
 }
 
-JitterBuffer::Sound JitterBuffer::Get(Instant now, Frame& out) {
+JitterBuffer::Sound JitterBuffer::Get(Instant now, absl::Span<int16_t> out) {
+  P2PD_CHECK(out.size() == pull_samples_);
   if (!playing_ && !Start(now)) {
-    out.fill(0);
-    stats_.samples_silent += kFrameSamples;
+    std::fill(out.begin(), out.end(), int16_t{0});
+    stats_.samples_silent += out.size();
     return Sound::kSilence;
   }
   any_voice_in_frame_ = false;
-  // What is left over from the last frame was voice more often than not.
+  // What is left over from the last pull was voice more often than not.
   if (fifo_size_ > 0) any_voice_in_frame_ = stood_in_ == 0;
-  while (fifo_size_ < kFrameSamples && playing_) DecodeNext();
+  while (fifo_size_ < out.size() && playing_) DecodeNext(now);
   if (playing_) Scale(now);
-  const size_t count = std::min(fifo_size_, kFrameSamples);
+  const size_t count = std::min(fifo_size_, out.size());
   std::copy_n(fifo_.begin(), count, out.begin());
   std::fill(out.begin() + static_cast<std::ptrdiff_t>(count), out.end(), int16_t{0});
   std::copy(fifo_.begin() + static_cast<std::ptrdiff_t>(count),
             fifo_.begin() + static_cast<std::ptrdiff_t>(fifo_size_), fifo_.begin());
   fifo_size_ -= count;
-  stats_.samples_silent += kFrameSamples - count;
+  stats_.samples_silent += out.size() - count;
   return any_voice_in_frame_ ? Sound::kVoice : Sound::kConcealed;
 }
 
 absl::Span<int16_t> JitterBuffer::FifoTail() { return absl::MakeSpan(fifo_).subspan(fifo_size_); }
 
-void JitterBuffer::NoteLoss(bool lost) { loss_ += ((lost ? 1.0 : 0.0) - loss_) * kLossMemory; }
-
-void JitterBuffer::DecodeNext() {
+void JitterBuffer::DecodeNext(Instant now) {
   DropPlayed();
+  if (silent_) {
+    PlayComfort(now);
+    return;
+  }
   if (waiting_ == 0) {
-    ConcealFrame();
+    // Short, so that a packet that comes meanwhile need not wait.
+    Conceal(pull_samples_);
     return;
   }
   const Packet& first = at(0);
@@ -165,11 +174,12 @@ void JitterBuffer::DecodeNext() {
   const int64_t missing = first.timestamp - next_timestamp_ - stood_in_;
   if (missing <= 0) {
     DecodeFirst();
-  } else if (missing <= static_cast<int64_t>(kFrameSamples) && OpusPacketHasFec(first.view())) {
+  } else if (missing <= static_cast<int64_t>(first.samples) && OpusPacketHasFec(first.view())) {
     RecoverFrom(first, static_cast<size_t>(missing));
   } else {
-    NoteLoss(true);
-    ConcealFrame();
+    // Up to what can be recovered.
+    const auto last = static_cast<int64_t>(OpusPacketHasFec(first.view()) ? first.samples : 0);
+    Conceal(static_cast<size_t>(std::min<int64_t>(missing - last, kFrameSamples)));
   }
 }
 
@@ -179,32 +189,57 @@ void JitterBuffer::DecodeFirst() {
   if (samples == 0) {
     ++stats_.packets_undecodable;
     DropFront(1);
-    ConcealFrame();
+    Conceal(kFrameSamples);
     return;
   }
   next_timestamp_ = packet.timestamp + static_cast<int64_t>(packet.samples);
+  silent_ = packet.silent();
   stood_in_ = 0;
   fifo_size_ += samples;
   stats_.samples_decoded += samples;
   any_voice_in_frame_ = true;
-  NoteLoss(false);
   DropFront(1);
 }
 
+// The last `samples` of the packet before this one. When its beginning was already stood in for,
+// the two are blended.
 void JitterBuffer::RecoverFrom(const Packet& packet, size_t samples) {
-  NoteLoss(true);
-  const size_t got = decoder_.DecodeFec(packet.view(), samples, FifoTail());
-  if (got == 0) {
-    ConcealFrame();
+  std::array<int16_t, kMaxOpusSamples> recovered;
+  std::array<int16_t, kSeam> invented{};
+  const bool seam = samples < packet.samples && samples > kSeam;
+  if (seam) decoder_.Conceal(kSeam, absl::MakeSpan(invented));
+  const size_t got = decoder_.DecodeFec(packet.view(), packet.samples, absl::MakeSpan(recovered));
+  if (got < samples) {
+    Conceal(std::min(samples, kFrameSamples));
     return;
   }
-  fifo_size_ += got;
-  stood_in_ += static_cast<int64_t>(got);
-  stats_.samples_recovered += got;
+  const auto out = FifoTail();
+  for (size_t i = 0; i < samples; ++i) {
+    const int weight = seam && i < kSeam ? static_cast<int>(i) : static_cast<int>(kSeam);
+    const int rest = static_cast<int>(kSeam) - weight;
+    const int old = rest > 0 ? invented[i] : 0;
+    out[i] = static_cast<int16_t>((recovered[got - samples + i] * weight + old * rest) /
+                                  static_cast<int>(kSeam));
+  }
+  fifo_size_ += samples;
+  stood_in_ += static_cast<int64_t>(samples);
+  stats_.samples_recovered += samples;
   any_voice_in_frame_ = true;
 }
 
-void JitterBuffer::ConcealFrame() {
+// Puts invented sound into the fifo; how much.
+size_t JitterBuffer::Invent(size_t samples) {
+  size_t got = decoder_.Conceal(samples, FifoTail());
+  if (got == 0) {
+    got = samples;
+    std::fill_n(FifoTail().begin(), got, int16_t{0});
+  }
+  fifo_size_ += got;
+  stood_in_ += static_cast<int64_t>(got);
+  return got;
+}
+
+void JitterBuffer::Conceal(size_t samples) {
   if (SamplesToDuration(stood_in_) >= kMaxConcealment) {
     // Nothing to go on from: silence, and a fresh start at the next packet.
     ++stats_.pauses;
@@ -213,14 +248,26 @@ void JitterBuffer::ConcealFrame() {
     delay_ = absl::ZeroDuration();
     return;
   }
-  size_t got = decoder_.Conceal(kFrameSamples, FifoTail());
-  if (got == 0) {
-    got = kFrameSamples;
-    std::fill_n(FifoTail().begin(), got, int16_t{0});
+  stats_.samples_concealed += Invent(samples);
+}
+
+// The sender is silent: noise until its next packet is due at the target.
+void JitterBuffer::PlayComfort(Instant now) {
+  auto left = static_cast<int64_t>(pull_samples_);
+  if (waiting_ == 0 && SamplesToDuration(stood_in_) >= kMaxComfort) {
+    silent_ = false;
+    return;
   }
-  fifo_size_ += got;
-  stood_in_ += static_cast<int64_t>(got);
-  stats_.samples_concealed += got;
+  if (waiting_ > 0) {
+    const Instant plays = now + SamplesToDuration(static_cast<int64_t>(fifo_size_));
+    const Instant due = estimator_.EarliestArrival(at(0).timestamp) + target();
+    left = DurationToSamples(due - plays);
+    if (left < static_cast<int64_t>(kSeam)) {
+      DecodeFirst();
+      return;
+    }
+  }
+  stats_.samples_comfort += Invent(std::min(static_cast<size_t>(left), pull_samples_));
 }
 
 // The sample behind the fifo is that of next_timestamp_ + stood_in_; it plays when the fifo is
@@ -232,29 +279,29 @@ absl::Duration JitterBuffer::DelayAt(Instant now) const {
 
 // Decodes the next packet ahead of its turn if it is there, so that something can be taken out.
 void JitterBuffer::DecodeAhead() {
-  if (fifo_size_ >= kFrameSamples + kMaxStretchLag) return;
+  if (fifo_size_ >= pull_samples_ + 2 * kMaxStretchLag) return;
   if (waiting_ == 0 || at(0).timestamp != next_timestamp_) return;
   DecodeFirst();
 }
 
 void JitterBuffer::Scale(Instant now) {
   delay_ = DelayAt(now);
-  ++frames_since_scaling_;
+  since_scaling_ += SamplesToDuration(static_cast<int64_t>(pull_samples_));
   const absl::Duration excess = delay_ - target();
   if (stood_in_ != 0 || (excess <= kTooMuch && excess >= -kTooLittle)) {
-    frames_wishing_ = 0;
+    pulls_wishing_ = 0;
     return;
   }
   const bool urgent = excess > kFarTooMuch;
-  if (!urgent && frames_since_scaling_ < kScalingPause) return;
-  ++frames_wishing_;
+  if (since_scaling_ < (urgent ? kUrgentPause : kScalingPause)) return;
+  ++pulls_wishing_;
   const double alike =
-      urgent ? kLeastAlike : std::max(kAlike - kAlikeStep * frames_wishing_, kLeastAlike);
+      urgent ? kLeastAlike : std::max(kAlike - kAlikeStep * pulls_wishing_, kLeastAlike);
   const bool shorten = excess > absl::ZeroDuration();
   auto most = static_cast<size_t>(DurationToSamples((shorten ? excess : -excess) + kTooLittle));
   if (shorten) {
     DecodeAhead();
-    most = std::min(most, fifo_size_ - kFrameSamples);  // a frame must be left
+    most = std::min(most, fifo_size_ - pull_samples_);  // a pull must be left
   }
   const PitchMatch match = FindPitch(absl::MakeConstSpan(fifo_.data(), fifo_size_), most);
   if (match.lag == 0 || (!match.quiet && match.correlation < alike)) return;
@@ -265,8 +312,8 @@ void JitterBuffer::Scale(Instant now) {
     fifo_size_ = InsertPeriod(absl::MakeSpan(fifo_), fifo_size_, match.lag);
     stats_.samples_inserted += match.lag;
   }
-  frames_since_scaling_ = 0;
-  frames_wishing_ = 0;
+  since_scaling_ = absl::ZeroDuration();
+  pulls_wishing_ = 0;
   delay_ = DelayAt(now);
 }
 

@@ -1,5 +1,5 @@
-// The adaptive jitter buffer: packets come in when the network pleases, 20 ms of sound go out when
-// the playing clock asks.
+// The adaptive jitter buffer: packets come in when the network pleases, 10 or 20 ms of sound go out
+// when the playing clock asks.
 //
 // It controls one number, the delay of playing behind the fastest packet, against a target from
 // DelayEstimator. Rules:
@@ -14,9 +14,9 @@
 //  - A timestamp that jumps is a new stream: everything is dropped and playing starts afresh, since
 //  else
 //    one wrong packet would make all later ones look late for ever.
-//  - FEC is only of use when the next packet is there in time, so seen loss raises the target's
-//  floor to
-//    one packet time.
+//  - A sender that says it is silent (DTX) is believed: until its next packet there is comfort
+//    noise, which is neither loss nor a stall, and its next packet is played at the target at once,
+//    since in silence the delay may change as it likes.
 // Threads: one owner. No clock of its own; no allocation after construction (70 kB).
 // Limits: kMaxBufferedPackets; when full, everything is dropped, counted, and playing starts afresh
 // at what comes: one second behind, the past is of no use. Sources: WebRTC's NetEq for the order of
@@ -42,6 +42,8 @@ namespace p2pd::media {
 inline constexpr size_t kMaxBufferedPackets = 50;
 // Silence after so much invention without a packet.
 inline constexpr absl::Duration kMaxConcealment = absl::Milliseconds(500);
+// A silent sender (DTX) shows itself every 400 ms (libopus); without that, it counts as gone.
+inline constexpr absl::Duration kMaxComfort = absl::Seconds(1);
 
 struct JitterBufferStats {
   uint64_t packets_inserted = 0;
@@ -52,6 +54,7 @@ struct JitterBufferStats {
   uint64_t samples_decoded = 0;
   uint64_t samples_recovered = 0;  // from FEC
   uint64_t samples_concealed = 0;
+  uint64_t samples_comfort = 0;  // noise while the sender was silent
   uint64_t samples_silent = 0;   // before the first packet and in pauses
   uint64_t samples_removed = 0;  // by time scaling
   uint64_t samples_inserted = 0;
@@ -64,16 +67,18 @@ class JitterBuffer {
  public:
   enum class Sound { kSilence, kVoice, kConcealed };
 
-  // `decoder` outlives the buffer.
-  explicit JitterBuffer(FrameDecoder& decoder);
+  // `decoder` outlives the buffer. `pull_samples` are asked for at a time, 1..kFrameSamples: a
+  // frame may wait almost one pull for its turn, so shorter ones mean less delay.
+  explicit JitterBuffer(FrameDecoder& decoder, size_t pull_samples = kFrameSamples);
 
   // The payload of an authentic packet.
   void Insert(Instant now, uint32_t timestamp, ByteView payload);
-  // The next 20 ms. `now` is when they are due, on a regular grid.
-  Sound Get(Instant now, Frame& out);
+  // The next samples, a pull of them. `now` is when they are due, on a regular grid.
+  Sound Get(Instant now, absl::Span<int16_t> out);
   // Forgets all packets and pauses; what was learnt about the network stays.
   void Pause();
-  void SetNetworkDelay(absl::Duration delay) { estimator_.SetNetworkDelay(delay); }
+  // What else there is between mouth and ear: half the round trip, the frame and the codec.
+  void SetOtherDelay(absl::Duration delay) { estimator_.SetOtherDelay(delay); }
 
   // How long a sample is behind the fastest packet when it is played, as of the last Get; zero in
   // pauses.
@@ -87,6 +92,7 @@ class JitterBuffer {
     int64_t timestamp = 0;
     size_t samples = 0;
     size_t size = 0;
+    bool silent() const { return size <= kMaxDtxPayload; }
     std::array<uint8_t, kMaxOpusPayload> payload;
     ByteView view() const { return ByteView(payload.data(), size); }
   };
@@ -94,11 +100,12 @@ class JitterBuffer {
   static constexpr size_t kFifoCapacity = kMaxOpusSamples + 3 * kFrameSamples;
 
   bool Start(Instant now);
-  void DecodeNext();
+  void DecodeNext(Instant now);
   void DecodeFirst();
   void RecoverFrom(const Packet& packet, size_t samples);
-  void ConcealFrame();
-  void NoteLoss(bool lost);
+  void Conceal(size_t samples);
+  size_t Invent(size_t samples);
+  void PlayComfort(Instant now);
   void DropPlayed();
   void DropFront(size_t count);
   void Scale(Instant now);
@@ -108,6 +115,7 @@ class JitterBuffer {
   Packet& at(size_t i) { return packets_[order_[i]]; }
 
   FrameDecoder& decoder_;
+  const size_t pull_samples_;
   DelayEstimator estimator_;
   Unwrapper<uint32_t> unwrap_;
 
@@ -123,9 +131,12 @@ class JitterBuffer {
   int64_t next_timestamp_ = 0;
   // Samples played instead of those from next_timestamp_ on.
   int64_t stood_in_ = 0;
-  double loss_ = 0.0;
-  int frames_since_scaling_ = 0;
-  int frames_wishing_ = 0;
+  // The newest packet that came, and the last one that was played, say that the sender is silent.
+  bool newest_silent_ = false;
+  bool silent_ = false;
+  int64_t newest_ = 0;
+  absl::Duration since_scaling_ = absl::ZeroDuration();
+  int pulls_wishing_ = 0;
   absl::Duration delay_ = absl::ZeroDuration();
   JitterBufferStats stats_;
 };

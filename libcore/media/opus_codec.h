@@ -24,6 +24,9 @@ namespace p2pd::media {
 
 // RFC 6716 §3.4: no packet of one frame is larger; also what a packet of ours may have.
 inline constexpr size_t kMaxOpusPayload = 1'275;
+// A payload of so few bytes says that the encoder is silent (DTX): a TOC byte and no frame in it,
+// or one more for a frame without one (libopus; RFC 6716 §3.2.1, §3.4 R1).
+inline constexpr size_t kMaxDtxPayload = 2;
 // RFC 6716 §3.1: the longest packet, 120 ms.
 inline constexpr size_t kMaxOpusSamples = 5'760;
 

@@ -5,14 +5,16 @@
 namespace p2pd::media {
 namespace {
 
-// What waits before the source starts to play: two frames cover the usual jitter of a local gRPC
+// What waits before a file starts to play: two frames cover the usual jitter of a local gRPC
 // stream.
 constexpr size_t kFirstReserve = 2 * kFrameSamples;
-constexpr size_t kMinReserve = kFrameSamples;
+// And before a microphone does: a frame and 5 ms, since every sample more is delay.
+constexpr size_t kLiveReserve = kFrameSamples + 240;
 // Beyond 200 ms people talk into each other (G.114), so the reserve grows no further.
 constexpr size_t kMaxReserve = 10 * kFrameSamples;
-// What an underrun adds to the reserve.
+// What an underrun adds to the reserve, and twice what a quiet window takes away.
 constexpr size_t kReserveStep = kFrameSamples;
+constexpr size_t kLiveReserveStep = 240;
 // Frames (5 s) over which the least level is taken before the reserve shrinks or a surplus goes.
 constexpr int kWindowFrames = 250;
 
@@ -46,7 +48,9 @@ void SampleRing::Drop(size_t count) {
 }
 
 PcmStreamSource::PcmStreamSource(Pace pace)
-    : pace_(pace), ring_(kPcmRingSamples), reserve_(kFirstReserve) {}
+    : pace_(pace),
+      ring_(kPcmRingSamples),
+      reserve_(pace == Pace::kLive ? kLiveReserve : kFirstReserve) {}
 
 size_t PcmStreamSource::Push(absl::Span<const int16_t> samples) {
   const MutexLock lock(&mutex_);
@@ -86,6 +90,11 @@ bool PcmStreamSource::Read(Frame& out) {
   if (closed_ && ring_.size() == 0) return false;
   if (!playing_ && (closed_ || ring_.size() >= reserve_)) {
     playing_ = true;
+    if (pace_ == Pace::kLive && !closed_) {
+      // What came before anybody listened, or in one burst after a gap.
+      stats_.overrun_samples += ring_.size() - reserve_;
+      ring_.Drop(ring_.size() - reserve_);
+    }
     window_low_ = ring_.size();
     window_frames_ = 0;
   }
@@ -95,13 +104,14 @@ bool PcmStreamSource::Read(Frame& out) {
     // twice.
     ++stats_.underruns;
     playing_ = false;
-    reserve_ = std::min(reserve_ + kReserveStep, kMaxReserve);
+    reserve_ =
+        std::min(reserve_ + (pace_ == Pace::kLive ? kLiveReserveStep : kReserveStep), kMaxReserve);
     return true;
   }
   stats_.samples_out += ring_.Pop(absl::MakeSpan(out));
   window_low_ = std::min(window_low_, ring_.size());
   if (++window_frames_ >= kWindowFrames) {
-    if (pace_ == Pace::kLive) TrimLive();
+    if (pace_ == Pace::kLive) Trim();
     window_low_ = ring_.size();
     window_frames_ = 0;
   }
@@ -109,13 +119,15 @@ bool PcmStreamSource::Read(Frame& out) {
 }
 
 // After a quiet window: what was never touched is delay for nothing. A little of it goes.
-void PcmStreamSource::TrimLive() {
-  if (window_low_ > reserve_) {
-    const size_t surplus = std::min(window_low_ - reserve_, kFrameSamples);
+void PcmStreamSource::Trim() {
+  // Chunks of up to a pull come and go; the reserve counts the frame that is read.
+  const size_t most = reserve_ - kFrameSamples + kPullSamples;
+  if (window_low_ > most) {
+    const size_t surplus = std::min(window_low_ - most, kFrameSamples);
     ring_.Drop(surplus);
     stats_.overrun_samples += surplus;
-  } else if (window_low_ > 0 && reserve_ > kMinReserve) {
-    reserve_ -= kReserveStep / 2;
+  } else if (window_low_ > 0 && reserve_ > kLiveReserve) {
+    reserve_ -= kLiveReserveStep / 2;
   }
 }
 
@@ -129,14 +141,14 @@ PcmStreamStats PcmStreamSource::stats() const {
 
 PcmStreamSink::PcmStreamSink() : ring_(kPcmRingSamples) {}
 
-void PcmStreamSink::Write(const Frame& frame) {
+void PcmStreamSink::Write(absl::Span<const int16_t> samples) {
   const MutexLock lock(&mutex_);
   if (finished_) return;
-  if (ring_.space() < frame.size()) {
-    stats_.overrun_samples += frame.size() - ring_.space();
-    ring_.Drop(frame.size() - ring_.space());
+  if (ring_.space() < samples.size()) {
+    stats_.overrun_samples += samples.size() - ring_.space();
+    ring_.Drop(samples.size() - ring_.space());
   }
-  stats_.samples_in += ring_.Push(frame);
+  stats_.samples_in += ring_.Push(samples);
 }
 
 void PcmStreamSink::Finish() {

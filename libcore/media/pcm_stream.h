@@ -4,11 +4,11 @@
 // Rules: the media thread never waits; when samples are missing it plays silence and counts, when
 // there are too many the oldest go and are counted. A client's chunks come in bursts (gRPC, a
 // loaded machine), so the source starts to play once a small reserve is there, makes the reserve
-// larger after each underrun and smaller again after quiet time. A live client (a microphone) loses
-// what is beyond reserve, lest delay grow for ever; a file client loses nothing and is told how
-// much fits (kPaced). Threads: any. One Mutex each, held for the copy of at most a few
-// frames. Limits: kPcmRingSamples waits at most; further samples are refused (source) or push out
-// the oldest (sink), counted.
+// larger after each underrun and smaller again after quiet time. A live client (a microphone) has
+// the smallest reserve and loses what is beyond it, lest delay grow for ever; a file client loses
+// nothing and is told how much fits (kPaced). Threads: any. One Mutex each, held for the copy of at
+// most a few frames. Limits: kPcmRingSamples waits at most; further samples are refused (source) or
+// push out the oldest (sink), counted.
 #pragma once
 
 #include <cstddef>
@@ -78,7 +78,7 @@ class PcmStreamSource final : public AudioSource {
   PcmStreamStats stats() const ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
-  void TrimLive() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Trim() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Pace pace_;
   mutable Mutex mutex_;
@@ -97,7 +97,7 @@ class PcmStreamSink final : public AudioSink {
   PcmStreamSink();
 
   // The media thread. Drops the oldest when the client does not fetch.
-  void Write(const Frame& frame) override ABSL_LOCKS_EXCLUDED(mutex_);
+  void Write(absl::Span<const int16_t> samples) override ABSL_LOCKS_EXCLUDED(mutex_);
   void Finish() override ABSL_LOCKS_EXCLUDED(mutex_);
 
   // The client's thread: takes what is there, up to out.size() samples; 0 when nothing waits.

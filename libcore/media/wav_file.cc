@@ -12,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "libcore/base/check.h"
 #include "libcore/base/file.h"
 #include "libcore/base/status.h"
 #include "libcore/media/resampler.h"
@@ -209,13 +210,15 @@ bool WavWriter::WriteAt(ByteView bytes, int64_t offset) {
   return true;
 }
 
-void WavWriter::Write(const Frame& frame) {
+void WavWriter::Write(absl::Span<const int16_t> samples) {
+  P2PD_CHECK(samples.size() <= kFrameSamples);
   if (descriptor_ < 0 || !status_.ok() || data_bytes_ > kMaxDataBytes - 2 * kFrameSamples) return;
-  std::array<uint8_t, 2 * kFrameSamples> bytes;
-  for (size_t i = 0; i < frame.size(); ++i) {
-    bytes[2 * i] = static_cast<uint8_t>(frame[i] & 0xff);
-    bytes[2 * i + 1] = static_cast<uint8_t>((frame[i] >> 8) & 0xff);
+  std::array<uint8_t, 2 * kFrameSamples> scratch;
+  for (size_t i = 0; i < samples.size(); ++i) {
+    scratch[2 * i] = static_cast<uint8_t>(samples[i] & 0xff);
+    scratch[2 * i + 1] = static_cast<uint8_t>((samples[i] >> 8) & 0xff);
   }
+  const ByteView bytes = absl::MakeConstSpan(scratch).first(2 * samples.size());
   if (!WriteAt(bytes, int64_t{kWavHeaderSize} + data_bytes_)) return;
   data_bytes_ += static_cast<uint32_t>(bytes.size());
   if (data_bytes_ - header_bytes_ >= kHeaderInterval) UpdateHeader();

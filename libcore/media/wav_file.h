@@ -55,7 +55,7 @@ class WavWriter final : public AudioSink {
   WavWriter(const WavWriter&) = delete;
   WavWriter& operator=(const WavWriter&) = delete;
 
-  void Write(const Frame& frame) override;
+  void Write(absl::Span<const int16_t> samples) override;
   // Writes the last header and closes.
   void Finish() override;
   const absl::Status& status() const { return status_; }

@@ -83,6 +83,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     P2PD_CHECK(stats.buffer_delay < absl::Seconds(60) && stats.r_factor >= 0 && stats.mos >= 1);
   }
   const int64_t ticks = absl::ToInt64Milliseconds(now - start) / 10;
-  P2PD_CHECK(ticks == 0 || static_cast<int64_t>(sink.frames()) == (ticks + 1) / 2);
+  P2PD_CHECK(ticks == 0 || sink.samples() == static_cast<size_t>(ticks) * kPullSamples);
   return 0;
 }

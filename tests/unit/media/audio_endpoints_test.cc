@@ -71,7 +71,7 @@ TEST(BufferSink, RefusesBeyondItsLimitAndCounts) {
   BufferSink sink(2 * kFrameSamples);
   for (int i = 0; i < 5; ++i) sink.Write(kSilentFrame);
   EXPECT_EQ(sink.samples().size(), 2 * kFrameSamples);
-  EXPECT_EQ(sink.refused_frames(), 3u);
+  EXPECT_EQ(sink.refused_samples(), 3 * kFrameSamples);
   EXPECT_FALSE(sink.finished());
   sink.Finish();
   EXPECT_TRUE(sink.finished());
@@ -80,7 +80,7 @@ TEST(BufferSink, RefusesBeyondItsLimitAndCounts) {
 TEST(NullSink, Counts) {
   NullSink sink;
   sink.Write(kSilentFrame);
-  EXPECT_EQ(sink.frames(), 1u);
+  EXPECT_EQ(sink.samples(), kFrameSamples);
 }
 
 }  // namespace

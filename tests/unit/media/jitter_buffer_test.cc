@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <map>
+#include <numbers>
 
 #include "libcore/base/rng.h"
 
@@ -18,6 +21,7 @@ Bytes Packet(uint8_t number, bool fec = false) {
 class Numbers final : public FrameDecoder {
  public:
   size_t Decode(ByteView payload, absl::Span<int16_t> out) override {
+    if (payload.size() == 1) return Fill(0, kFrameSamples, out);
     if (payload.size() < 3) return 0;
     ++decoded;
     return Fill(payload[2], kFrameSamples, out);
@@ -44,7 +48,7 @@ class Buffer : public ::testing::Test {
     buffer_.Insert(Ms(at_ms), 5'000 + static_cast<uint32_t>(number) * 960,
                    Packet(static_cast<uint8_t>(number % 200 + 1), fec));
   }
-  JitterBuffer::Sound Get(double at_ms) { return buffer_.Get(Ms(at_ms), frame_); }
+  JitterBuffer::Sound Get(double at_ms) { return buffer_.Get(Ms(at_ms), absl::MakeSpan(frame_)); }
 
   Numbers decoder_;
   JitterBuffer buffer_{decoder_};
@@ -77,7 +81,7 @@ TEST_F(Buffer, PlaysInOrderWhateverTheOrderOfArrival) {
   Insert(160, 3);
   std::vector<int16_t> heard;
   for (int i = 0; i < 4; ++i) {
-    Get(145 + 20 * i);
+    Get(150 + 20 * i);
     heard.push_back(frame_[10]);
   }
   EXPECT_EQ(heard, (std::vector<int16_t>{1, 2, 3, 4}));
@@ -102,7 +106,7 @@ std::map<int16_t, int> Play(JitterBuffer& buffer, int count, Fate fate) {
                     Packet(static_cast<uint8_t>(number % 200 + 1), true));
       arrivals.erase(arrivals.begin());
     }
-    buffer.Get(Instant::FromNanos(static_cast<int64_t>(now * 1e6)), frame);
+    buffer.Get(Instant::FromNanos(static_cast<int64_t>(now * 1e6)), absl::MakeSpan(frame));
     for (const int16_t sample : frame) ++heard[sample];
   }
   return heard;
@@ -127,7 +131,8 @@ TEST_F(Buffer, ALostPacketComesFromTheNextOnesFec) {
   EXPECT_LE(buffer_.stats().samples_concealed, 2 * kFrameSamples);
   // Packet 100 was lost; its number is heard all the same.
   EXPECT_NEAR(heard.at(101), 960, 480);
-  EXPECT_EQ(buffer_.target(), absl::Milliseconds(50));
+  // The next packet, a little slack, and the pull.
+  EXPECT_EQ(buffer_.target(), absl::Milliseconds(45));
 }
 
 TEST_F(Buffer, ARowOfLossesIsConcealedAndTimeGoesOn) {
@@ -173,14 +178,14 @@ TEST_F(Buffer, DriftIsTakenUpWithoutAGap) {
                       Packet(static_cast<uint8_t>(number % 200 + 1)));
         ++number;
       }
-      buffer.Get(Ms(now), frame);
+      buffer.Get(Ms(now), absl::MakeSpan(frame));
       if (i < 500) continue;
       least = std::min(least, buffer.delay());
       most = std::max(most, buffer.delay());
     }
     EXPECT_EQ(buffer.stats().samples_concealed, 0u) << ppm;
     EXPECT_EQ(buffer.stats().packets_late, 0u) << ppm;
-    EXPECT_LE(most - least, absl::Milliseconds(15)) << ppm;
+    EXPECT_LE(most - least, absl::Milliseconds(10)) << ppm;
   }
 }
 
@@ -246,7 +251,7 @@ TEST_F(Buffer, TimestampsMayWrap) {
   for (int i = 0; i < 60; ++i) {
     buffer.Insert(Ms(1'000 + 20 * i), base + static_cast<uint32_t>(i) * 960,
                   Packet(static_cast<uint8_t>(i + 1)));
-    buffer.Get(Ms(1'001 + 20 * i), frame);
+    buffer.Get(Ms(1'001 + 20 * i), absl::MakeSpan(frame));
   }
   EXPECT_EQ(buffer.stats().samples_concealed, 0u);
   EXPECT_EQ(buffer.stats().packets_late, 0u);
@@ -260,7 +265,7 @@ TEST_F(Buffer, AJumpOfTheTimestampIsANewStream) {
       const uint32_t base = i < 50 ? 7'000 : 7'000 + jump;
       buffer.Insert(Ms(1'000 + 20 * i), base + static_cast<uint32_t>(i) * 960,
                     Packet(static_cast<uint8_t>(i + 1)));
-      buffer.Get(Ms(1'001 + 20 * i), frame);
+      buffer.Get(Ms(1'001 + 20 * i), absl::MakeSpan(frame));
     }
     EXPECT_EQ(buffer.stats().restarts, 1u);
     EXPECT_LE(buffer.delay(), absl::Milliseconds(60));
@@ -275,7 +280,7 @@ TEST_F(Buffer, OneWrongTimestampDoesNotSilenceTheRest) {
     for (int i = 0; i < 150; ++i) {
       const uint32_t timestamp = static_cast<uint32_t>(i) * 960 + (i == 50 ? wrong : 0);
       buffer.Insert(Ms(1'000 + 20 * i), timestamp, Packet(static_cast<uint8_t>(i + 1)));
-      buffer.Get(Ms(1'001 + 20 * i), frame);
+      buffer.Get(Ms(1'001 + 20 * i), absl::MakeSpan(frame));
     }
     EXPECT_GE(frame[500], 146);
     EXPECT_LE(buffer.stats().packets_late, 2u);
@@ -290,6 +295,206 @@ TEST_F(Buffer, RandomTimestampsAreSurvived) {
     Get(now + 1);
   }
   EXPECT_LE(buffer_.stats().packets_waiting, kMaxBufferedPackets);
+}
+
+// What a buffer made of a minute of a network.
+struct Outcome {
+  double median_delay = 0.0;  // ms behind the fastest packet
+  double most_delay = 0.0;
+  double concealed = 0.0;  // share
+  double recovered = 0.0;
+  JitterBufferStats stats;
+};
+
+struct Network {
+  const char* name;
+  double jitter_ms = 0.0;  // one-sided normal
+  bool fifo = true;
+  double loss = 0.0;
+  double to_bad = 0.0;  // Gilbert-Elliott
+  double to_good = 1.0;
+  double spike_ms = 0.0;  // every 5 s, for 60 ms
+  double ppm = 0.0;
+  // What must hold.
+  double most_median = 0.0;
+  double most_concealed = 0.0;
+  double least_recovered = 0.0;
+};
+
+Outcome Simulate(const Network& network, uint64_t seed) {
+  constexpr int kPackets = 3'000;
+  SeededRng rng(seed);
+  Numbers decoder;
+  JitterBuffer buffer(decoder, kPullSamples);
+  buffer.SetOtherDelay(absl::Milliseconds(46));
+  std::multimap<double, int> arrivals;
+  bool bad = false;
+  double last = 0.0;
+  for (int i = 0; i < kPackets; ++i) {
+    const double sent = 1'000.0 + 20.0 * i * (1.0 + network.ppm / 1e6);
+    const double normal = std::sqrt(-2.0 * std::log(1.0 - rng.Unit())) *
+                          std::cos(2.0 * std::numbers::pi * rng.Unit());
+    bad = bad ? rng.Unit() >= network.to_good : rng.Unit() < network.to_bad;
+    if (rng.Unit() < network.loss || bad) continue;
+    double at = sent + std::abs(normal) * network.jitter_ms;
+    if (i % 250 >= 100 && i % 250 < 103) at += network.spike_ms;
+    if (network.fifo) at = std::max(at, last);
+    last = at;
+    arrivals.emplace(at, i);
+  }
+  std::vector<double> delays;
+  std::array<int16_t, kPullSamples> out;
+  auto next = arrivals.begin();
+  for (int tick = 0; tick < 2 * kPackets; ++tick) {
+    const double now = 1'003.0 + 10.0 * tick;
+    for (; next != arrivals.end() && next->first <= now; ++next) {
+      buffer.Insert(Instant::FromNanos(static_cast<int64_t>(next->first * 1e6)),
+                    static_cast<uint32_t>(next->second) * 960,
+                    Packet(static_cast<uint8_t>(next->second % 200 + 1), true));
+    }
+    buffer.Get(Instant::FromNanos(static_cast<int64_t>(now * 1e6)), absl::MakeSpan(out));
+    delays.push_back(absl::ToDoubleMilliseconds(buffer.delay()));
+  }
+  std::sort(delays.begin(), delays.end());
+  Outcome outcome;
+  outcome.stats = buffer.stats();
+  outcome.median_delay = delays[delays.size() / 2];
+  outcome.most_delay = delays.back();
+  const double all = 960.0 * kPackets;
+  outcome.concealed = static_cast<double>(outcome.stats.samples_concealed) / all;
+  outcome.recovered = static_cast<double>(outcome.stats.samples_recovered) / all;
+  return outcome;
+}
+
+// Delay counts from the fastest packet; a frame, the codec and the network come on top of it.
+const Network kNetworks[] = {
+    {.name = "Clean", .most_median = 22},
+    {.name = "Jitter15", .jitter_ms = 15, .most_median = 60, .most_concealed = 0.005},
+    {.name = "Jitter40", .jitter_ms = 40, .most_median = 130, .most_concealed = 0.012},
+    {.name = "Reorder15",
+     .jitter_ms = 15,
+     .fifo = false,
+     .most_median = 65,
+     .most_concealed = 0.01},
+    {.name = "Loss10",
+     .loss = 0.1,
+     .most_median = 45,
+     .most_concealed = 0.02,
+     .least_recovered = 0.08},
+    {.name = "Loss20",
+     .loss = 0.2,
+     .most_median = 45,
+     .most_concealed = 0.06,
+     .least_recovered = 0.14},
+    {.name = "Bursts",
+     .to_bad = 0.03,
+     .to_good = 0.4,
+     .most_median = 45,
+     .most_concealed = 0.06,
+     .least_recovered = 0.02},
+    {.name = "Spikes", .spike_ms = 200, .most_median = 115, .most_concealed = 0.045},
+    {.name = "DriftAndJitter",
+     .jitter_ms = 15,
+     .ppm = 500,
+     .most_median = 60,
+     .most_concealed = 0.005},
+};
+
+class BufferOver : public ::testing::TestWithParam<Network> {};
+
+TEST_P(BufferOver, DelayAndConcealmentAreBounded) {
+  const Network& network = GetParam();
+  for (uint64_t seed = 1; seed <= 3; ++seed) {
+    const Outcome outcome = Simulate(network, seed);
+    EXPECT_LE(outcome.median_delay, network.most_median) << seed;
+    EXPECT_LE(outcome.concealed, network.most_concealed) << seed;
+    EXPECT_GE(outcome.recovered, network.least_recovered) << seed;
+    EXPECT_LE(outcome.most_delay, 320.0) << seed;
+    EXPECT_EQ(outcome.stats.packets_flushed, 0u) << seed;
+    // A fifo's packets are all played, however late.
+    if (network.fifo) {
+      EXPECT_EQ(outcome.stats.packets_late, 0u) << seed;
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Networks, BufferOver, ::testing::ValuesIn(kNetworks),
+                         [](const ::testing::TestParamInfo<Network>& each) {
+                           return std::string(each.param.name);
+                         });
+
+// What Opus sends in DTX: one byte, no frame.
+Bytes SilentPacket() { return Bytes{0x78}; }
+
+TEST_F(Buffer, ASilentSenderIsNeitherLostNorStalled) {
+  JitterBuffer buffer(decoder_, kPullSamples);
+  std::array<int16_t, kPullSamples> out;
+  // A second of speech, two of silence with a sign of life every 400 ms, speech again; the network
+  // is 30 ms slower from there on.
+  std::multimap<double, std::pair<uint32_t, Bytes>> arrivals;
+  for (int i = 0; i < 200; ++i) {
+    const bool silent = i >= 50 && i < 150;
+    if (silent && i % 20 != 10) continue;
+    arrivals.emplace(
+        1'000.0 + 20.0 * i + (i >= 150 ? 30.0 : 0.0),
+        std::pair(static_cast<uint32_t>(i) * 960, silent ? SilentPacket() : Packet(7)));
+  }
+  int silence = 0;
+  for (int tick = 0; tick < 400; ++tick) {
+    const double now = 1'003.0 + 10.0 * tick;
+    while (!arrivals.empty() && arrivals.begin()->first <= now) {
+      const auto& [timestamp, payload] = arrivals.begin()->second;
+      buffer.Insert(Ms(now), timestamp, payload);
+      arrivals.erase(arrivals.begin());
+    }
+    const JitterBuffer::Sound sound = buffer.Get(Ms(now), absl::MakeSpan(out));
+    if (tick > 10 && sound == JitterBuffer::Sound::kSilence) ++silence;
+  }
+  const JitterBufferStats stats = buffer.stats();
+  EXPECT_EQ(silence, 0);
+  EXPECT_EQ(stats.pauses, 0u);
+  EXPECT_LE(stats.samples_concealed, 2 * kFrameSamples);
+  EXPECT_NEAR(static_cast<double>(stats.samples_comfort), 95.0 * kFrameSamples,
+              10.0 * kFrameSamples);
+  EXPECT_EQ(stats.packets_late, 0u);
+}
+
+TEST_F(Buffer, ASilentSenderThatVanishesPauses) {
+  for (int i = 0; i < 20; ++i) Insert(1'000 + 20 * i, i);
+  buffer_.Insert(Ms(1'400), 5'000 + 20 * 960, SilentPacket());
+  int silent = 0;
+  for (int i = 0; i < 150; ++i) {
+    if (Get(1'003 + 20 * i) == JitterBuffer::Sound::kSilence) ++silent;
+  }
+  EXPECT_GE(silent, 70);
+  EXPECT_EQ(buffer_.stats().pauses, 1u);
+}
+
+TEST_F(Buffer, HalfAFrameIsRecoveredWhereTheOtherHalfWasInvented) {
+  // Packet 20 is lost, and 21, which has its redundancy, comes sooner or later.
+  uint64_t halves = 0;
+  for (int late = 0; late < 20; ++late) {
+    JitterBuffer buffer(decoder_, kPullSamples);
+    std::array<int16_t, kPullSamples> out;
+    int number = 0;
+    for (int ms = 0; ms < 800; ++ms) {
+      if (ms == 20 * number + (number == 21 ? late : 0)) {
+        if (number != 20) {
+          buffer.Insert(Ms(1'000 + ms), static_cast<uint32_t>(number) * 960,
+                        Packet(static_cast<uint8_t>(number + 1), true));
+        }
+        ++number;
+      }
+      if (ms % 10 == 3) buffer.Get(Ms(1'000 + ms), absl::MakeSpan(out));
+    }
+    const JitterBufferStats stats = buffer.stats();
+    const uint64_t stood_in = stats.samples_recovered + stats.samples_concealed;
+    EXPECT_GE(stood_in, kFrameSamples) << late;
+    EXPECT_LE(stood_in, kFrameSamples + kPullSamples) << late;  // and 10 ms of waiting for 21
+    EXPECT_EQ(stats.packets_late, 0u) << late;
+    if (stats.samples_recovered == kPullSamples) ++halves;
+  }
+  EXPECT_GT(halves, 0u);
 }
 
 TEST_F(Buffer, PauseForgetsPacketsNotTheNetwork) {

@@ -31,7 +31,7 @@ TEST(SampleRing, WrapsAround) {
 }
 
 TEST(PcmStreamSource, WaitsForItsReserveThenPlaysAll) {
-  PcmStreamSource source;
+  PcmStreamSource source(PcmStreamSource::Pace::kPaced);
   Frame frame;
   source.Push(Ramp(kFrameSamples));
   ASSERT_TRUE(source.Read(frame));
@@ -44,7 +44,7 @@ TEST(PcmStreamSource, WaitsForItsReserveThenPlaysAll) {
 }
 
 TEST(PcmStreamSource, AnUnderrunIsSilenceAndRaisesTheReserve) {
-  PcmStreamSource source;
+  PcmStreamSource source(PcmStreamSource::Pace::kPaced);
   source.Push(Ramp(2 * kFrameSamples));
   Frame frame;
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(source.Read(frame));
@@ -61,7 +61,7 @@ TEST(PcmStreamSource, AnUnderrunIsSilenceAndRaisesTheReserve) {
 }
 
 TEST(PcmStreamSource, TheReserveHasACeiling) {
-  PcmStreamSource source;
+  PcmStreamSource source(PcmStreamSource::Pace::kPaced);
   Frame frame;
   for (int i = 0; i < 100; ++i) {
     source.Push(Ramp(source.stats().reserve_samples));
@@ -72,7 +72,7 @@ TEST(PcmStreamSource, TheReserveHasACeiling) {
 }
 
 TEST(PcmStreamSource, JitterUnderTheReserveIsNotHeard) {
-  PcmStreamSource source;
+  PcmStreamSource source(PcmStreamSource::Pace::kPaced);
   Frame frame;
   source.Push(Ramp(3 * kFrameSamples));
   for (int i = 0; i < 500; ++i) {
@@ -107,14 +107,36 @@ TEST(PcmStreamSource, LiveDelayDoesNotGrow) {
   EXPECT_LE(burst.stats().level_samples, 3 * kFrameSamples);
 }
 
+TEST(PcmStreamSource, AMicrophoneWaitsForLittle) {
+  PcmStreamSource source(PcmStreamSource::Pace::kLive);
+  Frame frame;
+  // 10 ms at a time, as a sound card gives them, long before the call is answered.
+  for (int i = 0; i < 40; ++i) source.Push(Ramp(kPullSamples, static_cast<int16_t>(i)));
+  ASSERT_TRUE(source.Read(frame));
+  EXPECT_EQ(source.stats().level_samples, 240u);
+  for (int i = 0; i < 500; ++i) {
+    source.Push(Ramp(kPullSamples));
+    source.Push(Ramp(kPullSamples));
+    ASSERT_TRUE(source.Read(frame));
+    ASSERT_EQ(source.stats().level_samples, 240u);
+  }
+  EXPECT_EQ(source.stats().underruns, 0u);
+  // It stops for a while and then gives all at once: the delay is a little more, not by the gap.
+  ASSERT_TRUE(source.Read(frame));
+  EXPECT_EQ(source.stats().underruns, 1u);
+  for (int i = 0; i < 20; ++i) source.Push(Ramp(kPullSamples));
+  ASSERT_TRUE(source.Read(frame));
+  EXPECT_EQ(source.stats().level_samples, 480u);
+}
+
 TEST(PcmStreamSource, LiveTakesTheNewestOfTooMuch) {
   PcmStreamSource source(PcmStreamSource::Pace::kLive);
   EXPECT_EQ(source.Push(std::vector<int16_t>(kPcmRingSamples, 1)), kPcmRingSamples);
   EXPECT_EQ(source.Push(std::vector<int16_t>(kPcmRingSamples + 5, 2)), kPcmRingSamples + 5);
+  EXPECT_EQ(source.stats().overrun_samples, kPcmRingSamples + 5);
   Frame frame;
   ASSERT_TRUE(source.Read(frame));
   EXPECT_EQ(frame[0], 2);
-  EXPECT_EQ(source.stats().overrun_samples, kPcmRingSamples + 5);
 }
 
 TEST(PcmStreamSource, PacedLosesNothing) {
