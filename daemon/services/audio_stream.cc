@@ -11,8 +11,8 @@
 namespace p2pd::daemon {
 namespace {
 
-// As often as the media thread's beat.
-constexpr absl::Duration kPumpInterval = absl::Milliseconds(10);
+// Voice waits half of it on average on its way out; a look costs some microseconds a stream.
+constexpr absl::Duration kPumpInterval = absl::Milliseconds(4);
 // 100 ms of 48 kHz mono.
 constexpr size_t kMaxFrameBytes = 9'600;
 constexpr int kChannels = 1;
@@ -132,8 +132,9 @@ void AudioStream::Begin(const v1::AudioStart& start) {
     watching_ = true;
     call_ = call;
     if (Sends(start.direction())) {
-      attached_.source =
-          std::make_shared<media::PcmStreamSource>(media::PcmStreamSource::Pace::kPaced);
+      attached_.source = std::make_shared<media::PcmStreamSource>(
+          start.live() ? media::PcmStreamSource::Pace::kLive
+                       : media::PcmStreamSource::Pace::kPaced);
     }
     if (Receives(start.direction())) attached_.sink = std::make_shared<media::PcmStreamSink>();
     const absl::Status attached = host_.AttachAudio(*call, attached_);
@@ -149,6 +150,7 @@ void AudioStream::Begin(const v1::AudioStart& start) {
   source_ = std::static_pointer_cast<media::PcmStreamSource>(attached_.source);
   sink_ = std::static_pointer_cast<media::PcmStreamSink>(attached_.sink);
   if (source_ != nullptr && input_closed_) source_->Close();
+  live_ = start.live();
   call_name_ = CallName(*call);
   started_ = true;
   WriteNext();
@@ -166,21 +168,22 @@ void AudioStream::OnPump() {
 bool AudioStream::FillFrame() {
   if (sink_ == nullptr) return false;
   const media::PcmStreamStats stats = sink_->stats();
-  if (stats.level_samples < media::kFrameSamples &&
+  const size_t wanted = live_ ? media::kPullSamples : media::kFrameSamples;
+  if (stats.level_samples < wanted &&
       !(call_ended_ && sink_->drained() == false && stats.level_samples > 0)) {
     return false;
   }
   media::Frame frame = media::kSilentFrame;
-  if (sink_->Pop(absl::MakeSpan(frame)) == 0) return false;
+  if (sink_->Pop(absl::MakeSpan(frame).first(wanted)) == 0) return false;
   std::string& pcm = *response_.mutable_frame()->mutable_pcm();
-  pcm.resize(frame.size() * 2);
-  for (size_t i = 0; i < frame.size(); ++i) {
+  pcm.resize(wanted * 2);
+  for (size_t i = 0; i < wanted; ++i) {
     const auto sample = static_cast<uint16_t>(frame[i]);
     pcm[2 * i] = static_cast<char>(sample & 0xff);
     pcm[2 * i + 1] = static_cast<char>(sample >> 8);
   }
-  const uint64_t dropped = (stats.overrun_samples - dropped_samples_told_) / media::kFrameSamples;
-  dropped_samples_told_ += dropped * media::kFrameSamples;
+  const uint64_t dropped = (stats.overrun_samples - dropped_samples_told_) / wanted;
+  dropped_samples_told_ += dropped * wanted;
   response_.mutable_frame()->set_dropped_frame_count(static_cast<uint32_t>(dropped));
   return true;
 }

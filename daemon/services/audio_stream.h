@@ -2,9 +2,10 @@
 // them and the media thread.
 //
 // Rules: the media thread never waits for a client and never calls gRPC: it reads and writes rings
-// (media::PcmStreamSource, PcmStreamSink), and the pump looks at them every 10 ms. Input is paced:
-// what does not fit into the ring stays here, nothing more is read from the client meanwhile, and
-// HTTP/2's flow control holds the client back. Output that the client does not fetch is lost in
+// (media::PcmStreamSource, PcmStreamSink), and the pump looks at them every few milliseconds. Input
+// is paced: what does not fit into the ring stays here, nothing more is read from the client
+// meanwhile, and HTTP/2's flow control holds the client back; a live client's is never held, the
+// oldest goes. Output that the client does not fetch is lost in
 // whole frames and counted, since voice cannot wait. Threads: gRPC's callbacks, the pump and the
 // core thread each come in; one mutex per stream. Limits: one second in each ring, one request and
 // one response under way.
@@ -96,6 +97,7 @@ class AudioStream final
   // Of the frame that was read last: what did not fit into the ring yet.
   std::vector<int16_t> input_ ABSL_GUARDED_BY(mutex_);
   size_t input_taken_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool live_ ABSL_GUARDED_BY(mutex_) = false;
   std::string call_name_ ABSL_GUARDED_BY(mutex_);
   bool begun_ ABSL_GUARDED_BY(mutex_) = false;
   bool started_ ABSL_GUARDED_BY(mutex_) = false;       // attached to the call
