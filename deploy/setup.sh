@@ -5,8 +5,9 @@ set -euo pipefail
 
 usage() {
   cat <<'EOF'
-usage: deploy/setup.sh [--runtime] [--list]
+usage: deploy/setup.sh [--runtime | --voice] [--list]
   --runtime  only what running needs (the shared libraries of p2pd and p2pctl)
+  --voice    also what tests/voice measures p2pd beside (Chromium, a JACK server), 400 MB
   --list     print the packages, one a line, and install nothing
 EOF
 }
@@ -34,6 +35,9 @@ testing=(
   alsa-utils aria2 baresip-core dhtnode gnuplot-nox iproute2 nghttp2-client openssl opentracker pocketsphinx-testdata procps python3 qbittorrent-nox sqlite3 systemd transmission-cli transmission-daemon
 )
 
+# chromium and, with jackd2 as its sound card, baresip are the peers on the measuring rig of tests/voice.
+voice=(chromium jackd2 libjack-jackd2-dev)
+
 fail() {
   echo "deploy/setup.sh: $*" >&2
   exit 1
@@ -44,6 +48,7 @@ list_only=no
 for argument in "$@"; do
   case "$argument" in
     --runtime) wanted=("${runtime[@]}") ;;
+    --voice) wanted+=("${voice[@]}") ;;
     --list) list_only=yes ;;
     -h | --help)
       usage

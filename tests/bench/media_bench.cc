@@ -134,7 +134,8 @@ void JitterBufferFrame(benchmark::State& state) {
     const int64_t sent = n * 20'000'000;
     buffer.Insert(Instant::FromNanos(sent + static_cast<int64_t>(rng.Below(19'000'000))),
                   static_cast<uint32_t>(n * 960), packets[static_cast<size_t>(n) % packets.size()]);
-    benchmark::DoNotOptimize(buffer.Get(Instant::FromNanos(sent + 20'000'000), frame));
+    benchmark::DoNotOptimize(
+        buffer.Get(Instant::FromNanos(sent + 20'000'000), absl::MakeSpan(frame)));
     ++n;
   }
 }

@@ -147,6 +147,31 @@ class PeopleTest : public ::testing::Test {
   Authority authority_;
 };
 
+TEST_F(PeopleTest, ALiveStreamGivesTenMillisecondsAtATime) {
+  const v1::Call out = Dial(alice_, "bob@example.org");
+  const v1::Call in = WaitForRing();
+  runtime::Thread alice("alice", [&] { Talk(alice_, out.name(), Tone(440)); });
+  const auto stub = v1::CallService::NewStub(bob_.channel());
+  grpc::ClientContext context;
+  Daemon::SetDeadline(context);
+  const auto stream = stub->StreamAudio(&context);
+  v1::StreamAudioRequest start;
+  start.mutable_start()->set_call(in.name());
+  start.mutable_start()->set_direction(v1::AudioStart::RECEIVE);
+  start.mutable_start()->set_live(true);
+  EXPECT_TRUE(stream->Write(start));
+  Answer(bob_, in.name(), v1::AUDIO_SOURCE_STREAM);
+  std::string heard;
+  v1::StreamAudioResponse response;
+  while (heard.size() < 2 * 48'000 && stream->Read(&response)) {
+    if (!response.has_frame()) continue;
+    EXPECT_EQ(response.frame().pcm().size(), 960u);
+    heard += response.frame().pcm();
+  }
+  HangUp(alice_, out.name());
+  EXPECT_GT(Power(heard, 440), 100 * Power(heard, 1000));
+}
+
 TEST_F(PeopleTest, VoiceGoesBothWaysAndBothSeeTheSamePhrase) {
   const v1::Call out = Dial(alice_, "bob@example.org");
   const v1::Call in = WaitForRing();

@@ -1,7 +1,8 @@
-// p2pd-speech-compare SAID.wav HEARD.wav [--min X] [--max X] [--min-coverage X]
+// p2pd-speech-compare SAID.wav HEARD.wav [--min X] [--max X] [--min-coverage X] [--delays]
 //
 // Prints one line of JSON: how intelligible SAID still is in HEARD (ESTOI, 0..1), the delay between
-// the recordings, and how much was judged. Exit codes: 0 all thresholds hold, 1 one does not or
+// the recordings, and how much was judged; with --delays also the delay over time, as pairs of
+// seconds in SAID and milliseconds. Exit codes: 0 all thresholds hold, 1 one does not or
 // there is too little speech in common to tell, 2 usage or an unreadable file.
 #include <cstdio>
 #include <cstdlib>
@@ -10,7 +11,9 @@
 #include <vector>
 
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "libcore/media/audio.h"
 #include "libcore/media/wav_file.h"
 #include "tests/tools/speech_comparison.h"
@@ -25,6 +28,7 @@ struct Arguments {
   std::optional<double> min;
   std::optional<double> max;
   std::optional<double> min_coverage;
+  bool delays = false;
 };
 
 std::optional<Arguments> ParseArguments(int argc, char** argv) {
@@ -33,6 +37,10 @@ std::optional<Arguments> ParseArguments(int argc, char** argv) {
     const std::string word = argv[i];
     if (word.rfind("--", 0) != 0) {
       arguments.files.push_back(word);
+      continue;
+    }
+    if (word == "--delays") {
+      arguments.delays = true;
       continue;
     }
     std::optional<double>* option = nullptr;
@@ -50,12 +58,20 @@ std::optional<Arguments> ParseArguments(int argc, char** argv) {
   return arguments;
 }
 
+// [[seconds, ms], ...]
+std::string DelayList(const SpeechComparison& result) {
+  const auto pair = [](std::string* out, const DelayAt& at) {
+    absl::StrAppendFormat(out, "[%.1f, %.1f]", at.seconds, at.delay_ms);
+  };
+  return absl::StrCat("[", absl::StrJoin(result.delays, ", ", pair), "]");
+}
+
 int Main(int argc, char** argv) {
   const auto arguments = ParseArguments(argc, argv);
   if (!arguments) {
     std::fprintf(stderr,
                  "usage: p2pd-speech-compare SAID.wav HEARD.wav [--min ESTOI] [--max ESTOI] "
-                 "[--min-coverage SHARE]\n");
+                 "[--min-coverage SHARE] [--delays]\n");
     return kUsage;
   }
   std::vector<std::vector<int16_t>> sounds;
@@ -77,12 +93,13 @@ int Main(int argc, char** argv) {
       absl::StrFormat(
           "{\"estoi\": %.4f, \"worst\": %.4f, \"delay_ms\": %.1f, \"delay_min_ms\": %.1f, "
           "\"delay_max_ms\": %.1f, \"coverage\": %.4f, \"speech_seconds\": %.2f, "
-          "\"said_seconds\": %.2f, \"heard_seconds\": %.2f, \"judged\": %s, \"passed\": %s}",
+          "\"said_seconds\": %.2f, \"heard_seconds\": %.2f, \"judged\": %s, \"passed\": %s%s}",
           result.estoi, result.worst, result.delay_ms, result.delay_min_ms, result.delay_max_ms,
           result.coverage, result.speech_seconds,
           static_cast<double>(sounds[0].size()) / media::kSampleRate,
           static_cast<double>(sounds[1].size()) / media::kSampleRate,
-          result.judged ? "true" : "false", passed ? "true" : "false")
+          result.judged ? "true" : "false", passed ? "true" : "false",
+          arguments->delays ? absl::StrCat(", \"delays\": ", DelayList(result)) : "")
           .c_str());
   return passed ? 0 : 1;
 }

@@ -102,18 +102,26 @@ double ChangePrice(int64_t from, int64_t to) {
   return ms < 0.5 ? 0.0 : kChangePrice + kChangePricePerMs * ms;
 }
 
-// One delay per window of `said`: the path of the greatest correlation less its changes (Viterbi).
-std::vector<int64_t> FollowDelay(const std::vector<double>& said, const std::vector<double>& heard,
-                                 int64_t centre) {
+// Which windows have a say: those that are not near silence.
+std::vector<bool> LoudWindows(const std::vector<double>& said) {
   const size_t windows = said.size() < kWindow ? 0 : (said.size() - kWindow) / kStep + 1;
   std::vector<double> powers(windows);
   for (size_t w = 0; w < windows; ++w) {
     for (size_t i = 0; i < kWindow; ++i) powers[w] += std::pow(said[w * kStep + i], 2.0);
   }
   const double loudest = powers.empty() ? 0.0 : *std::max_element(powers.begin(), powers.end());
+  std::vector<bool> loud(windows);
+  for (size_t w = 0; w < windows; ++w) loud[w] = powers[w] >= kQuiet * loudest;
+  return loud;
+}
+
+// One delay per window of `said`: the path of the greatest correlation less its changes (Viterbi).
+std::vector<int64_t> FollowDelay(const std::vector<double>& said, const std::vector<double>& heard,
+                                 const std::vector<bool>& loud, int64_t centre) {
+  const size_t windows = loud.size();
   std::vector<std::vector<Candidate>> lattice(windows);
   for (size_t w = 0; w < windows; ++w) {
-    if (powers[w] >= kQuiet * loudest) lattice[w] = FindCandidates(said, heard, w * kStep, centre);
+    if (loud[w]) lattice[w] = FindCandidates(said, heard, w * kStep, centre);
     // Who has no say, or finds nothing, goes on as before.
     if (lattice[w].empty()) {
       if (w > 0) lattice[w] = lattice[w - 1];
@@ -197,7 +205,8 @@ SpeechComparison CompareSpeech(absl::Span<const int16_t> said_48k,
   const std::vector<double> sharp_said = PreEmphasised(said);
   const std::vector<double> sharp_heard = PreEmphasised(heard);
   const int64_t centre = GlobalDelay(sharp_said, sharp_heard);
-  const std::vector<int64_t> delays = FollowDelay(sharp_said, sharp_heard, centre);
+  const std::vector<bool> loud = LoudWindows(sharp_said);
+  const std::vector<int64_t> delays = FollowDelay(sharp_said, sharp_heard, loud, centre);
 
   // What both cover, by the first delay found.
   const auto begin = static_cast<size_t>(std::max<int64_t>(-centre, 0));
@@ -219,7 +228,11 @@ SpeechComparison CompareSpeech(absl::Span<const int16_t> said_48k,
   std::vector<int64_t> judged;
   for (size_t w = 0; w < delays.size(); ++w) {
     const size_t middle = w * kStep + kWindow / 2;
-    if (middle >= begin && middle < end) judged.push_back(delays[w]);
+    if (middle < begin || middle >= end) continue;
+    judged.push_back(delays[w]);
+    if (!loud[w]) continue;
+    result.delays.push_back(
+        {static_cast<double>(middle) / kEstoiRate, static_cast<double>(delays[w]) / kPerMs});
   }
   if (judged.empty()) judged.push_back(centre);
   std::sort(judged.begin(), judged.end());

@@ -21,6 +21,12 @@ inline constexpr double kMaxWanderMs = 250.0;
 // Seconds of speech (without silence) below which nothing is judged.
 inline constexpr double kLeastSpeech = 2.0;
 
+// The delay where there is speech.
+struct DelayAt {
+  double seconds = 0.0;  // in said
+  double delay_ms = 0.0;
+};
+
 struct SpeechComparison {
   bool judged = false;  // enough speech in common
   double estoi = 0.0;
@@ -30,6 +36,7 @@ struct SpeechComparison {
   double delay_max_ms = 0.0;
   double speech_seconds = 0.0;  // judged, without silence
   double coverage = 0.0;        // share of said's speech that was judged
+  std::vector<DelayAt> delays;  // every 200 ms of said that are not silent, in order
 };
 
 // Both 48 kHz mono.
