@@ -23,6 +23,8 @@ constexpr double kComeBack = 0.12;
 constexpr double kSlackMs = 3.0;
 // Waiting for a late packet breaks the flow but loses no word, so it counts less than a loss.
 constexpr double kWaitWeight = 0.6;
+// The jitter buffer's kMaxConcealment: whoever waited longer starts afresh at its target.
+constexpr double kMaxWaitMs = 500.0;
 // Beyond, a stream that stands still says nothing more about its jitter.
 constexpr double kMaxStepMs = 1'000.0;
 // A target moves down only if it saves this much R: 5 ms of delay below 177 ms.
@@ -111,8 +113,9 @@ void DelayEstimator::PlayInOrder(Instant now, double lateness_ms, const Packet& 
     double concealed_ms = 0.0;
     if (recoverable && recovery_ms > trial.delay) concealed_ms += recovered_ms;
     if (lateness_ms > trial.delay) {
-      concealed_ms += kWaitWeight * (lateness_ms - trial.delay);
-      trial.delay = lateness_ms;
+      const double wait_ms = lateness_ms - trial.delay;
+      concealed_ms += kWaitWeight * std::min(wait_ms, kMaxWaitMs);
+      trial.delay = wait_ms > kMaxWaitMs ? TargetMs(i) : lateness_ms;
     }
     const double share = std::min(concealed_ms / step_ms, 1.0 / fresh);
     trial.concealed += fresh * (share - trial.concealed);

@@ -108,6 +108,15 @@ TEST(DelayEstimator, AStallCostsOnceHoweverManyPacketsQueuedBehindIt) {
   EXPECT_GE(target(50), absl::Milliseconds(200));
 }
 
+TEST(DelayEstimator, ALongStandstillIsForgotten) {
+  DelayEstimator estimator;
+  estimator.SetOtherDelay(absl::Milliseconds(50));
+  Arrive(estimator, 900, [](int i) {
+    return std::optional(i >= 500 && i < 650 ? 3'000.0 - 20.0 * (i - 500) : 0.0);
+  });
+  EXPECT_LE(estimator.target(), absl::Milliseconds(30));
+}
+
 TEST(DelayEstimator, RedundancyIsWaitedForWherePacketsAreLost) {
   DelayEstimator estimator;
   Arrive(estimator, 500, [](int i) { return i % 15 == 7 ? std::nullopt : std::optional(0.0); });
