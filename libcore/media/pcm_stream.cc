@@ -15,8 +15,8 @@ constexpr size_t kMaxReserve = 10 * kFrameSamples;
 // What an underrun adds to the reserve, and twice what a quiet window takes away.
 constexpr size_t kReserveStep = kFrameSamples;
 constexpr size_t kLiveReserveStep = 240;
-// Frames (5 s) over which the least level is taken before the reserve shrinks or a surplus goes.
-constexpr int kWindowFrames = 250;
+// Frames (1 s) over which the least level is taken before the reserve shrinks or a surplus goes.
+constexpr int kWindowFrames = 50;
 
 }  // namespace
 
@@ -118,12 +118,13 @@ bool PcmStreamSource::Read(Frame& out) {
   return true;
 }
 
-// After a quiet window: what was never touched is delay for nothing. A little of it goes.
+// After a quiet window: what was never touched is delay for nothing, and goes at once, since one
+// seam is better than a conversation that lags.
 void PcmStreamSource::Trim() {
   // Chunks of up to a pull come and go; the reserve counts the frame that is read.
   const size_t most = reserve_ - kFrameSamples + kPullSamples;
   if (window_low_ > most) {
-    const size_t surplus = std::min(window_low_ - most, kFrameSamples);
+    const size_t surplus = window_low_ - most;
     ring_.Drop(surplus);
     stats_.overrun_samples += surplus;
   } else if (window_low_ > 0 && reserve_ > kLiveReserve) {
