@@ -153,7 +153,7 @@ def main():
     parser.add_argument('--programs', default=','.join(ENDS))
     parser.add_argument('--seeds', default='1')
     parser.add_argument('--seconds', type=int, default=30)
-    parser.add_argument('--out', type=pathlib.Path, default=pathlib.Path('voice-figures'))
+    parser.add_argument('--out', type=pathlib.Path, default=lab.ROOT / 'build/voice-figures')
     arguments = parser.parse_args()
     conditions = list(CONDITIONS) if arguments.conditions == 'all' else arguments.conditions.split(',')
     if os.geteuid() != 0:
