@@ -25,24 +25,18 @@ using archive::torrent::InfoHash;
 constexpr size_t kMaxTorrentFile = 12 << 20;
 constexpr uint8_t kUrgent = 7;
 constexpr uint8_t kOrdinary = 4;
+// Of this machine, by which somebody may know our tracker.
+constexpr size_t kMaxAddresses = 64;
 constexpr size_t kMaxListed = archive::tracker::ArchiveListing::kMaxEndpoints;
-
-archive::ArchiveOptions OptionsOf(const ArchiveConfig& config) {
-  archive::ArchiveOptions options;
-  options.keeper.quota = config.quota;
-  options.same_name = config.same_name;
-  options.announced = config.announced;
-  if (!config.federation.empty()) options.keeper.copies = config.copies;
-  return options;
-}
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<ArchiveHost>> ArchiveHost::Start(const ArchiveConfig& config,
                                                                 const std::string& folder,
-                                                                TrackerHost* tracker) {
+                                                                TrackerHost* tracker,
+                                                                const std::string& announce) {
   std::unique_ptr<ArchiveHost> host(new ArchiveHost(config, folder, tracker));
-  P2PD_RETURN_IF_ERROR(host->Open());
+  P2PD_RETURN_IF_ERROR(host->Open(announce));
   return host;
 }
 
@@ -65,7 +59,24 @@ std::string ArchiveHost::TorrentPath(const std::string& file) const {
   return absl::StrCat(folder_, "/Torrents/", file);
 }
 
-absl::Status ArchiveHost::Open() {
+archive::ArchiveOptions ArchiveHost::OptionsWith(const std::string& announce) const {
+  archive::ArchiveOptions options;
+  options.keeper.quota = config_.quota;
+  options.same_name = config_.same_name;
+  options.announced = config_.announced;
+  options.shared = !config_.federation.empty();
+  if (options.shared) options.keeper.copies = config_.copies;
+  options.idle = config_.idle;
+  if (tracker_ == nullptr) return options;
+  if (!announce.empty()) options.trackers.push_back(announce);
+  for (const net::Endpoint& at : runtime::ReachableEndpoints(
+           tracker_->listen_endpoint(), runtime::LocalAddresses(), kMaxAddresses)) {
+    options.trackers.push_back(absl::StrCat("http://", at.ToString(), "/announce"));
+  }
+  return options;
+}
+
+absl::Status ArchiveHost::Open(const std::string& announce) {
   P2PD_RETURN_IF_ERROR(MakeFolder(absl::StrCat(folder_, "/Torrents")));
   P2PD_ASSIGN_OR_RETURN(library_, archive::Library::Open(absl::StrCat(folder_, "/library.db")));
   archive::pieces::DiskPieceStoreOptions disk;
@@ -76,9 +87,10 @@ absl::Status ArchiveHost::Open() {
   archive::lt::EngineOptions options;
   options.store = store_.get();
   options.wake = [this] { loop_.PostAlways([this] { Pump(); }); };
+  options.loader = [this](const InfoHash& hash) { return Wake(hash); };
   P2PD_RETURN_IF_ERROR(StartEngine(std::move(options)));
   archive_ =
-      std::make_unique<archive::Archive>(OptionsOf(config_), *library_, counters_, loop_.now());
+      std::make_unique<archive::Archive>(OptionsWith(announce), *library_, counters_, loop_.now());
   archive_->Load(loop_.now(), [this](const std::string& file) {
     return ReadFile(TorrentPath(file), kMaxTorrentFile);
   });
@@ -167,6 +179,8 @@ void ArchiveHost::OnTick() {
     shown_["archive.connections"] = engine.connections;
     shown_["archive.hash_failures"] = engine.hash_failures;
     shown_["archive.events_lost"] = engine.events_lost;
+    shown_["archive.woken_by_peers"] = engine.woken;
+    wakes_left_ = archive_->WakesLeft();
   }
   if (loop_.now() - bookmarked_ >= Watchers::kIdle) {
     bookmarked_ = loop_.now();
@@ -201,7 +215,7 @@ void ArchiveHost::Pump() {
         archive_->OnSeedAnnounced(loop_.now(), wall(), event->hash, event->endpoint,
                                   tracker_->Allows(event->hash));
       } else {
-        archive_->OnLeecherAnnounced(event->hash, event->endpoint);
+        archive_->OnLeecherAnnounced(loop_.now(), event->hash, event->endpoint);
       }
     }
   }
@@ -222,8 +236,32 @@ void ArchiveHost::OnEvent(archive::lt::Event event) {
   } else if (const auto* finished = std::get_if<archive::lt::WantedFinished>(&event)) {
     LookAt(finished->hash);
   } else if (const auto* ready = std::get_if<archive::lt::TorrentReady>(&event)) {
-    LookAt(ready->hash);
+    OnReady(*ready);
   }
+}
+
+void ArchiveHost::OnReady(const archive::lt::TorrentReady& ready) {
+  if (ready.woken) {
+    // It was removed while a peer woke it.
+    if (!archive_->Find(ready.hash)) return engine_->Remove(ready.hash).IgnoreError();
+    archive_->OnWoken(loop_.now(), ready.hash);
+  }
+  LookAt(ready.hash);
+}
+
+absl::StatusOr<archive::lt::AddRequest> ArchiveHost::Wake(const InfoHash& hash) {
+  Bed bed;
+  {
+    const MutexLock lock(&mutex_);
+    const auto found = beds_.find(hash);
+    if (found == beds_.end()) return absl::NotFoundError("it does not sleep");
+    if (wakes_left_ == 0) return absl::ResourceExhaustedError("too many were woken");
+    --wakes_left_;
+    bed = found->second;
+  }
+  P2PD_ASSIGN_OR_RETURN(Bytes metainfo, ReadFile(TorrentPath(bed.file), kMaxTorrentFile));
+  archive::pieces::Layout layout;
+  return RequestOf(std::move(metainfo), std::move(bed.folder), layout);
 }
 
 void ArchiveHost::OnGone(const InfoHash& hash) {
@@ -240,12 +278,27 @@ void ArchiveHost::OnGone(const InfoHash& hash) {
   Add(std::move(request));
 }
 
+bool ArchiveHost::IsLoaded(const InfoHash& hash) const {
+  const auto snapshot = engine_->Snapshot(hash);
+  return snapshot.ok() && snapshot->has_metainfo;
+}
+
+void ArchiveHost::Dial(const InfoHash& hash, const archive::lt::AddRequest& request) {
+  loaded_[hash] = {archive::torrent::ToHex(hash), request.folder};
+  engine_->SetTrackers(hash, request.trackers).IgnoreError();
+  for (const net::Endpoint& peer : request.peers) engine_->ConnectPeer(hash, peer).IgnoreError();
+}
+
 void ArchiveHost::Add(archive::lt::AddRequest request) {
   const InfoHash hash = request.hashes.Best();
+  // A peer asked for it, and the engine loaded it already.
+  if (!request.metainfo.empty() && IsLoaded(hash)) return Dial(hash, request);
   archive::lt::AddRequest again = request;
   const absl::Status status = engine_->Add(std::move(request));
   if (status.ok()) {
     loaded_[hash] = {archive::torrent::ToHex(hash), again.folder};
+  } else if (!again.metainfo.empty() && IsLoaded(hash)) {
+    Dial(hash, again);
   } else if (absl::IsAlreadyExists(status) || absl::IsFailedPrecondition(status)) {
     // The one before it is on its way out.
     waiting_[hash] = std::move(again);
@@ -311,28 +364,58 @@ void ArchiveHost::Obey(archive::FetchMetainfo fetch) {
   Add(std::move(request));
 }
 
-void ArchiveHost::Obey(archive::StartTorrent start) {
+absl::StatusOr<archive::lt::AddRequest> ArchiveHost::RequestOf(
+    Bytes metainfo, std::string folder, archive::pieces::Layout& layout) const {
   archive::lt::AddRequest request;
-  const auto metainfo = archive::torrent::ParseMetainfo(start.metainfo);
-  if (!metainfo.ok()) return archive_->OnTrouble(start.hash, metainfo.status());
-  for (const archive::torrent::MetainfoFile& file : metainfo->files) {
+  P2PD_ASSIGN_OR_RETURN(archive::torrent::Metainfo parsed,
+                        archive::torrent::ParseMetainfo(metainfo));
+  for (const archive::torrent::MetainfoFile& file : parsed.files) {
     if (!file.padding) request.paths.push_back(absl::StrJoin(file.path, "/"));
   }
-  const auto facts = archive::lt::ReadTorrent(start.metainfo, request.paths);
-  if (!facts.ok()) return archive_->OnTrouble(start.hash, facts.status());
-  request.hashes = metainfo->hashes;
-  request.metainfo = std::move(start.metainfo);
-  request.folder = std::move(start.folder);
-  request.trackers = std::move(start.trackers);
-  request.peers = std::move(start.peers);
+  P2PD_ASSIGN_OR_RETURN(const auto facts, archive::lt::ReadTorrent(metainfo, request.paths));
+  layout = facts.layout;
+  request.hashes = parsed.hashes;
+  request.metainfo = std::move(metainfo);
+  request.folder = std::move(folder);
+  request.trackers = std::move(parsed.trackers);
   request.wanted.emplace();
   request.private_addresses = !endpoints_.empty() && endpoints_[0].address.IsPrivate();
-  layouts_[start.hash] = facts->layout;
-  Add(std::move(request));
+  return request;
+}
+
+void ArchiveHost::Obey(archive::StartTorrent start) {
+  {
+    const MutexLock lock(&mutex_);
+    beds_.erase(start.hash);
+  }
+  archive::pieces::Layout layout;
+  auto request = RequestOf(std::move(start.metainfo), std::move(start.folder), layout);
+  if (!request.ok()) return archive_->OnTrouble(start.hash, request.status());
+  request->trackers = std::move(start.trackers);
+  request->peers = std::move(start.peers);
+  layouts_[start.hash] = std::move(layout);
+  Add(*std::move(request));
+}
+
+void ArchiveHost::Obey(const archive::SleepTorrent& sleep) {
+  const InfoHash hash = sleep.hashes.Best();
+  waiting_.erase(hash);
+  layouts_.erase(hash);
+  loaded_.erase(hash);
+  {
+    const MutexLock lock(&mutex_);
+    beds_[hash] = {sleep.file, sleep.folder};
+  }
+  // After a restart it was not loaded.
+  if (!engine_->Sleep(hash).ok()) engine_->AddSleeping({&sleep.hashes, 1});
 }
 
 void ArchiveHost::Obey(const archive::StopTorrent& stop) {
   waiting_.erase(stop.hash);
+  {
+    const MutexLock lock(&mutex_);
+    beds_.erase(stop.hash);
+  }
   const auto loaded = loaded_.find(stop.hash);
   const auto layout = layouts_.find(stop.hash);
   if (stop.erase && layout != layouts_.end() && loaded != loaded_.end()) {
@@ -366,9 +449,15 @@ void ArchiveHost::Obey(const archive::DialPeer& dial) {
 
 void ArchiveHost::Obey(const archive::ListUs& list) {
   if (tracker_ == nullptr) return;
-  std::optional<archive::tracker::ArchiveListing> listing;
-  if (list.holds) listing = archive::tracker::ArchiveListing{endpoints_, list.always};
-  tracker_->table().SetArchive(list.hash, std::move(listing));
+  archive::tracker::ArchiveListing listing{{}, list.always};
+  // Who has the rest is as good as we are.
+  const size_t others = std::min(list.others.size(), kMaxListed / 2);
+  const size_t ours = list.holds ? std::min(endpoints_.size(), kMaxListed - others) : 0;
+  listing.endpoints.assign(endpoints_.begin(), endpoints_.begin() + ours);
+  listing.endpoints.insert(listing.endpoints.end(), list.others.begin(),
+                           list.others.begin() + others);
+  const bool any = !listing.endpoints.empty();
+  tracker_->table().SetArchive(list.hash, any ? std::optional(std::move(listing)) : std::nullopt);
 }
 
 void ArchiveHost::Obey(const archive::SaveMetainfo& save) {

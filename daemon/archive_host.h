@@ -35,11 +35,12 @@ class ArchiveHost {
   // Ports that are tried where none was named.
   static constexpr uint16_t kUsualPort = 6881;
 
-  // Makes its folders below `folder`. `tracker` outlives it; nullptr: beside somebody else's.
-  // Errors are one line for a person.
+  // Makes its folders below `folder`. `tracker` outlives it; nullptr: beside somebody else's;
+  // `announce` is the URL that people know it by, or empty. Errors are one line for a person.
   static absl::StatusOr<std::unique_ptr<ArchiveHost>> Start(const ArchiveConfig& config,
                                                             const std::string& folder,
-                                                            TrackerHost* tracker);
+                                                            TrackerHost* tracker,
+                                                            const std::string& announce);
   // Waits until the disk has everything.
   ~ArchiveHost();
 
@@ -77,7 +78,8 @@ class ArchiveHost {
 
  private:
   ArchiveHost(const ArchiveConfig& config, std::string folder, TrackerHost* tracker);
-  absl::Status Open();
+  absl::Status Open(const std::string& announce);
+  archive::ArchiveOptions OptionsWith(const std::string& announce) const;
   absl::Status StartEngine(archive::lt::EngineOptions options);
   // Carries orders and events to and fro until all is quiet.
   void Pump();
@@ -96,7 +98,17 @@ class ArchiveHost {
   void Obey(const archive::TellRoom& tell);
   void Obey(const archive::AskToKeep& ask);
   void PumpFederation();
+  void Obey(const archive::SleepTorrent& sleep);
+  absl::StatusOr<archive::lt::AddRequest> RequestOf(Bytes metainfo, std::string folder,
+                                                    archive::pieces::Layout& layout) const;
   void Add(archive::lt::AddRequest request);
+  // It is loaded by now; whoever was to be asked is dialled.
+  void Dial(const archive::torrent::InfoHash& hash, const archive::lt::AddRequest& request);
+  // Loaded, and not on its way out.
+  bool IsLoaded(const archive::torrent::InfoHash& hash) const;
+  // What a peer asks for that sleeps; on libtorrent's thread.
+  absl::StatusOr<archive::lt::AddRequest> Wake(const archive::torrent::InfoHash& hash);
+  void OnReady(const archive::lt::TorrentReady& ready);
   void OnEvent(archive::lt::Event event);
   void OnGone(const archive::torrent::InfoHash& hash);
   void OnTick();
@@ -133,7 +145,14 @@ class ArchiveHost {
   Instant bookmarked_;
   bool draining_ = false;
 
+  // Where what sleeps has its .torrent file and its files.
+  struct Bed {
+    std::string file;
+    std::string folder;
+  };
   mutable Mutex mutex_;
+  std::map<archive::torrent::InfoHash, Bed> beds_ ABSL_GUARDED_BY(mutex_);
+  size_t wakes_left_ ABSL_GUARDED_BY(mutex_) = 0;
   std::map<std::string, uint64_t> shown_ ABSL_GUARDED_BY(mutex_);
 
   runtime::Loop loop_;

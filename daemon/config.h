@@ -66,6 +66,7 @@ struct ArchiveConfig {
   std::optional<net::Endpoint> peer;  // BitTorrent's own port; none: 6881, or any if that is taken
   archive::SameName same_name = archive::SameName::kKeepBoth;
   archive::Announced announced = archive::Announced::kAllowed;
+  absl::Duration idle = absl::Minutes(10);  // until a torrent without peers sleeps
   // The S-trackers that share the work; empty: none.
   std::string federation;
   std::string federation_key;                // file of its secret

@@ -175,7 +175,8 @@ absl::Status Process::StartTracker() {
   const std::string folder = config_.archive.folder.empty()
                                  ? absl::StrCat(config_.data_dir, "/archive")
                                  : config_.archive.folder;
-  P2PD_ASSIGN_OR_RETURN(archive_, ArchiveHost::Start(config_.archive, folder, tracker_.get()));
+  P2PD_ASSIGN_OR_RETURN(archive_, ArchiveHost::Start(config_.archive, folder, tracker_.get(),
+                                                     config_.catalogue.announce));
   if (config_.catalogue.listen) {
     P2PD_ASSIGN_OR_RETURN(catalogue_, CatalogueHost::Start(config_.catalogue, folder, *archive_));
   }

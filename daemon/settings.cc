@@ -344,6 +344,12 @@ absl::Status ApplyGrace(Config& config, const Values& values) {
   return absl::OkStatus();
 }
 
+absl::Status ApplyIdle(Config& config, const Values& values) {
+  P2PD_ASSIGN_OR_RETURN(config.archive.idle,
+                        SpanWithin(values[0], absl::Seconds(1), absl::Hours(24)));
+  return absl::OkStatus();
+}
+
 constexpr std::pair<absl::string_view, archive::SameName> kSameNames[] = {
     {"keep_both", archive::SameName::kKeepBoth},
     {"supersede", archive::SameName::kSupersede},
@@ -512,6 +518,9 @@ constexpr Setting kSettings[] = {
        return ApplyWord(kAnnounced, values[0], config.archive.announced);
      },
      [](const Config& config) { return Values{WordOf(kAnnounced, config.archive.announced)}; }},
+    {"archive.idle", "--archive-idle", "SPAN",
+     "After how long without a peer a torrent sleeps until somebody asks for it, 1s to 24h.", false,
+     false, ApplyIdle, [](const Config& config) { return Values{PrintSpan(config.archive.idle)}; }},
     {"archive.federation", "--federation", "NAME",
      "S-trackers of this name and key find each other in the overlay and share the work; empty: "
      "alone.",
@@ -547,8 +556,8 @@ constexpr Setting kSettings[] = {
      false, false, ApplyCatalogueUrl,
      [](const Config& config) { return Values{config.catalogue.url}; }},
     {"catalogue.announce", "--catalogue-announce", "URL",
-     "Announce address of the tracker that magnet links name first; empty: none.", false, false,
-     ApplyCatalogueAnnounce,
+     "Our tracker's announce address, for magnet links; torrents that name it alone may sleep.",
+     false, false, ApplyCatalogueAnnounce,
      [](const Config& config) { return Values{config.catalogue.announce}; }},
     {"catalogue.private", "--catalogue-private", "BOOL",
      "Shows private torrents (BEP 27) to everybody too, with their .torrent files.", false, false,

@@ -84,7 +84,7 @@ std::optional<TorrentView> Archive::Find(const torrent::InfoHash& hash) const {
   out.trouble = torrent.trouble;
   out.have = torrent.look.have;
   out.holders = torrent.look.holders;
-  out.organic = Count(torrent.look.organic);
+  out.organic = torrent.organic;
   out.copies = CopiesElsewhere(torrent);
   for (size_t i = 0; i < out.copies.size(); ++i) out.copies[i] += torrent.look.have[i] ? 1 : 0;
   out.total = Count(out.copies);
@@ -126,10 +126,14 @@ std::vector<TorrentSummary> Archive::Summaries(const std::optional<torrent::Info
   return out;
 }
 
-const torrent::Metainfo* Archive::MetainfoOf(const torrent::InfoHash& hash) const {
+std::optional<torrent::Metainfo> Archive::MetainfoOf(const torrent::InfoHash& hash) const {
   const auto found = torrents_.find(hash);
-  if (found == torrents_.end() || !found->second.metainfo) return nullptr;
-  return &*found->second.metainfo;
+  if (found == torrents_.end()) return std::nullopt;
+  if (!Sleeps(found->second)) return found->second.metainfo;
+  Bytes bytes;
+  absl::StatusOr<torrent::Metainfo> read = ReadFileOf(found->second, bytes);
+  if (!read.ok()) return std::nullopt;
+  return *std::move(read);
 }
 
 ArchiveCounts Archive::Counts(Instant now) const {
@@ -150,8 +154,10 @@ ArchiveCounts Archive::Counts(Instant now) const {
 absl::Status Archive::ClearName(Instant now, const TorrentRow& row) {
   if (options_.same_name == SameName::kKeepBoth) return absl::OkStatus();
   std::vector<torrent::InfoHash> others;
-  for (const auto& [hash, torrent] : torrents_) {
-    if (torrent.row.name == row.name && hash != row.hashes.Best()) others.push_back(hash);
+  const auto [first, last] = named_.equal_range(row.name);
+  for (auto at = first; at != last; ++at) {
+    const bool same = torrents_.at(at->second).row.name == row.name;
+    if (same && at->second != row.hashes.Best()) others.push_back(at->second);
   }
   for (const torrent::InfoHash& hash : others) {
     if (options_.same_name == SameName::kReject) {
@@ -164,13 +170,29 @@ absl::Status Archive::ClearName(Instant now, const TorrentRow& row) {
 }
 
 void Archive::NameFolders(TorrentRow& row) const {
-  const bool taken = std::any_of(torrents_.begin(), torrents_.end(), [&row](const auto& entry) {
-    return entry.second.row.folder == row.name && entry.first != row.hashes.Best();
+  const auto [first, last] = named_.equal_range(row.name);
+  const bool taken = std::any_of(first, last, [this, &row](const auto& entry) {
+    return torrents_.at(entry.second).row.folder == row.name && entry.second != row.hashes.Best();
   });
   const std::string hash = torrent::ToHex(row.hashes.Best()).substr(0, kShortHash);
   row.folder = taken ? absl::StrCat(row.name, " ", hash) : row.name;
   const std::string arrival = absl::FormatTime(kArrival, row.added, absl::UTCTimeZone());
   row.file = torrent::PlainName(absl::StrCat(row.name, arrival, " ", hash, ".torrent"));
+}
+
+void Archive::Name(const Torrent& torrent) {
+  const TorrentRow& row = torrent.row;
+  named_.emplace(row.name, row.hashes.Best());
+  if (!row.folder.empty() && row.folder != row.name) named_.emplace(row.folder, row.hashes.Best());
+}
+
+void Archive::Unname(const Torrent& torrent) {
+  for (const std::string& name : {torrent.row.name, torrent.row.folder}) {
+    const auto [first, last] = named_.equal_range(name);
+    for (auto at = first; at != last;) {
+      at = at->second == torrent.row.hashes.Best() ? named_.erase(at) : std::next(at);
+    }
+  }
 }
 
 absl::StatusOr<torrent::InfoHash> Archive::Enter(Instant now, TorrentRow row,
@@ -183,46 +205,57 @@ absl::StatusOr<torrent::InfoHash> Archive::Enter(Instant now, TorrentRow row,
         absl::StrCat("torrent ", torrent::ToHex(hash), " was denied by the operator"));
   }
   const auto found = torrents_.find(hash);
-  if (found != torrents_.end() && (found->second.metainfo || !metainfo)) return hash;
-  if (found == torrents_.end() && torrents_.size() >= kMaxTorrents) {
+  const bool known = found != torrents_.end();
+  if (known && (Described(found->second) || !metainfo)) return hash;
+  if (!known && torrents_.size() >= kMaxTorrents) {
     counters_.Add("archive.refused_full");
     return absl::ResourceExhaustedError(
         absl::StrCat("the archive has ", kMaxTorrents, " torrents, which is all that it takes"));
   }
   P2PD_RETURN_IF_ERROR(ClearName(now, row));
-  if (found != torrents_.end()) {
+  if (known) {
     row.added = found->second.row.added;
     row.source = found->second.row.source;
+    Unname(found->second);
   }
   Torrent& torrent = torrents_[hash];
+  awake_.insert(hash);
   torrent.row = std::move(row);
   torrent.metainfo = std::move(metainfo);
   torrent.next_reading = now;
   if (torrent.metainfo) {
     NameFolders(torrent.row);
     Say(SaveMetainfo{torrent.row.file, ToBytes(bytes)});
-    Begin(now, torrent, bytes);
   } else {
     changes_.NoteState(hash, torrent.row.state);
   }
-  Save(torrent);
+  Name(torrent);
+  NoteKept(torrent, library_.Put(torrent.row));
+  torrent.row.paths = {};
+  if (torrent.metainfo) Begin(now, torrent, bytes);
   return hash;
 }
 
 void Archive::Begin(Instant now, Torrent& torrent, ByteView metainfo) {
   const torrent::InfoHash hash = torrent.row.hashes.Best();
   torrent.metainfo_until.reset();
-  torrent.look.hash = hash;
   torrent.look.have.assign(torrent.row.pieces, false);
-  torrent.look.organic.assign(torrent.row.pieces, 0);
-  torrent.look.members.assign(torrent.row.pieces, 0);
   torrent.told.assign(GroupsOf(torrent.row.pieces, torrent.row.piece_length), false);
-  CountCopies(torrent);
   fetching_heard_.erase(hash);
-  Say(StartTorrent{hash, ToBytes(metainfo), torrent.row.folder, TiersOf(torrent),
-                   std::exchange(torrent.sources, {})});
+  Start(now, torrent, metainfo);
   Say(TellHeld{hash, torrent.told});
   if (torrent.row.state < TorrentState::kFetching) SetState(torrent, TorrentState::kFetching);
+}
+
+void Archive::Start(Instant now, Torrent& torrent, ByteView metainfo) {
+  const torrent::InfoHash hash = torrent.row.hashes.Best();
+  torrent.woken_at = torrent.met_at = now;
+  torrent.look.hash = hash;
+  torrent.look.organic.assign(torrent.row.pieces, 0);
+  torrent.look.members.assign(torrent.row.pieces, 0);
+  CountCopies(torrent);
+  Say(StartTorrent{hash, ToBytes(metainfo), torrent.row.folder, TiersOf(torrent),
+                   std::exchange(torrent.sources, {})});
   next_keep_ = now;
 }
 
@@ -245,7 +278,7 @@ absl::StatusOr<torrent::InfoHash> Archive::Submit(Instant now, absl::Time wall,
   const bool known = torrents_.count(magnet.hashes.Best()) != 0;
   P2PD_ASSIGN_OR_RETURN(const torrent::InfoHash hash, Enter(now, std::move(row), std::nullopt, {}));
   Torrent& torrent = torrents_.at(hash);
-  if (known && torrent.metainfo) return hash;
+  if (known && Described(torrent)) return hash;
   FetchMetainfo fetch{magnet.hashes, magnet.trackers, {}};
   for (const std::string& peer : magnet.peers) {
     if (const auto endpoint = net::Endpoint::Parse(peer)) fetch.peers.push_back(*endpoint);
@@ -261,6 +294,7 @@ void Archive::OnSeedAnnounced(Instant now, absl::Time wall, const torrent::InfoH
                               const net::Endpoint& seed, bool allowed) {
   const auto found = torrents_.find(hash);
   if (found != torrents_.end()) {
+    if (Sleeps(found->second)) return;
     std::vector<net::Endpoint>& sources = found->second.sources;
     if (!found->second.metainfo && sources.size() < kMaxSources) sources.push_back(seed);
     return Say(DialPeer{hash, seed});
@@ -283,16 +317,23 @@ void Archive::OnSeedAnnounced(Instant now, absl::Time wall, const torrent::InfoH
   Say(FetchMetainfo{torrent.row.hashes, {}, {seed}});
 }
 
-void Archive::OnLeecherAnnounced(const torrent::InfoHash& hash, const net::Endpoint& leecher) {
+void Archive::OnLeecherAnnounced(Instant now, const torrent::InfoHash& hash,
+                                 const net::Endpoint& leecher) {
   const auto found = torrents_.find(hash);
-  if (found == torrents_.end() || !found->second.listed_always) return;
-  Say(DialPeer{hash, leecher});
+  if (found == torrents_.end()) return;
+  Torrent& torrent = found->second;
+  if (!torrent.listed || !torrent.listed_always) return;
+  if (!Sleeps(torrent)) return Say(DialPeer{hash, leecher});
+  if (WakesLeft() == 0) return counters_.Add("archive.wakes_refused");
+  ++woken_;
+  torrent.sources = {leecher};
+  Wake(now, torrent);
 }
 
 void Archive::OnMetainfo(Instant now, absl::Time wall, const torrent::InfoHash& hash,
                          ByteView metainfo) {
   const auto found = torrents_.find(hash);
-  if (found == torrents_.end() || found->second.metainfo) return;
+  if (found == torrents_.end() || Described(found->second)) return;
   absl::StatusOr<torrent::Metainfo> parsed = torrent::ParseMetainfo(metainfo, options_.limits);
   if (parsed.ok() && !parsed->hashes.Has(hash)) {
     parsed = absl::InvalidArgumentError("what peers gave is another torrent");
@@ -308,6 +349,8 @@ void Archive::OnMetainfo(Instant now, absl::Time wall, const torrent::InfoHash& 
   // A torrent that was asked for by its other name goes by this one.
   if (row.hashes.Best() != hash) {
     fetching_heard_.erase(hash);
+    Unname(found->second);
+    awake_.erase(hash);
     torrents_.erase(found);
     changes_.NoteRemoved(hash);
     library_.Erase(hash).IgnoreError();
@@ -320,10 +363,15 @@ absl::Status Archive::Remove(Instant now, const torrent::InfoHash& hash) {
   if (found == torrents_.end()) {
     return absl::NotFoundError(absl::StrCat("no torrent ", torrent::ToHex(hash)));
   }
-  Say(ListUs{hash, false, false});
+  // What erases its files has to know them.
+  if (Sleeps(found->second)) Wake(now, found->second);
+  Say(ListUs{hash, false, false, {}});
   Say(StopTorrent{hash, true});
   Say(TellHeld{hash, {}});
   if (!found->second.row.file.empty()) Say(RemoveMetainfo{found->second.row.file});
+  if (Sleeps(found->second)) asleep_bytes_ -= HeldBytes(found->second);
+  Unname(found->second);
+  awake_.erase(hash);
   torrents_.erase(found);
   fetching_heard_.erase(hash);
   changes_.NoteRemoved(hash);
@@ -358,36 +406,53 @@ absl::Status Archive::SetPolicy(Instant now, const torrent::InfoHash& hash, bool
   found->second.row.may_lose = may_lose;
   Save(found->second);
   changes_.NoteFigures(hash);
+  Doubt(found->second);
   next_keep_ = now;
   return absl::OkStatus();
 }
 
-void Archive::Load(Instant now, const ReadMetainfo& read) {
+absl::StatusOr<torrent::Metainfo> Archive::ReadFileOf(const Torrent& torrent, Bytes& bytes) const {
+  P2PD_ASSIGN_OR_RETURN(bytes, read_(torrent.row.file));
+  P2PD_ASSIGN_OR_RETURN(torrent::Metainfo parsed, torrent::ParseMetainfo(bytes, options_.limits));
+  if (parsed.hashes.Best() != torrent.row.hashes.Best()) {
+    return absl::DataLossError("its .torrent file is another's");
+  }
+  return parsed;
+}
+
+void Archive::Load(Instant now, ReadMetainfo read) {
+  read_ = std::move(read);
   for (const Denial& denial : library_.Denied()) denied_.insert(denial.hash);
   for (TorrentRow& row : library_.All()) {
     const torrent::InfoHash hash = row.hashes.Best();
     Torrent& torrent = torrents_[hash];
     torrent.row = std::move(row);
     torrent.next_reading = now;
+    Name(torrent);
+    if (Sleeps(torrent)) {
+      torrent.look.have = std::exchange(torrent.row.held, {});
+      if (torrent.look.have.empty()) torrent.look.have.assign(torrent.row.pieces, true);
+      torrent.told = GroupsHeld(torrent);
+      torrent.share_here = true;
+      LieDown(torrent);
+      Doubt(torrent);
+      continue;
+    }
+    awake_.insert(hash);
     if (torrent.row.file.empty()) {
       // Its metainfo had not come yet.
       Say(FetchMetainfo{torrent.row.hashes, {}, {}});
       torrent.metainfo_until = now + kMetainfoPatience;
       continue;
     }
-    const absl::StatusOr<Bytes> bytes = read(torrent.row.file);
-    if (!bytes.ok()) {
-      torrent.trouble = std::string(bytes.status().message());
-      continue;
-    }
-    absl::StatusOr<torrent::Metainfo> parsed = torrent::ParseMetainfo(*bytes, options_.limits);
-    if (!parsed.ok() || parsed->hashes.Best() != hash) {
-      torrent.trouble =
-          parsed.ok() ? "its .torrent file is another's" : std::string(parsed.status().message());
+    Bytes bytes;
+    absl::StatusOr<torrent::Metainfo> parsed = ReadFileOf(torrent, bytes);
+    if (!parsed.ok()) {
+      torrent.trouble = std::string(parsed.status().message());
       continue;
     }
     torrent.metainfo = *std::move(parsed);
-    Begin(now, torrent, *bytes);
+    Begin(now, torrent, bytes);
   }
 }
 
@@ -407,7 +472,20 @@ void Archive::SetTrouble(Torrent& torrent, std::string trouble) {
 }
 
 void Archive::Save(Torrent& torrent) {
-  const absl::Status status = library_.Put(torrent.row);
+  // At a start nobody looks what one that sleeps has.
+  if (Sleeps(torrent) && !HasAll(torrent.look.have)) torrent.row.held = torrent.look.have;
+  absl::Status kept = library_.Update(torrent.row);
+  if (absl::IsNotFound(kept)) {
+    // There was no room on disk when it came.
+    if (torrent.metainfo) torrent.row.paths = PathsOf(*torrent.metainfo);
+    kept = library_.Put(torrent.row);
+    torrent.row.paths = {};
+  }
+  NoteKept(torrent, kept);
+  torrent.row.held = {};
+}
+
+void Archive::NoteKept(Torrent& torrent, const absl::Status& status) {
   if (status.ok()) return;
   counters_.Add("archive.library_errors");
   SetTrouble(torrent, std::string(status.message()));
@@ -421,7 +499,7 @@ void Archive::OnTrouble(const torrent::InfoHash& hash, const absl::Status& statu
 
 void Archive::OnLook(Instant now, absl::Time wall, Look look) {
   const auto found = torrents_.find(look.hash);
-  if (found == torrents_.end()) return;
+  if (found == torrents_.end() || Sleeps(found->second)) return;
   Torrent& torrent = found->second;
   const size_t pieces = torrent.row.pieces;
   if (look.have.size() != pieces || look.organic.size() != pieces ||
@@ -430,15 +508,32 @@ void Archive::OnLook(Instant now, absl::Time wall, Look look) {
     return;
   }
   std::set<net::Endpoint> there;
+  torrent.leeching = false;
+  bool met = false;
   for (const Holder& holder : look.holders) {
     there.insert(holder.at);
-    if (holder.member || holder.given < torrent.row.piece_length) continue;
+    if (holder.member) continue;
+    met = true;
+    torrent.leeching = torrent.leeching || holder.pieces < pieces;
+    if (holder.given < torrent.row.piece_length) continue;
     const net::IpAddress network = net::NetworkOf(holder.at.address);
     if (torrent.verified.size() < kMaxVerified || torrent.verified.count(network) != 0) {
       torrent.verified[network] = now + kVerifiedFor;
     }
   }
-  for (const Holder& holder : torrent.look.holders) gone_ += there.count(holder.at) == 0 ? 1 : 0;
+  bool member_left = false;
+  for (const Holder& holder : torrent.look.holders) {
+    if (there.count(holder.at) != 0) continue;
+    ++gone_;
+    member_left = member_left || holder.member;
+  }
+  // Members stay connected when there is nothing to give any more. One that lies down is not to be
+  // dialled again, which would wake it: who has nobody else follows.
+  if (met || look.uploaded > torrent.look.uploaded) {
+    torrent.met_at = now;
+  } else if (member_left) {
+    torrent.met_at = now - options_.idle;
+  }
   const Availability before = torrent.organic;
   const auto shown = std::tuple(before, torrent.total, torrent.held);
   if (look.uploaded > torrent.look.uploaded) {
@@ -449,7 +544,9 @@ void Archive::OnLook(Instant now, absl::Time wall, Look look) {
     torrent.row.downloaded += look.downloaded - torrent.look.downloaded;
   }
   torrent.look = std::move(look);
-  torrent.looked = true;
+  // One that was just loaded is judged at once.
+  if (!torrent.looked) next_keep_ = now;
+  torrent.looked = torrent.seen = true;
   CountCopies(torrent);
   if (std::tuple(torrent.organic, torrent.total, torrent.held) != shown) {
     changes_.NoteFigures(found->first);
@@ -465,9 +562,11 @@ void Archive::OnLook(Instant now, absl::Time wall, Look look) {
 }
 
 std::vector<uint32_t> Archive::CopiesElsewhere(const Torrent& torrent) const {
-  std::vector<uint32_t> out = torrent.look.organic;
-  const std::vector<uint32_t> held = HeldByFellows(torrent);
-  for (size_t i = 0; i < out.size(); ++i) out[i] += std::max(torrent.look.members[i], held[i]);
+  std::vector<uint32_t> out = HeldByFellows(torrent);
+  // Of one that sleeps nobody is connected.
+  for (size_t i = 0; i < torrent.look.organic.size(); ++i) {
+    out[i] = torrent.look.organic[i] + std::max(torrent.look.members[i], out[i]);
+  }
   return out;
 }
 
@@ -508,13 +607,21 @@ void Archive::JudgeState(Instant now, absl::Time wall, Torrent& torrent) {
 }
 
 void Archive::List(Torrent& torrent) {
-  const bool holds = CountOf(torrent.look.have) > 0;
+  const torrent::InfoHash hash = torrent.row.hashes.Best();
+  const bool holds = torrent.held > 0;
+  std::vector<net::Endpoint> others;
+  if (shares_.together() && torrent.held < torrent.row.pieces) {
+    others = shares_.fellows()->HoldersAt(hash);
+  }
   const bool always =
-      holds && Count(torrent.look.organic).whole < static_cast<uint32_t>(options_.target);
-  if (holds == torrent.listed && always == torrent.listed_always) return;
+      (holds || !others.empty()) && torrent.organic.whole < static_cast<uint32_t>(options_.target);
+  if (holds == torrent.listed && always == torrent.listed_always && others == torrent.others) {
+    return;
+  }
   torrent.listed = holds;
   torrent.listed_always = always;
-  Say(ListUs{torrent.row.hashes.Best(), holds, always});
+  torrent.others = others;
+  Say(ListUs{hash, holds, always, std::move(others)});
 }
 
 int Archive::VerifiedHolders(Instant now, const Torrent& torrent) {
@@ -560,7 +667,8 @@ void Archive::AddGroups(Instant now, const torrent::InfoHash& hash, const Torren
 
 std::vector<GroupState> Archive::Groups(Instant now) const {
   std::vector<GroupState> out;
-  for (const auto& [hash, torrent] : torrents_) {
+  for (const torrent::InfoHash& hash : awake_) {
+    const Torrent& torrent = torrents_.at(hash);
     if (!torrent.metainfo || !torrent.looked) continue;
     std::vector<GroupState> groups;
     AddGroups(now, hash, torrent, groups);
@@ -573,35 +681,37 @@ std::vector<GroupState> Archive::Groups(Instant now) const {
   return out;
 }
 
+uint64_t Archive::HeldBytes(const Torrent& torrent) {
+  const TorrentRow& row = torrent.row;
+  uint64_t held = uint64_t{torrent.held} * row.piece_length;
+  const Pieces& have = torrent.look.have;
+  if (!have.empty() && have.back()) held -= uint64_t{row.piece_length} * row.pieces - row.size;
+  return std::max(held, torrent.look.bytes_on_disk);
+}
+
 uint64_t Archive::Used() const {
-  uint64_t used = 0;
-  for (const auto& [hash, torrent] : torrents_) {
-    uint64_t held = uint64_t{torrent.held} * torrent.row.piece_length;
-    const Pieces& have = torrent.look.have;
-    if (!have.empty() && have.back()) {
-      held -= torrent.row.piece_length - torrent.metainfo->PieceSize(torrent.row.pieces - 1);
-    }
-    used += std::max(held, torrent.look.bytes_on_disk);
-  }
+  uint64_t used = asleep_bytes_;
+  for (const torrent::InfoHash& hash : awake_) used += HeldBytes(torrents_.at(hash));
   return used;
 }
 
 Plan Archive::DryRun(Instant now) const { return keeper_.Decide(now, Groups(now), Used()); }
 
 void Archive::Keep(Instant now) {
+  if (!MayDecide()) return;
   next_keep_ = now + Keeper::kPeriod;
-  if (shares_.together() && !shares_.fellows()->settled()) {
-    next_keep_ = now;
-    return;
-  }
   size_t present = 0;
-  for (const auto& [hash, torrent] : torrents_) present += torrent.look.holders.size();
+  for (const torrent::InfoHash& hash : awake_) {
+    present += torrents_.at(hash).look.holders.size();
+  }
   lifetimes_.Observe(now, present, std::exchange(gone_, 0));
   std::vector<GroupState> groups = Groups(now);
   keeper_.Note(now, groups);
   if (shares_.together()) Ask(now, groups);
-  Plan plan = keeper_.Decide(now, groups, Used());
+  const uint64_t used = Used();
+  Plan plan = keeper_.Decide(now, groups, used);
   if (shares_.together()) NoteShares(groups, plan);
+  NoteRoom(used, plan);
   // Room is made before it is filled.
   for (const Verdict& verdict : plan.verdicts) {
     if (verdict.decision == Decision::kDrop) Drop(now, verdict);
@@ -628,7 +738,9 @@ std::vector<uint32_t> Archive::PiecesOf(const Torrent& torrent, const GroupId& g
 
 void Archive::Drop(Instant now, const Verdict& verdict) {
   shares_.Leave(now, verdict.id);
-  DropPieces drop{verdict.id.torrent, PiecesOf(torrents_.at(verdict.id.torrent), verdict.id, true)};
+  Torrent& torrent = torrents_.at(verdict.id.torrent);
+  torrent.dropping.insert(verdict.id.index);
+  DropPieces drop{verdict.id.torrent, PiecesOf(torrent, verdict.id, true)};
   counters_.Add("archive.pieces_dropped", drop.pieces.size());
   if (verdict.why == Why::kMayBeLost) counters_.Add("archive.groups_given_up");
   keeper_.NoteDropped(verdict.id);
@@ -666,7 +778,8 @@ void Archive::Want(Torrent& torrent, Wanted wanted) {
 }
 
 void Archive::OnTimeout(Instant now) {
-  for (auto& [hash, torrent] : torrents_) {
+  for (const torrent::InfoHash& hash : awake_) {
+    Torrent& torrent = torrents_.at(hash);
     DialFellows(now, torrent);
     if (!torrent.metainfo_until || *torrent.metainfo_until > now) continue;
     torrent.metainfo_until.reset();
@@ -676,7 +789,10 @@ void Archive::OnTimeout(Instant now) {
     SetState(torrent, TorrentState::kKnown);
   }
   shares_.OnTimeout(now);
+  woken_ = 0;
+  Review(now);
   if (next_keep_ <= now) Keep(now);
+  PutToSleep(now);
 }
 
 }  // namespace p2pd::archive

@@ -7,6 +7,8 @@
 // strangers are followed only where the operator allows it. A torrent is named in its folders by
 // its own name, and two of one name by name and hash; the paper's rule, to refuse the second, is a
 // policy. A person's submission that finds no room stays known and is fetched when there is room.
+// What nobody wants sleeps (archive_sleep.cc): the engine has its name alone, and its metainfo is
+// read again when somebody asks.
 // Threads: one owner. Limits: below. Sources: design §7; 'S-tracker' (2017).
 #pragma once
 
@@ -49,6 +51,14 @@ struct ArchiveOptions {
   // Organic copies below which the archive stands in every answer of the tracker and dials each
   // leecher itself.
   int target = 1;
+  // Others share the work: until SetFellows names them, nothing is fetched, dropped or woken.
+  bool shared = false;
+  // A torrent without a peer sleeps after so long: a client that lost its connection is back by
+  // then, and a torrent that is awake costs some ten kilobytes and a look a second.
+  absl::Duration idle = absl::Minutes(10);
+  // Announce URLs of our own tracker, whatever their path. A torrent that names others', too, does
+  // not sleep: they would no longer tell of us.
+  std::vector<std::string> trackers;
 };
 
 // One bit for each piece.
@@ -107,11 +117,12 @@ struct DialPeer {
   torrent::InfoHash hash;
   net::Endpoint peer;
 };
-// What the tracker says of us.
+// What the tracker says of us, and of other S-trackers that hold what we lack.
 struct ListUs {
   torrent::InfoHash hash;
   bool holds = false;
   bool always = false;
+  std::vector<net::Endpoint> others;
 };
 struct SaveMetainfo {
   std::string file;
@@ -137,9 +148,15 @@ struct AskToKeep {
   GroupId group;
   std::vector<MemberId> holders;
 };
-using Order =
-    std::variant<FetchMetainfo, StartTorrent, StopTorrent, WantPieces, DropPieces, DialPeer, ListUs,
-                 SaveMetainfo, RemoveMetainfo, SetTrackers, TellHeld, TellRoom, AskToKeep>;
+// Its name is all that stays loaded; `file` and `folder` are what whoever it is woken by needs.
+struct SleepTorrent {
+  torrent::InfoHashes hashes;
+  std::string file;
+  std::string folder;
+};
+using Order = std::variant<FetchMetainfo, StartTorrent, StopTorrent, WantPieces, DropPieces,
+                           DialPeer, ListUs, SaveMetainfo, RemoveMetainfo, SetTrackers, TellHeld,
+                           TellRoom, AskToKeep, SleepTorrent>;
 
 struct TorrentView {
   TorrentRow row;
@@ -197,14 +214,28 @@ class Archive {
   static constexpr absl::Duration kRedial = absl::Seconds(10);
   // Torrents of other S-trackers whose metainfo is asked for at a time.
   static constexpr size_t kMaxHeard = 64;
+  // Beyond so many awake ones those without a leecher sleep at once, the longest idle first; but
+  // not before whoever woke it had the time to connect.
+  static constexpr size_t kMaxAwake = 500;
+  static constexpr absl::Duration kAwakeAtLeast = absl::Seconds(30);
+  // What strangers may wake each second: an announce costs them a packet, and us a file and a
+  // handle of libtorrent's for kAwakeAtLeast.
+  static constexpr size_t kWakesASecond = 100;
+  // Of those that sleep so many are looked at each second when something changed among the
+  // S-trackers. Those that lack something wake while fewer than kMostBusy fetch; the others with a
+  // need while fewer than kMostAwake are awake. The rest waits for its turn.
+  static constexpr size_t kReviewsASecond = 1000;
+  static constexpr size_t kMostBusy = 500;
+  static constexpr size_t kMostAwake = 4 * kMaxAwake;
 
   // `library` and `counters` outlive it.
   Archive(const ArchiveOptions& options, Library& library, Counters& counters, Instant now);
 
   // What the library has, with the metainfo that its files hold (`read` gives them; an error leaves
-  // the torrent known). Orders follow.
+  // the torrent known). Orders follow. What slept goes on sleeping, unread; `read` is kept for
+  // when it wakes, and without it nothing sleeps.
   using ReadMetainfo = std::function<absl::StatusOr<Bytes>(const std::string& file)>;
-  void Load(Instant now, const ReadMetainfo& read);
+  void Load(Instant now, ReadMetainfo read);
 
   // InvalidArgument or ResourceExhausted as ParseMetainfo; PermissionDenied: denied; AlreadyExists:
   // its name is another's, and the policy refuses that. One that is here already is OK.
@@ -221,11 +252,15 @@ class Archive {
   // From the tracker. `allowed`: the operator's list names it.
   void OnSeedAnnounced(Instant now, absl::Time wall, const torrent::InfoHash& hash,
                        const net::Endpoint& seed, bool allowed);
-  void OnLeecherAnnounced(const torrent::InfoHash& hash, const net::Endpoint& leecher);
+  void OnLeecherAnnounced(Instant now, const torrent::InfoHash& hash, const net::Endpoint& leecher);
   // From the engine.
   void OnMetainfo(Instant now, absl::Time wall, const torrent::InfoHash& hash, ByteView metainfo);
   void OnLook(Instant now, absl::Time wall, Look look);
   void OnTrouble(const torrent::InfoHash& hash, const absl::Status& status);
+  // A peer asked the engine for a torrent that slept, and the engine loaded it.
+  void OnWoken(Instant now, const torrent::InfoHash& hash);
+  // How many the engine may wake by itself until the next OnTimeout.
+  size_t WakesLeft() const;
 
   // The S-trackers that share the work; nullptr, as at first: none. Outlives the archive, or is
   // taken back. TellHeld of everything follows.
@@ -254,11 +289,11 @@ class Archive {
   TorrentSummary Summary(const torrent::InfoHash& hash) const {
     return SummaryOf(torrents_.at(hash));
   }
-  // nullptr: there is no such torrent, or nobody gave it yet. Good until the next call of another
-  // kind.
-  const torrent::Metainfo* MetainfoOf(const torrent::InfoHash& hash) const;
+  // nullopt: there is no such torrent, or nobody gave it yet, or its file cannot be read. Of one
+  // that sleeps it reads the file.
+  std::optional<torrent::Metainfo> MetainfoOf(const torrent::InfoHash& hash) const;
   const ChangeLog& changes() const { return changes_; }
-  // What the keeper would do now, and why.
+  // What the keeper would do now, and why; what sleeps stays.
   Plan DryRun(Instant now) const;
   ArchiveCounts Counts(Instant now) const;
   bool Denied(const torrent::InfoHash& hash) const { return denied_.count(hash) != 0; }
@@ -268,8 +303,9 @@ class Archive {
     TorrentRow row;
     std::optional<torrent::Metainfo> metainfo;
     Look look;
-    bool looked = false;
-    // Of the look.
+    bool looked = false;  // since it is awake
+    bool seen = false;    // once, in this run
+    // Of the look, or when it fell asleep.
     Availability organic;
     Availability total;
     uint32_t held = 0;
@@ -284,9 +320,15 @@ class Archive {
     std::string trouble;
     bool listed_always = false;
     bool listed = false;
-    std::vector<bool> told;   // groups that the other S-trackers believe here
-    bool share_here = false;  // among them: all of ours is
+    std::vector<net::Endpoint> others;  // that are listed with us
+    std::vector<bool> told;             // groups that the other S-trackers believe here
+    bool share_here = false;            // among them: all of ours is
     Instant next_dial;
+    bool doubted = false;         // while it sleeps: it is among doubted_
+    Instant woken_at;             // or loaded for the first time
+    Instant met_at;               // somebody was connected
+    bool leeching = false;        // somebody is who lacks something
+    std::set<uint32_t> dropping;  // groups that were to be dropped and are not seen to be gone
   };
   using Torrents = std::map<torrent::InfoHash, Torrent>;
   // What one torrent is to fetch by a plan.
@@ -302,8 +344,42 @@ class Archive {
   absl::Status ClearName(Instant now, const TorrentRow& row);
   void NameFolders(TorrentRow& row) const;
   void Begin(Instant now, Torrent& torrent, ByteView metainfo);
+  void Start(Instant now, Torrent& torrent, ByteView metainfo);
+  // The metainfo that its file holds.
+  absl::StatusOr<torrent::Metainfo> ReadFileOf(const Torrent& torrent, Bytes& bytes) const;
+  // Where others find it by its name and its folder's.
+  void Name(const Torrent& torrent);
+  void Unname(const Torrent& torrent);
   void SetState(Torrent& torrent, TorrentState state);
   void Save(Torrent& torrent);
+  void NoteKept(Torrent& torrent, const absl::Status& kept);
+
+  static bool Sleeps(const Torrent& torrent) { return torrent.row.state == TorrentState::kDormant; }
+  // Its metainfo is known; of one that sleeps it is in the file alone.
+  static bool Described(const Torrent& torrent) { return torrent.metainfo || Sleeps(torrent); }
+  // Whether who shares the work is known.
+  bool MayDecide() const;
+  bool MaySleep(Instant now, const Torrent& torrent) const;
+  // Who looks for it asks our tracker, or another S-tracker's, and no other.
+  bool FoundAsleep(const Torrent& torrent) const;
+  // Why a torrent without peers is awake nevertheless.
+  enum class Need : uint8_t {
+    kNone,
+    kAttention,  // it lacks what nobody is known to keep, or may go
+    kFetch,      // others have what it is to have
+  };
+  Need NeedOf(const Torrent& torrent) const;
+  void PutToSleep(Instant now);
+  void Sleep(Torrent& torrent);
+  // Says what there is to say of one that sleeps already; it has what look.have says.
+  void LieDown(Torrent& torrent);
+  // A file that does not read leaves it asleep, with its trouble.
+  void Wake(Instant now, Torrent& torrent);
+  // It is to be looked at, if it sleeps.
+  void Doubt(Torrent& torrent);
+  void DoubtAll();
+  void Review(Instant now);
+
   // Of each piece, with peers and other S-trackers, by what is seen and by what they say.
   std::vector<uint32_t> CopiesElsewhere(const Torrent& torrent) const;
   void CountCopies(Torrent& torrent) const;
@@ -316,11 +392,16 @@ class Archive {
   std::vector<GroupState> Groups(Instant now) const;
   void AddGroups(Instant now, const torrent::InfoHash& hash, const Torrent& torrent,
                  std::vector<GroupState>& out) const;
+  static uint64_t HeldBytes(const Torrent& torrent);
   uint64_t Used() const;
   void Keep(Instant now);
+  // Whether what sleeps and might go is needed.
+  void NoteRoom(uint64_t used, const Plan& plan);
   // Asks those on whom a drop would rely, and marks what stays until they promised.
   void Ask(Instant now, std::vector<GroupState>& groups);
   void NoteShares(const std::vector<GroupState>& groups, const Plan& plan);
+  // Groups of which it has all.
+  static std::vector<bool> GroupsHeld(const Torrent& torrent);
   void Tell(Instant now, Torrent& torrent);
   void DialFellows(Instant now, Torrent& torrent);
   // Its own, and the other S-trackers' behind (BEP 12).
@@ -339,6 +420,16 @@ class Archive {
   Lifetimes lifetimes_;
   Shares shares_;
   Torrents torrents_;
+  ReadMetainfo read_;
+  // All but those that sleep; what is done each second is done with these alone.
+  std::set<torrent::InfoHash> awake_;
+  // Those that sleep and are to be looked at, in turns.
+  std::deque<torrent::InfoHash> doubted_;
+  uint64_t asleep_bytes_ = 0;
+  size_t woken_ = 0;    // by strangers, since the last OnTimeout
+  bool tight_ = false;  // room has to be made
+  // By the torrent's name and by its folder.
+  std::multimap<std::string, torrent::InfoHash> named_;
   std::set<torrent::InfoHash> fetching_heard_;
   std::vector<std::string> trackers_;  // of the other S-trackers
   bool full_ = false;

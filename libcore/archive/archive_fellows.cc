@@ -19,20 +19,23 @@ constexpr double kFullBand = 0.05;
 void Archive::SetFellows(Instant now, const Fellows* fellows) {
   shares_.SetFellows(fellows);
   next_keep_ = now;
+  DoubtAll();
   if (fellows == nullptr) return;
   full_ = false;
   for (const auto& [hash, torrent] : torrents_) {
-    if (torrent.metainfo) Say(TellHeld{hash, torrent.told});
+    if (Described(torrent)) Say(TellHeld{hash, torrent.told});
   }
 }
 
 void Archive::OnFellowsChanged(Instant now) {
   next_keep_ = now;
+  DoubtAll();
   if (!shares_.together()) return;
   std::vector<std::string> trackers = shares_.fellows()->Trackers();
   if (trackers == trackers_) return;
   trackers_ = std::move(trackers);
-  for (const auto& [hash, torrent] : torrents_) {
+  for (const torrent::InfoHash& hash : awake_) {
+    const Torrent& torrent = torrents_.at(hash);
     if (torrent.metainfo) Say(SetTrackers{hash, TiersOf(torrent)});
   }
 }
@@ -53,7 +56,8 @@ std::vector<std::vector<std::string>> Archive::TiersOf(const Torrent& torrent) c
 void Archive::OnHeard(Instant now, absl::Time wall, const torrent::InfoHash& hash) {
   if (!shares_.together() || Denied(hash)) return;
   const auto found = torrents_.find(hash);
-  if (found != torrents_.end() && found->second.metainfo) {
+  if (found != torrents_.end() && Described(found->second)) {
+    Doubt(found->second);
     next_keep_ = std::min(next_keep_, now + kHeardPause);
     return;
   }
@@ -72,12 +76,21 @@ void Archive::OnHeard(Instant now, absl::Time wall, const torrent::InfoHash& has
   Say(FetchMetainfo{torrent.row.hashes, {}, sources});
 }
 
-void Archive::Tell(Instant now, Torrent& torrent) {
-  std::vector<bool> groups(torrent.told.size(), true);
-  const uint32_t each = PiecesInGroup(torrent.row.piece_length);
-  for (uint32_t i = 0; i < torrent.row.pieces; ++i) {
-    if (!torrent.look.have[i]) groups[i / each] = false;
+std::vector<bool> Archive::GroupsHeld(const Torrent& torrent) {
+  const TorrentRow& row = torrent.row;
+  std::vector<bool> out(GroupsOf(row.pieces, row.piece_length), true);
+  const uint32_t each = PiecesInGroup(row.piece_length);
+  for (uint32_t i = 0; i < row.pieces; ++i) {
+    if (!torrent.look.have[i]) out[i / each] = false;
   }
+  return out;
+}
+
+void Archive::Tell(Instant now, Torrent& torrent) {
+  std::vector<bool> groups = GroupsHeld(torrent);
+  std::erase_if(torrent.dropping, [&](uint32_t group) {
+    return PiecesOf(torrent, {torrent.row.hashes.Best(), group}, true).empty();
+  });
   if (groups == torrent.told) return;
   torrent.told = std::move(groups);
   const size_t wanted = torrent.wanted.size();
@@ -130,7 +143,7 @@ void Archive::DialFellows(Instant now, Torrent& torrent) {
 
 std::vector<uint32_t> Archive::HeldByFellows(const Torrent& torrent) const {
   std::vector<uint32_t> out(torrent.look.have.size(), 0);
-  if (!shares_.together() || !torrent.metainfo) return out;
+  if (!shares_.together()) return out;
   const std::vector<int> held = shares_.Held(torrent.row.hashes.Best(), torrent.told.size());
   const uint32_t each = PiecesInGroup(torrent.row.piece_length);
   for (uint32_t i = 0; i < out.size(); ++i) out[i] = static_cast<uint32_t>(held[i / each]);
@@ -144,10 +157,13 @@ void Archive::OnPromised(Instant now, const GroupId& group, int promises) {
 
 bool Archive::MayPromise(Instant now, const GroupId& group) {
   const auto found = torrents_.find(group.torrent);
-  if (found == torrents_.end() || !found->second.metainfo) return false;
-  const bool holds =
-      group.index < found->second.told.size() && PiecesOf(found->second, group, false).empty();
-  return holds && shares_.Promise(now, group);
+  if (found == torrents_.end() || !Described(found->second)) return false;
+  Torrent& torrent = found->second;
+  const bool holds = group.index < torrent.told.size() && torrent.told[group.index];
+  if (!holds) return false;
+  // What it had when the daemon ended is not good enough for others to drop theirs.
+  if (!torrent.seen && Sleeps(torrent)) Wake(now, torrent);
+  return torrent.seen && shares_.Promise(now, group);
 }
 
 }  // namespace p2pd::archive

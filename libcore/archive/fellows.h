@@ -33,6 +33,8 @@ class Fellows {
   virtual std::vector<Holding> HeldOf(const torrent::InfoHash& torrent) const = 0;
   // Where BitTorrent reaches those of the others who know the torrent.
   virtual std::vector<net::Endpoint> SourcesOf(const torrent::InfoHash& torrent) const = 0;
+  // The same, of those who hold some of it.
+  virtual std::vector<net::Endpoint> HoldersAt(const torrent::InfoHash& torrent) const = 0;
   // Announce URLs of the others' trackers, a tier each.
   virtual std::vector<std::string> Trackers() const = 0;
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <tuple>
 #include <utility>
 
@@ -99,9 +100,11 @@ void Keeper::Note(Instant now, const std::vector<GroupState>& groups) {
 }
 
 void Keeper::Forget(const torrent::InfoHash& torrent) {
-  std::erase_if(safe_since_, [&](const auto& entry) { return entry.first.torrent == torrent; });
-  std::erase_if(usual_, [&](const auto& entry) { return entry.first.torrent == torrent; });
-  std::erase_if(dropped_, [&](const GroupId& id) { return id.torrent == torrent; });
+  const GroupId first{torrent, 0};
+  const GroupId last{torrent, std::numeric_limits<uint32_t>::max()};
+  safe_since_.erase(safe_since_.lower_bound(first), safe_since_.upper_bound(last));
+  usual_.erase(usual_.lower_bound(first), usual_.upper_bound(last));
+  dropped_.erase(dropped_.lower_bound(first), dropped_.upper_bound(last));
 }
 
 bool Keeper::MayGo(Instant now, const GroupState& group) const {

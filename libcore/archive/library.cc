@@ -10,25 +10,35 @@
 namespace p2pd::archive {
 namespace {
 
-constexpr char kTables[] =
+// A torrent's words have its id: without it each change of a row would read all of them.
+constexpr char kTorrents[] =
     "CREATE TABLE torrents("
-    "hash BLOB PRIMARY KEY, v1 BLOB NOT NULL, v2 BLOB NOT NULL, name TEXT NOT NULL, "
+    "hash BLOB NOT NULL UNIQUE, v1 BLOB NOT NULL, v2 BLOB NOT NULL, name TEXT NOT NULL, "
     "file TEXT NOT NULL, folder TEXT NOT NULL, paths TEXT NOT NULL, size INTEGER NOT NULL, "
     "piece_length INTEGER NOT NULL, pieces INTEGER NOT NULL, state INTEGER NOT NULL, "
     "source INTEGER NOT NULL, flags INTEGER NOT NULL, added INTEGER NOT NULL, "
     "archived INTEGER NOT NULL, uploaded INTEGER NOT NULL, downloaded INTEGER NOT NULL, "
-    "demand INTEGER NOT NULL) WITHOUT ROWID;"
-    "CREATE VIRTUAL TABLE words USING fts5(hash UNINDEXED, name, paths);"
+    "demand INTEGER NOT NULL, held BLOB NOT NULL, id INTEGER PRIMARY KEY);"
+    "CREATE VIRTUAL TABLE words USING fts5(name, paths);";
+constexpr char kOthers[] =
     "CREATE TABLE denied(hash BLOB PRIMARY KEY, reason TEXT NOT NULL, at INTEGER NOT NULL)"
     " WITHOUT ROWID;"
     "CREATE TABLE readings(hash BLOB NOT NULL, at INTEGER NOT NULL, organic INTEGER NOT NULL, "
     "total INTEGER NOT NULL, PRIMARY KEY(hash, at)) WITHOUT ROWID;";
 
+std::string Upgrade() {
+  return absl::StrCat(
+      "ALTER TABLE torrents RENAME TO torrents_1;DROP TABLE words;", kTorrents,
+      "INSERT INTO torrents SELECT *,x'',NULL FROM torrents_1;DROP TABLE torrents_1;"
+      "INSERT INTO words(rowid,name,paths) SELECT id,name,paths FROM torrents;");
+}
+
 db::Schema Schema() {
   return db::Schema{.what = "archive library",
                     .application_id = 0x7032616c,  // "p2al"
                     .version = Library::kSchemaVersion,
-                    .tables = kTables,
+                    .tables = absl::StrCat(kTorrents, kOthers),
+                    .upgrade = Upgrade(),
                     .if_damaged =
                         "move the file away and start again, it is made anew from the "
                         "folders Torrents and Files",
@@ -47,6 +57,31 @@ Availability Unpacked(int64_t value) {
   return Availability{static_cast<uint32_t>(number / kFractions),
                       static_cast<uint32_t>(number % kFractions)};
 }
+int64_t FlagsOf(const TorrentRow& row) {
+  return (row.is_private ? int64_t{kPrivate} : 0) | (row.pinned ? int64_t{kPinned} : 0) |
+         (row.may_lose ? int64_t{kMayLose} : 0);
+}
+int64_t ArchivedOf(const TorrentRow& row) {
+  return row.archived ? absl::ToUnixMicros(*row.archived) : kNever;
+}
+// The first bit is the highest of the first byte.
+constexpr uint32_t kByte = 8;
+Bytes PackBits(const std::vector<bool>& bits) {
+  Bytes out((bits.size() + kByte - 1) / kByte);
+  for (size_t i = 0; i < bits.size(); ++i) {
+    if (bits[i]) out[i / kByte] |= static_cast<uint8_t>(0x80 >> (i % kByte));
+  }
+  return out;
+}
+std::vector<bool> UnpackBits(ByteView bytes, uint32_t count) {
+  if (bytes.empty()) return {};
+  std::vector<bool> out(count);
+  // What is missing of it is not there.
+  for (uint32_t i = 0; i < count && i / kByte < bytes.size(); ++i) {
+    out[i] = (bytes[i / kByte] & (0x80 >> (i % kByte))) != 0;
+  }
+  return out;
+}
 std::string TextOf(const db::Query& query, int column) { return ToText(query.Blob(column)); }
 template <class HashT>
 ByteView ViewOf(const std::optional<HashT>& hash) {
@@ -60,7 +95,6 @@ TorrentRow ReadRow(const db::Query& query) {
   row.name = TextOf(query, 3);
   row.file = TextOf(query, 4);
   row.folder = TextOf(query, 5);
-  row.paths = TextOf(query, 6);
   row.size = static_cast<uint64_t>(query.Number(7));
   row.piece_length = static_cast<uint32_t>(query.Number(8));
   row.pieces = static_cast<uint32_t>(query.Number(9));
@@ -74,6 +108,7 @@ TorrentRow ReadRow(const db::Query& query) {
   row.uploaded = static_cast<uint64_t>(query.Number(15));
   row.downloaded = static_cast<uint64_t>(query.Number(16));
   row.demand = static_cast<double>(query.Number(17)) / kDemandUnit;
+  row.held = UnpackBits(query.Blob(18), row.pieces);
   return row;
 }
 
@@ -140,12 +175,18 @@ Library::~Library() = default;
 
 absl::Status Library::Prepare() {
   const std::pair<db::Statement*, const char*> statements[] = {
-      {&put_, "INSERT OR REPLACE INTO torrents VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"},
+      {&put_, "INSERT OR REPLACE INTO torrents VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,NULL)"},
+      {&update_,
+       "UPDATE torrents SET state=?,flags=?,archived=?,uploaded=?,downloaded=?,demand=?,held=? "
+       "WHERE hash=? RETURNING id"},
       {&erase_, "DELETE FROM torrents WHERE hash=?"},
       {&all_, "SELECT * FROM torrents ORDER BY added, hash"},
-      {&put_words_, "INSERT INTO words(hash,name,paths) VALUES(?,?,?)"},
-      {&erase_words_, "DELETE FROM words WHERE hash=?"},
-      {&search_, "SELECT hash FROM words WHERE words MATCH ? ORDER BY rank LIMIT ?"},
+      {&put_words_,
+       "INSERT INTO words(rowid,name,paths) SELECT id,name,paths FROM torrents WHERE hash=?"},
+      {&erase_words_, "DELETE FROM words WHERE rowid=(SELECT id FROM torrents WHERE hash=?)"},
+      {&search_,
+       "SELECT hash FROM words JOIN torrents ON id=words.rowid WHERE words MATCH ? "
+       "ORDER BY rank LIMIT ?"},
       {&deny_, "INSERT OR REPLACE INTO denied VALUES(?,?,?)"},
       {&allow_, "DELETE FROM denied WHERE hash=?"},
       {&denied_, "SELECT hash,reason,at FROM denied ORDER BY at, hash"},
@@ -164,40 +205,62 @@ absl::Status Library::Prepare() {
 
 absl::Status Library::Put(const TorrentRow& row) {
   const torrent::InfoHash hash = row.hashes.Best();
-  const int64_t flags = (row.is_private ? int64_t{kPrivate} : 0) |
-                        (row.pinned ? int64_t{kPinned} : 0) |
-                        (row.may_lose ? int64_t{kMayLose} : 0);
   P2PD_RETURN_IF_ERROR(database_.Execute("BEGIN IMMEDIATE", "begin"));
-  bool good = db::Query(put_)
-                  .Bind(hash.view())
-                  .Bind(ViewOf(row.hashes.v1))
-                  .Bind(ViewOf(row.hashes.v2))
-                  .Text(row.name)
-                  .Text(row.file)
-                  .Text(row.folder)
-                  .Text(row.paths)
-                  .Bind(Number(row.size))
-                  .Bind(int64_t{row.piece_length})
-                  .Bind(int64_t{row.pieces})
-                  .Bind(static_cast<int64_t>(row.state))
-                  .Bind(static_cast<int64_t>(row.source))
-                  .Bind(flags)
-                  .Bind(absl::ToUnixMicros(row.added))
-                  .Bind(row.archived ? absl::ToUnixMicros(*row.archived) : kNever)
-                  .Bind(Number(row.uploaded))
-                  .Bind(Number(row.downloaded))
-                  .Bind(static_cast<int64_t>(row.demand * kDemandUnit))
-                  .Run();
-  good = good && db::Query(erase_words_).Bind(hash.view()).Run();
-  good = good && db::Query(put_words_).Bind(hash.view()).Text(row.name).Text(row.paths).Run();
+  // The words first: they are found by the row that goes.
+  bool good = db::Query(erase_words_).Bind(hash.view()).Run();
+  good = good && db::Query(put_)
+                     .Bind(hash.view())
+                     .Bind(ViewOf(row.hashes.v1))
+                     .Bind(ViewOf(row.hashes.v2))
+                     .Text(row.name)
+                     .Text(row.file)
+                     .Text(row.folder)
+                     .Text(row.paths)
+                     .Bind(Number(row.size))
+                     .Bind(int64_t{row.piece_length})
+                     .Bind(int64_t{row.pieces})
+                     .Bind(static_cast<int64_t>(row.state))
+                     .Bind(static_cast<int64_t>(row.source))
+                     .Bind(FlagsOf(row))
+                     .Bind(absl::ToUnixMicros(row.added))
+                     .Bind(ArchivedOf(row))
+                     .Bind(Number(row.uploaded))
+                     .Bind(Number(row.downloaded))
+                     .Bind(static_cast<int64_t>(row.demand * kDemandUnit))
+                     .Bind(PackBits(row.held))
+                     .Run();
+  good = good && db::Query(put_words_).Bind(hash.view()).Run();
   if (good) return database_.Execute("COMMIT", "keep a torrent");
   const absl::Status status = database_.Error("keep a torrent");
   database_.Execute("ROLLBACK", "go back").IgnoreError();
   return status;
 }
 
+absl::Status Library::Update(const TorrentRow& row) {
+  const torrent::InfoHash hash = row.hashes.Best();
+  const Bytes held = PackBits(row.held);
+  db::Query query(update_);
+  query.Bind(static_cast<int64_t>(row.state))
+      .Bind(FlagsOf(row))
+      .Bind(ArchivedOf(row))
+      .Bind(Number(row.uploaded))
+      .Bind(Number(row.downloaded))
+      .Bind(static_cast<int64_t>(row.demand * kDemandUnit))
+      .Bind(held)
+      .Bind(hash.view());
+  switch (query.Next()) {
+    case db::Query::Step::kRow:
+      return absl::OkStatus();
+    case db::Query::Step::kDone:
+      return absl::NotFoundError("no such torrent is kept");
+    case db::Query::Step::kFailed:
+      break;
+  }
+  return database_.Error("keep a torrent");
+}
+
 absl::Status Library::Erase(const torrent::InfoHash& hash) {
-  for (const db::Statement* statement : {&erase_, &erase_words_, &erase_history_}) {
+  for (const db::Statement* statement : {&erase_words_, &erase_, &erase_history_}) {
     if (!db::Query(*statement).Bind(hash.view()).Run()) return database_.Error("erase a torrent");
   }
   return absl::OkStatus();

@@ -52,10 +52,13 @@ struct TorrentRow {
   // Below Torrents/ and Files/; a person reads the torrent's name in them. Empty while unknown.
   std::string file;
   std::string folder;
-  std::string paths;  // of its files, for the search
+  // Of its files, for the search; All leaves them in the file, they may be long.
+  std::string paths;
   uint64_t size = 0;
   uint32_t piece_length = 0;
   uint32_t pieces = 0;
+  // While it sleeps: the pieces that are here, a bit each; empty: all.
+  std::vector<bool> held = {};
   TorrentState state = TorrentState::kKnown;
   Source source = Source::kSubmitted;
   bool is_private = false;
@@ -82,7 +85,7 @@ struct Reading {
 
 class Library {
  public:
-  static constexpr int kSchemaVersion = 1;
+  static constexpr int kSchemaVersion = 2;
   // Readings of one torrent that are kept, the oldest go first: two weeks of one each ten minutes.
   static constexpr int kMaxReadings = 2016;
   static constexpr size_t kMaxReason = 500;
@@ -96,6 +99,9 @@ class Library {
 
   // Adds the torrent or replaces what was known of it.
   absl::Status Put(const TorrentRow& row);
+  // Only what changes in a torrent's life: state, `held`, policy, `archived`, counts. The words of
+  // the search stay as they are. NotFound: it was not added.
+  absl::Status Update(const TorrentRow& row);
   absl::Status Erase(const torrent::InfoHash& hash);
   std::vector<TorrentRow> All() const;
   // By words of name and paths, each a beginning; the best first. Nothing is an operator.
@@ -114,8 +120,8 @@ class Library {
   absl::Status Prepare();
 
   db::Database database_;
-  db::Statement put_, erase_, all_, put_words_, erase_words_, search_, deny_, allow_, denied_,
-      note_, trim_, history_, erase_history_;
+  db::Statement put_, update_, erase_, all_, put_words_, erase_words_, search_, deny_, allow_,
+      denied_, note_, trim_, history_, erase_history_;
 };
 
 }  // namespace p2pd::archive

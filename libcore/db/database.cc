@@ -133,6 +133,11 @@ absl::Status Database::MakeTables() {
     return absl::FailedPreconditionError(absl::StrCat(
         schema_.what, " ", path_, ": the file belongs to another program; move it away"));
   }
+  if (!schema_.upgrade.empty() && version == absl::StrCat(schema_.version - 1)) {
+    return Execute(absl::StrCat("BEGIN IMMEDIATE;", schema_.upgrade,
+                                "PRAGMA user_version=", schema_.version, ";COMMIT"),
+                   "bring the tables to the new version");
+  }
   if (version != absl::StrCat(schema_.version)) {
     return absl::FailedPreconditionError(absl::StrCat(
         schema_.what, " ", path_, ": the file has version ", version, ", this p2pd knows version ",

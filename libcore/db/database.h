@@ -29,6 +29,8 @@ struct Schema {
   int application_id = 0;  // tells our file from another program's
   int version = 0;
   std::string tables;  // SQL that makes them
+  // SQL that makes them of those of the version before; empty: that one is not read.
+  std::string upgrade = {};
   // What a person does when it is damaged, and when the disk or the limit of pages is full.
   std::string if_damaged;
   std::string if_full;

@@ -80,6 +80,42 @@ class Archive(SwarmTest):
         self.fetch('later', torrent)
         daemon.stop()
 
+    def asleep(self, daemon, torrent):
+        wait('the torrent to sleep', lambda: self.show(daemon, torrent)['state'] == 'DORMANT', 3 * PATIENCE)
+
+    def test_what_nobody_wants_sleeps_and_wakes_for_whoever_asks(self):
+        daemon = self.archive('--archive-idle', '2s')
+        torrent = Torrent(self.lab.folder, 'lecture', (1 << 20) + 12345, daemon.announce)
+        daemon.ctl('torrent', 'submit', torrent.file)
+        seed = self.seed('seed', torrent)
+        self.archived(daemon, torrent)
+        watch = daemon.background('watch.log', '--output', 'json', 'torrent', 'watch', torrent.hash)
+        wait('the snapshot', lambda: 'SNAPSHOT_DONE' in watch.text())
+        self.leave(seed, torrent, daemon)
+        self.asleep(daemon, torrent)
+        shown = self.show(daemon, torrent)
+        self.assertEqual((shown['totalAvailability'], shown['archivedShare']), (1, 1))
+        status = daemon.json('archive', 'status')
+        self.assertEqual((status['received'], status['seeding']), (1, 1))
+        self.assertEqual(int(status['usedBytes']), len(torrent.data))
+        self.fetch('leecher', torrent)
+        self.asleep(daemon, torrent)
+        self.assertEqual(self.states(watch)[-3:], ['DORMANT', 'ARCHIVED', 'DORMANT'])
+        # It sleeps on over the daemon's end, in order or not, and whoever asks after that wakes it, too.
+        daemon.flags[1] = daemon.announce.split('/')[2]
+        daemon.stop()
+        daemon.start()
+        self.assertEqual(self.show(daemon, torrent)['state'], 'DORMANT')
+        daemon.kill9()
+        daemon.start()
+        self.assertEqual(self.show(daemon, torrent)['state'], 'DORMANT')
+        self.fetch('later', torrent)
+        self.asleep(daemon, torrent)
+        # One that sleeps is erased with its files.
+        daemon.ctl('torrent', 'remove', torrent.hash, '--yes')
+        files = daemon.data / 'archive' / 'Files' / 'lecture'
+        wait('its files to be erased', lambda: not [path for path in files.rglob('*') if path.is_file()])
+
     def test_a_seed_that_announces_is_enough(self):
         daemon = self.archive('--archive-announced', 'anybodys')
         torrent = Torrent(self.lab.folder, 'talk', 1 << 20, daemon.announce)

@@ -88,6 +88,29 @@ class Federation(SwarmTest):
         self.assertEqual(hashlib.sha256(files.read_bytes()).digest(), hashlib.sha256(torrent.data).digest())
         self.fetch('leecher', torrent, f'--bt-tracker={announce(two)}')
 
+    def test_members_sleep_and_wake_for_whoever_asks_one_of_them(self):
+        daemons = one, two = self.federation(['one', 'two'], '--copies', '1', '--archive-idle', '2s')
+        torrent = self.torrent('halves', 24 * GROUP - 1234, one)
+        one.ctl('torrent', 'submit', torrent.file)
+        seed = self.seed(f'seed-{torrent.name}', torrent)
+        self.kept(daemons, torrent, 1)
+        self.leave(seed, torrent, *daemons)
+
+        def asleep():
+            return all(self.show(daemon, torrent)['state'] == 'DORMANT' for daemon in daemons)
+        wait('both to sleep', asleep, 2 * PATIENCE)
+        self.assertAlmostEqual(sum(self.show(daemon, torrent)['archivedShare'] for daemon in daemons), 1, places=2)
+        for daemon in daemons:
+            self.available(daemon, torrent, 1)
+        # What one of them lacks the other has, and its tracker says where.
+        self.fetch('leecher', torrent)
+        wait('both to sleep again', asleep, 2 * PATIENCE)
+        two.kill9()
+        two.start()
+        self.assertEqual(self.show(two, torrent)['state'], 'DORMANT')
+        self.available(two, torrent, 1)
+        self.assertEqual(self.show(two, torrent)['state'], 'DORMANT')
+
     def seeder(self, name, torrents):
         """An archive that is no member, with these torrents: aria2 leaves whoever has everything, a seeder of the paper
         does not."""

@@ -16,8 +16,8 @@ std::optional<Detail> Describe(const Archive& archive, const torrent::InfoHash& 
   out.copies = std::move(view->copies);
   out.have = std::move(view->have);
   for (const Holder& holder : view->holders) out.members += holder.member ? 1 : 0;
-  const torrent::Metainfo* metainfo = archive.MetainfoOf(hash);
-  if (metainfo == nullptr) return out;
+  const std::optional<torrent::Metainfo> metainfo = archive.MetainfoOf(hash);
+  if (!metainfo) return out;
   size_t bytes = 0;
   for (const torrent::MetainfoFile& file : metainfo->files) {
     if (file.padding) continue;

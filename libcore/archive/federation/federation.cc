@@ -300,6 +300,18 @@ std::vector<net::Endpoint> Federation::SourcesOf(const torrent::InfoHash& torren
   return out;
 }
 
+std::vector<net::Endpoint> Federation::HoldersAt(const torrent::InfoHash& torrent) const {
+  std::vector<net::Endpoint> out;
+  for (const Holding& holding : HeldOf(torrent)) {
+    if (std::find(holding.groups->begin(), holding.groups->end(), true) == holding.groups->end()) {
+      continue;
+    }
+    const std::vector<net::Endpoint>& at = others_.at(holding.member).record.endpoints;
+    out.insert(out.end(), at.begin(), at.end());
+  }
+  return out;
+}
+
 std::vector<net::Endpoint> Federation::Endpoints() const {
   std::vector<net::Endpoint> out;
   for (const auto& [id, other] : others_) {

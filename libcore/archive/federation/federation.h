@@ -147,6 +147,7 @@ class Federation final : public Fellows {
   bool IsFull(const MemberId& member) const override;
   std::vector<Holding> HeldOf(const torrent::InfoHash& torrent) const override;
   std::vector<net::Endpoint> SourcesOf(const torrent::InfoHash& torrent) const override;
+  std::vector<net::Endpoint> HoldersAt(const torrent::InfoHash& torrent) const override;
   std::vector<std::string> Trackers() const override;
 
  private:

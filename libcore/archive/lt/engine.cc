@@ -22,7 +22,6 @@ absl::Status Engine::Sleep(const torrent::InfoHash& hash) { return impl_->Remove
 void Engine::AddSleeping(absl::Span<const torrent::InfoHashes> hashes) {
   impl_->AddSleeping(hashes);
 }
-void Engine::RemoveSleeping(const torrent::InfoHash& hash) { impl_->RemoveSleeping(hash); }
 absl::Status Engine::ConnectPeer(const torrent::InfoHash& hash, const net::Endpoint& peer) {
   return impl_->ConnectPeer(hash, peer);
 }

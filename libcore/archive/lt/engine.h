@@ -137,7 +137,6 @@ class Engine {
   absl::Status Sleep(const torrent::InfoHash& hash);
   // Names that sleep from the start, without having been loaded once: a catalogue after a restart.
   void AddSleeping(absl::Span<const torrent::InfoHashes> hashes);
-  void RemoveSleeping(const torrent::InfoHash& hash);
 
   absl::Status ConnectPeer(const torrent::InfoHash& hash, const net::Endpoint& peer);
   // Replaces what was wanted.
@@ -147,6 +146,7 @@ class Engine {
   absl::Status Drop(const torrent::InfoHash& hash, absl::Span<const pieces::Piece> pieces);
   // Hashes a kept piece; Scrubbed follows. One that rotted is gone from the peers' sight by then.
   absl::Status Scrub(const torrent::InfoHash& hash, pieces::Piece piece);
+  // Replaces them; those that Add would refuse are left out.
   absl::Status SetTrackers(const torrent::InfoHash& hash, const TrackerTiers& trackers);
   void SetLimits(const EngineLimits& limits);
   // Other members of the federation, by the endpoints that they listen on: their copies are not

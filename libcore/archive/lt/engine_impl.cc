@@ -230,8 +230,8 @@ absl::Status Engine::Impl::Register(const Loaded& torrent) {
   }
   for (const torrent::InfoHash& name : NamesOf(torrent->hashes)) {
     loaded_[name] = torrent;
-    sleeping_.erase(name);
   }
+  Awake(torrent->hashes);
   return absl::OkStatus();
 }
 
@@ -253,12 +253,23 @@ std::shared_ptr<pieces::Holding> Engine::Impl::Share(std::unique_ptr<pieces::Hol
 }
 
 // What a stranger's torrent may make us ask (issue, 'SSRF guard').
+TrackerTiers Engine::Impl::Allowed(const TrackerTiers& tiers, bool private_addresses) {
+  TrackerTiers out;
+  for (const std::vector<std::string>& tier : tiers) {
+    std::vector<std::string> good;
+    for (const std::string& url : tier) {
+      if (!IsTrackerUrl(url)) continue;
+      const bool refused = !private_addresses && LeadsInside(url);
+      if (refused) ++private_refused_;
+      if (!refused) good.push_back(url);
+    }
+    if (!good.empty()) out.push_back(std::move(good));
+  }
+  return out;
+}
+
 void Engine::Impl::Guard(const AddRequest& request, LoadedTorrent& torrent) {
-  const auto allowed = [&](const std::string& url) {
-    if (request.private_addresses || !LeadsInside(url)) return true;
-    ++private_refused_;
-    return false;
-  };
+  torrent.private_addresses = request.private_addresses;
   TrackerTiers tiers = request.trackers;
   std::vector<std::string> web_seeds = request.web_seeds;
   if (torrent.info && tiers.empty()) {
@@ -272,15 +283,12 @@ void Engine::Impl::Guard(const AddRequest& request, LoadedTorrent& torrent) {
       if (entry.type == lts::web_seed_entry::url_seed) web_seeds.push_back(entry.url);
     }
   }
-  for (const std::vector<std::string>& tier : tiers) {
-    std::vector<std::string> good;
-    for (const std::string& url : tier) {
-      if (IsTrackerUrl(url) && allowed(url)) good.push_back(url);
-    }
-    if (!good.empty()) torrent.trackers.push_back(std::move(good));
-  }
+  torrent.trackers = Allowed(tiers, request.private_addresses);
   for (const std::string& url : web_seeds) {
-    if (IsWebSeedUrl(url) && allowed(url)) torrent.web_seeds.push_back(url);
+    if (!IsWebSeedUrl(url)) continue;
+    const bool refused = !request.private_addresses && LeadsInside(url);
+    if (refused) ++private_refused_;
+    if (!refused) torrent.web_seeds.push_back(url);
   }
 }
 
@@ -364,16 +372,14 @@ absl::Status Engine::Impl::Remove(const torrent::InfoHash& hash, bool sleep) {
 void Engine::Impl::AddSleeping(absl::Span<const torrent::InfoHashes> hashes) {
   const MutexLock lock(&mutex_);
   for (const torrent::InfoHashes& one : hashes) {
+    sleeping_torrents_ += sleeping_.contains(one.Best()) ? 0 : 1;
     for (const torrent::InfoHash& name : NamesOf(one)) sleeping_[name] = one.Best();
   }
 }
 
-void Engine::Impl::RemoveSleeping(const torrent::InfoHash& hash) {
-  const MutexLock lock(&mutex_);
-  const auto at = sleeping_.find(hash);
-  if (at == sleeping_.end()) return;
-  const torrent::InfoHash best = at->second;
-  std::erase_if(sleeping_, [&](const auto& entry) { return entry.second == best; });
+void Engine::Impl::Awake(const torrent::InfoHashes& hashes) {
+  sleeping_torrents_ -= sleeping_.contains(hashes.Best()) ? 1 : 0;
+  for (const torrent::InfoHash& name : NamesOf(hashes)) sleeping_.erase(name);
 }
 
 absl::Status Engine::Impl::ConnectPeer(const torrent::InfoHash& hash, const net::Endpoint& peer) {
@@ -414,7 +420,7 @@ absl::Status Engine::Impl::Scrub(const torrent::InfoHash& hash, Piece piece) {
 absl::Status Engine::Impl::SetTrackers(const torrent::InfoHash& hash,
                                        const TrackerTiers& trackers) {
   P2PD_ASSIGN_OR_RETURN(const Loaded torrent, Find(hash));
-  Post([torrent, trackers] {
+  Post([torrent, trackers = Allowed(trackers, torrent->private_addresses)] {
     torrent->trackers = trackers;
     std::vector<lts::announce_entry> entries;
     for (size_t tier = 0; tier < trackers.size(); ++tier) {
@@ -480,8 +486,7 @@ EngineCounters Engine::Impl::Counters() const {
     std::set<const LoadedTorrent*> different;
     for (const auto& [hash, torrent] : loaded_) different.insert(torrent.get());
     out.torrents = different.size();
-    out.sleeping = static_cast<uint64_t>(std::count_if(
-        sleeping_.begin(), sleeping_.end(), [](const auto& e) { return e.first == e.second; }));
+    out.sleeping = sleeping_torrents_;
   }
   out.woken = woken_;
   out.connections = watch_counts_.connections;

@@ -39,6 +39,7 @@ struct LoadedTorrent {
   std::vector<std::string> web_seeds;
   std::vector<net::Endpoint> peers;
   bool is_private = false;
+  bool private_addresses = false;
   bool woken = false;
 
   // Network:
@@ -69,7 +70,6 @@ class Engine::Impl {
   absl::Status Add(AddRequest request);
   absl::Status Remove(const torrent::InfoHash& hash, bool sleep);
   void AddSleeping(absl::Span<const torrent::InfoHashes> hashes);
-  void RemoveSleeping(const torrent::InfoHash& hash);
   absl::Status SetWanted(const torrent::InfoHash& hash, absl::Span<const WantedPiece> wanted);
   absl::Status Drop(const torrent::InfoHash& hash, absl::Span<const pieces::Piece> pieces);
   absl::Status Scrub(const torrent::InfoHash& hash, pieces::Piece piece);
@@ -90,8 +90,10 @@ class Engine::Impl {
   absl::StatusOr<Loaded> Load(AddRequest request);
   absl::Status OpenPlace(LoadedTorrent& torrent, const AddRequest& request);
   void Guard(const AddRequest& request, LoadedTorrent& torrent);
+  TrackerTiers Allowed(const TrackerTiers& tiers, bool private_addresses);
   absl::Status Register(const Loaded& torrent);
   void Unregister(const LoadedTorrent& torrent);
+  void Awake(const torrent::InfoHashes& hashes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Closes on the keep lane, since it waits for the disk, and says TorrentGone.
   std::shared_ptr<pieces::Holding> Share(std::unique_ptr<pieces::Holding> holding,
                                          const torrent::InfoHash& id);
@@ -138,6 +140,7 @@ class Engine::Impl {
   std::map<torrent::InfoHash, Loaded> loaded_ ABSL_GUARDED_BY(mutex_);
   std::map<torrent::InfoHash, torrent::InfoHash> sleeping_
       ABSL_GUARDED_BY(mutex_);  // to its Best()
+  size_t sleeping_torrents_ ABSL_GUARDED_BY(mutex_) = 0;
   std::set<net::Endpoint> members_ ABSL_GUARDED_BY(mutex_);
   EngineLimits limits_ ABSL_GUARDED_BY(mutex_);
 

@@ -141,13 +141,13 @@ TEST_F(ArchiveTest, TheSeederLeavesAndWeStandInEveryAnswer) {
   ASSERT_TRUE(listing.has_value());
   EXPECT_TRUE(listing->holds);
   EXPECT_FALSE(listing->always);
-  archive_->OnLeecherAnnounced(hash, Peer(7));
+  archive_->OnLeecherAnnounced(now_, hash, Peer(7));
   EXPECT_FALSE(Next<DialPeer>().has_value());
   Show(LookAt(hash, kPieces, 0));
   listing = Next<ListUs>();
   ASSERT_TRUE(listing.has_value());
   EXPECT_TRUE(listing->always);
-  archive_->OnLeecherAnnounced(hash, Peer(7));
+  archive_->OnLeecherAnnounced(now_, hash, Peer(7));
   const auto dial = Next<DialPeer>();
   ASSERT_TRUE(dial.has_value());
   EXPECT_EQ(dial->peer, Peer(7));
@@ -387,7 +387,7 @@ TEST_F(ArchiveTest, SummariesComeInTurns) {
   EXPECT_EQ(all[0].seeds, 2u);
   EXPECT_EQ(all[1].total, Availability());
   EXPECT_EQ(archive_->MetainfoOf(*hashes.begin())->pieces, kPieces);
-  EXPECT_EQ(archive_->MetainfoOf(InfoHash()), nullptr);
+  EXPECT_FALSE(archive_->MetainfoOf(InfoHash()).has_value());
   // What is used is counted by pieces, the last of which may be shorter.
   EXPECT_EQ(archive_->Counts(now_).bytes, uint64_t{kPieces} * kPiece);
 }

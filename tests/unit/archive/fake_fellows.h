@@ -61,6 +61,9 @@ class FakeFellows final : public Fellows {
     for (const auto& [number, groups] : found->second) out.push_back(EndpointOf(number));
     return out;
   }
+  std::vector<net::Endpoint> HoldersAt(const torrent::InfoHash& torrent) const override {
+    return SourcesOf(torrent);
+  }
   std::vector<std::string> Trackers() const override { return trackers_; }
 
  private:

@@ -69,7 +69,8 @@ TEST_F(LibraryTest, ARowComesBackAsItWas) {
   EXPECT_EQ(rows[0].name, row.name);
   EXPECT_EQ(rows[0].file, row.file);
   EXPECT_EQ(rows[0].folder, row.folder);
-  EXPECT_EQ(rows[0].paths, row.paths);
+  EXPECT_EQ(rows[0].paths, "");
+  EXPECT_THAT(library_->Search("b c", 10), ElementsAre(Hash(1)));
   EXPECT_EQ(rows[0].size, row.size);
   EXPECT_EQ(rows[0].piece_length, row.piece_length);
   EXPECT_EQ(rows[0].pieces, row.pieces);
@@ -106,6 +107,79 @@ TEST_F(LibraryTest, WhatWasReplacedOrErasedIsNotFound) {
   ASSERT_TRUE(library_->Erase(Hash(1)).ok());
   EXPECT_THAT(library_->Search("second", 10), IsEmpty());
   EXPECT_THAT(library_->All(), IsEmpty());
+}
+
+TEST_F(LibraryTest, AnUpdateLeavesTheWordsAsTheyAre) {
+  TorrentRow row = Row(1, "speech");
+  row.paths = "voices/ann.wav";
+  row.pieces = 2;
+  EXPECT_TRUE(absl::IsNotFound(library_->Update(row)));
+  ASSERT_TRUE(library_->Put(row).ok());
+  row.paths.clear();
+  row.state = TorrentState::kDormant;
+  row.pinned = true;
+  row.archived = absl::FromUnixSeconds(5);
+  row.uploaded = 6;
+  row.downloaded = 7;
+  row.demand = 8;
+  row.held = {true, false};
+  ASSERT_TRUE(library_->Update(row).ok());
+  Open();
+  EXPECT_THAT(library_->Search("ann", 10), ElementsAre(Hash(1)));
+  const std::vector<TorrentRow> rows = library_->All();
+  ASSERT_EQ(rows.size(), 1u);
+  EXPECT_EQ(rows[0].state, TorrentState::kDormant);
+  EXPECT_TRUE(rows[0].pinned);
+  EXPECT_EQ(rows[0].archived, row.archived);
+  EXPECT_EQ(rows[0].uploaded, 6u);
+  EXPECT_EQ(rows[0].downloaded, 7u);
+  EXPECT_EQ(rows[0].demand, 8);
+  EXPECT_EQ(rows[0].held, row.held);
+}
+
+// As the first version made it.
+constexpr char kFirstTables[] =
+    "CREATE TABLE torrents(hash BLOB PRIMARY KEY, v1 BLOB NOT NULL, v2 BLOB NOT NULL, "
+    "name TEXT NOT NULL, file TEXT NOT NULL, folder TEXT NOT NULL, paths TEXT NOT NULL, "
+    "size INTEGER NOT NULL, piece_length INTEGER NOT NULL, pieces INTEGER NOT NULL, "
+    "state INTEGER NOT NULL, source INTEGER NOT NULL, flags INTEGER NOT NULL, "
+    "added INTEGER NOT NULL, archived INTEGER NOT NULL, uploaded INTEGER NOT NULL, "
+    "downloaded INTEGER NOT NULL, demand INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE VIRTUAL TABLE words USING fts5(hash UNINDEXED, name, paths);"
+    "CREATE TABLE denied(hash BLOB PRIMARY KEY, reason TEXT NOT NULL, at INTEGER NOT NULL)"
+    " WITHOUT ROWID;"
+    "CREATE TABLE readings(hash BLOB NOT NULL, at INTEGER NOT NULL, organic INTEGER NOT NULL, "
+    "total INTEGER NOT NULL, PRIMARY KEY(hash, at)) WITHOUT ROWID;"
+    "INSERT INTO torrents VALUES(x'0100000000000000000000000000000000000000',"
+    "x'0100000000000000000000000000000000000000',x'','speech','f','speech','voices/ann.wav',"
+    "3,2,1,4,1,0,1700000000000000,0,5,6,0);"
+    "INSERT INTO words VALUES(x'0100000000000000000000000000000000000000','speech',"
+    "'voices/ann.wav');";
+
+TEST_F(LibraryTest, AFileOfTheFirstVersionIsBroughtToThisOne) {
+  library_.reset();
+  std::filesystem::remove_all(folder_);
+  std::filesystem::create_directory(folder_);
+  {
+    db::Schema schema;
+    schema.what = "library";
+    schema.application_id = 0x7032616c;
+    schema.version = 1;
+    schema.tables = kFirstTables;
+    const auto first = db::Database::Open(folder_ + "/library.db", schema);
+    ASSERT_TRUE(first.ok()) << first.status();
+  }
+  for (int i = 0; i < 2; ++i) {
+    Open();
+    EXPECT_THAT(library_->Search("ann", 10), ElementsAre(Hash(1)));
+    const std::vector<TorrentRow> rows = library_->All();
+    ASSERT_EQ(rows.size(), 1u);
+    EXPECT_EQ(rows[0].folder, "speech");
+    EXPECT_EQ(rows[0].state, TorrentState::kArchived);
+    EXPECT_EQ(rows[0].downloaded, 6u);
+  }
+  ASSERT_TRUE(library_->Put(Row(1, "talk")).ok());
+  EXPECT_THAT(library_->Search("ann", 10), IsEmpty());
 }
 
 TEST_F(LibraryTest, DenialsOutliveTheProcess) {

@@ -29,6 +29,8 @@ struct RackOptions {
   int copies = 2;
   uint64_t quota = uint64_t{1} << 40;
   absl::Duration grace = absl::Seconds(10);
+  // A torrent of which nobody takes anything sleeps after so long.
+  absl::Duration idle = absl::Hours(10);
   uint64_t seed = 1;
 };
 
@@ -69,10 +71,13 @@ class Rack {
     std::unique_ptr<Archive> archive;
     std::unique_ptr<Federation> federation;
     std::map<torrent::InfoHash, std::unique_ptr<pieces::Holding>> holdings;
+    std::map<torrent::InfoHash, uint64_t> served;
+    std::set<torrent::InfoHash> sleeping;
     std::map<torrent::InfoHash, std::vector<uint32_t>> wanted;
     std::deque<std::pair<Instant, std::pair<torrent::InfoHash, pieces::Piece>>> punches;
     uint64_t fetched = 0;  // pieces
     uint64_t dropped = 0;
+    uint64_t woken = 0;
   };
 
   explicit Rack(const RackOptions& options)
@@ -134,6 +139,7 @@ class Rack {
     site.federation.reset();
     site.library.reset();
     site.wanted.clear();
+    site.sleeping.clear();
     site.punches.clear();
     // What the holdings would still do at their end, the disk does not.
     if (!site.disk.dead()) site.disk.DieAfter(0);
@@ -149,6 +155,8 @@ class Rack {
     options.keeper.quota = site.quota;
     options.keeper.copies = options_.copies;
     options.keeper.holding_time = absl::Seconds(5);
+    options.shared = true;
+    options.idle = options_.idle;
     site.archive = std::make_unique<Archive>(options, *site.library, site.counters, now_);
     site.up = true;
     site.archive->Load(now_, [&site](const std::string& file) -> absl::StatusOr<Bytes> {
@@ -167,13 +175,10 @@ class Rack {
     Obey(site);
   }
 
-  // How many sites that are up hold all of the torrent.
+  // How many sites that are up hold all of the torrent, or would when somebody woke it.
   int CopiesOf(const Torrent& torrent) const {
     int out = 0;
-    for (const auto& site : sites_) {
-      const auto holding = site->holdings.find(torrent.hash);
-      out += site->up && holding != site->holdings.end() && holding->second->have().IsFull();
-    }
+    for (const auto& site : sites_) out += site->up && Holds(*site, torrent);
     return out;
   }
   int FewestCopies() const {
@@ -183,20 +188,29 @@ class Rack {
   }
   int HeldBy(const Site& site) const {
     int out = 0;
-    for (const auto& [hash, holding] : site.holdings) out += holding->have().IsFull() ? 1 : 0;
+    for (const Torrent& torrent : torrents_) out += Holds(site, torrent) ? 1 : 0;
     return out;
   }
-  // Everything that a site says it has is there, and right.
+  // Everything that a site says it has is there, and right; of what sleeps, too.
   void CheckAdvertised(const Site& site) const {
     for (const Torrent& torrent : torrents_) {
+      const auto view = site.up ? site.archive->Find(torrent.hash) : std::nullopt;
+      const bool sleeps = view && view->row.state == TorrentState::kDormant;
+      const auto opened = sleeps ? Opened(site, torrent) : nullptr;
       const auto holding = site.holdings.find(torrent.hash);
-      if (holding == site.holdings.end()) continue;
-      for (const pieces::Piece piece : holding->second->have().List()) {
-        EXPECT_EQ(ReadFrom(*holding->second, piece), BytesOf(torrent, piece))
-            << torrent.name << " at site " << site.number;
+      pieces::Holding* const at =
+          opened ? opened.get()
+                 : (holding != site.holdings.end() ? holding->second.get() : nullptr);
+      if (at == nullptr) continue;
+      for (uint32_t i = 0; i < kPieces; ++i) {
+        const pieces::Piece piece(i);
+        if (!at->have().Has(piece) && !(sleeps && view->have[i])) continue;
+        EXPECT_EQ(ReadFrom(*at, piece), BytesOf(torrent, piece))
+            << torrent.name << " at site " << site.number << (sleeps ? ", asleep" : "");
       }
     }
   }
+  int Sleeping(const Site& site) const { return static_cast<int>(site.sleeping.size()); }
 
   static Bytes BytesOf(const Torrent& torrent, pieces::Piece piece) {
     return ToBytes(ByteView(torrent.content).subspan(size_t{piece.value()} * kPiece, kPiece));
@@ -210,6 +224,20 @@ class Rack {
     Bytes out(kPiece);
     if (!holding.Read({piece, 0, kPiece}, absl::MakeSpan(out)).ok()) return {};
     return out;
+  }
+  // Of one that sleeps, as the engine would open it when a peer asks.
+  static std::unique_ptr<pieces::Holding> Opened(const Site& site, const Torrent& torrent) {
+    const auto layout =
+        pieces::Layout::Make(kPiece, {{torrent.name, uint64_t{kPieces} * kPiece, false}});
+    auto holding = site.store->Open({torrent::ToHex(torrent.hash), torrent.name}, *layout);
+    return holding.ok() ? *std::move(holding) : nullptr;
+  }
+  static bool Holds(const Site& site, const Torrent& torrent) {
+    const auto holding = site.holdings.find(torrent.hash);
+    if (holding != site.holdings.end()) return holding->second->have().IsFull();
+    if (!site.sleeping.contains(torrent.hash)) return false;
+    const auto opened = Opened(site, torrent);
+    return opened != nullptr && opened->have().IsFull();
   }
   bool Reaches(const Site& a, const Site& b) const {
     return a.up && b.up &&
@@ -269,11 +297,19 @@ class Rack {
     const Torrent& torrent = Find(hash);
     if (torrent.seeded) return true;
     for (const auto& from : sites_) {
+      if (from.get() == &to || !Reaches(to, *from)) continue;
+      // Who connects wakes it.
+      if (from->sleeping.contains(hash) && !from->disk.dead()) {
+        Open(*from, hash);
+        from->archive->OnWoken(now_, hash);
+        Obey(*from);
+      }
       const auto holding = from->holdings.find(hash);
-      if (from.get() == &to || !Reaches(to, *from) || holding == from->holdings.end()) continue;
+      if (holding == from->holdings.end()) continue;
       if (from->disk.dead() || !holding->second->have().Has(piece)) continue;
       EXPECT_EQ(ReadFrom(*holding->second, piece), BytesOf(torrent, piece))
           << "site " << from->number << " offers what it does not have";
+      from->served[hash] += kPiece;
       return true;
     }
     return false;
@@ -299,6 +335,7 @@ class Rack {
       }
       look.organic.assign(kPieces, seeded ? 1 : 0);
       look.members.assign(kPieces, 0);
+      look.uploaded = site.served[hash];
       site.archive->OnLook(now_, Wall(), std::move(look));
     }
     site.federation->OnTimeout(now_, Wall());
@@ -343,6 +380,8 @@ class Rack {
       for (const pieces::Piece piece : pieces) {
         site.punches.push_back({now_ + kDropGrace, {drop->hash, piece}});
       }
+    } else if (const auto* sleep = std::get_if<SleepTorrent>(&order)) {
+      Close(site, sleep->hashes.Best());
     } else if (const auto* held = std::get_if<TellHeld>(&order)) {
       if (site.federation) site.federation->SetHeld(held->hash, held->groups);
     } else if (const auto* room = std::get_if<TellRoom>(&order)) {
@@ -353,21 +392,32 @@ class Rack {
   }
 
   void Open(Site& site, const torrent::InfoHash& hash) {
+    site.woken += site.sleeping.erase(hash);
+    if (site.holdings.contains(hash)) return;
     const Torrent& torrent = Find(hash);
-    const auto layout =
-        pieces::Layout::Make(kPiece, {{torrent.name, uint64_t{kPieces} * kPiece, false}});
-    auto holding = site.store->Open({torrent::ToHex(hash), torrent.name}, *layout);
-    if (!holding.ok()) return;
-    for (const pieces::Piece piece : (*holding)->Doubtful()) {
-      (void)(*holding)->Scrub(piece, {.v1 = pki::Sha1(BytesOf(torrent, piece)), .v2 = {}});
+    auto holding = Opened(site, torrent);
+    if (holding == nullptr) return;
+    for (const pieces::Piece piece : holding->Doubtful()) {
+      (void)holding->Scrub(piece, {.v1 = pki::Sha1(BytesOf(torrent, piece)), .v2 = {}});
     }
-    site.holdings[hash] = *std::move(holding);
+    site.holdings[hash] = std::move(holding);
+  }
+  // Its place is closed, which gives back what was dropped.
+  void Close(Site& site, const torrent::InfoHash& hash) {
+    site.sleeping.insert(hash);
+    site.wanted.erase(hash);
+    std::erase_if(site.punches, [&hash](const auto& punch) { return punch.second.first == hash; });
+    const auto holding = site.holdings.extract(hash);
+    if (holding) {
+      holding.mapped()->Punch(pieces::PieceSet::Full(kPieces).List()).IgnoreError();
+    }
   }
 
   void GiveMetainfo(Site& site, const torrent::InfoHash& hash) {
     if (!site.up || site.disk.dead()) return;
     for (const auto& from : sites_) {
-      if (from.get() == &site || !Reaches(site, *from) || !from->holdings.contains(hash)) continue;
+      const bool has = from->holdings.contains(hash) || from->sleeping.contains(hash);
+      if (from.get() == &site || !Reaches(site, *from) || !has) continue;
       site.archive->OnMetainfo(now_, Wall(), hash, Find(hash).metainfo);
       return Obey(site);
     }

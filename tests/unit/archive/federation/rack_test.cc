@@ -124,14 +124,50 @@ TEST(Rack, APartitionHeals) {
   EXPECT_EQ(rack.CopiesOf(rack.torrents().back()), 2);
 }
 
+TEST(Rack, WhatAllKeepSleepsAndWakesForWhomItIsMissing) {
+  RackOptions options;
+  options.idle = absl::Seconds(10);
+  Rack rack(options);
+  Fill(rack, 2);
+  rack.Run(60);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(rack.Sleeping(rack.site(i)), kTorrents) << i;
+    EXPECT_TRUE(rack.site(i).holdings.empty());
+    for (const Rack::Torrent& torrent : rack.torrents()) {
+      const auto view = rack.site(i).archive->Find(torrent.hash);
+      EXPECT_EQ(view->row.state, TorrentState::kDormant);
+      EXPECT_EQ(view->total.value(), 2);
+    }
+  }
+  // A restart loads nothing, and tells the others what there is.
+  rack.Kill(rack.site(1));
+  rack.Start(rack.site(1));
+  rack.Run(8);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(rack.Sleeping(rack.site(i)), kTorrents) << i;
+  EXPECT_EQ(Fetched(rack), uint64_t{2} * kTorrents * Rack::kPieces);
+  // One that is lost is replaced, which wakes what is missing, at both ends.
+  rack.Kill(rack.site(1));
+  rack.Run(30);
+  EXPECT_EQ(rack.FewestCopies(), 2);
+  rack.Run(60);
+  for (int i : {0, 2}) {
+    EXPECT_EQ(rack.Sleeping(rack.site(i)), kTorrents) << i;
+    EXPECT_GT(rack.site(i).woken, 0u);
+    rack.CheckAdvertised(rack.site(i));
+  }
+}
+
 TEST(Rack, TwoHundredKillsAtAnyStepLoseNothing) {
   RackOptions options;
   options.quota = kAll;
+  options.idle = absl::Seconds(10);
   Rack rack(options);
   Fill(rack, 2);
   uint64_t dropped = 0;
+  int asleep = 0;
   for (int kill = 0; kill < 200 && !::testing::Test::HasFailure(); ++kill) {
     Rack::Site& site = rack.site(static_cast<int>(rack.rng().Below(3)));
+    asleep += rack.Sleeping(site);
     // In the middle of whatever it writes, or after a while.
     site.disk.DieAfter(1 + rack.rng().Below(40));
     for (int i = 0; i < 30 && site.up; ++i) rack.Run(1);
@@ -150,8 +186,9 @@ TEST(Rack, TwoHundredKillsAtAnyStepLoseNothing) {
     rack.CheckAdvertised(rack.site(i));
     dropped += rack.site(i).dropped;
   }
-  // The kills met drops, too.
+  // The kills met drops, too, and torrents that slept.
   EXPECT_GT(dropped, 100u);
+  EXPECT_GT(asleep, 100);
   EXPECT_GT(Fetched(rack), 300u);
 }
 

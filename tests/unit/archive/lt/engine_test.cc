@@ -373,6 +373,8 @@ TEST(Engine, PrivateTrackersOfStrangersAreRefused) {
   request.web_seeds = {"http://10.0.0.1/film/"};
   ASSERT_TRUE(archive.engine->Add(request).ok());
   EXPECT_EQ(archive.engine->Counters().private_address_refused, 2u);
+  ASSERT_TRUE(archive.engine->SetTrackers(torrent.hash(), request.trackers).ok());
+  EXPECT_EQ(archive.engine->Counters().private_address_refused, 3u);
   ASSERT_TRUE(archive.engine->Remove(torrent.hash()).ok());
   ASSERT_TRUE(archive.WaitFor<TorrentGone>());
   request.private_addresses = true;
