@@ -49,6 +49,7 @@ ArchiveHost::~ArchiveHost() {
     loop_.Stop();
   });
   thread_.reset();
+  scrub_.reset();
   // After the thread that reads its events; it waits for the disk.
   engine_.reset();
 }
@@ -62,6 +63,7 @@ std::string ArchiveHost::TorrentPath(const std::string& file) const {
 archive::ArchiveOptions ArchiveHost::OptionsWith(const std::string& announce) const {
   archive::ArchiveOptions options;
   options.keeper.quota = config_.quota;
+  options.keeper.holding_time = config_.holding_time;
   options.same_name = config_.same_name;
   options.announced = config_.announced;
   options.shared = !config_.federation.empty();
@@ -94,6 +96,8 @@ absl::Status ArchiveHost::Open(const std::string& announce) {
   archive_->Load(loop_.now(), [this](const std::string& file) {
     return ReadFile(TorrentPath(file), kMaxTorrentFile);
   });
+  scrub_ = std::make_unique<ArchiveScrub>(config_.scrub, absl::StrCat(folder_, "/scrub"), *archive_,
+                                          *engine_, counters_, loop_.now(), wall());
   tick_ = std::make_unique<runtime::Timer>(loop_, [this] { OnTick(); });
   tick_->Set(loop_.now());
   thread_ = std::make_unique<runtime::Thread>("p2pd-archive", [this] { loop_.Run(); });
@@ -169,6 +173,7 @@ void ArchiveHost::AddCounters(std::map<std::string, uint64_t>& out) const {
 void ArchiveHost::OnTick() {
   for (const auto& [hash, name] : loaded_) LookAt(hash);
   archive_->OnTimeout(loop_.now());
+  scrub_->Go(loop_.now(), wall());
   Pump();
   const archive::lt::EngineCounters engine = engine_->Counters();
   {
@@ -233,10 +238,18 @@ void ArchiveHost::OnEvent(archive::lt::Event event) {
     OnGone(gone->hash);
   } else if (const auto* error = std::get_if<archive::lt::TorrentError>(&event)) {
     archive_->OnTrouble(error->hash, error->status);
+    RunWaiting(error->hash);
   } else if (const auto* finished = std::get_if<archive::lt::WantedFinished>(&event)) {
     LookAt(finished->hash);
   } else if (const auto* ready = std::get_if<archive::lt::TorrentReady>(&event)) {
     OnReady(*ready);
+  } else if (const auto* scrubbed = std::get_if<archive::lt::Scrubbed>(&event)) {
+    scrub_->OnScrubbed(loop_.now(), wall(), *scrubbed);
+  } else if (const auto* probed = std::get_if<archive::lt::PeerProbed>(&event)) {
+    OnProbed(*probed);
+  } else if (const auto* read = std::get_if<archive::lt::RangesRead>(&event)) {
+    if (federation_ == nullptr) return;
+    federation_->OnRead(loop_.now(), archive::federation::ReadId(read->id), read->bytes);
   }
 }
 
@@ -247,6 +260,21 @@ void ArchiveHost::OnReady(const archive::lt::TorrentReady& ready) {
     archive_->OnWoken(loop_.now(), ready.hash);
   }
   LookAt(ready.hash);
+  scrub_->OnLoaded(loop_.now(), wall(), ready.hash);
+  RunWaiting(ready.hash);
+}
+
+bool ArchiveHost::WhenLoaded(const InfoHash& hash, absl::AnyInvocable<void()> task) {
+  const auto found = roused_.find(hash);
+  if (found == roused_.end() && !archive_->Rouse(loop_.now(), hash)) return false;
+  roused_[hash].push_back(std::move(task));
+  return true;
+}
+
+void ArchiveHost::RunWaiting(const InfoHash& hash) {
+  auto waiting = roused_.extract(hash);
+  if (!waiting) return;
+  for (absl::AnyInvocable<void()>& task : waiting.mapped()) task();
 }
 
 absl::StatusOr<archive::lt::AddRequest> ArchiveHost::Wake(const InfoHash& hash) {
@@ -340,7 +368,13 @@ void ArchiveHost::PumpFederation() {
     if (!hash) break;
     archive_->OnHeard(loop_.now(), wall(), *hash);
   }
-  while (auto order = federation_->PollOrder()) outlet_(*std::move(order));
+  while (auto order = federation_->PollOrder()) {
+    if (const auto* read = std::get_if<archive::federation::ReadSamples>(&*order)) {
+      ReadSamples(*read);
+    } else {
+      outlet_(*std::move(order));
+    }
+  }
 }
 
 // Orders.
@@ -424,6 +458,7 @@ void ArchiveHost::Obey(const archive::StopTorrent& stop) {
   if (layout != layouts_.end()) layouts_.erase(layout);
   if (loaded != loaded_.end()) loaded_.erase(loaded);
   engine_->Remove(stop.hash).IgnoreError();
+  RunWaiting(stop.hash);
 }
 
 void ArchiveHost::Obey(const archive::WantPieces& want) {

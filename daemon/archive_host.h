@@ -16,6 +16,7 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
+#include "daemon/archive_scrub.h"
 #include "daemon/config.h"
 #include "daemon/tracker_host.h"
 #include "daemon/watchers.h"
@@ -70,6 +71,7 @@ class ArchiveHost {
   void Leave();
   // nullptr while alone.
   archive::federation::Federation* federation() { return federation_.get(); }
+  archive::ScrubView scrub() const { return scrub_->view(); }
   // Of this run, in resume tokens.
   uint64_t epoch() const { return epoch_; }
   // Unavailable while the daemon ends, ResourceExhausted at Watchers::kMost.
@@ -97,6 +99,9 @@ class ArchiveHost {
   void Obey(archive::TellHeld tell);
   void Obey(const archive::TellRoom& tell);
   void Obey(const archive::AskToKeep& ask);
+  void Obey(const archive::ProbePeer& probe);
+  void ReadSamples(const archive::federation::ReadSamples& read);
+  void OnProbed(const archive::lt::PeerProbed& probed);
   void PumpFederation();
   void Obey(const archive::SleepTorrent& sleep);
   absl::StatusOr<archive::lt::AddRequest> RequestOf(Bytes metainfo, std::string folder,
@@ -109,6 +114,10 @@ class ArchiveHost {
   // What a peer asks for that sleeps; on libtorrent's thread.
   absl::StatusOr<archive::lt::AddRequest> Wake(const archive::torrent::InfoHash& hash);
   void OnReady(const archive::lt::TorrentReady& ready);
+  // Wakes a torrent; `task` runs when it is loaded, or will not be. False: it does not sleep.
+  [[nodiscard]] bool WhenLoaded(const archive::torrent::InfoHash& hash,
+                                absl::AnyInvocable<void()> task);
+  void RunWaiting(const archive::torrent::InfoHash& hash);
   void OnEvent(archive::lt::Event event);
   void OnGone(const archive::torrent::InfoHash& hash);
   void OnTick();
@@ -138,6 +147,8 @@ class ArchiveHost {
   };
   std::map<archive::torrent::InfoHash, Erasure> erasures_;
   std::map<archive::torrent::InfoHash, archive::pieces::Layout> layouts_;
+  // What is done when they are loaded; as many as a federation reads at once.
+  std::map<archive::torrent::InfoHash, std::vector<absl::AnyInvocable<void()>>> roused_;
 
   const uint64_t epoch_;
   Watchers watchers_;
@@ -158,6 +169,7 @@ class ArchiveHost {
   runtime::Loop loop_;
   std::unique_ptr<runtime::Timer> tick_;
   std::unique_ptr<archive::lt::Engine> engine_;
+  std::unique_ptr<ArchiveScrub> scrub_;
   std::unique_ptr<runtime::Thread> thread_;
 };
 

@@ -16,6 +16,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "libcore/archive/archive.h"
+#include "libcore/archive/scrubber.h"
 #include "libcore/archive/tracker/access.h"
 #include "libcore/base/log.h"
 #include "libcore/net/endpoint.h"
@@ -67,6 +68,10 @@ struct ArchiveConfig {
   archive::SameName same_name = archive::SameName::kKeepBoth;
   archive::Announced announced = archive::Announced::kAllowed;
   absl::Duration idle = absl::Minutes(10);  // until a torrent without peers sleeps
+  // How long enough others have to hold what is to go.
+  absl::Duration holding_time = absl::Minutes(30);
+  // How what is kept is read and hashed again.
+  archive::ScrubOptions scrub;
   // The S-trackers that share the work; empty: none.
   std::string federation;
   std::string federation_key;                // file of its secret

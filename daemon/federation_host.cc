@@ -15,10 +15,12 @@ namespace p2pd::daemon {
 namespace {
 
 using archive::MemberId;
+using archive::federation::AnswerMember;
 using archive::federation::AskMember;
 using archive::federation::FederationKey;
 using archive::federation::FoundRecord;
 using archive::federation::OfferRecord;
+using archive::federation::QuestionToken;
 using archive::federation::SearchRecords;
 
 MemberId MemberOf(const overlay::NodeId& id) {
@@ -98,6 +100,7 @@ void FederationHost::Join(const Config& config, std::vector<std::string> tracker
                        const bool posted = node_.Post([this, order = std::move(order)](NodeHost&) {
                          if (const auto* offer = std::get_if<OfferRecord>(&order)) Offer(*offer);
                          if (const auto* what = std::get_if<AskMember>(&order)) Ask(*what);
+                         if (const auto* what = std::get_if<AnswerMember>(&order)) Answer(*what);
                          if (std::holds_alternative<SearchRecords>(order)) Search();
                        });
                        if (posted || !id) return;
@@ -154,6 +157,10 @@ void FederationHost::Ask(AskMember ask) {
   });
 }
 
+void FederationHost::Answer(const AnswerMember& answer) {
+  node_.node().Answer(node_.now(), overlay::AnswerToken(answer.token.value()), answer.payload);
+}
+
 void FederationHost::Answer(archive::federation::AskId id, absl::StatusOr<Bytes> answer) {
   archive_.PostAlways([id, answer = std::move(answer)](ArchiveHost& archive) {
     if (archive.federation() != nullptr) archive.federation()->OnAnswer(archive.now(), id, answer);
@@ -161,20 +168,15 @@ void FederationHost::Answer(archive::federation::AskId id, absl::StatusOr<Bytes>
 }
 
 void FederationHost::OnRequest(const overlay::IncomingRequest& request) {
-  const bool posted =
-      archive_.Post([this, from = MemberOf(request.from.id()), token = request.token,
-                     payload = request.payload](ArchiveHost& archive) {
-        std::optional<Bytes> reply;
-        if (archive.federation() != nullptr) {
-          const auto promise = [&archive](const archive::GroupId& group) {
-            return archive.archive().MayPromise(archive.now(), group);
-          };
-          reply = archive.federation()->OnQuestion(archive.now(), from, payload, promise);
-        }
-        (void)node_.Post([token, reply = std::move(reply).value_or(Bytes())](NodeHost& node) {
-          node.node().Answer(node.now(), token, reply);
-        });
-      });
+  const bool posted = archive_.Post([this, from = MemberOf(request.from.id()),
+                                     token = QuestionToken(request.token.value()),
+                                     payload = request.payload](ArchiveHost& archive) {
+    if (archive.federation() == nullptr) return;
+    const auto promise = [&archive](const archive::GroupId& group) {
+      return archive.archive().MayPromise(archive.now(), group);
+    };
+    archive.federation()->OnQuestion(archive.now(), from, token, payload, promise);
+  });
   if (!posted) node_.node().Answer(node_.now(), request.token, Bytes());
 }
 

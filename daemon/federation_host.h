@@ -42,6 +42,7 @@ class FederationHost {
   void Offer(const archive::federation::OfferRecord& offer);
   void Search();
   void Ask(archive::federation::AskMember ask);
+  void Answer(const archive::federation::AnswerMember& answer);
   void OnRequest(const overlay::IncomingRequest& request);
   void OnFound(const node::Completed& completed);
   // Any thread.

@@ -338,6 +338,23 @@ absl::Status ApplyCopies(Config& config, const Values& values) {
   return absl::OkStatus();
 }
 
+absl::Status ApplyHoldingTime(Config& config, const Values& values) {
+  P2PD_ASSIGN_OR_RETURN(config.archive.holding_time,
+                        SpanWithin(values[0], absl::Seconds(1), absl::Hours(24 * 365)));
+  return absl::OkStatus();
+}
+
+absl::Status ApplyScrubPeriod(Config& config, const Values& values) {
+  P2PD_ASSIGN_OR_RETURN(config.archive.scrub.period,
+                        SpanWithin(values[0], absl::ZeroDuration(), absl::Hours(24 * 3650)));
+  return absl::OkStatus();
+}
+
+absl::Status ApplyScrubRate(Config& config, const Values& values) {
+  P2PD_ASSIGN_OR_RETURN(config.archive.scrub.rate, ParseSize(values[0]));
+  return absl::OkStatus();
+}
+
 absl::Status ApplyGrace(Config& config, const Values& values) {
   P2PD_ASSIGN_OR_RETURN(config.archive.grace,
                         SpanWithin(values[0], absl::Seconds(2), absl::Hours(24 * 7)));
@@ -521,6 +538,17 @@ constexpr Setting kSettings[] = {
     {"archive.idle", "--archive-idle", "SPAN",
      "After how long without a peer a torrent sleeps until somebody asks for it, 1s to 24h.", false,
      false, ApplyIdle, [](const Config& config) { return Values{PrintSpan(config.archive.idle)}; }},
+    {"archive.holding_time", "--holding-time", "SPAN",
+     "How long enough others must have had what is dropped for want of room, 1s to 365d.", false,
+     false, ApplyHoldingTime,
+     [](const Config& config) { return Values{PrintSpan(config.archive.holding_time)}; }},
+    {"archive.scrub_period", "--scrub-period", "SPAN",
+     "In which time all that is kept is read and hashed once, up to 3650d; 0s: never.", false,
+     false, ApplyScrubPeriod,
+     [](const Config& config) { return Values{PrintSpan(config.archive.scrub.period)}; }},
+    {"archive.scrub_rate", "--scrub-rate", "SIZE", "What that may read each second at most.", false,
+     false, ApplyScrubRate,
+     [](const Config& config) { return Values{PrintSize(config.archive.scrub.rate)}; }},
     {"archive.federation", "--federation", "NAME",
      "S-trackers of this name and key find each other in the overlay and share the work; empty: "
      "alone.",

@@ -45,6 +45,20 @@ v1::Torrent::State ToProto(archive::TorrentState state) {
   return v1::Torrent::STATE_UNSPECIFIED;
 }
 
+v1::TorrentPeer::Trust ToProto(archive::Holder::Trust trust) {
+  switch (trust) {
+    case archive::Holder::Trust::kUnknown:
+      return v1::TorrentPeer::NOT_ASKED;
+    case archive::Holder::Trust::kVerified:
+      return v1::TorrentPeer::VERIFIED;
+    case archive::Holder::Trust::kDoubted:
+      return v1::TorrentPeer::DOUBTED;
+    case archive::Holder::Trust::kLied:
+      return v1::TorrentPeer::LIED;
+  }
+  return v1::TorrentPeer::TRUST_UNSPECIFIED;
+}
+
 v1::Torrent ToProto(const archive::TorrentView& view, bool full) {
   const archive::TorrentRow& row = view.row;
   v1::Torrent out;
@@ -83,6 +97,7 @@ v1::Torrent ToProto(const archive::TorrentView& view, bool full) {
     peer.set_member(holder.member);
     peer.set_piece_count(holder.pieces);
     peer.set_downloaded_bytes(holder.given);
+    peer.set_trust(ToProto(holder.trust));
   }
   return out;
 }
@@ -106,6 +121,8 @@ v1::ArchiveMember ToProto(const archive::federation::MemberView& view, double qu
   out.set_torrent_count(static_cast<uint32_t>(view.torrents));
   out.set_group_count(view.groups);
   out.set_full(view.full);
+  out.set_proven_count(view.proven);
+  out.set_failed_challenge_count(view.failed);
   if (view.heard) *out.mutable_heard_age() = ToProto(*view.heard);
   return out;
 }

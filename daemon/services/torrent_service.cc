@@ -190,6 +190,12 @@ grpc::ServerUnaryReactor* ArchiveService::GetArchive(grpc::CallbackServerContext
     out->set_uploading(static_cast<uint32_t>(counts.uploading));
     out->set_used_bytes(counts.bytes);
     out->set_quota_bytes(counts.quota);
+    const archive::ScrubView scrub = host.scrub();
+    SetTime(scrub.began, out->mutable_scrub()->mutable_begin_time());
+    if (scrub.whole) SetTime(*scrub.whole, out->mutable_scrub()->mutable_complete_time());
+    out->mutable_scrub()->set_piece_count(scrub.pieces);
+    out->mutable_scrub()->set_hashed_bytes(scrub.bytes);
+    out->mutable_scrub()->set_rotted_count(scrub.rotted);
     for (const net::Endpoint& at : host.peer_endpoints()) out->add_peer_addresses(at.ToString());
     reply.Ok();
   });
@@ -209,6 +215,7 @@ grpc::ServerUnaryReactor* ArchiveService::PlanArchive(grpc::CallbackServerContex
       };
       return idle(a) < idle(b);
     });
+    const auto needed = static_cast<uint32_t>(host.archive().options().keeper.verified);
     const int limit =
         request->limit() <= 0 ? kDefaultGroups : std::min(request->limit(), kMaxGroups);
     for (const archive::Verdict& verdict : plan.verdicts) {
@@ -222,6 +229,8 @@ grpc::ServerUnaryReactor* ArchiveService::PlanArchive(grpc::CallbackServerContex
       group.set_piece_count(std::min(each, view->row.pieces - verdict.id.index * each));
       group.set_decision(archive::ToString(verdict.decision));
       group.set_reason(archive::ToString(verdict.why));
+      group.set_verified_holders(static_cast<uint32_t>(verdict.verified));
+      group.set_needed_holders(needed);
       group.set_value(verdict.value);
     }
     reply.Ok();

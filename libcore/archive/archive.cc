@@ -243,7 +243,7 @@ void Archive::Begin(Instant now, Torrent& torrent, ByteView metainfo) {
   torrent.told.assign(GroupsOf(torrent.row.pieces, torrent.row.piece_length), false);
   fetching_heard_.erase(hash);
   Start(now, torrent, metainfo);
-  Say(TellHeld{hash, torrent.told});
+  if (!torrent.row.is_private) Say(TellHeld{hash, torrent.told});
   if (torrent.row.state < TorrentState::kFetching) SetState(torrent, TorrentState::kFetching);
 }
 
@@ -497,6 +497,16 @@ void Archive::OnTrouble(const torrent::InfoHash& hash, const absl::Status& statu
   SetTrouble(found->second, std::string(status.message()));
 }
 
+void Archive::OnRotted(Instant now, const torrent::InfoHash& hash, uint32_t piece) {
+  const auto found = torrents_.find(hash);
+  if (found == torrents_.end() || piece >= found->second.row.pieces) return;
+  Torrent& torrent = found->second;
+  SetTrouble(torrent, absl::StrCat("piece ", piece, " had rotted on the disk"));
+  // What was asked for may have been all of the group but this one.
+  torrent.wanted.erase(piece / PiecesInGroup(torrent.row.piece_length));
+  next_keep_ = now;
+}
+
 void Archive::OnLook(Instant now, absl::Time wall, Look look) {
   const auto found = torrents_.find(look.hash);
   if (found == torrents_.end() || Sleeps(found->second)) return;
@@ -515,11 +525,6 @@ void Archive::OnLook(Instant now, absl::Time wall, Look look) {
     if (holder.member) continue;
     met = true;
     torrent.leeching = torrent.leeching || holder.pieces < pieces;
-    if (holder.given < torrent.row.piece_length) continue;
-    const net::IpAddress network = net::NetworkOf(holder.at.address);
-    if (torrent.verified.size() < kMaxVerified || torrent.verified.count(network) != 0) {
-      torrent.verified[network] = now + kVerifiedFor;
-    }
   }
   bool member_left = false;
   for (const Holder& holder : torrent.look.holders) {
@@ -547,6 +552,10 @@ void Archive::OnLook(Instant now, absl::Time wall, Look look) {
   // One that was just loaded is judged at once.
   if (!torrent.looked) next_keep_ = now;
   torrent.looked = torrent.seen = true;
+  torrent.holders.OnLook(torrent.look.holders, torrent.row.pieces);
+  for (Holder& holder : torrent.look.holders) {
+    holder.trust = torrent.holders.TrustIn(now, holder.at);
+  }
   CountCopies(torrent);
   if (std::tuple(torrent.organic, torrent.total, torrent.held) != shown) {
     changes_.NoteFigures(found->first);
@@ -624,23 +633,33 @@ void Archive::List(Torrent& torrent) {
   Say(ListUs{hash, holds, always, std::move(others)});
 }
 
-int Archive::VerifiedHolders(Instant now, const Torrent& torrent) {
-  std::set<net::IpAddress> networks;
-  for (const Holder& holder : torrent.look.holders) {
-    // Of whom has only a part nobody knows here which.
-    if (holder.member || holder.pieces != torrent.row.pieces) continue;
-    const net::IpAddress network = net::NetworkOf(holder.at.address);
-    const auto until = torrent.verified.find(network);
-    if (until != torrent.verified.end() && until->second > now) networks.insert(network);
+void Archive::Probe(Instant now, Torrent& torrent) {
+  // Without anything here there is nothing to compare with.
+  if (!torrent.looked || torrent.held == 0) return;
+  while (const auto peer = torrent.holders.Poll(now)) {
+    counters_.Add("archive.probes_sent");
+    Say(ProbePeer{torrent.row.hashes.Best(), *peer});
   }
-  return static_cast<int>(networks.size());
+}
+
+void Archive::OnShown(Instant now, const torrent::InfoHash& hash, const net::Endpoint& peer,
+                      Shown shown) {
+  if (shown == Shown::kRight) counters_.Add("archive.probes_right");
+  if (shown == Shown::kWrong) counters_.Add("archive.probes_wrong");
+  if (shown == Shown::kSilent) counters_.Add("archive.probes_unanswered");
+  const auto found = torrents_.find(hash);
+  if (found == torrents_.end()) return;
+  found->second.holders.OnShown(now, peer, shown);
+  // Somebody on whom we relied, perhaps, is none.
+  if (shown == Shown::kWrong) next_keep_ = now;
 }
 
 void Archive::AddGroups(Instant now, const torrent::InfoHash& hash, const Torrent& torrent,
                         std::vector<GroupState>& out) const {
   const torrent::Metainfo& metainfo = *torrent.metainfo;
   const uint32_t each = PiecesInGroup(metainfo.piece_length);
-  const int verified = VerifiedHolders(now, torrent);
+  const int verified = torrent.holders.Verified(now);
+  const int doubted = torrent.holders.Doubted(now);
   const double leaves = lifetimes_.ChanceToLeave(options_.keeper.reaction);
   for (uint32_t first = 0; first < metainfo.pieces; first += each) {
     GroupState group;
@@ -656,6 +675,7 @@ void Archive::AddGroups(Instant now, const torrent::InfoHash& hash, const Torren
       const bool somebody = torrent.look.organic[i] + torrent.look.members[i] > 0;
       group.obtainable = group.obtainable && (torrent.look.have[i] || somebody);
     }
+    group.organic = std::max(group.organic - doubted, 0);
     group.verified = verified;
     group.pinned = torrent.row.pinned;
     group.may_lose = torrent.row.may_lose;
@@ -672,7 +692,7 @@ std::vector<GroupState> Archive::Groups(Instant now) const {
     if (!torrent.metainfo || !torrent.looked) continue;
     std::vector<GroupState> groups;
     AddGroups(now, hash, torrent, groups);
-    shares_.Fill(hash, groups);
+    if (!torrent.row.is_private) shares_.Fill(hash, groups);
     for (GroupState& group : groups) {
       group.obtainable = group.obtainable || group.members > 0;
       out.push_back(std::move(group));
@@ -781,6 +801,7 @@ void Archive::OnTimeout(Instant now) {
   for (const torrent::InfoHash& hash : awake_) {
     Torrent& torrent = torrents_.at(hash);
     DialFellows(now, torrent);
+    Probe(now, torrent);
     if (!torrent.metainfo_until || *torrent.metainfo_until > now) continue;
     torrent.metainfo_until.reset();
     fetching_heard_.erase(hash);

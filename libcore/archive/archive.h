@@ -26,6 +26,7 @@
 #include "absl/time/time.h"
 #include "libcore/archive/availability.h"
 #include "libcore/archive/change_log.h"
+#include "libcore/archive/holders.h"
 #include "libcore/archive/keeper.h"
 #include "libcore/archive/library.h"
 #include "libcore/archive/lifetimes.h"
@@ -63,15 +64,6 @@ struct ArchiveOptions {
 
 // One bit for each piece.
 using Pieces = std::vector<bool>;
-
-// What one connected peer has and gave.
-struct Holder {
-  net::Endpoint at;
-  bool member = false;
-  // Payload that it gave us and that proved right; a whole piece of it makes it a verified holder.
-  uint64_t given = 0;
-  uint32_t pieces = 0;
-};
 
 // How a torrent looks at one moment, as the engine sees it.
 struct Look {
@@ -117,6 +109,12 @@ struct DialPeer {
   torrent::InfoHash hash;
   net::Endpoint peer;
 };
+// It says that it has everything: is asked for a block of a piece that is here, and OnShown
+// follows.
+struct ProbePeer {
+  torrent::InfoHash hash;
+  net::Endpoint peer;
+};
 // What the tracker says of us, and of other S-trackers that hold what we lack.
 struct ListUs {
   torrent::InfoHash hash;
@@ -156,7 +154,7 @@ struct SleepTorrent {
 };
 using Order = std::variant<FetchMetainfo, StartTorrent, StopTorrent, WantPieces, DropPieces,
                            DialPeer, ListUs, SaveMetainfo, RemoveMetainfo, SetTrackers, TellHeld,
-                           TellRoom, AskToKeep, SleepTorrent>;
+                           TellRoom, AskToKeep, ProbePeer, SleepTorrent>;
 
 struct TorrentView {
   TorrentRow row;
@@ -206,8 +204,6 @@ class Archive {
   // A torrent whose pieces nobody has is lost after so long.
   static constexpr absl::Duration kLostAfter = absl::Minutes(10);
   static constexpr absl::Duration kReadingPeriod = absl::Minutes(10);
-  static constexpr absl::Duration kVerifiedFor = absl::Hours(24);
-  static constexpr size_t kMaxVerified = 64;
   static constexpr size_t kMaxSources = 16;
   static constexpr absl::Duration kUploadingFor = absl::Seconds(10);
   // Other S-trackers that have what is wanted are dialled so often.
@@ -261,6 +257,12 @@ class Archive {
   void OnWoken(Instant now, const torrent::InfoHash& hash);
   // How many the engine may wake by itself until the next OnTimeout.
   size_t WakesLeft() const;
+  // It is to be read. False: it does not sleep, or cannot be loaded.
+  bool Rouse(Instant now, const torrent::InfoHash& hash);
+  // A piece that was kept was not what it should be when it was read, and is not offered any more.
+  void OnRotted(Instant now, const torrent::InfoHash& hash, uint32_t piece);
+  // The answer to ProbePeer.
+  void OnShown(Instant now, const torrent::InfoHash& hash, const net::Endpoint& peer, Shown shown);
 
   // The S-trackers that share the work; nullptr, as at first: none. Outlives the archive, or is
   // taken back. TellHeld of everything follows.
@@ -296,6 +298,7 @@ class Archive {
   // What the keeper would do now, and why; what sleeps stays.
   Plan DryRun(Instant now) const;
   ArchiveCounts Counts(Instant now) const;
+  const ArchiveOptions& options() const { return options_; }
   bool Denied(const torrent::InfoHash& hash) const { return denied_.count(hash) != 0; }
 
  private:
@@ -310,8 +313,8 @@ class Archive {
     Availability total;
     uint32_t held = 0;
     uint32_t seeds = 0;
-    std::set<uint32_t> wanted;                   // groups
-    std::map<net::IpAddress, Instant> verified;  // networks, until when
+    std::set<uint32_t> wanted;  // groups
+    Holders holders;
     std::optional<Instant> metainfo_until;
     std::vector<net::Endpoint> sources;  // who gave the metainfo may have the rest
     std::optional<Instant> missing_since;
@@ -387,8 +390,8 @@ class Archive {
   void SetTrouble(Torrent& torrent, std::string trouble);
   void JudgeState(Instant now, absl::Time wall, Torrent& torrent);
   void List(Torrent& torrent);
-  // Networks with a connected holder of everything that has shown it.
-  static int VerifiedHolders(Instant now, const Torrent& torrent);
+  // Those who say that they have everything are asked to show it.
+  void Probe(Instant now, Torrent& torrent);
   std::vector<GroupState> Groups(Instant now) const;
   void AddGroups(Instant now, const torrent::InfoHash& hash, const Torrent& torrent,
                  std::vector<GroupState>& out) const;

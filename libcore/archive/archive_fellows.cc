@@ -23,7 +23,7 @@ void Archive::SetFellows(Instant now, const Fellows* fellows) {
   if (fellows == nullptr) return;
   full_ = false;
   for (const auto& [hash, torrent] : torrents_) {
-    if (Described(torrent)) Say(TellHeld{hash, torrent.told});
+    if (Described(torrent) && !torrent.row.is_private) Say(TellHeld{hash, torrent.told});
   }
 }
 
@@ -96,7 +96,9 @@ void Archive::Tell(Instant now, Torrent& torrent) {
   const size_t wanted = torrent.wanted.size();
   std::erase_if(torrent.wanted, [&](uint32_t group) { return torrent.told[group]; });
   if (wanted != 0 && torrent.wanted.empty()) next_keep_ = now;
-  Say(TellHeld{torrent.row.hashes.Best(), torrent.told});
+  // A member that hears of a torrent fetches it, and one that is private is for those whom its
+  // tracker names (BEP 27): whoever was handed it meets the others there.
+  if (!torrent.row.is_private) Say(TellHeld{torrent.row.hashes.Best(), torrent.told});
 }
 
 void Archive::Ask(Instant now, std::vector<GroupState>& groups) {
@@ -131,7 +133,8 @@ void Archive::NoteShares(const std::vector<GroupState>& groups, const Plan& plan
 }
 
 void Archive::DialFellows(Instant now, Torrent& torrent) {
-  if (!shares_.together() || torrent.wanted.empty() || torrent.next_dial > now) return;
+  if (!shares_.together() || torrent.row.is_private) return;
+  if (torrent.wanted.empty() || torrent.next_dial > now) return;
   torrent.next_dial = now + kRedial;
   const torrent::InfoHash hash = torrent.row.hashes.Best();
   for (const net::Endpoint& source : shares_.fellows()->SourcesOf(hash)) {
@@ -143,7 +146,7 @@ void Archive::DialFellows(Instant now, Torrent& torrent) {
 
 std::vector<uint32_t> Archive::HeldByFellows(const Torrent& torrent) const {
   std::vector<uint32_t> out(torrent.look.have.size(), 0);
-  if (!shares_.together()) return out;
+  if (!shares_.together() || torrent.row.is_private) return out;
   const std::vector<int> held = shares_.Held(torrent.row.hashes.Best(), torrent.told.size());
   const uint32_t each = PiecesInGroup(torrent.row.piece_length);
   for (uint32_t i = 0; i < out.size(); ++i) out[i] = static_cast<uint32_t>(held[i / each]);
@@ -159,6 +162,7 @@ bool Archive::MayPromise(Instant now, const GroupId& group) {
   const auto found = torrents_.find(group.torrent);
   if (found == torrents_.end() || !Described(found->second)) return false;
   Torrent& torrent = found->second;
+  if (torrent.row.is_private) return false;
   const bool holds = group.index < torrent.told.size() && torrent.told[group.index];
   if (!holds) return false;
   // What it had when the daemon ended is not good enough for others to drop theirs.

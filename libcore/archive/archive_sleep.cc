@@ -2,10 +2,11 @@
 //
 // What is whole here sleeps, and where others share the work also what lacks pieces that one of
 // them holds. It wakes for a leecher that announces at our tracker, for a peer that connects with
-// its hash, for its removal, and when a member came, went or told something by which it has pieces
-// to fetch or to give up. The keeper leaves alone what sleeps: without others nobody was connected,
-// so it is the last known copy, which does not go; and of what others hold it is woken when room is
-// needed. A sleeper goes on telling them what it has, and keeps what it promises.
+// its hash, for its removal, to be read (by the scrub, or for another S-tracker that wants it
+// shown), and when a member came, went or told something by which it has pieces to fetch or to give
+// up. The keeper leaves alone what sleeps: without others nobody was connected, so it is the last
+// known copy, which does not go; and of what others hold it is woken when room is needed. A sleeper
+// goes on telling them what it has, and keeps what it promises.
 #include <algorithm>
 #include <utility>
 
@@ -76,7 +77,7 @@ bool Archive::MaySleep(Instant now, const Torrent& torrent) const {
   if (!torrent.wanted.empty() || !torrent.dropping.empty()) return false;
   if (now - torrent.woken_at < std::min(kAwakeAtLeast, options_.idle)) return false;
   // By them it might go when room is needed, and nobody would see them leave.
-  if (VerifiedHolders(now, torrent) >= options_.keeper.verified) return false;
+  if (torrent.holders.Verified(now) >= options_.keeper.verified) return false;
   return FoundAsleep(torrent) && NeedOf(torrent) == Need::kNone;
 }
 
@@ -107,6 +108,7 @@ void Archive::Sleep(Torrent& torrent) {
   torrent.looked = false;
   torrent.missing_since.reset();
   torrent.sources = {};
+  torrent.holders = {};
   awake_.erase(hash);
   keeper_.Forget(hash);
   counters_.Add("archive.torrents_slept");
@@ -146,6 +148,13 @@ void Archive::OnWoken(Instant now, const torrent::InfoHash& hash) {
   Wake(now, found->second);
   // Who asked is there already.
   found->second.woken_at = now - kAwakeAtLeast;
+}
+
+bool Archive::Rouse(Instant now, const torrent::InfoHash& hash) {
+  const auto found = torrents_.find(hash);
+  if (found == torrents_.end() || !Sleeps(found->second)) return false;
+  Wake(now, found->second);
+  return !Sleeps(found->second);
 }
 
 size_t Archive::WakesLeft() const { return kWakesASecond - std::min(woken_, kWakesASecond); }

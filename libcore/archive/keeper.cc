@@ -121,7 +121,8 @@ class Keeper::Planner {
     plan_.verdicts.resize(groups.size());
     for (size_t i = 0; i < groups.size(); ++i) {
       const double value = ValueOf(groups[i], keeper.CountedOn(groups[i]));
-      plan_.verdicts[i] = Verdict{groups[i].id, Decision::kKeep, Why::kAssigned, value};
+      plan_.verdicts[i] =
+          Verdict{groups[i].id, Decision::kKeep, Why::kAssigned, value, groups[i].verified};
       if (keeper.MayGo(now, groups[i])) may_go_.push_back(i);
     }
     const auto worth_less = [this](size_t a, size_t b) {

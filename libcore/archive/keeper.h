@@ -5,8 +5,8 @@
 // other holders leave before we would notice and fetch, times how much the torrent is wanted.
 // The last known copy never goes, unless the torrent's policy says that it may be lost; then the
 // loss is announced, not silent. A group goes only when, for the holding time without a break,
-// `verified` holders of all of it were there (who showed by a whole piece that they have it; a
-// network counts once) and organic availability was `drop_at` or more; and only when room is
+// `verified` holders of all of it were there (who showed a block of it, holders.h; a network
+// counts once) and organic availability was `drop_at` or more; and only when room is
 // needed. What went comes back only when organic availability falls to `fetch_at`, and only what is
 // as rare takes another's place: between the two marks nothing happens, so that nothing is fetched
 // and dropped by turns. A crowd that is there for an hour does not count: a group is as common as
@@ -99,6 +99,8 @@ struct Verdict {
   Why why = Why::kAssigned;
   // What we lower the chance of loss by, times demand, a GiB.
   double value = 0;
+  // Holders that are there and showed that they have it.
+  int verified = 0;
 };
 
 struct Plan {

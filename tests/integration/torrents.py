@@ -24,8 +24,9 @@ class Torrent:
     """Random bytes in a file, or in a folder of files of the sizes in `parts`; its .torrent and its info-hash."""
 
     def __init__(self, folder, name, size, tracker, parts=None, piece=PIECE):
-        self.name, self.data = name, os.urandom(size)
-        pieces = b''.join(hashlib.sha1(self.data[at:at + piece]).digest() for at in range(0, size, piece))
+        self.name, self.data, self.piece = name, os.urandom(size), piece
+        self.proofs = [hashlib.sha1(self.data[at:at + piece]).digest() for at in range(0, size, piece)]
+        pieces = b''.join(self.proofs)
         info = {b'name': name.encode(), b'piece length': piece, b'pieces': pieces}
         self.files, at = {}, 0
         for path, length in (parts or {name: size}).items():

@@ -212,6 +212,11 @@ ExitCode ArchiveStatus(Session& session) {
         for (const std::string& at : archive.peer_addresses()) {
           std::printf("peers at     %s\n", at.c_str());
         }
+        const v1::ArchiveScrub& scrub = archive.scrub();
+        std::printf("scrubbed     %s pieces since %s, last complete %s, %s rotted so far\n",
+                    absl::StrCat(scrub.piece_count()).c_str(), Show(scrub.begin_time()).c_str(),
+                    scrub.has_complete_time() ? Show(scrub.complete_time()).c_str() : "never",
+                    absl::StrCat(scrub.rotted_count()).c_str());
       });
 }
 
@@ -223,12 +228,15 @@ ExitCode ArchivePlan(Session& session, int limit) {
         std::printf("would fetch %s bytes and drop %s\n",
                     absl::StrCat(response.fetch_bytes()).c_str(),
                     absl::StrCat(response.drop_bytes()).c_str());
-        Table table({"TORRENT", "PIECES", "WOULD", "BECAUSE"});
+        Table table({"TORRENT", "PIECES", "WOULD", "HOLDERS", "BECAUSE"});
         for (const v1::PlannedGroup& group : response.groups()) {
-          table.Row({LastWord(group.torrent()),
-                     absl::StrCat(group.first_piece(), "..",
-                                  group.first_piece() + group.piece_count() - 1),
-                     group.decision(), group.reason()});
+          table.Row(
+              {LastWord(group.torrent()),
+               absl::StrCat(group.first_piece(), "..",
+                            group.first_piece() + group.piece_count() - 1),
+               group.decision(),
+               absl::StrCat(group.verified_holders(), " verified, needs ", group.needed_holders()),
+               group.reason()});
         }
         table.Print();
       });
@@ -238,7 +246,7 @@ ExitCode ArchiveMembers(Session& session) {
   return session.CallAndPrint<v1::ArchiveService>(
       &Archive::ListMembers, v1::ListMembersRequest(), [](const v1::ListMembersResponse& response) {
         Table table({"MEMBER", "STATE", "HEARD", "PEERS AT", "DOMAIN", "SHARE", "USED", "QUOTA",
-                     "TORRENTS", "GROUPS"});
+                     "TORRENTS", "GROUPS", "SHOWN", "FAILED"});
         for (const v1::ArchiveMember& member : response.members()) {
           const bool heard = member.has_heard_age() && member.state() != v1::ArchiveMember::SELF;
           table.Row({LastWord(member.name()),
@@ -247,7 +255,8 @@ ExitCode ArchiveMembers(Session& session) {
                      member.peer_addresses().empty() ? "" : member.peer_addresses(0),
                      member.domain(), Percent(member.share()), absl::StrCat(member.used_bytes()),
                      absl::StrCat(member.quota_bytes()), absl::StrCat(member.torrent_count()),
-                     absl::StrCat(member.group_count())});
+                     absl::StrCat(member.group_count()), absl::StrCat(member.proven_count()),
+                     absl::StrCat(member.failed_challenge_count())});
         }
         table.Print();
       });

@@ -104,10 +104,11 @@ void Federation::OnSearched(Instant now, absl::Time wall, const std::vector<Foun
 
 // Questions and answers.
 
-void Federation::Ask(const MemberId& to, const Question& question, std::optional<GroupId> group) {
+void Federation::Ask(const MemberId& to, const Question& question,
+                     std::optional<Expected> expected) {
   last_ask_ = last_ask_.Next();
   const Bytes payload = key_.Tagged(options_.self, to, {}, Write(question));
-  asking_[last_ask_] = {to, ToBytes(FederationKey::TagOf(payload)), std::move(group)};
+  asking_[last_ask_] = {to, ToBytes(FederationKey::TagOf(payload)), std::move(expected)};
   orders_.push_back(AskMember{last_ask_, to, payload});
 }
 
@@ -122,13 +123,13 @@ void Federation::OnAnswer(Instant now, AskId id, const absl::StatusOr<Bytes>& an
     if (!reply) counters_.Add("federation.answers_bad");
   }
   const auto* const promise = reply ? std::get_if<Promise>(&*reply) : nullptr;
-  if (asked.group) OnPromise(*asked.group, promise != nullptr && promise->yes);
+  if (asked.expected) OnPromise(*asked.expected, asked.to, promise);
   const auto other = others_.find(asked.to);
   if (other == others_.end()) return;
   if (reply) other->second.heard = now;
-  if (!asked.group) other->second.asking = false;
+  if (!asked.expected) other->second.asking = false;
   const auto* const page = reply ? std::get_if<InventoryPage>(&*reply) : nullptr;
-  if (page != nullptr && !asked.group) OnPage(now, other->first, other->second, *page);
+  if (page != nullptr && !asked.expected) OnPage(now, other->first, other->second, *page);
   next_ = now;
 }
 
@@ -149,17 +150,17 @@ void Federation::OnPage(Instant now, const MemberId& from, Other& other,
   other.next_poll = now + PollEvery();
 }
 
-std::optional<Bytes> Federation::OnQuestion(Instant now, const MemberId& from, ByteView payload,
-                                            MayPromise promise) {
+void Federation::OnQuestion(Instant now, const MemberId& from, QuestionToken token,
+                            ByteView payload, MayPromise promise) {
   const auto plain = key_.Untagged(from, options_.self, {}, payload);
   if (!plain) {
     counters_.Add("federation.questions_of_strangers");
-    return std::nullopt;
+    return orders_.push_back(AnswerMember{token, {}});
   }
   const auto question = ParseQuestion(*plain);
   if (!question) {
     counters_.Add("federation.questions_bad");
-    return std::nullopt;
+    return orders_.push_back(AnswerMember{token, {}});
   }
   if (const auto other = others_.find(from); other != others_.end()) {
     // Lost ones are back as soon as they speak.
@@ -168,16 +169,54 @@ std::optional<Bytes> Federation::OnQuestion(Instant now, const MemberId& from, B
     next_search_ = std::min(next_search_, now + kShortest);
   }
   next_ = std::min(next_, now + kShortest);
-  Reply reply;
+  const ByteView tag = FederationKey::TagOf(payload);
   if (const auto* what = std::get_if<WhatChanged>(&*question)) {
     InventoryPage page = inventory_.PageAfter(what->epoch, what->revision);
     page.full = full_;
     page.used = used_;
-    reply = std::move(page);
-  } else {
-    reply = Promise{promise(std::get<WillYouKeep>(*question).group)};
+    return Answer(from, token, tag, Reply(std::move(page)));
   }
-  return key_.Tagged(options_.self, from, FederationKey::TagOf(payload), Write(reply));
+  const auto& will = std::get<WillYouKeep>(*question);
+  if (reading_.size() >= kMaxReads) {
+    counters_.Add("federation.refused_reads_full");
+    return Answer(from, token, tag, Promise{});
+  }
+  if (!promise(will.group)) return Answer(from, token, tag, Promise{});
+  Read({will.group, will.nonce, {}, token, from, ToBytes(tag)});
+}
+
+void Federation::Answer(const MemberId& to, QuestionToken token, ByteView tag, const Reply& reply) {
+  orders_.push_back(AnswerMember{token, key_.Tagged(options_.self, to, tag, Write(reply))});
+}
+
+void Federation::Read(Reading reading) {
+  last_read_ = last_read_.Next();
+  orders_.push_back(ReadSamples{last_read_, reading.group, reading.nonce});
+  reading_[last_read_] = std::move(reading);
+}
+
+void Federation::OnRead(Instant now, ReadId id, const absl::StatusOr<Bytes>& bytes) {
+  const auto found = reading_.extract(id);
+  if (!found) return;
+  const Reading& what = found.mapped();
+  if (!bytes.ok()) counters_.Add("federation.samples_unreadable");
+  if (what.holders.empty()) {
+    Promise promise;
+    if (bytes.ok()) {
+      promise.proof = HolderProof(what.group, what.nonce, options_.self, what.asker, *bytes);
+    }
+    return Answer(what.asker, what.token, what.tag, promise);
+  }
+  if (!bytes.ok()) {
+    promises_.erase(what.group);
+    events_.push_back(Promised{what.group, 0});
+    return;
+  }
+  for (const MemberId& holder : what.holders) {
+    Ask(holder, WillYouKeep{what.group, what.nonce},
+        Expected{what.group, HolderProof(what.group, what.nonce, holder, options_.self, *bytes)});
+  }
+  next_ = std::min(next_, now);
 }
 
 void Federation::AskToKeep(Instant now, const GroupId& group,
@@ -187,14 +226,24 @@ void Federation::AskToKeep(Instant now, const GroupId& group,
     return;
   }
   if (!promises_.try_emplace(group, Promises{holders.size(), 0}).second) return;
-  for (const MemberId& holder : holders) Ask(holder, WillYouKeep{group}, group);
+  Reading reading{group, {}, holders, {}, {}, {}};
+  rng_.Fill(reading.nonce.mutable_view());
+  Read(std::move(reading));
   next_ = std::min(next_, now);
 }
 
-void Federation::OnPromise(const GroupId& group, bool yes) {
+void Federation::OnPromise(const Expected& expected, const MemberId& from, const Promise* promise) {
+  const GroupId& group = expected.group;
+  const bool said = promise != nullptr && promise->proof;
+  const bool shown = said && *promise->proof == expected.proof;
+  if (said) {
+    counters_.Add(shown ? "federation.challenges_right" : "federation.challenges_failed");
+    const auto other = others_.find(from);
+    if (other != others_.end()) ++(shown ? other->second.proven : other->second.failed);
+  }
   const auto found = promises_.find(group);
   if (found == promises_.end()) return;
-  found->second.promises += yes ? 1 : 0;
+  found->second.promises += shown ? 1 : 0;
   if (--found->second.waiting != 0) return;
   events_.push_back(Promised{group, found->second.promises});
   promises_.erase(found);
@@ -354,6 +403,8 @@ std::vector<MemberView> Federation::List(Instant now) const {
     view.torrents = other.inventory.torrents();
     view.groups = other.inventory.groups();
     view.used = other.used;
+    view.proven = other.proven;
+    view.failed = other.failed;
     out.push_back(std::move(view));
   }
   return out;

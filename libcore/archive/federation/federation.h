@@ -43,6 +43,11 @@ struct FederationOptions {
 
 struct AskIdTag;
 using AskId = Strong<AskIdTag, uint64_t>;
+struct ReadIdTag;
+using ReadId = Strong<ReadIdTag, uint64_t>;
+// The overlay's, of a question that is to be answered.
+struct QuestionTokenTag;
+using QuestionToken = Strong<QuestionTokenTag, uint64_t>;
 
 // Orders, for the overlay.
 struct OfferRecord {
@@ -56,7 +61,20 @@ struct AskMember {
   MemberId to;
   Bytes payload;
 };
-using FederationOrder = std::variant<OfferRecord, SearchRecords, AskMember>;
+// To who asked with this token; empty: nothing is said.
+struct AnswerMember {
+  QuestionToken token;
+  Bytes payload;
+};
+// For the archive's disk: the bytes of a challenge's samples (challenge.h), one behind the other.
+// OnRead follows.
+struct ReadSamples {
+  ReadId id;
+  GroupId group;
+  ChallengeNonce nonce;
+};
+using FederationOrder =
+    std::variant<OfferRecord, SearchRecords, AskMember, AnswerMember, ReadSamples>;
 
 // A service record as the overlay gave it: signed by this node, and not expired.
 struct FoundRecord {
@@ -69,7 +87,7 @@ struct FoundRecord {
 // Events, for the archive.
 // Who is there has changed: how groups are placed, who counts as a member, which trackers.
 struct MembersChanged {};
-// So many of those whom we asked promised to keep it.
+// So many of those whom we asked showed that they have it, and promised to keep it.
 struct Promised {
   GroupId group;
   int promises = 0;
@@ -87,6 +105,9 @@ struct MemberView {
   uint64_t torrents = 0;
   uint64_t groups = 0;
   uint64_t used = 0;  // bytes
+  // Groups that it showed to have when we asked, and those that it would keep and could not show.
+  uint64_t proven = 0;
+  uint64_t failed = 0;
 };
 
 class Federation final : public Fellows {
@@ -102,8 +123,11 @@ class Federation final : public Fellows {
   static constexpr absl::Duration kLostPoll = absl::Minutes(1);
   // An overlay that was just joined may not show the others yet.
   static constexpr absl::Duration kSettling = absl::Seconds(15);
-  // Groups about which members are being asked, at a time.
-  static constexpr size_t kMaxPromises = 10'000;
+  // Groups about which members are being asked, at a time: each costs every disk a read for each of
+  // its pieces, and a promise is fresh for half a minute only (shares.h).
+  static constexpr size_t kMaxPromises = 128;
+  // Of others' groups that are being read, at a time; beyond it the answer is no.
+  static constexpr size_t kMaxReads = 512;
 
   // `key`, `rng` and `counters` outlive it. `wall` makes our first sequence number and the
   // inventory's epoch.
@@ -114,11 +138,13 @@ class Federation final : public Fellows {
   void OnSearched(Instant now, absl::Time wall, const std::vector<FoundRecord>& records);
   // The answer to an AskMember, or why there is none.
   void OnAnswer(Instant now, AskId id, const absl::StatusOr<Bytes>& answer);
-  // A question of the node `from`, whose key proved it. nullopt: it is no member, and nothing is
-  // answered; a promise is asked of `promise`.
+  // A question of the node `from`, whose key proved it. AnswerMember follows, with nothing in it
+  // for who is no member; a promise is asked of `promise`.
   using MayPromise = absl::FunctionRef<bool(const GroupId&)>;
-  std::optional<Bytes> OnQuestion(Instant now, const MemberId& from, ByteView payload,
-                                  MayPromise promise);
+  void OnQuestion(Instant now, const MemberId& from, QuestionToken token, ByteView payload,
+                  MayPromise promise);
+  // The answer to ReadSamples, or why there is none.
+  void OnRead(Instant now, ReadId id, const absl::StatusOr<Bytes>& bytes);
 
   // From the archive. `groups` empty: the torrent is gone from here.
   void SetHeld(const torrent::InfoHash& hash, Groups groups);
@@ -161,12 +187,28 @@ class Federation final : public Fellows {
     bool present = false;
     bool full = false;
     uint64_t used = 0;
+    uint64_t proven = 0;
+    uint64_t failed = 0;
     HeardInventory inventory;
+  };
+  // What we asked to be kept, and what shows that it is there.
+  struct Expected {
+    GroupId group;
+    pki::Sha256Digest proof;
   };
   struct Asking {
     MemberId to;
     Bytes tag;  // of the question
-    std::optional<GroupId> group;
+    std::optional<Expected> expected;
+  };
+  // What is being read, for those whom we ask or for one who asked us.
+  struct Reading {
+    GroupId group;
+    ChallengeNonce nonce;
+    std::vector<MemberId> holders;
+    QuestionToken token;
+    MemberId asker;
+    Bytes tag;  // of the question
   };
   struct Promises {
     size_t waiting = 0;
@@ -176,9 +218,11 @@ class Federation final : public Fellows {
   void Offer(Instant now, absl::Time wall);
   void TakeRecord(Instant now, absl::Time wall, const FoundRecord& found);
   void Poll(Instant now);
-  void Ask(const MemberId& to, const Question& question, std::optional<GroupId> group);
+  void Ask(const MemberId& to, const Question& question, std::optional<Expected> expected);
+  void Answer(const MemberId& to, QuestionToken token, ByteView tag, const Reply& reply);
+  void Read(Reading reading);
   void OnPage(Instant now, const MemberId& from, Other& other, const InventoryPage& page);
-  void OnPromise(const GroupId& group, bool yes);
+  void OnPromise(const Expected& expected, const MemberId& from, const Promise* promise);
   // Who is there now; says MembersChanged when that is another.
   void Judge(Instant now);
   absl::Duration PollEvery() const;
@@ -198,6 +242,8 @@ class Federation final : public Fellows {
   std::map<AskId, Asking> asking_;
   std::map<GroupId, Promises> promises_;
   AskId last_ask_;
+  std::map<ReadId, Reading> reading_;
+  ReadId last_read_;
 
   bool changed_ = false;  // something that Judge does not see by itself
   bool searched_ = false;

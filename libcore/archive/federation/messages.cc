@@ -14,7 +14,10 @@ Bytes Write(const Question& question) {
   if (const auto* what = std::get_if<WhatChanged>(&question)) {
     out.U8(kWhatChanged).U64(what->epoch).U64(what->revision);
   } else if (const auto* will = std::get_if<WillYouKeep>(&question)) {
-    out.U8(kWillYouKeep).Put(will->group.torrent.view()).U32(will->group.index);
+    out.U8(kWillYouKeep)
+        .Put(will->group.torrent.view())
+        .U32(will->group.index)
+        .Put(will->nonce.view());
   }
   return std::move(out).Take();
 }
@@ -32,6 +35,7 @@ std::optional<Question> ParseQuestion(ByteView bytes) {
     WillYouKeep will;
     will.group.torrent = in.Fixed<torrent::InfoHash>();
     will.group.index = in.U32();
+    will.nonce = in.Fixed<ChallengeNonce>();
     out = will;
   }
   return in.AtEnd() ? out : std::nullopt;
@@ -43,7 +47,10 @@ Bytes Write(const Reply& reply) {
     out.push_back(kPage);
     WriteInventoryPage(*page, out);
   } else if (const auto* promise = std::get_if<Promise>(&reply)) {
-    out = {kPromise, static_cast<uint8_t>(promise->yes ? 1 : 0)};
+    ByteWriter writer;
+    writer.U8(kPromise).U8(promise->proof ? 1 : 0);
+    if (promise->proof) writer.Put(promise->proof->view());
+    out = std::move(writer).Take();
   }
   return out;
 }
@@ -54,8 +61,12 @@ std::optional<Reply> ParseReply(ByteView bytes) {
   if (bytes[0] == kPage) {
     auto page = ParseInventoryPage(rest);
     if (page) return Reply(*std::move(page));
-  } else if (bytes[0] == kPromise && rest.size() == 1 && rest[0] <= 1) {
-    return Reply(Promise{rest[0] == 1});
+  } else if (bytes[0] == kPromise) {
+    ByteReader in(rest);
+    Promise promise;
+    const uint8_t yes = in.U8();
+    if (yes == 1) promise.proof = in.Fixed<pki::Sha256Digest>();
+    if (yes <= 1 && in.AtEnd()) return Reply(promise);
   }
   return std::nullopt;
 }

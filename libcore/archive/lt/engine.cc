@@ -35,6 +35,14 @@ absl::Status Engine::Drop(const torrent::InfoHash& hash, absl::Span<const pieces
 absl::Status Engine::Scrub(const torrent::InfoHash& hash, pieces::Piece piece) {
   return impl_->Scrub(hash, piece);
 }
+absl::Status Engine::Read(const torrent::InfoHash& hash, absl::Span<const pieces::Range> ranges,
+                          uint64_t id) {
+  return impl_->Read(hash, ranges, id);
+}
+absl::Status Engine::Probe(const torrent::InfoHash& hash, const net::Endpoint& peer,
+                           const pieces::Range& block) {
+  return impl_->Probe(hash, peer, block);
+}
 absl::Status Engine::SetTrackers(const torrent::InfoHash& hash, const TrackerTiers& trackers) {
   return impl_->SetTrackers(hash, trackers);
 }

@@ -109,6 +109,9 @@ struct EngineOptions {
   size_t write_buffers = 32 << 20;
   // How long a dropped piece is still there for whoever asked before.
   absl::Duration drop_grace = absl::Seconds(30);
+  // How long a peer has time to show a block, in whole seconds: an honest client opens a slot for
+  // who waits within a few rounds of 30 s.
+  absl::Duration probe_patience = absl::Minutes(2);
   // "name/version", as peers show it.
   std::string user_agent = "p2pd/0.1";
 };
@@ -119,6 +122,7 @@ class Engine {
   // Snapshot.
   static constexpr size_t kMaxEvents = 65'536;
   static constexpr size_t kMaxMetainfo = 10 << 20;
+  static constexpr size_t kMaxRead = 1 << 20;
 
   // Waits until the ports are open or refused.
   static absl::StatusOr<std::unique_ptr<Engine>> Start(EngineOptions options);
@@ -147,6 +151,14 @@ class Engine {
   // Hashes a kept piece; Scrubbed follows. One that rotted is gone from the peers' sight by then.
   absl::Status Scrub(const torrent::InfoHash& hash, pieces::Piece piece);
   // Replaces them; those that Add would refuse are left out.
+  // Bytes of kept pieces, at most kMaxRead of them; RangesRead with this id follows. NotFound for a
+  // torrent that is not loaded; InvalidArgument for more, or for what is not in its pieces.
+  absl::Status Read(const torrent::InfoHash& hash, absl::Span<const pieces::Range> ranges,
+                    uint64_t id);
+  // Asks a connected peer for a block of a kept piece, `offset` and `length` of which are those
+  // that clients ask for, as anybody who lacks it would; PeerProbed follows.
+  absl::Status Probe(const torrent::InfoHash& hash, const net::Endpoint& peer,
+                     const pieces::Range& block);
   absl::Status SetTrackers(const torrent::InfoHash& hash, const TrackerTiers& trackers);
   void SetLimits(const EngineLimits& limits);
   // Other members of the federation, by the endpoints that they listen on: their copies are not

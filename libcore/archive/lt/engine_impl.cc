@@ -344,6 +344,12 @@ absl::StatusOr<Engine::Impl::Loaded> Engine::Impl::Load(AddRequest request) {
   torrent->watched->passed = [this, weak = std::weak_ptr(torrent)](Piece piece) {
     if (const Loaded strong = weak.lock()) OnPassed(strong, piece);
   };
+  torrent->watched->probe_patience = options_.probe_patience;
+  torrent->watched->probed = [this, weak = std::weak_ptr(torrent)](const net::Endpoint& peer,
+                                                                   const pieces::Range& block,
+                                                                   std::optional<Bytes> given) {
+    if (const Loaded strong = weak.lock()) OnProbed(strong, peer, block, std::move(given));
+  };
   return torrent;
 }
 

@@ -73,6 +73,10 @@ class Engine::Impl {
   absl::Status SetWanted(const torrent::InfoHash& hash, absl::Span<const WantedPiece> wanted);
   absl::Status Drop(const torrent::InfoHash& hash, absl::Span<const pieces::Piece> pieces);
   absl::Status Scrub(const torrent::InfoHash& hash, pieces::Piece piece);
+  absl::Status Read(const torrent::InfoHash& hash, absl::Span<const pieces::Range> ranges,
+                    uint64_t id);
+  absl::Status Probe(const torrent::InfoHash& hash, const net::Endpoint& peer,
+                     const pieces::Range& block);
   absl::Status SetTrackers(const torrent::InfoHash& hash, const TrackerTiers& trackers);
   absl::Status ConnectPeer(const torrent::InfoHash& hash, const net::Endpoint& peer);
   void SetLimits(const EngineLimits& limits);
@@ -118,6 +122,9 @@ class Engine::Impl {
   void OnMetadata(const Loaded& torrent);
   Loaded LoadedOf(const libtorrent::torrent_handle& handle) const;
   void ApplyWanted(const Loaded& torrent);
+  // engine_probe.cc.
+  void OnProbed(const Loaded& torrent, const net::Endpoint& peer, const pieces::Range& block,
+                std::optional<Bytes> given);
 
   // Keep.
   void KeepPassed(const Loaded& torrent);

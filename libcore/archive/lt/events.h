@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "libcore/archive/pieces/layout.h"
 #include "libcore/archive/torrent/info_hash.h"
 #include "libcore/base/bytes.h"
@@ -70,6 +71,25 @@ struct Scrubbed {
   absl::Status status;
 };
 
+// The answer to Read; `bytes` are those of the ranges, one behind the other.
+struct RangesRead {
+  uint64_t id = 0;
+  absl::StatusOr<Bytes> bytes;
+};
+
+// What became of asking a peer for a block that is here, by Probe.
+enum class ProbeResult : uint8_t {
+  kRight,
+  kWrong,    // other bytes than ours
+  kSilent,   // nothing in EngineOptions::probe_patience: it chokes us, refused, or does not answer
+  kUnknown,  // it went, or ours could not be read
+};
+struct PeerProbed {
+  torrent::InfoHash hash;
+  net::Endpoint peer;
+  ProbeResult result = ProbeResult::kUnknown;
+};
+
 struct PeerConnected {
   torrent::InfoHash hash;
   net::Endpoint peer;
@@ -89,7 +109,7 @@ struct TrackerAnswered {
 };
 
 using Event = std::variant<TorrentReady, TorrentGone, PieceFinished, WantedFinished, HashFailed,
-                           MetadataReceived, TorrentError, PiecesDropped, Scrubbed, PeerConnected,
-                           PeerDisconnected, TrackerAnswered>;
+                           MetadataReceived, TorrentError, PiecesDropped, Scrubbed, RangesRead,
+                           PeerProbed, PeerConnected, PeerDisconnected, TrackerAnswered>;
 
 }  // namespace p2pd::archive::lt

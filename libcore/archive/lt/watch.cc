@@ -1,6 +1,8 @@
 #include "libcore/archive/lt/watch.h"
 
+#include <algorithm>
 #include <array>
+#include <initializer_list>
 #include <libtorrent/bdecode.hpp>
 #include <libtorrent/entry.hpp>
 #include <libtorrent/peer_connection_handle.hpp>
@@ -9,6 +11,7 @@
 #include <utility>
 
 #include "libcore/archive/lt/convert.h"
+#include "libcore/base/codec.h"
 
 namespace p2pd::archive::lt {
 
@@ -59,6 +62,8 @@ class PeerWatch final : public lts::peer_plugin {
 
   void on_disconnect(const lts::error_code&) override {
     if (!std::exchange(shown_, false)) return;
+    if (probe_) torrent_->events->Put(PeerProbed{torrent_->id, peer_.endpoint, {}});
+    probe_.reset();
     // What went since the last second.
     CountTransfer();
     torrent_->board->RemovePeer(key_);
@@ -82,10 +87,27 @@ class PeerWatch final : public lts::peer_plugin {
   bool on_have(lts::piece_index_t piece) override { return OnPiece(piece, true); }
   bool on_dont_have(lts::piece_index_t piece) override { return OnPiece(piece, false); }
 
-  bool on_piece(const lts::peer_request&, lts::span<const char> bytes) override {
+  bool on_piece(const lts::peer_request& request, lts::span<const char> bytes) override {
     const auto size = static_cast<uint64_t>(bytes.size());
     down_ += size;
     torrent_->counts->downloaded.fetch_add(size, std::memory_order_relaxed);
+    if (!IsProbe(request)) return false;
+    EndProbe(ToBytes(AsBytes(absl::string_view(bytes.data(), bytes.size()))));
+    return true;
+  }
+  bool on_unchoke() override {
+    AskProbe();
+    return false;
+  }
+  // BEP 6; its reason may be over soon, and the time is not.
+  bool on_reject(const lts::peer_request& request) override {
+    if (!IsProbe(request)) return false;
+    probe_asked_ = false;
+    return true;
+  }
+  // BEP 3: a choke without BEP 6 takes all requests along.
+  bool on_choke() override {
+    probe_asked_ = false;
     return false;
   }
   void sent_payload(int bytes) override {
@@ -97,10 +119,22 @@ class PeerWatch final : public lts::peer_plugin {
   // Once a second.
   void tick() override {
     if (!shown_) return;
+    if (probe_ && --probe_left_ == 0) EndProbe(std::nullopt);
     peer_.up_rate = up_ - peer_.up_total;
     peer_.down_rate = down_ - peer_.down_total;
     CountTransfer();
     Show();
+  }
+
+  const net::Endpoint& endpoint() const { return peer_.endpoint; }
+  // Who is not interested is not unchoked.
+  bool Probe(const pieces::Range& block) {
+    if (!shown_ || probe_ || connection_.is_disconnecting()) return false;
+    probe_ = block;
+    probe_left_ = static_cast<int>(absl::ToInt64Seconds(torrent_->probe_patience));
+    if (!connection_.is_interesting()) Send(kInterested);
+    if (!connection_.has_peer_choked()) AskProbe();
+    return true;
   }
 
   void RefreshMember() {
@@ -130,6 +164,32 @@ class PeerWatch final : public lts::peer_plugin {
   }
 
  private:
+  // BEP 3: numbers of messages.
+  enum Message : uint8_t { kInterested = 2, kNotInterested = 3, kRequest = 6 };
+
+  void Send(Message message, std::initializer_list<uint32_t> numbers = {}) {
+    ByteWriter out;
+    out.U32(static_cast<uint32_t>(1 + 4 * numbers.size())).U8(message);
+    for (const uint32_t number : numbers) out.U32(number);
+    const absl::string_view text = AsText(out.bytes());
+    connection_.send_buffer(text.data(), static_cast<int>(text.size()));
+  }
+  bool IsProbe(const lts::peer_request& request) const {
+    return probe_ && probe_asked_ &&
+           static_cast<uint32_t>(static_cast<int>(request.piece)) == probe_->piece.value() &&
+           static_cast<uint32_t>(request.start) == probe_->offset &&
+           static_cast<uint32_t>(request.length) == probe_->length;
+  }
+  void AskProbe() {
+    if (!probe_ || std::exchange(probe_asked_, true)) return;
+    Send(kRequest, {probe_->piece.value(), probe_->offset, probe_->length});
+  }
+  void EndProbe(std::optional<Bytes> given) {
+    const pieces::Range block = *std::exchange(probe_, std::nullopt);
+    probe_asked_ = false;
+    if (!connection_.is_interesting() && !connection_.is_disconnecting()) Send(kNotInterested);
+    torrent_->probed(peer_.endpoint, block, std::move(given));
+  }
   void CountTransfer() {
     torrent_->board->CountTransfer(up_ - peer_.up_total, down_ - peer_.down_total);
     peer_.up_total = up_;
@@ -152,6 +212,9 @@ class PeerWatch final : public lts::peer_plugin {
   int dont_have_ = 0;  // as the peer calls it; 0: it does not
   uint64_t up_ = 0;
   uint64_t down_ = 0;
+  std::optional<pieces::Range> probe_;
+  bool probe_asked_ = false;
+  int probe_left_ = 0;  // seconds
 };
 
 namespace {
@@ -186,6 +249,13 @@ void SayDontHave(const WatchedTorrent& torrent, const std::vector<pieces::Piece>
 
 void RefreshMembers(const WatchedTorrent& torrent) {
   for (PeerWatch* const peer : torrent.peers) peer->RefreshMember();
+}
+
+bool ProbePeer(const WatchedTorrent& torrent, const net::Endpoint& peer,
+               const pieces::Range& block) {
+  return std::any_of(torrent.peers.begin(), torrent.peers.end(), [&](PeerWatch* watch) {
+    return watch->endpoint() == peer && watch->Probe(block);
+  });
 }
 
 std::shared_ptr<lts::torrent_plugin> WatchTorrent(std::shared_ptr<WatchedTorrent> torrent) {

@@ -1,4 +1,5 @@
-// Watch: our ears in libtorrent. Its plugins note what peers have and say, and speak BEP 54 for us.
+// Watch: our ears in libtorrent. Its plugins note what peers have and say, speak BEP 54 for us, and
+// ask peers for blocks that libtorrent would not ask for since they are here.
 //
 // Threads: libtorrent's own. Sources: BEP 10, 54; libtorrent/extensions.hpp.
 #pragma once
@@ -11,9 +12,11 @@
 #include <set>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "libcore/archive/lt/board.h"
 #include "libcore/archive/lt/event_box.h"
 #include "libcore/archive/pieces/layout.h"
+#include "libcore/base/bytes.h"
 #include "libcore/net/endpoint.h"
 
 namespace p2pd::archive::lt {
@@ -35,6 +38,9 @@ struct WatchedTorrent {
   WatchCounts* counts = nullptr;
   std::function<bool(const net::Endpoint&)> is_member;
   std::function<void(pieces::Piece)> passed;
+  absl::Duration probe_patience;
+  // What a peer gave that was asked by ProbePeer; nothing in time: nullopt.
+  std::function<void(const net::Endpoint&, const pieces::Range&, std::optional<Bytes>)> probed;
   std::set<PeerWatch*> peers;
 };
 
@@ -42,6 +48,10 @@ struct WatchedTorrent {
 void SayDontHave(const WatchedTorrent& torrent, const std::vector<pieces::Piece>& pieces);
 // Asks again who is a member.
 void RefreshMembers(const WatchedTorrent& torrent);
+
+// Asks the peer for the block, past libtorrent; false: it is not there, or is being asked.
+bool ProbePeer(const WatchedTorrent& torrent, const net::Endpoint& peer,
+               const pieces::Range& block);
 
 std::shared_ptr<libtorrent::torrent_plugin> WatchTorrent(std::shared_ptr<WatchedTorrent> torrent);
 

@@ -226,6 +226,29 @@ TEST_F(ArchiveFellowsTest, APrivateTorrentIsAnnouncedWhereItsMakerSaid) {
   EXPECT_EQ(Next<StartTorrent>()->trackers.size(), 1u);
 }
 
+TEST_F(ArchiveFellowsTest, APrivateTorrentIsNotSharedPastItsTracker) {
+  Submit(MakeMetainfo(true));
+  // Members that were handed it, too, say so; that is no way to them.
+  for (int other : {1, 2}) fellows_.SetHeld(other, hash_, all_);
+  Show(none_, 1);
+  bool wanted = false;
+  while (const auto order = archive_->PollOrder()) {
+    EXPECT_FALSE(std::holds_alternative<TellHeld>(*order));
+    EXPECT_FALSE(std::holds_alternative<DialPeer>(*order));
+    const auto* const want = std::get_if<WantPieces>(&*order);
+    // Nobody shares the work: all of it is ours.
+    if (want == nullptr) continue;
+    EXPECT_EQ(want->pieces.size(), kPieces);
+    wanted = true;
+  }
+  EXPECT_TRUE(wanted);
+  Show(all_);
+  archive_->SetFellows(now_, &fellows_);
+  EXPECT_EQ(CountAll<TellHeld>(), 0u);
+  EXPECT_EQ(archive_->Find(hash_)->total.value(), 1);
+  EXPECT_FALSE(archive_->MayPromise(now_, {hash_, 0}));
+}
+
 // Everything is here, nobody but members has it, and the disk is full.
 class ArchiveDropTest : public ArchiveFellowsTest {
  protected:

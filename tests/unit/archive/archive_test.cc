@@ -79,6 +79,26 @@ class ArchiveTest : public testing::Test {
     now_ = now_ + span;
     archive_->OnTimeout(now_);
   }
+  // So many say that they have everything, we have it too, and each shows what `shown` says; what
+  // is dropped then, if anything is.
+  std::optional<DropPieces> WatchFor40Minutes(const InfoHash& hash, Shown (*shown)(int),
+                                              int holders = 6) {
+    std::optional<DropPieces> drop;
+    for (int minute = 0; minute < 40 && !drop; ++minute) {
+      Show(LookAt(hash, kPieces, holders));
+      while (const auto order = archive_->PollOrder()) {
+        if (const auto* probe = std::get_if<ProbePeer>(&*order)) {
+          int peer = 0;
+          while (Peer(peer) != probe->peer) ++peer;
+          archive_->OnShown(now_, hash, probe->peer, shown(peer));
+        } else if (const auto* dropped = std::get_if<DropPieces>(&*order)) {
+          drop = *dropped;
+        }
+      }
+      Wait(absl::Minutes(1));
+    }
+    return drop;
+  }
   // The next order of this kind; those before it are passed by.
   template <class OrderT>
   std::optional<OrderT> Next() {
@@ -289,11 +309,7 @@ TEST_F(ArchiveTest, WhatOthersKeepGoesWhenRoomIsNeededAndComesBackWhenTheyLeave)
   options_.keeper.quota = kPieces * kPiece * 21 / 20;
   Make();
   const InfoHash hash = Submit(MakeMetainfo("speech"));
-  for (int minute = 0; minute < 40; ++minute) {
-    Show(LookAt(hash, kPieces, 6));
-    Wait(absl::Minutes(1));
-  }
-  const auto drop = Next<DropPieces>();
+  const auto drop = WatchFor40Minutes(hash, [](int) { return Shown::kRight; });
   ASSERT_TRUE(drop.has_value());
   const auto dropped = static_cast<uint32_t>(drop->pieces.size());
   Look thinned = LookAt(hash, kPieces, 6);
@@ -308,6 +324,45 @@ TEST_F(ArchiveTest, WhatOthersKeepGoesWhenRoomIsNeededAndComesBackWhenTheyLeave)
   const auto want = Next<WantPieces>();
   ASSERT_TRUE(want.has_value());
   EXPECT_EQ(want->pieces.size(), dropped);
+}
+
+TEST_F(ArchiveTest, NothingGoesForThoseWhoClaimEverythingAndShowNothing) {
+  options_.keeper.quota = kPieces * kPiece * 21 / 20;
+  Make();
+  const InfoHash hash = Submit(MakeMetainfo("speech"));
+  const auto two_are_true = [](int peer) {
+    return peer < 2 ? Shown::kRight : (peer < 4 ? Shown::kSilent : Shown::kWrong);
+  };
+  EXPECT_FALSE(WatchFor40Minutes(hash, two_are_true).has_value());
+  EXPECT_GT(counters_.Get("archive.probes_wrong"), 0u);
+  EXPECT_GT(counters_.Get("archive.probes_unanswered"), 0u);
+  const Plan plan = archive_->DryRun(now_);
+  EXPECT_EQ(plan.verdicts.at(0).why, Why::kTooFewHolders);
+  EXPECT_EQ(plan.verdicts.at(0).verified, 2);
+  std::map<Holder::Trust, int> trusts;
+  for (const Holder& holder : archive_->Find(hash)->holders) ++trusts[holder.trust];
+  EXPECT_EQ(trusts[Holder::Trust::kVerified], 2);
+  EXPECT_EQ(trusts[Holder::Trust::kDoubted], 2);
+  EXPECT_EQ(trusts[Holder::Trust::kLied], 2);
+}
+
+TEST_F(ArchiveTest, ACrowdOfLiarsKeepsNothingFromBeingFetchedAgain) {
+  options_.keeper.quota = kPieces * kPiece * 21 / 20;
+  Make();
+  const InfoHash hash = Submit(MakeMetainfo("speech"));
+  const auto drop = WatchFor40Minutes(
+      hash, [](int peer) { return peer < 6 ? Shown::kRight : Shown::kWrong; }, 12);
+  ASSERT_TRUE(drop.has_value());
+  Look left = LookAt(hash, kPieces, 12);
+  for (const uint32_t piece : drop->pieces) left.have[piece] = false;
+  left.bytes_on_disk -= drop->pieces.size() * kPiece;
+  // All but two of those who told the truth go.
+  left.holders.erase(left.holders.begin() + 2, left.holders.begin() + 6);
+  left.organic.assign(kPieces, 8);
+  Show(left);
+  const auto want = Next<WantPieces>();
+  ASSERT_TRUE(want.has_value());
+  EXPECT_EQ(want->pieces, drop->pieces);
 }
 
 TEST_F(ArchiveTest, WhatNobodyHasIsLostUntilSomebodyComes) {

@@ -75,6 +75,13 @@ class FederationTest : public testing::Test {
     ASSERT_TRUE(ask.has_value());
     Answer(*ask, inventory.PageAfter(0, 0));
   }
+  // What we say to member 2.
+  Bytes AnswerTo(const Bytes& question, Federation::MayPromise promise) {
+    federation_->OnQuestion(now_, Id(2), QuestionToken(7), question, promise);
+    const auto answer = Next<AnswerMember>();
+    EXPECT_TRUE(answer.has_value());
+    return answer ? answer->payload : Bytes();
+  }
   size_t Present() const { return federation_->Present().size(); }
 
   const FederationKey key_;
@@ -250,11 +257,10 @@ TEST_F(FederationTest, AStrangersQuestionGetsNoAnswer) {
   const FederationKey other = *FederationKey::Make("rack", AsBytes(std::string(32, 't')));
   for (const Bytes& bad : {plain, Bytes(), other.Tagged(Id(2), Id(1), {}, plain),
                            key_.Tagged(Id(3), Id(1), {}, plain)}) {
-    EXPECT_FALSE(federation_->OnQuestion(now_, Id(2), bad, never));
+    EXPECT_TRUE(AnswerTo(bad, never).empty());
   }
   EXPECT_EQ(counters_.Get("federation.questions_of_strangers"), 4u);
-  EXPECT_FALSE(
-      federation_->OnQuestion(now_, Id(2), key_.Tagged(Id(2), Id(1), {}, Bytes{99}), never));
+  EXPECT_TRUE(AnswerTo(key_.Tagged(Id(2), Id(1), {}, Bytes{99}), never).empty());
   EXPECT_EQ(counters_.Get("federation.questions_bad"), 1u);
 }
 
@@ -263,11 +269,9 @@ TEST_F(FederationTest, AMemberIsToldWhatWeHold) {
   federation_->SetHeld(Hash(4), Groups(kMaxGroups + 1));
   federation_->SetRoom(true, 5);
   const Bytes question = key_.Tagged(Id(2), Id(1), {}, Write(Question(WhatChanged{})));
-  const auto answer =
-      federation_->OnQuestion(now_, Id(2), question, [](const GroupId&) { return true; });
-  ASSERT_TRUE(answer.has_value());
+  const Bytes answer = AnswerTo(question, [](const GroupId&) { return true; });
   const auto reply =
-      ParseReply(*key_.Untagged(Id(1), Id(2), FederationKey::TagOf(question), *answer));
+      ParseReply(*key_.Untagged(Id(1), Id(2), FederationKey::TagOf(question), answer));
   const auto& page = std::get<InventoryPage>(*reply);
   EXPECT_EQ(page.entries.size(), 1u);
   EXPECT_TRUE(page.full);
@@ -275,39 +279,79 @@ TEST_F(FederationTest, AMemberIsToldWhatWeHold) {
   EXPECT_EQ(counters_.Get("federation.torrents_too_large"), 1u);
 }
 
-TEST_F(FederationTest, PromisesAreCounted) {
+TEST_F(FederationTest, APromiseCountsWithItsProof) {
   const GroupId group{Hash(3), 1};
-  federation_->AskToKeep(now_, group, {Id(2), Id(3), Id(4)});
+  federation_->AskToKeep(now_, group, {Id(2), Id(3), Id(4), Id(5)});
+  const auto read = Next<ReadSamples>();
+  ASSERT_TRUE(read.has_value());
+  EXPECT_EQ(read->group, group);
+  const Bytes ours{1, 2, 3};
+  federation_->OnRead(now_, read->id, ours);
   std::vector<AskMember> asks;
   while (const auto ask = Next<AskMember>()) asks.push_back(*ask);
-  ASSERT_EQ(asks.size(), 3u);
-  EXPECT_EQ(std::get<WillYouKeep>(QuestionOf(asks[0])).group, group);
-  Answer(asks[0], Promise{true});
-  Answer(asks[1], Promise{false});
+  ASSERT_EQ(asks.size(), 4u);
+  const auto will = std::get<WillYouKeep>(QuestionOf(asks[0]));
+  EXPECT_EQ(will.group, group);
+  EXPECT_EQ(will.nonce, read->nonce);
+  const auto proof = HolderProof(group, read->nonce, Id(2), Id(1), ours);
+  Answer(asks[0], Promise{proof});
+  // Another's, and one who says no.
+  Answer(asks[1], Promise{proof});
+  Answer(asks[2], Promise{});
   EXPECT_EQ(federation_->PollEvent(), std::nullopt);
-  federation_->OnAnswer(now_, asks[2].id, absl::DeadlineExceededError("silent"));
+  federation_->OnAnswer(now_, asks[3].id, absl::DeadlineExceededError("silent"));
   const auto event = federation_->PollEvent();
   ASSERT_TRUE(event.has_value());
   EXPECT_EQ(std::get<Promised>(*event).group, group);
   EXPECT_EQ(std::get<Promised>(*event).promises, 1);
+  EXPECT_EQ(counters_.Get("federation.challenges_right"), 1u);
+  EXPECT_EQ(counters_.Get("federation.challenges_failed"), 1u);
   // Nobody to ask.
   federation_->AskToKeep(now_, group, {});
   EXPECT_EQ(std::get<Promised>(*federation_->PollEvent()).promises, 0);
 }
 
-TEST_F(FederationTest, APromiseIsTheArchivesToGive) {
+TEST_F(FederationTest, WhatWeCannotReadOurselvesWeDoNotAskFor) {
   const GroupId group{Hash(3), 1};
-  const Bytes question = key_.Tagged(Id(2), Id(1), {}, Write(Question(WillYouKeep{group})));
-  for (const bool holds : {false, true}) {
-    const auto answer = federation_->OnQuestion(now_, Id(2), question, [&](const GroupId& asked) {
-      EXPECT_EQ(asked, group);
-      return holds;
-    });
-    ASSERT_TRUE(answer.has_value());
+  federation_->AskToKeep(now_, group, {Id(2)});
+  federation_->OnRead(now_, Next<ReadSamples>()->id, absl::DataLossError("the disk"));
+  EXPECT_EQ(std::get<Promised>(*federation_->PollEvent()).promises, 0);
+  EXPECT_FALSE(Next<AskMember>());
+  // It may be asked again, with another nonce each time.
+  federation_->AskToKeep(now_, group, {Id(2)});
+  const auto nonce = Next<ReadSamples>()->nonce;
+  federation_->AskToKeep(now_, {Hash(4), 1}, {Id(2)});
+  EXPECT_NE(Next<ReadSamples>()->nonce, nonce);
+}
+
+TEST_F(FederationTest, APromiseIsTheArchivesToGiveAndTheDisksToProve) {
+  const WillYouKeep will{{Hash(3), 1}, {}};
+  const Bytes question = key_.Tagged(Id(2), Id(1), {}, Write(Question(will)));
+  const auto promised = [&](const Bytes& answer) {
     const auto reply =
-        ParseReply(*key_.Untagged(Id(1), Id(2), FederationKey::TagOf(question), *answer));
-    EXPECT_EQ(std::get<Promise>(*reply).yes, holds);
+        ParseReply(*key_.Untagged(Id(1), Id(2), FederationKey::TagOf(question), answer));
+    return std::get<Promise>(*reply).proof;
+  };
+  const auto no = [](const GroupId&) { return false; };
+  EXPECT_FALSE(promised(AnswerTo(question, no)));
+  const auto yes = [&](const GroupId& asked) { return asked == will.group; };
+  const Bytes ours{1, 2, 3};
+  for (const absl::StatusOr<Bytes>& bytes :
+       {absl::StatusOr<Bytes>(ours), absl::StatusOr<Bytes>(absl::DataLossError("the disk"))}) {
+    federation_->OnQuestion(now_, Id(2), QuestionToken(8), question, yes);
+    const auto read = Next<ReadSamples>();
+    ASSERT_TRUE(read.has_value());
+    federation_->OnRead(now_, read->id, bytes);
+    const auto answer = Next<AnswerMember>();
+    ASSERT_TRUE(answer.has_value());
+    EXPECT_EQ(answer->token, QuestionToken(8));
+    const auto proof = promised(answer->payload);
+    EXPECT_EQ(proof.has_value(), bytes.ok());
+    if (proof) {
+      EXPECT_EQ(*proof, HolderProof(will.group, will.nonce, Id(1), Id(2), ours));
+    }
   }
+  EXPECT_EQ(counters_.Get("federation.samples_unreadable"), 1u);
 }
 
 TEST_F(FederationTest, WhoIsAloneSettlesAfterAWhile) {

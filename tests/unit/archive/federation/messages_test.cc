@@ -13,16 +13,19 @@ TEST(FederationMessages, QuestionsReadAsTheyWereWritten) {
   GroupId group;
   group.torrent.mutable_view()[3] = 5;
   group.index = 11;
-  const auto will = ParseQuestion(Write(Question(WillYouKeep{group})));
+  ChallengeNonce nonce;
+  nonce.mutable_view()[15] = 9;
+  const auto will = ParseQuestion(Write(Question(WillYouKeep{group, nonce})));
   ASSERT_TRUE(will.has_value());
   EXPECT_EQ(std::get<WillYouKeep>(*will).group, group);
+  EXPECT_EQ(std::get<WillYouKeep>(*will).nonce, nonce);
 }
 
 TEST(FederationMessages, RepliesReadAsTheyWereWritten) {
-  for (const bool yes : {false, true}) {
-    const auto promise = ParseReply(Write(Reply(Promise{yes})));
+  for (const auto& proof : {std::optional<pki::Sha256Digest>(), std::optional(pki::Sha256({}))}) {
+    const auto promise = ParseReply(Write(Reply(Promise{proof})));
     ASSERT_TRUE(promise.has_value());
-    EXPECT_EQ(std::get<Promise>(*promise).yes, yes);
+    EXPECT_EQ(std::get<Promise>(*promise).proof, proof);
   }
   InventoryPage page;
   page.epoch = 3;
@@ -45,6 +48,8 @@ TEST(FederationMessages, NothingElseIsOne) {
   }
   EXPECT_FALSE(ParseQuestion(Bytes{3, 0}));
   EXPECT_FALSE(ParseReply(Bytes{130, 2}));
+  EXPECT_FALSE(ParseReply(Bytes{130, 1}));
+  EXPECT_FALSE(ParseReply(Bytes{130, 0, 0}));
   EXPECT_FALSE(ParseReply(Bytes{131, 1}));
 }
 

@@ -362,6 +362,27 @@ class Rack {
     }
   }
 
+  // As the daemon does, but at once.
+  void Read(Site& site, const ReadSamples& read) {
+    absl::StatusOr<Bytes> out = Bytes();
+    const auto metainfo = torrent::ParseMetainfo(Find(read.group.torrent).metainfo);
+    const auto holding = site.holdings.find(read.group.torrent);
+    for (const Sample& sample : SamplesOf(*metainfo, read.group, read.nonce)) {
+      Bytes bytes(sample.length);
+      const absl::Status status =
+          holding == site.holdings.end() || site.disk.dead()
+              ? absl::NotFoundError("not here")
+              : holding->second->Read({pieces::Piece(sample.piece), sample.offset, sample.length},
+                                      absl::MakeSpan(bytes));
+      if (!status.ok()) {
+        out = status;
+        break;
+      }
+      Append(*out, bytes);
+    }
+    site.federation->OnRead(now_, read.id, out);
+  }
+
   void Obey(Site& site, const Order& order) {
     if (const auto* start = std::get_if<StartTorrent>(&order)) {
       Open(site, start->hash);
@@ -441,6 +462,11 @@ class Rack {
       site.federation->OnSearched(now_, Wall(), found);
     } else if (const auto* ask = std::get_if<AskMember>(&order)) {
       Ask(site, *ask);
+    } else if (const auto* read = std::get_if<ReadSamples>(&order)) {
+      Read(site, *read);
+    } else if (const auto* said = std::get_if<AnswerMember>(&order)) {
+      const auto answer = answers_.extract(said->token);
+      if (answer) answer.mapped()(said->payload);
     }
   }
 
@@ -461,10 +487,12 @@ class Rack {
       if (!Reaches(site, *to) || to->disk.dead()) {
         return After(absl::Seconds(4), [answer] { answer(absl::DeadlineExceededError("silent")); });
       }
-      const auto reply = to->federation->OnQuestion(
-          now_, site.id, payload,
+      last_token_ = last_token_.Next();
+      answers_[last_token_] = answer;
+      to->federation->OnQuestion(
+          now_, site.id, last_token_, payload,
           [this, to](const GroupId& group) { return to->archive->MayPromise(now_, group); });
-      answer(reply ? *reply : Bytes());
+      Obey(*to);
     });
   }
 
@@ -477,6 +505,9 @@ class Rack {
   std::map<MemberId, FoundRecord> records_;
   std::set<std::pair<int, int>> cut_;
   std::deque<std::pair<Instant, std::function<void()>>> later_;
+  // What waits for an answer.
+  std::map<QuestionToken, std::function<void(absl::StatusOr<Bytes>)>> answers_;
+  QuestionToken last_token_;
 };
 
 }  // namespace p2pd::archive::federation
