@@ -41,7 +41,11 @@ absl::StatusOr<std::unique_ptr<ArchiveHost>> ArchiveHost::Start(const ArchiveCon
 }
 
 ArchiveHost::ArchiveHost(const ArchiveConfig& config, std::string folder, TrackerHost* tracker)
-    : config_(config), folder_(std::move(folder)), tracker_(tracker), epoch_(rng_.Next()) {}
+    : config_(config),
+      folder_(std::move(folder)),
+      tracker_(tracker),
+      limits_(config.limits, absl::StrCat(folder_, "/sent")),
+      epoch_(rng_.Next()) {}
 
 ArchiveHost::~ArchiveHost() {
   loop_.PostAlways([this] {
@@ -50,6 +54,10 @@ ArchiveHost::~ArchiveHost() {
   });
   thread_.reset();
   scrub_.reset();
+  if (engine_ != nullptr) {
+    ApplyLimits();
+    limits_.Save();
+  }
   // After the thread that reads its events; it waits for the disk.
   engine_.reset();
 }
@@ -88,6 +96,7 @@ absl::Status ArchiveHost::Open(const std::string& announce) {
       store_, archive::pieces::OpenDiskPieceStore(disk, archive::pieces::SystemFileLayer()));
   archive::lt::EngineOptions options;
   options.store = store_.get();
+  options.limits = limits_.EngineLimitsAt(wall());
   options.wake = [this] { loop_.PostAlways([this] { Pump(); }); };
   options.loader = [this](const InfoHash& hash) { return Wake(hash); };
   P2PD_RETURN_IF_ERROR(StartEngine(std::move(options)));
@@ -170,12 +179,23 @@ void ArchiveHost::AddCounters(std::map<std::string, uint64_t>& out) const {
   for (const auto& [name, value] : shown_) out[name] += value;
 }
 
+const archive::LimitsInForce& ArchiveHost::ApplyLimits() {
+  ApplyLimits(engine_->Counters().uploaded);
+  return limits_.in_force();
+}
+
+void ArchiveHost::ApplyLimits(uint64_t sent) {
+  const auto limits = limits_.Apply(loop_.now(), wall(), sent);
+  if (limits) engine_->SetLimits(*limits);
+}
+
 void ArchiveHost::OnTick() {
   for (const auto& [hash, name] : loaded_) LookAt(hash);
   archive_->OnTimeout(loop_.now());
   scrub_->Go(loop_.now(), wall());
   Pump();
   const archive::lt::EngineCounters engine = engine_->Counters();
+  ApplyLimits(engine.uploaded);
   {
     const MutexLock lock(&mutex_);
     for (const auto& [name, value] : counters_.Snapshot()) shown_[name] = value;
@@ -186,6 +206,12 @@ void ArchiveHost::OnTick() {
     shown_["archive.events_lost"] = engine.events_lost;
     shown_["archive.woken_by_peers"] = engine.woken;
     wakes_left_ = archive_->WakesLeft();
+    shown_["archive.requests_held_back"] = engine.requests_held_back;
+    shown_["archive.up_limit_bytes_per_second"] = limits_.in_force().up;
+    shown_["archive.down_limit_bytes_per_second"] = limits_.in_force().down;
+    shown_["archive.budget_bytes"] = limits_.in_force().budget;
+    shown_["archive.sent_in_month_bytes"] = limits_.in_force().sent;
+    shown_["archive.budget_used_up"] = limits_.in_force().used_up ? 1 : 0;
   }
   if (loop_.now() - bookmarked_ >= Watchers::kIdle) {
     bookmarked_ = loop_.now();
@@ -204,6 +230,9 @@ void ArchiveHost::LookAt(const InfoHash& hash) {
   for (uint32_t i = 0; i < pieces; ++i)
     look.have[i] = snapshot->have.Has(archive::pieces::Piece(i));
   look.organic = snapshot->organic;
+  // With the budget used up only what nobody else has whole is sent.
+  const bool held_back = limits_.in_force().used_up && archive::Count(look.organic).whole > 0;
+  engine_->SetServed(hash, !held_back).IgnoreError();
   look.members = snapshot->member;
   for (const archive::lt::PeerSnapshot& peer : snapshot->peers) {
     look.holders.push_back({peer.endpoint, peer.member, peer.down_total, peer.pieces});

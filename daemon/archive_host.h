@@ -16,6 +16,7 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
+#include "daemon/archive_limits.h"
 #include "daemon/archive_scrub.h"
 #include "daemon/config.h"
 #include "daemon/tracker_host.h"
@@ -61,6 +62,9 @@ class ArchiveHost {
   archive::Archive& archive() { return *archive_; }
   archive::Library& library() { return *library_; }
   Instant now() const { return loop_.now(); }
+  archive::Limits& limits() { return limits_.limits(); }
+  // What limits() says is what holds, from now on.
+  const archive::LimitsInForce& ApplyLimits();
   absl::Time wall() const;
   // Shares the work with the other members from now on. `outlet` carries what the federation wants
   // of the overlay; answers come back by Post.
@@ -121,6 +125,7 @@ class ArchiveHost {
   void OnEvent(archive::lt::Event event);
   void OnGone(const archive::torrent::InfoHash& hash);
   void OnTick();
+  void ApplyLimits(uint64_t sent);
   void NotifyWatchers();
   void LookAt(const archive::torrent::InfoHash& hash);
   std::string TorrentPath(const std::string& file) const;
@@ -131,6 +136,7 @@ class ArchiveHost {
   std::unique_ptr<archive::Library> library_;
   std::unique_ptr<archive::pieces::PieceStore> store_;
   Counters counters_;
+  ArchiveLimits limits_;
   std::unique_ptr<archive::Archive> archive_;
   std::vector<net::Endpoint> endpoints_;
   runtime::SystemRng rng_;

@@ -16,6 +16,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "libcore/archive/archive.h"
+#include "libcore/archive/limits.h"
 #include "libcore/archive/scrubber.h"
 #include "libcore/archive/tracker/access.h"
 #include "libcore/base/log.h"
@@ -78,6 +79,8 @@ struct ArchiveConfig {
   std::string domain;                        // what fails together: a rack, a site
   int copies = 2;                            // of each group of pieces, in the federation
   absl::Duration grace = absl::Minutes(10);  // until a silent member is lost
+  archive::LimitSettings limits;
+  std::string watch_folder;  // torrents that are dropped there are taken; empty: none
 };
 
 // The page of the archive.

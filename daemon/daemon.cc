@@ -18,6 +18,7 @@
 #include "daemon/control_server.h"
 #include "daemon/data_dir.h"
 #include "daemon/federation_host.h"
+#include "daemon/intake_host.h"
 #include "daemon/metrics_host.h"
 #include "daemon/node_host.h"
 #include "daemon/sd_notify.h"
@@ -54,6 +55,13 @@ class Process {
         notify_(SdNotify::FromEnvironment()),
         signals_(loop_, {SIGTERM, SIGINT, SIGHUP}, [this](int number) { OnSignal(number); }) {}
 
+  // Where a start fails, too, the thread that uses the archive ends before that.
+  ~Process() {
+    if (intake_ != nullptr) intake_->Stop();
+  }
+  Process(const Process&) = delete;
+  Process& operator=(const Process&) = delete;
+
   absl::Status Run();
 
  private:
@@ -74,6 +82,8 @@ class Process {
   // Before the node, whose counters show theirs.
   std::unique_ptr<TrackerHost> tracker_;
   std::unique_ptr<FederationHost> federation_;
+  // Before the archive, whose answers it takes.
+  std::unique_ptr<IntakeHost> intake_;
   std::unique_ptr<ArchiveHost> archive_;
   std::unique_ptr<CatalogueHost> catalogue_;
   std::unique_ptr<NodeHost> host_;
@@ -102,7 +112,9 @@ absl::Status Process::Run() {
   if (federation_ != nullptr) federation_->Leave();
   host_.reset();
   catalogue_.reset();
+  if (intake_ != nullptr) intake_->Stop();
   archive_.reset();
+  intake_.reset();
   federation_.reset();
   tracker_.reset();
   P2PD_LOG(daemon, kInfo, "ended");
@@ -149,6 +161,7 @@ absl::Status Process::Start() {
       if (tracker_ != nullptr) tracker_->AddCounters(out);
       if (archive_ != nullptr) archive_->AddCounters(out);
       if (catalogue_ != nullptr) catalogue_->AddCounters(out);
+      if (intake_ != nullptr) intake_->AddCounters(out);
     });
   });
   // Last: nothing may fail while two threads know of each other.
@@ -179,6 +192,9 @@ absl::Status Process::StartTracker() {
                                                      config_.catalogue.announce));
   if (config_.catalogue.listen) {
     P2PD_ASSIGN_OR_RETURN(catalogue_, CatalogueHost::Start(config_.catalogue, folder, *archive_));
+  }
+  if (!config_.archive.watch_folder.empty()) {
+    P2PD_ASSIGN_OR_RETURN(intake_, IntakeHost::Start(config_.archive.watch_folder, *archive_));
   }
   return absl::OkStatus();
 }
@@ -237,6 +253,12 @@ void Process::Reload() {
       }
     }
     SetLogLevel(again->log_level);
+    if (archive_ != nullptr) {
+      archive_->PostAlways([limits = again->archive.limits](ArchiveHost& host) {
+        host.limits().Configure(limits);
+        host.ApplyLimits();
+      });
+    }
     const absl::Status lists =
         tracker_ != nullptr ? tracker_->Reload(again->tracker) : absl::OkStatus();
     if (lists.ok()) {

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
+#include "daemon/schedule_rules.h"
 #include "libcore/archive/federation/federation_key.h"
 #include "libcore/archive/federation/member_record.h"
 #include "libcore/base/status.h"
@@ -26,7 +27,7 @@ using Values = std::vector<std::string>;
 constexpr size_t kMaxDoors = 8;
 // More bootstrap nodes than this only make the start slower.
 constexpr size_t kMaxBootstrap = 32;
-constexpr size_t kMaxSize = size_t{1} << 40;
+constexpr size_t kMaxSize = size_t{1} << 50;
 
 using archive::tracker::AccessMode;
 
@@ -367,6 +368,38 @@ absl::Status ApplyIdle(Config& config, const Values& values) {
   return absl::OkStatus();
 }
 
+absl::Status ApplyRate(const Values& values, uint64_t& rate) {
+  P2PD_ASSIGN_OR_RETURN(rate, ParseRate(values[0]));
+  return absl::OkStatus();
+}
+
+absl::Status ApplyCount(const Values& values, uint32_t& count) {
+  uint32_t number = 0;
+  if (!AllDigits(values[0]) || !absl::SimpleAtoi(values[0], &number) || number > kMaxPeerLimit) {
+    return Bad(values[0], "is not a number within 0 and 100000");
+  }
+  count = number;
+  return absl::OkStatus();
+}
+
+absl::Status ApplySchedule(Config& config, const Values& values) {
+  if (values.size() > archive::Limits::kMaxRules) {
+    return absl::InvalidArgumentError("has more than 64 rules");
+  }
+  std::vector<archive::ScheduleRule> rules;
+  for (const std::string& value : values) {
+    P2PD_ASSIGN_OR_RETURN(const archive::ScheduleRule rule, ParseScheduleRule(value));
+    rules.push_back(rule);
+  }
+  config.archive.limits.schedule = std::move(rules);
+  return absl::OkStatus();
+}
+
+absl::Status ApplyBudget(Config& config, const Values& values) {
+  P2PD_ASSIGN_OR_RETURN(config.archive.limits.budget, ParseSize(values[0]));
+  return absl::OkStatus();
+}
+
 constexpr std::pair<absl::string_view, archive::SameName> kSameNames[] = {
     {"keep_both", archive::SameName::kKeepBoth},
     {"supersede", archive::SameName::kSupersede},
@@ -573,6 +606,55 @@ constexpr Setting kSettings[] = {
     {"archive.grace", "--member-grace", "SPAN",
      "How long a member may be silent before others take its share, 2s to 7d.", false, false,
      ApplyGrace, [](const Config& config) { return Values{PrintSpan(config.archive.grace)}; }},
+    {"archive.watch_folder", "--archive-watch", "DIR",
+     "Torrents (.torrent, or .magnet with a link a line) that are dropped there are archived; "
+     "empty: none is.",
+     false, false,
+     [](Config& config, const Values& values) {
+       config.archive.watch_folder = WholePath(values[0]);
+       return absl::OkStatus();
+     },
+     [](const Config& config) { return Values{config.archive.watch_folder}; }},
+    {"archive.up", "--archive-up", "RATE",
+     "Bytes a second that the archive sends at most, such as 4MiB; 0: no limit.", false, true,
+     [](Config& config, const Values& values) {
+       return ApplyRate(values, config.archive.limits.up);
+     },
+     [](const Config& config) { return Values{PrintSize(config.archive.limits.up)}; }},
+    {"archive.down", "--archive-down", "RATE",
+     "Bytes a second that the archive fetches at most; 0: no limit.", false, true,
+     [](Config& config, const Values& values) {
+       return ApplyRate(values, config.archive.limits.down);
+     },
+     [](const Config& config) { return Values{PrintSize(config.archive.limits.down)}; }},
+    {"archive.slots", "--archive-slots", "N",
+     "Peers that the archive serves at a time; 0: all of them.", false, true,
+     [](Config& config, const Values& values) {
+       return ApplyCount(values, config.archive.limits.slots);
+     },
+     [](const Config& config) { return Values{absl::StrCat(config.archive.limits.slots)}; }},
+    {"archive.connections", "--archive-connections", "N",
+     "Peers that the archive is connected to at most; 0: no limit.", false, true,
+     [](Config& config, const Values& values) {
+       return ApplyCount(values, config.archive.limits.connections);
+     },
+     [](const Config& config) { return Values{absl::StrCat(config.archive.limits.connections)}; }},
+    {"archive.schedule", "--archive-schedule", "RULE",
+     "Rates at times of the week, such as 'mon-fri 08:00-18:00 up=64KiB down=1MiB', days and one "
+     "of the rates may be left out; the first that holds does.",
+     true, true, ApplySchedule,
+     [](const Config& config) {
+       Values out;
+       for (const auto& rule : config.archive.limits.schedule) {
+         out.push_back(PrintScheduleRule(rule));
+       }
+       return out;
+     }},
+    {"archive.budget", "--archive-budget", "SIZE",
+     "What the archive sends in a calendar month; then only what nobody else has whole is sent on; "
+     "0: no limit.",
+     false, true, ApplyBudget,
+     [](const Config& config) { return Values{PrintSize(config.archive.limits.budget)}; }},
     {"catalogue.listen", "--catalogue", "ADDR:PORT",
      "Serves the archive's pages, feeds and JSON over HTTP on this port; empty: not at all.", false,
      false, ApplyCatalogue,
@@ -616,9 +698,11 @@ struct SizeUnit {
 constexpr SizeUnit kSizeUnits[] = {{"KiB", size_t{1} << 10},
                                    {"MiB", size_t{1} << 20},
                                    {"GiB", size_t{1} << 30},
+                                   {"TiB", size_t{1} << 40},
                                    {"kB", 1'000},
                                    {"MB", 1'000'000},
                                    {"GB", 1'000'000'000},
+                                   {"TB", 1'000'000'000'000},
                                    {"", 1}};
 
 }  // namespace
@@ -657,15 +741,15 @@ absl::StatusOr<size_t> ParseSize(absl::string_view text) {
     if (!AllDigits(number) || !absl::SimpleAtoi(number, &count)) {
       continue;
     }
-    if (count > kMaxSize / unit.bytes) return Bad(text, "is more than 1 TiB");
+    if (count > kMaxSize / unit.bytes) return Bad(text, "is more than 1 PiB");
     return static_cast<size_t>(count) * unit.bytes;
   }
   return Bad(text, "is no size, such as 4096, 64KiB or 256MiB");
 }
 
 std::string PrintSize(size_t bytes) {
-  const SizeUnit* best = &kSizeUnits[6];
-  for (const size_t binary : {size_t{0}, size_t{1}, size_t{2}}) {
+  const SizeUnit* best = &kSizeUnits[8];
+  for (const size_t binary : {size_t{0}, size_t{1}, size_t{2}, size_t{3}}) {
     if (bytes != 0 && bytes % kSizeUnits[binary].bytes == 0) best = &kSizeUnits[binary];
   }
   return absl::StrCat(bytes / best->bytes, best->name);

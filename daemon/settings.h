@@ -37,7 +37,7 @@ absl::Span<const Setting> SettingTable();
 absl::StatusOr<absl::Duration> ParseSpan(absl::string_view text);
 std::string PrintSpan(absl::Duration span);
 // "4096", "64KiB", "256MiB", "2GiB", and kB, MB, GB as powers of ten. InvalidArgument for anything
-// else, or more than 1 TiB.
+// else, or more than 1 PiB; "2TiB" and "2TB", too.
 absl::StatusOr<size_t> ParseSize(absl::string_view text);
 std::string PrintSize(size_t bytes);
 

@@ -39,6 +39,7 @@ struct Flags {
   bool unpin = false;
   bool may_lose = false;
   int limit = 0;
+  ArchiveLimitsArgs limits;
   CreateIdentityArgs create;
   CaInitArgs ca_init;
   CaIssueArgs ca_issue;
@@ -382,6 +383,24 @@ class Commands {
         ->check(CLI::Range(1, 10'000));
     Leaf(archive, "members", "the S-trackers that share the work, and what each holds",
          [](Session& s) { return ArchiveMembers(s); });
+    AddArchiveLimits(archive);
+  }
+
+  void AddArchiveLimits(CLI::App* archive) {
+    ArchiveLimitsArgs& args = flags_.limits;
+    CLI::App* limits =
+        Leaf(archive, "limits",
+             "how fast it gives and takes, and what it may still send; what is named here is set",
+             [this](Session& s) { return ArchiveLimits(s, flags_.limits); });
+    limits->add_option("--up", args.up, "bytes a second that are sent, such as 4MiB; 0: no limit");
+    limits->add_option("--down", args.down, "bytes a second that are fetched; 0: no limit");
+    limits->add_option("--slots", args.slots, "peers that are served at a time; 0: all");
+    limits->add_option("--connections", args.connections,
+                       "peers that it is connected to; 0: no limit");
+    limits->add_option("--budget", args.budget,
+                       "what is sent in a calendar month, such as 2TiB; 0: no limit");
+    limits->add_flag("--configured", args.configured,
+                     "first takes back what was set so: the settings and the schedule hold again");
   }
 
   void AddTorrentCreate(CLI::App* torrent) {

@@ -1,5 +1,6 @@
 #include "clients/cli/format.h"
 
+#include <limits>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -92,7 +93,8 @@ std::optional<uint64_t> ParseSize(const std::string& text) {
   uint64_t factor = 1;
   for (const auto& [word, bytes] : {std::pair<const char*, uint64_t>{"KiB", uint64_t{1} << 10},
                                     {"MiB", uint64_t{1} << 20},
-                                    {"GiB", uint64_t{1} << 30}}) {
+                                    {"GiB", uint64_t{1} << 30},
+                                    {"TiB", uint64_t{1} << 40}}) {
     if (absl::ConsumeSuffix(&rest, word)) {
       factor = bytes;
       break;
@@ -102,7 +104,7 @@ std::optional<uint64_t> ParseSize(const std::string& text) {
   // SimpleAtoi takes signs and blanks, too.
   if (rest.empty() || rest.size() > 10 ||
       rest.find_first_not_of("0123456789") != absl::string_view::npos ||
-      !absl::SimpleAtoi(rest, &number)) {
+      !absl::SimpleAtoi(rest, &number) || number > std::numeric_limits<uint64_t>::max() / factor) {
     return std::nullopt;
   }
   return number * factor;

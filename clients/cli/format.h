@@ -31,7 +31,7 @@ std::string LastWord(const std::string& name);
 // "10s", "250ms", "2min", "1h30m", "7d"; nullopt for anything else or beyond 400 days.
 std::optional<google::protobuf::Duration> ParseDuration(const std::string& text);
 
-// "256KiB", "1MiB", "16384": bytes, by powers of 1024; nullopt for anything else.
+// "256KiB", "1MiB", "2TiB", "16384": bytes, by powers of 1024; nullopt for anything else.
 std::optional<uint64_t> ParseSize(const std::string& text);
 // "964.5 MB": by powers of 1000, as file managers show it.
 std::string ShowBytes(uint64_t bytes);

@@ -17,9 +17,17 @@ using metrics::Type;
 
 // Of the counters these may fall, too.
 const std::set<std::string, std::less<>>& Gauges() {
-  static const auto& gauges = *new std::set<std::string, std::less<>>{
-      "archive.connections", "tracker.bytes", "tracker.swarms", "tracker.peers_ipv4",
-      "tracker.peers_ipv6"};
+  static const auto& gauges =
+      *new std::set<std::string, std::less<>>{"archive.budget_bytes",
+                                              "archive.budget_used_up",
+                                              "archive.connections",
+                                              "archive.down_limit_bytes_per_second",
+                                              "archive.sent_in_month_bytes",
+                                              "archive.up_limit_bytes_per_second",
+                                              "tracker.bytes",
+                                              "tracker.peers_ipv4",
+                                              "tracker.peers_ipv6",
+                                              "tracker.swarms"};
   return gauges;
 }
 

@@ -5,7 +5,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "daemon/convert/certificate.h"
+#include "daemon/schedule_rules.h"
 #include "libcore/base/hex.h"
+#include "libcore/base/status.h"
 
 namespace p2pd::daemon {
 namespace {
@@ -124,6 +126,52 @@ v1::ArchiveMember ToProto(const archive::federation::MemberView& view, double qu
   out.set_proven_count(view.proven);
   out.set_failed_challenge_count(view.failed);
   if (view.heard) *out.mutable_heard_age() = ToProto(*view.heard);
+  return out;
+}
+
+namespace {
+
+v1::ArchiveLimits::Origin ToProto(archive::LimitOrigin origin) {
+  switch (origin) {
+    case archive::LimitOrigin::kConfigured:
+      return v1::ArchiveLimits::CONFIGURED;
+    case archive::LimitOrigin::kSchedule:
+      return v1::ArchiveLimits::SCHEDULE;
+    case archive::LimitOrigin::kByHand:
+      return v1::ArchiveLimits::BY_HAND;
+  }
+  return v1::ArchiveLimits::ORIGIN_UNSPECIFIED;
+}
+
+}  // namespace
+
+v1::ArchiveLimits ToProto(const archive::LimitsInForce& limits) {
+  v1::ArchiveLimits out;
+  out.set_up_rate(limits.up);
+  out.set_down_rate(limits.down);
+  out.set_up_origin(ToProto(limits.up_origin));
+  out.set_down_origin(ToProto(limits.down_origin));
+  out.set_slots(limits.slots);
+  out.set_connections(limits.connections);
+  out.set_budget_bytes(limits.budget);
+  out.set_sent_bytes(limits.sent);
+  out.set_budget_used_up(limits.used_up);
+  SetTime(limits.renewed, out.mutable_renew_time());
+  return out;
+}
+
+absl::StatusOr<archive::LimitChange> LimitChangeOf(const v1::SetArchiveLimitsRequest& request) {
+  archive::LimitChange out;
+  if (request.has_up_rate()) out.up = request.up_rate();
+  if (request.has_down_rate()) out.down = request.down_rate();
+  P2PD_RETURN_IF_ERROR(CheckRate(out.up.value_or(0)));
+  P2PD_RETURN_IF_ERROR(CheckRate(out.down.value_or(0)));
+  if (request.slots() > kMaxPeerLimit || request.connections() > kMaxPeerLimit) {
+    return absl::InvalidArgumentError(absl::StrCat("more than ", kMaxPeerLimit, " peers"));
+  }
+  if (request.has_slots()) out.slots = request.slots();
+  if (request.has_connections()) out.connections = request.connections();
+  if (request.has_budget_bytes()) out.budget = request.budget_bytes();
   return out;
 }
 

@@ -4,8 +4,10 @@
 #include <optional>
 #include <string>
 
+#include "absl/status/statusor.h"
 #include "libcore/archive/archive.h"
 #include "libcore/archive/federation/federation.h"
+#include "libcore/archive/limits.h"
 #include "p2pd/v1/archive_service.pb.h"
 #include "p2pd/v1/torrent_service.pb.h"
 
@@ -21,5 +23,9 @@ v1::Torrent ToProto(const archive::TorrentView& view, bool full);
 
 // `quotas`: of all members that are there, bytes.
 v1::ArchiveMember ToProto(const archive::federation::MemberView& view, double quotas);
+
+v1::ArchiveLimits ToProto(const archive::LimitsInForce& limits);
+// InvalidArgument names what is out of its range.
+absl::StatusOr<archive::LimitChange> LimitChangeOf(const v1::SetArchiveLimitsRequest& request);
 
 }  // namespace p2pd::daemon

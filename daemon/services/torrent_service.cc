@@ -197,8 +197,27 @@ grpc::ServerUnaryReactor* ArchiveService::GetArchive(grpc::CallbackServerContext
     out->mutable_scrub()->set_hashed_bytes(scrub.bytes);
     out->mutable_scrub()->set_rotted_count(scrub.rotted);
     for (const net::Endpoint& at : host.peer_endpoints()) out->add_peer_addresses(at.ToString());
+    *out->mutable_limits() = ToProto(host.ApplyLimits());
     reply.Ok();
   });
+}
+
+grpc::ServerUnaryReactor* ArchiveService::SetArchiveLimits(
+    grpc::CallbackServerContext* context, const v1::SetArchiveLimitsRequest* request,
+    v1::ArchiveLimits* limits) {
+  const auto change = LimitChangeOf(*request);
+  if (!change.ok()) {
+    return Refuse(context, Error(grpc::StatusCode::INVALID_ARGUMENT, "LIMIT_INVALID",
+                                 std::string(change.status().message())));
+  }
+  return OnArchive(
+      host_, context,
+      [change = *change, all = request->configured(), limits](ArchiveHost& host, Reply reply) {
+        if (all) host.limits().ForgetChanges();
+        host.limits().Change(change);
+        *limits = ToProto(host.ApplyLimits());
+        reply.Ok();
+      });
 }
 
 grpc::ServerUnaryReactor* ArchiveService::PlanArchive(grpc::CallbackServerContext* context,

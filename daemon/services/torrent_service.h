@@ -55,6 +55,9 @@ class ArchiveService final : public v1::ArchiveService::CallbackService {
   grpc::ServerUnaryReactor* PlanArchive(grpc::CallbackServerContext* context,
                                         const v1::PlanArchiveRequest* request,
                                         v1::PlanArchiveResponse* response) override;
+  grpc::ServerUnaryReactor* SetArchiveLimits(grpc::CallbackServerContext* context,
+                                             const v1::SetArchiveLimitsRequest* request,
+                                             v1::ArchiveLimits* limits) override;
   grpc::ServerUnaryReactor* ListMembers(grpc::CallbackServerContext* context,
                                         const v1::ListMembersRequest* request,
                                         v1::ListMembersResponse* response) override;

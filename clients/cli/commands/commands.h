@@ -2,6 +2,7 @@
 // code.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -124,6 +125,17 @@ ExitCode TorrentDenied(Session& session);
 ExitCode ArchiveStatus(Session& session);
 ExitCode ArchivePlan(Session& session, int limit);
 ExitCode ArchiveMembers(Session& session);
+struct ArchiveLimitsArgs {
+  // Sizes such as 4MiB, 0 for no limit; empty: as it is.
+  std::string up;
+  std::string down;
+  std::string budget;
+  std::optional<uint32_t> slots;
+  std::optional<uint32_t> connections;
+  bool configured = false;
+};
+// Sets what the arguments name, and shows what holds.
+ExitCode ArchiveLimits(Session& session, const ArchiveLimitsArgs& args);
 
 // torrent_create.cc
 struct TorrentCreateArgs {

@@ -32,6 +32,42 @@ std::string StateWord(v1::ArchiveMember::State state) {
   return absl::AsciiStrToLower(v1::ArchiveMember::State_Name(state));
 }
 
+// How fast, and who says so.
+std::string RateText(uint64_t rate, v1::ArchiveLimits::Origin origin) {
+  const std::string text = rate == 0 ? "no limit" : absl::StrCat(ShowBytes(rate), "/s");
+  if (origin == v1::ArchiveLimits::SCHEDULE) return absl::StrCat(text, ", by the schedule");
+  if (origin == v1::ArchiveLimits::BY_HAND) return absl::StrCat(text, ", set by hand");
+  return text;
+}
+
+std::string BudgetText(const v1::ArchiveLimits& limits) {
+  const std::string sent = absl::StrCat(ShowBytes(limits.sent_bytes()), " sent in this month");
+  if (limits.budget_bytes() == 0) return sent;
+  const std::string of = absl::StrCat(sent, " of ", ShowBytes(limits.budget_bytes()));
+  if (!limits.budget_used_up()) return of;
+  return absl::StrCat(of, ": used up until ", Show(limits.renew_time()),
+                      ", only what nobody else has whole is sent");
+}
+
+void PrintLimits(const v1::ArchiveLimits& limits) {
+  const auto count = [](uint32_t most) {
+    return most == 0 ? std::string("no limit") : absl::StrCat(most);
+  };
+  std::printf("up           %s\n", RateText(limits.up_rate(), limits.up_origin()).c_str());
+  std::printf("down         %s\n", RateText(limits.down_rate(), limits.down_origin()).c_str());
+  std::printf("slots        %s\n", count(limits.slots()).c_str());
+  std::printf("connections  %s\n", count(limits.connections()).c_str());
+  std::printf("budget       %s\n", BudgetText(limits).c_str());
+}
+
+// False, and said, when it is none.
+bool ReadLimit(const char* flag, const std::string& text, uint64_t* out) {
+  const auto size = ParseSize(text);
+  if (size) *out = *size;
+  if (!size) clients::ReportUsage(absl::StrCat(flag, ": '", text, "' is no size, such as 4MiB"));
+  return size.has_value();
+}
+
 std::string Percent(double share) { return absl::StrFormat("%.1f %%", 100 * share); }
 std::string Available(double value) { return absl::StrFormat("%.3f", value); }
 
@@ -217,7 +253,29 @@ ExitCode ArchiveStatus(Session& session) {
                     absl::StrCat(scrub.piece_count()).c_str(), Show(scrub.begin_time()).c_str(),
                     scrub.has_complete_time() ? Show(scrub.complete_time()).c_str() : "never",
                     absl::StrCat(scrub.rotted_count()).c_str());
+        PrintLimits(archive.limits());
       });
+}
+
+ExitCode ArchiveLimits(Session& session, const ArchiveLimitsArgs& args) {
+  v1::SetArchiveLimitsRequest request;
+  request.set_configured(args.configured);
+  uint64_t size = 0;
+  if (!args.up.empty()) {
+    if (!ReadLimit("--up", args.up, &size)) return ExitCode::kUsage;
+    request.set_up_rate(size);
+  }
+  if (!args.down.empty()) {
+    if (!ReadLimit("--down", args.down, &size)) return ExitCode::kUsage;
+    request.set_down_rate(size);
+  }
+  if (!args.budget.empty()) {
+    if (!ReadLimit("--budget", args.budget, &size)) return ExitCode::kUsage;
+    request.set_budget_bytes(size);
+  }
+  if (args.slots) request.set_slots(*args.slots);
+  if (args.connections) request.set_connections(*args.connections);
+  return session.CallAndPrint<v1::ArchiveService>(&Archive::SetArchiveLimits, request, PrintLimits);
 }
 
 ExitCode ArchivePlan(Session& session, int limit) {

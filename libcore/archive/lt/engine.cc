@@ -46,6 +46,9 @@ absl::Status Engine::Probe(const torrent::InfoHash& hash, const net::Endpoint& p
 absl::Status Engine::SetTrackers(const torrent::InfoHash& hash, const TrackerTiers& trackers) {
   return impl_->SetTrackers(hash, trackers);
 }
+absl::Status Engine::SetServed(const torrent::InfoHash& hash, bool served) {
+  return impl_->SetServed(hash, served);
+}
 void Engine::SetLimits(const EngineLimits& limits) { impl_->SetLimits(limits); }
 void Engine::SetMembers(std::vector<net::Endpoint> members) {
   impl_->SetMembers(std::move(members));

@@ -48,6 +48,7 @@ struct EngineLimits {
   uint32_t upload_slots = 0;
   uint32_t connections = 4000;
   uint32_t connections_per_torrent = 200;
+  friend bool operator==(const EngineLimits&, const EngineLimits&) = default;
 };
 
 // Announce URLs, best tier first (BEP 12).
@@ -161,6 +162,9 @@ class Engine {
                      const pieces::Range& block);
   absl::Status SetTrackers(const torrent::InfoHash& hash, const TrackerTiers& trackers);
   void SetLimits(const EngineLimits& limits);
+  // Whether peers get pieces of it, as they do at first; what a peer asks for while not is refused
+  // as BEP 3 and 6 say, and it may ask again. Fetching goes on. NotFound.
+  absl::Status SetServed(const torrent::InfoHash& hash, bool served);
   // Other members of the federation, by the endpoints that they listen on: their copies are not
   // organic.
   void SetMembers(std::vector<net::Endpoint> members);

@@ -170,6 +170,7 @@ absl::Status Engine::Impl::Start() {
     };
     session_ = std::make_unique<lts::session>(std::move(params));
     handle_ = *session_;
+    session_->set_peer_class_filter(PeerClasses());
     session_->add_extension(&lts::create_ut_metadata_plugin);
     session_->add_extension(&lts::create_smart_ban_plugin);
     if (options_.peer_exchange) session_->add_extension(&lts::create_ut_pex_plugin);
@@ -458,6 +459,13 @@ void Engine::Impl::SetLimits(const EngineLimits& limits) {
   });
 }
 
+absl::Status Engine::Impl::SetServed(const torrent::InfoHash& hash, bool served) {
+  P2PD_ASSIGN_OR_RETURN(const Loaded torrent, Find(hash));
+  if (torrent->watched->served.exchange(served) == served || !served) return absl::OkStatus();
+  Post([torrent] { ServeAgain(*torrent->watched); });
+  return absl::OkStatus();
+}
+
 void Engine::Impl::SetMembers(std::vector<net::Endpoint> members) {
   std::vector<Loaded> all;
   {
@@ -499,6 +507,7 @@ EngineCounters Engine::Impl::Counters() const {
   out.uploaded = watch_counts_.uploaded;
   out.downloaded = watch_counts_.downloaded;
   out.hash_failures = watch_counts_.hash_failures;
+  out.requests_held_back = watch_counts_.held_back;
   out.blocks_read = disk_counts_.blocks_read;
   out.reads_refused = disk_counts_.reads_refused;
   out.bytes_waiting = disk_counts_.bytes_waiting;

@@ -80,6 +80,7 @@ class Engine::Impl {
   absl::Status SetTrackers(const torrent::InfoHash& hash, const TrackerTiers& trackers);
   absl::Status ConnectPeer(const torrent::InfoHash& hash, const net::Endpoint& peer);
   void SetLimits(const EngineLimits& limits);
+  absl::Status SetServed(const torrent::InfoHash& hash, bool served);
   void SetMembers(std::vector<net::Endpoint> members);
   absl::StatusOr<TorrentSnapshot> Snapshot(const torrent::InfoHash& hash) const;
   EngineCounters Counters() const;

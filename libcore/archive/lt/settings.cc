@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <libtorrent/alert.hpp>
+#include <libtorrent/session_handle.hpp>
 #include <limits>
 #include <string>
 
@@ -47,6 +48,18 @@ void ApplyLimits(const EngineLimits& limits, settings_pack& pack) {
                                                      : AsInt(limits.connections));
 }
 
+libtorrent::ip_filter PeerClasses() {
+  using boost::asio::ip::address_v4;
+  using boost::asio::ip::address_v6;
+  const auto global = 1u << static_cast<uint32_t>(libtorrent::session_handle::global_peer_class_id);
+  address_v6::bytes_type last;
+  last.fill(0xff);
+  libtorrent::ip_filter out;
+  out.add_rule(address_v4::any(), address_v4::broadcast(), global);
+  out.add_rule(address_v6::any(), address_v6(last), global);
+  return out;
+}
+
 settings_pack SettingsOf(const EngineOptions& options) {
   settings_pack pack;
   pack.set_str(settings_pack::user_agent, options.user_agent);
@@ -78,6 +91,8 @@ settings_pack SettingsOf(const EngineOptions& options) {
   // Otherwise TCP is slowed down wherever one peer has uTP.
   pack.set_int(settings_pack::mixed_mode_algorithm, settings_pack::prefer_tcp);
   pack.set_int(settings_pack::min_reconnect_time, 10);
+  // Who is choked gets nothing, not five pieces all the same: the slots are the operator's.
+  pack.set_int(settings_pack::allowed_fast_set_size, 0);
   pack.set_int(settings_pack::hashing_threads, 1);
   pack.set_int(settings_pack::max_queued_disk_bytes, AsInt(options.write_buffers));
   // Fewer and larger calls to the socket: at the defaults each block of 16 KiB costs a wake-up.

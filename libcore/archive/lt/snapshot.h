@@ -56,6 +56,7 @@ struct EngineCounters {
   uint64_t blocks_read = 0;
   uint64_t reads_refused = 0;  // of absent pieces
   uint64_t hash_failures = 0;
+  uint64_t requests_held_back = 0;  // of torrents that are not served
   uint64_t private_address_refused = 0;
   uint64_t events_lost = 0;
   uint64_t bytes_waiting = 0;  // to be written

@@ -87,6 +87,19 @@ class PeerWatch final : public lts::peer_plugin {
   bool on_have(lts::piece_index_t piece) override { return OnPiece(piece, true); }
   bool on_dont_have(lts::piece_index_t piece) override { return OnPiece(piece, false); }
 
+  // Once the peer is choked libtorrent refuses this request and those behind it.
+  bool on_request(const lts::peer_request&) override {
+    if (torrent_->served) return false;
+    ++torrent_->counts->held_back;
+    held_back_ = true;
+    connection_.choke_this_peer();
+    return false;
+  }
+  void ServeAgain() {
+    if (!std::exchange(held_back_, false) || connection_.is_disconnecting()) return;
+    connection_.maybe_unchoke_this_peer();
+  }
+
   bool on_piece(const lts::peer_request& request, lts::span<const char> bytes) override {
     const auto size = static_cast<uint64_t>(bytes.size());
     down_ += size;
@@ -210,6 +223,7 @@ class PeerWatch final : public lts::peer_plugin {
   PeerSnapshot peer_;
   bool shown_ = false;
   int dont_have_ = 0;  // as the peer calls it; 0: it does not
+  bool held_back_ = false;
   uint64_t up_ = 0;
   uint64_t down_ = 0;
   std::optional<pieces::Range> probe_;
@@ -245,6 +259,10 @@ class TorrentWatch final : public lts::torrent_plugin {
 
 void SayDontHave(const WatchedTorrent& torrent, const std::vector<pieces::Piece>& pieces) {
   for (PeerWatch* const peer : torrent.peers) peer->SayDontHave(pieces);
+}
+
+void ServeAgain(const WatchedTorrent& torrent) {
+  for (PeerWatch* const peer : torrent.peers) peer->ServeAgain();
 }
 
 void RefreshMembers(const WatchedTorrent& torrent) {

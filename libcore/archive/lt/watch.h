@@ -28,6 +28,7 @@ struct WatchCounts {
   std::atomic<uint64_t> uploaded = 0;
   std::atomic<uint64_t> downloaded = 0;
   std::atomic<uint64_t> hash_failures = 0;
+  std::atomic<uint64_t> held_back = 0;
 };
 
 // What the plugins of one torrent share.
@@ -42,10 +43,14 @@ struct WatchedTorrent {
   // What a peer gave that was asked by ProbePeer; nothing in time: nullopt.
   std::function<void(const net::Endpoint&, const pieces::Range&, std::optional<Bytes>)> probed;
   std::set<PeerWatch*> peers;
+  std::atomic<bool> served = true;
 };
 
 // Tells all peers that speak BEP 54 that the pieces are gone.
 void SayDontHave(const WatchedTorrent& torrent, const std::vector<pieces::Piece>& pieces);
+// Unchokes those who were choked while it was not served: where the slots have no limit libtorrent
+// never looks whom it could unchoke.
+void ServeAgain(const WatchedTorrent& torrent);
 // Asks again who is a member.
 void RefreshMembers(const WatchedTorrent& torrent);
 

@@ -18,6 +18,8 @@ const Setting& Find(absl::string_view key) {
   return SettingTable().front();
 }
 
+std::vector<std::string> Values65() { return std::vector<std::string>(65, "08:00-18:00 up=1KiB"); }
+
 TEST(Settings, KeysAndFlagsAreUnique) {
   std::set<absl::string_view> keys;
   std::set<absl::string_view> flags;
@@ -39,6 +41,10 @@ TEST(Settings, WhatIsPrintedIsReadBackToTheSame) {
   config.ring_contacts_only = true;
   config.strict_revocation = true;
   config.state_lifetime = absl::Seconds(90);
+  config.archive.limits = {.up = 4096, .down = 1 << 20, .slots = 4, .connections = 50};
+  config.archive.limits.budget = size_t{3} << 40;
+  config.archive.limits.schedule = {{.days = 0x1f, .from = 480, .to = 1080, .up = 0},
+                                    {.down = 2048}};
   for (const Setting& setting : SettingTable()) {
     Config again;
     const auto printed = setting.print(config);
@@ -78,6 +84,13 @@ TEST(Settings, RefusesWhatIsNoValueAndSaysWhy) {
       {"store.max_bytes", {"1MiB"}, "less than 8MiB"},
       {"store.max_bytes", {"many"}, "is no size"},
       {"presence.state_lifetime", {"1s"}, "not within 30s and 10min"},
+      {"archive.up", {"1000"}, "less than 1KiB a second"},
+      {"archive.down", {"fast"}, "is no size"},
+      {"archive.slots", {"-1"}, "not a number within 0 and 100000"},
+      {"archive.connections", {"100001"}, "not a number within 0 and 100000"},
+      {"archive.schedule", {"08:00-18:00"}, "neither up=RATE nor down=RATE"},
+      {"archive.schedule", Values65(), "more than 64 rules"},
+      {"archive.budget", {"1025TiB"}, "more than 1 PiB"},
       {"calls.ring_timeout", {"1h"}, "not within 5s and 10min"},
       {"calls.ring_from", {"friends"}, "neither everybody nor contacts"},
       {"trust.strict_revocation", {"yes"}, "neither true nor false"},
@@ -110,10 +123,13 @@ TEST(Sizes, AreReadAndWritten) {
   EXPECT_EQ(ParseSize("64KiB").value(), 65536u);
   EXPECT_EQ(ParseSize("2GiB").value(), size_t{2} << 30);
   EXPECT_EQ(ParseSize("3MB").value(), 3'000'000u);
+  EXPECT_EQ(ParseSize("2TiB").value(), size_t{2} << 40);
+  EXPECT_EQ(ParseSize("20TB").value(), 20'000'000'000'000u);
   EXPECT_EQ(PrintSize(size_t{256} << 20), "256MiB");
+  EXPECT_EQ(PrintSize(size_t{3} << 40), "3TiB");
   EXPECT_EQ(PrintSize(1000), "1000");
   for (const absl::string_view text :
-       {"", "MiB", "-1", "1.5GiB", "2TiB", "99999999999999999999", "1025GiB"}) {
+       {"", "MiB", "-1", "1.5GiB", "2PiB", "99999999999999999999", "1025TiB"}) {
     EXPECT_FALSE(ParseSize(text).ok()) << text;
   }
 }

@@ -364,6 +364,25 @@ TEST(Engine, AFullDiskStopsFetchingUntilItIsToldToGoOn) {
   archive.engine.reset();  // before its store
 }
 
+TEST(Engine, WhatIsNotServedIsRefusedUntilItIs) {
+  const TestTorrent torrent(10);
+  Archive archive;
+  archive.AddSeed(torrent);
+  EXPECT_TRUE(absl::IsNotFound(archive.engine->SetServed(TestTorrent(3).hash(), false)));
+  ASSERT_TRUE(archive.engine->SetServed(torrent.hash(), false).ok());
+  PlainClient leecher;
+  leecher.Add(torrent, std::nullopt);
+  leecher.Connect(archive.endpoint());
+  ASSERT_TRUE(
+      archive.bell.Until([&] { return archive.engine->Counters().requests_held_back > 0; }));
+  EXPECT_EQ(archive.engine->Counters().uploaded, 0u);
+  // It is in the swarm as before.
+  EXPECT_EQ(archive.Look(torrent.hash()).peers.size(), 1u);
+  ASSERT_TRUE(archive.engine->SetServed(torrent.hash(), true).ok());
+  ASSERT_TRUE(leecher.bell.Until([&] { return leecher.IsSeeding(); }));
+  EXPECT_EQ(leecher.HashFailures(), 0);
+}
+
 TEST(Engine, PrivateTrackersOfStrangersAreRefused) {
   const TestTorrent torrent(2);
   Archive archive;

@@ -43,8 +43,10 @@ TEST(Format, SizesAreParsedOrRefused) {
   EXPECT_EQ(ParseSize("256KiB"), 262'144u);
   EXPECT_EQ(ParseSize("1MiB"), 1'048'576u);
   EXPECT_EQ(ParseSize("2GiB"), 2'147'483'648u);
+  EXPECT_EQ(ParseSize("2TiB"), uint64_t{2} << 40);
   EXPECT_EQ(ParseSize("16384"), 16'384u);
-  for (const char* text : {"", "KiB", "1 KiB", "-1", "+1", "1.5MiB", "1KB", "12345678901"}) {
+  for (const char* text :
+       {"", "KiB", "1 KiB", "-1", "+1", "1.5MiB", "1KB", "12345678901", "9999999999TiB"}) {
     EXPECT_FALSE(ParseSize(text).has_value()) << text;
   }
 }

@@ -107,9 +107,11 @@ TEST(Metrics, OfAnArchive) {
 TEST(Metrics, NoNameComesTwice) {
   Figures figures;
   figures.archive.emplace();
-  figures.counters = {{"archive.connections", 1}, {"archive.torrents_lost", 1}};
+  figures.counters = {
+      {"archive.connections", 1}, {"archive.sent_in_month_bytes", 1}, {"archive.torrents_lost", 1}};
   const Parser parser(ToExposition(figures));
   EXPECT_EQ(parser.TypeOf("p2pd_archive_connections"), "gauge");
+  EXPECT_EQ(parser.TypeOf("p2pd_archive_sent_in_month_bytes"), "gauge");
   EXPECT_EQ(parser.TypeOf("p2pd_archive_torrents_lost_total"), "counter");
 }
 

@@ -79,5 +79,43 @@ TEST(MemberToProto, SaysWhetherItIsThereAndItsShareOfTheWork) {
   EXPECT_EQ(ToProto(view, 100).state(), v1::ArchiveMember::SELF);
 }
 
+TEST(LimitsToProto, SaysWhatHoldsAndSince) {
+  archive::LimitsInForce limits{.up = 1, .down = 2, .slots = 3, .connections = 4, .budget = 5};
+  limits.up_origin = archive::LimitOrigin::kSchedule;
+  limits.down_origin = archive::LimitOrigin::kByHand;
+  limits.sent = 6;
+  limits.used_up = true;
+  limits.renewed = absl::FromUnixSeconds(7);
+  const v1::ArchiveLimits out = ToProto(limits);
+  EXPECT_EQ(out.up_rate(), 1u);
+  EXPECT_EQ(out.down_rate(), 2u);
+  EXPECT_EQ(out.up_origin(), v1::ArchiveLimits::SCHEDULE);
+  EXPECT_EQ(out.down_origin(), v1::ArchiveLimits::BY_HAND);
+  EXPECT_EQ(out.slots(), 3u);
+  EXPECT_EQ(out.connections(), 4u);
+  EXPECT_EQ(out.budget_bytes(), 5u);
+  EXPECT_EQ(out.sent_bytes(), 6u);
+  EXPECT_TRUE(out.budget_used_up());
+  EXPECT_EQ(out.renew_time().seconds(), 7);
+}
+
+TEST(LimitChangeOf, TakesWhatIsSetAndRefusesWhatIsOutOfRange) {
+  v1::SetArchiveLimitsRequest request;
+  EXPECT_FALSE(LimitChangeOf(request)->up.has_value());
+  request.set_up_rate(0);
+  request.set_slots(9);
+  const auto change = LimitChangeOf(request);
+  ASSERT_TRUE(change.ok());
+  EXPECT_EQ(change->up, 0u);
+  EXPECT_EQ(change->slots, 9u);
+  EXPECT_FALSE(change->down.has_value());
+  EXPECT_FALSE(change->budget.has_value());
+  request.set_down_rate(1023);
+  EXPECT_TRUE(absl::IsInvalidArgument(LimitChangeOf(request).status()));
+  request.set_down_rate(1024);
+  request.set_connections(100'001);
+  EXPECT_TRUE(absl::IsInvalidArgument(LimitChangeOf(request).status()));
+}
+
 }  // namespace
 }  // namespace p2pd::daemon
