@@ -230,9 +230,6 @@ void ArchiveHost::LookAt(const InfoHash& hash) {
   for (uint32_t i = 0; i < pieces; ++i)
     look.have[i] = snapshot->have.Has(archive::pieces::Piece(i));
   look.organic = snapshot->organic;
-  // With the budget used up only what nobody else has whole is sent.
-  const bool held_back = limits_.in_force().used_up && archive::Count(look.organic).whole > 0;
-  engine_->SetServed(hash, !held_back).IgnoreError();
   look.members = snapshot->member;
   for (const archive::lt::PeerSnapshot& peer : snapshot->peers) {
     look.holders.push_back({peer.endpoint, peer.member, peer.down_total, peer.pieces});
@@ -240,6 +237,9 @@ void ArchiveHost::LookAt(const InfoHash& hash) {
   look.uploaded = snapshot->uploaded;
   look.downloaded = snapshot->downloaded;
   archive_->OnLook(loop_.now(), wall(), std::move(look));
+  // With the budget used up only what nobody else has whole is sent.
+  const bool held_back = limits_.in_force().used_up && archive_->OthersGive(loop_.now(), hash);
+  engine_->SetServed(hash, !held_back).IgnoreError();
 }
 
 void ArchiveHost::Pump() {

@@ -497,16 +497,6 @@ void Archive::OnTrouble(const torrent::InfoHash& hash, const absl::Status& statu
   SetTrouble(found->second, std::string(status.message()));
 }
 
-void Archive::OnRotted(Instant now, const torrent::InfoHash& hash, uint32_t piece) {
-  const auto found = torrents_.find(hash);
-  if (found == torrents_.end() || piece >= found->second.row.pieces) return;
-  Torrent& torrent = found->second;
-  SetTrouble(torrent, absl::StrCat("piece ", piece, " had rotted on the disk"));
-  // What was asked for may have been all of the group but this one.
-  torrent.wanted.erase(piece / PiecesInGroup(torrent.row.piece_length));
-  next_keep_ = now;
-}
-
 void Archive::OnLook(Instant now, absl::Time wall, Look look) {
   const auto found = torrents_.find(look.hash);
   if (found == torrents_.end() || Sleeps(found->second)) return;
@@ -631,27 +621,6 @@ void Archive::List(Torrent& torrent) {
   torrent.listed_always = always;
   torrent.others = others;
   Say(ListUs{hash, holds, always, std::move(others)});
-}
-
-void Archive::Probe(Instant now, Torrent& torrent) {
-  // Without anything here there is nothing to compare with.
-  if (!torrent.looked || torrent.held == 0) return;
-  while (const auto peer = torrent.holders.Poll(now)) {
-    counters_.Add("archive.probes_sent");
-    Say(ProbePeer{torrent.row.hashes.Best(), *peer});
-  }
-}
-
-void Archive::OnShown(Instant now, const torrent::InfoHash& hash, const net::Endpoint& peer,
-                      Shown shown) {
-  if (shown == Shown::kRight) counters_.Add("archive.probes_right");
-  if (shown == Shown::kWrong) counters_.Add("archive.probes_wrong");
-  if (shown == Shown::kSilent) counters_.Add("archive.probes_unanswered");
-  const auto found = torrents_.find(hash);
-  if (found == torrents_.end()) return;
-  found->second.holders.OnShown(now, peer, shown);
-  // Somebody on whom we relied, perhaps, is none.
-  if (shown == Shown::kWrong) next_keep_ = now;
 }
 
 void Archive::AddGroups(Instant now, const torrent::InfoHash& hash, const Torrent& torrent,

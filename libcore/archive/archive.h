@@ -291,6 +291,8 @@ class Archive {
   TorrentSummary Summary(const torrent::InfoHash& hash) const {
     return SummaryOf(torrents_.at(hash));
   }
+  // Whether those connected have all of it, without us and without whom we doubt.
+  bool OthersGive(Instant now, const torrent::InfoHash& hash) const;
   // nullopt: there is no such torrent, or nobody gave it yet, or its file cannot be read. Of one
   // that sleeps it reads the file.
   std::optional<torrent::Metainfo> MetainfoOf(const torrent::InfoHash& hash) const;

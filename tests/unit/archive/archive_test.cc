@@ -344,6 +344,7 @@ TEST_F(ArchiveTest, NothingGoesForThoseWhoClaimEverythingAndShowNothing) {
   EXPECT_EQ(trusts[Holder::Trust::kVerified], 2);
   EXPECT_EQ(trusts[Holder::Trust::kDoubted], 2);
   EXPECT_EQ(trusts[Holder::Trust::kLied], 2);
+  EXPECT_TRUE(archive_->OthersGive(now_, hash));
 }
 
 TEST_F(ArchiveTest, ACrowdOfLiarsKeepsNothingFromBeingFetchedAgain) {
@@ -363,6 +364,11 @@ TEST_F(ArchiveTest, ACrowdOfLiarsKeepsNothingFromBeingFetchedAgain) {
   const auto want = Next<WantPieces>();
   ASSERT_TRUE(want.has_value());
   EXPECT_EQ(want->pieces, drop->pieces);
+  EXPECT_TRUE(archive_->OthersGive(now_, hash));
+  left.holders.erase(left.holders.begin(), left.holders.begin() + 2);
+  left.organic.assign(kPieces, 6);
+  Show(left);
+  EXPECT_FALSE(archive_->OthersGive(now_, hash));
 }
 
 TEST_F(ArchiveTest, WhatNobodyHasIsLostUntilSomebodyComes) {
