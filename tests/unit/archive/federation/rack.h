@@ -366,6 +366,7 @@ class Rack {
   void Read(Site& site, const ReadSamples& read) {
     absl::StatusOr<Bytes> out = Bytes();
     const auto metainfo = torrent::ParseMetainfo(Find(read.group.torrent).metainfo);
+    if (!site.disk.dead() && site.archive->Rouse(now_, read.group.torrent)) Obey(site);
     const auto holding = site.holdings.find(read.group.torrent);
     for (const Sample& sample : SamplesOf(*metainfo, read.group, read.nonce)) {
       Bytes bytes(sample.length);
