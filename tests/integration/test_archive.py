@@ -84,7 +84,8 @@ class Archive(SwarmTest):
         wait('the torrent to sleep', lambda: self.show(daemon, torrent)['state'] == 'DORMANT', 3 * PATIENCE)
 
     def test_what_nobody_wants_sleeps_and_wakes_for_whoever_asks(self):
-        daemon = self.archive('--archive-idle', '2s')
+        # The scrub would wake it, too.
+        daemon = self.archive('--archive-idle', '2s', '--scrub-period', '0s')
         torrent = Torrent(self.lab.folder, 'lecture', (1 << 20) + 12345, daemon.announce)
         daemon.ctl('torrent', 'submit', torrent.file)
         seed = self.seed('seed', torrent)

@@ -89,7 +89,9 @@ class Federation(SwarmTest):
         self.fetch('leecher', torrent, f'--bt-tracker={announce(two)}')
 
     def test_members_sleep_and_wake_for_whoever_asks_one_of_them(self):
-        daemons = one, two = self.federation(['one', 'two'], '--copies', '1', '--archive-idle', '2s')
+        # The scrub would wake it, too.
+        daemons = one, two = self.federation(['one', 'two'], '--copies', '1', '--archive-idle', '2s',
+                                             '--scrub-period', '0s')
         torrent = self.torrent('halves', 24 * GROUP - 1234, one)
         one.ctl('torrent', 'submit', torrent.file)
         seed = self.seed(f'seed-{torrent.name}', torrent)
