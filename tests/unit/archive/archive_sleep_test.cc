@@ -287,7 +287,8 @@ TEST_F(ArchiveSleepTest, LyingDownAndWakingAreToldToWatchers) {
   Wait(kIdle);
   archive_->OnLeecherAnnounced(now_, hash, Leecher(1));
   std::vector<TorrentState> states;
-  for (const TorrentChange& change : *archive_->changes().Since(seen, 10)) {
+  const auto changes = archive_->changes().Since(seen, 10);
+  for (const TorrentChange& change : *changes) {
     if (change.state) states.push_back(*change.state);
   }
   EXPECT_THAT(states, testing::ElementsAre(TorrentState::kDormant, TorrentState::kArchived));

@@ -340,7 +340,8 @@ TEST_F(ArchiveTest, NothingGoesForThoseWhoClaimEverythingAndShowNothing) {
   EXPECT_EQ(plan.verdicts.at(0).why, Why::kTooFewHolders);
   EXPECT_EQ(plan.verdicts.at(0).verified, 2);
   std::map<Holder::Trust, int> trusts;
-  for (const Holder& holder : archive_->Find(hash)->holders) ++trusts[holder.trust];
+  const auto view = archive_->Find(hash);
+  for (const Holder& holder : view->holders) ++trusts[holder.trust];
   EXPECT_EQ(trusts[Holder::Trust::kVerified], 2);
   EXPECT_EQ(trusts[Holder::Trust::kDoubted], 2);
   EXPECT_EQ(trusts[Holder::Trust::kLied], 2);
