@@ -6,6 +6,7 @@
 #include "absl/strings/strip.h"
 #include "daemon/convert/certificate.h"
 #include "daemon/schedule_rules.h"
+#include "libcore/base/bits.h"
 #include "libcore/base/hex.h"
 #include "libcore/base/status.h"
 
@@ -89,10 +90,7 @@ v1::Torrent ToProto(const archive::TorrentView& view, bool full) {
   for (const uint32_t copies : view.copies) {
     out.mutable_piece_copies()->push_back(static_cast<char>(std::min(copies, kMostCopies)));
   }
-  out.mutable_piece_map()->assign((view.have.size() + 7) / 8, '\0');
-  for (size_t i = 0; i < view.have.size(); ++i) {
-    if (view.have[i]) (*out.mutable_piece_map())[i / 8] |= static_cast<char>(0x80 >> (i % 8));
-  }
+  out.set_piece_map(ToText(PackBits(view.have)));
   for (const archive::Holder& holder : view.holders) {
     v1::TorrentPeer& peer = *out.add_peers();
     peer.set_address(holder.at.ToString());

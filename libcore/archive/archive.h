@@ -212,7 +212,7 @@ class Archive {
   static constexpr size_t kMaxHeard = 64;
   // Beyond so many awake ones those without a leecher sleep at once, the longest idle first; but
   // not before whoever woke it had the time to connect.
-  static constexpr size_t kMaxAwake = 500;
+  static constexpr size_t kManyAwake = 500;
   static constexpr absl::Duration kAwakeAtLeast = absl::Seconds(30);
   // What strangers may wake each second: an announce costs them a packet, and us a file and a
   // handle of libtorrent's for kAwakeAtLeast.
@@ -222,7 +222,7 @@ class Archive {
   // need while fewer than kMostAwake are awake. The rest waits for its turn.
   static constexpr size_t kReviewsASecond = 1000;
   static constexpr size_t kMostBusy = 500;
-  static constexpr size_t kMostAwake = 4 * kMaxAwake;
+  static constexpr size_t kMostAwake = 4 * kManyAwake;
 
   // `library` and `counters` outlive it.
   Archive(const ArchiveOptions& options, Library& library, Counters& counters, Instant now);

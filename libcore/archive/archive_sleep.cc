@@ -87,12 +87,12 @@ void Archive::PutToSleep(Instant now) {
   std::vector<Torrent*> quiet;
   for (const torrent::InfoHash& hash : awake_) {
     Torrent& torrent = torrents_.at(hash);
-    if (awake_.size() > kMaxAwake || idle(torrent)) quiet.push_back(&torrent);
+    if (awake_.size() > kManyAwake || idle(torrent)) quiet.push_back(&torrent);
   }
   std::stable_sort(quiet.begin(), quiet.end(),
                    [](const Torrent* a, const Torrent* b) { return a->met_at < b->met_at; });
   for (Torrent* const torrent : quiet) {
-    if (awake_.size() <= kMaxAwake && !idle(*torrent)) return;
+    if (awake_.size() <= kManyAwake && !idle(*torrent)) return;
     if (MaySleep(now, *torrent)) Sleep(*torrent);
   }
 }

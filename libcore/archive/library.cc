@@ -5,6 +5,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "libcore/base/bits.h"
 #include "libcore/base/status.h"
 
 namespace p2pd::archive {
@@ -64,24 +65,6 @@ int64_t FlagsOf(const TorrentRow& row) {
 int64_t ArchivedOf(const TorrentRow& row) {
   return row.archived ? absl::ToUnixMicros(*row.archived) : kNever;
 }
-// The first bit is the highest of the first byte.
-constexpr uint32_t kByte = 8;
-Bytes PackBits(const std::vector<bool>& bits) {
-  Bytes out((bits.size() + kByte - 1) / kByte);
-  for (size_t i = 0; i < bits.size(); ++i) {
-    if (bits[i]) out[i / kByte] |= static_cast<uint8_t>(0x80 >> (i % kByte));
-  }
-  return out;
-}
-std::vector<bool> UnpackBits(ByteView bytes, uint32_t count) {
-  if (bytes.empty()) return {};
-  std::vector<bool> out(count);
-  // What is missing of it is not there.
-  for (uint32_t i = 0; i < count && i / kByte < bytes.size(); ++i) {
-    out[i] = (bytes[i / kByte] & (0x80 >> (i % kByte))) != 0;
-  }
-  return out;
-}
 std::string TextOf(const db::Query& query, int column) { return ToText(query.Blob(column)); }
 template <class HashT>
 ByteView ViewOf(const std::optional<HashT>& hash) {
@@ -108,7 +91,8 @@ TorrentRow ReadRow(const db::Query& query) {
   row.uploaded = static_cast<uint64_t>(query.Number(15));
   row.downloaded = static_cast<uint64_t>(query.Number(16));
   row.demand = static_cast<double>(query.Number(17)) / kDemandUnit;
-  row.held = UnpackBits(query.Blob(18), row.pieces);
+  const ByteView held = query.Blob(18);
+  if (!held.empty()) row.held = UnpackBits(held, row.pieces);
   return row;
 }
 

@@ -15,27 +15,13 @@
 #include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
 #include "libcore/base/check.h"
+#include "libcore/base/descriptor.h"
 #include "libcore/base/status.h"
 
 namespace p2pd {
 namespace {
 
 constexpr absl::string_view kAdvised = "p2pd/advised";  // a status' payload
-
-// Closes a descriptor when the scope ends.
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (fd_ >= 0) close(fd_);
-  }
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 absl::Status WriteAll(int fd, ByteView content, const std::string& path) {
   while (!content.empty()) {

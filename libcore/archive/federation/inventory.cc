@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "libcore/base/bits.h"
 #include "libcore/base/codec.h"
 
 namespace p2pd::archive::federation {
@@ -21,14 +22,6 @@ bool None(const Groups& groups) {
   return std::find(groups.begin(), groups.end(), true) == groups.end();
 }
 
-Bytes Bitmap(const Groups& groups) {
-  Bytes out((groups.size() + 7) / 8);
-  for (size_t i = 0; i < groups.size(); ++i) {
-    if (groups[i]) out[i / 8] |= static_cast<uint8_t>(0x80 >> (i % 8));
-  }
-  return out;
-}
-
 void WriteEntry(const InfoHash& hash, const Groups& groups, ByteWriter& out) {
   out.Put(hash.view()).U32(static_cast<uint32_t>(groups.size()));
   if (None(groups)) {
@@ -36,11 +29,11 @@ void WriteEntry(const InfoHash& hash, const Groups& groups, ByteWriter& out) {
   } else if (All(groups)) {
     out.U8(kAll);
   } else {
-    out.U8(kBitmap).Put(Bitmap(groups));
+    out.U8(kBitmap).Put(PackBits(groups));
   }
 }
 
-size_t SizeOf(const Groups& groups) { return kEntryHead + (groups.size() + 7) / 8; }
+size_t SizeOf(const Groups& groups) { return kEntryHead + BytesOfBits(groups.size()); }
 
 // Each set of groups has one form and each bitmap one length, so that what is read is written as
 // the same bytes.
@@ -55,11 +48,10 @@ std::optional<InventoryEntry> ReadEntry(ByteReader& in) {
     out.groups.assign(count, form == kAll);
     return out;
   }
-  const ByteView bits = in.Take((count + 7) / 8);
+  const ByteView bits = in.Take(BytesOfBits(count));
   if (!in.ok()) return std::nullopt;
-  out.groups.resize(count);
-  for (uint32_t i = 0; i < count; ++i) out.groups[i] = (bits[i / 8] & (0x80 >> (i % 8))) != 0;
-  if (None(out.groups) || All(out.groups) || Bitmap(out.groups) != bits) return std::nullopt;
+  out.groups = UnpackBits(bits, count);
+  if (None(out.groups) || All(out.groups) || PackBits(out.groups) != bits) return std::nullopt;
   return out;
 }
 

@@ -34,27 +34,12 @@ bool IsOurs(absl::string_view name) {
 
 int64_t Nanos(const timespec& time) { return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec; }
 
-// A descriptor that closes itself.
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-
- private:
-  const int fd_;
-};
-
-absl::StatusOr<int> OpenFolder(int at, const std::string& name, const std::string& shown) {
+absl::StatusOr<Descriptor> OpenFolder(int at, const std::string& name, const std::string& shown) {
   if (mkdirat(at, name.c_str(), kFolderMode) != 0 && errno != EEXIST) {
     return FileError(errno, "make", shown);
   }
-  const int fd = openat(at, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  if (fd >= 0) return fd;
+  Descriptor fd(openat(at, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (fd.get() >= 0) return fd;
   if (errno == ELOOP || errno == ENOTDIR) {
     return absl::FailedPreconditionError(absl::StrCat(shown, " is a link or no folder"));
   }
@@ -140,18 +125,13 @@ absl::StatusOr<std::unique_ptr<DropFolder>> DropFolder::Open(const std::string& 
 absl::Status DropFolder::OpenAll() {
   P2PD_RETURN_IF_ERROR(MakeFolder(path_));
   // The folder itself may be a link: its owner named it.
-  folder_ = open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (folder_ < 0) return FileError(errno, "open", path_);
-  P2PD_ASSIGN_OR_RETURN(taken_, OpenFolder(folder_, kTaken, absl::StrCat(path_, "/", kTaken)));
+  folder_ = Descriptor(open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (folder_.get() < 0) return FileError(errno, "open", path_);
+  P2PD_ASSIGN_OR_RETURN(taken_,
+                        OpenFolder(folder_.get(), kTaken, absl::StrCat(path_, "/", kTaken)));
   P2PD_ASSIGN_OR_RETURN(refused_,
-                        OpenFolder(folder_, kRefused, absl::StrCat(path_, "/", kRefused)));
+                        OpenFolder(folder_.get(), kRefused, absl::StrCat(path_, "/", kRefused)));
   return absl::OkStatus();
-}
-
-DropFolder::~DropFolder() {
-  for (const int fd : {folder_, taken_, refused_}) {
-    if (fd >= 0) close(fd);
-  }
 }
 
 bool DropFolder::InPlace() const {
@@ -161,15 +141,15 @@ bool DropFolder::InPlace() const {
     return fstatat(at, name, &there, flags) == 0 && fstat(open, &opened) == 0 &&
            there.st_dev == opened.st_dev && there.st_ino == opened.st_ino;
   };
-  return same(AT_FDCWD, path_.c_str(), 0, folder_) &&
-         same(folder_, kTaken, AT_SYMLINK_NOFOLLOW, taken_) &&
-         same(folder_, kRefused, AT_SYMLINK_NOFOLLOW, refused_);
+  return same(AT_FDCWD, path_.c_str(), 0, folder_.get()) &&
+         same(folder_.get(), kTaken, AT_SYMLINK_NOFOLLOW, taken_.get()) &&
+         same(folder_.get(), kRefused, AT_SYMLINK_NOFOLLOW, refused_.get());
 }
 
 void DropFolder::Scan(Instant now) {
   ++scan_;
   // A descriptor of its own: closedir closes it.
-  const int fd = openat(folder_, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const int fd = openat(folder_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   DIR* const folder = fd < 0 ? nullptr : fdopendir(fd);
   if (folder == nullptr) {
     troubles_.emplace_back(FileError(errno, "read", path_).message());
@@ -185,7 +165,7 @@ void DropFolder::Scan(Instant now) {
 
 std::optional<DropFolder::Look> DropFolder::LookOf(const std::string& name) const {
   struct stat info{};
-  if (fstatat(folder_, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) return std::nullopt;
+  if (fstatat(folder_.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) return std::nullopt;
   if (!S_ISREG(info.st_mode) && !S_ISLNK(info.st_mode)) return std::nullopt;
   return Look{info.st_dev, info.st_ino, info.st_size, Nanos(info.st_mtim), Nanos(info.st_ctim)};
 }
@@ -219,8 +199,8 @@ std::optional<Dropped> DropFolder::Next(Instant now) {
 }
 
 absl::StatusOr<Dropped> DropFolder::Read(const std::string& name) const {
-  const Descriptor fd(
-      openat(folder_, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+  const Descriptor fd(openat(folder_.get(), name.c_str(),
+                             O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
   if (fd.get() < 0) {
     if (errno == ELOOP) return absl::FailedPreconditionError("a link is not followed");
     return FileError(errno, "open", name);
@@ -247,7 +227,7 @@ absl::StatusOr<Dropped> DropFolder::Read(const std::string& name) const {
 absl::StatusOr<std::string> DropFolder::Move(const std::string& name, int to) const {
   for (int number = 1; number <= kMaxSame; ++number) {
     std::string target = Numbered(name, number);
-    if (RenameNew(folder_, name.c_str(), to, target.c_str()) == 0) return target;
+    if (RenameNew(folder_.get(), name.c_str(), to, target.c_str()) == 0) return target;
     if (errno != EEXIST) return FileError(errno, "move", absl::StrCat(path_, "/", name));
   }
   return absl::AlreadyExistsError(absl::StrCat("too many files of the name ", name));
@@ -268,9 +248,9 @@ void DropFolder::Settle(Instant now, const std::string& name, const absl::Status
     file.due = file.since + kPatience;
     return;
   }
-  const absl::StatusOr<std::string> moved = absl::IsNotFound(status)
-                                                ? absl::StatusOr<std::string>(status)
-                                                : Move(name, status.ok() ? taken_ : refused_);
+  const absl::StatusOr<std::string> moved =
+      absl::IsNotFound(status) ? absl::StatusOr<std::string>(status)
+                               : Move(name, (status.ok() ? taken_ : refused_).get());
   // It vanished; else `taken` did.
   if (absl::IsNotFound(moved.status()) && !LookOf(name)) {
     files_.erase(name);
@@ -284,8 +264,8 @@ void DropFolder::Settle(Instant now, const std::string& name, const absl::Status
   }
   files_.erase(name);
   if (status.ok()) return;
-  const absl::Status written =
-      WriteReason(refused_, absl::StrCat(*moved, kReason), absl::StrCat(status.message(), "\n"));
+  const absl::Status written = WriteReason(refused_.get(), absl::StrCat(*moved, kReason),
+                                           absl::StrCat(status.message(), "\n"));
   if (!written.ok()) troubles_.emplace_back(written.message());
 }
 

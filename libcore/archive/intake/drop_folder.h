@@ -24,6 +24,7 @@
 #include "absl/time/time.h"
 #include "libcore/archive/torrent/magnet.h"
 #include "libcore/base/bytes.h"
+#include "libcore/base/descriptor.h"
 #include "libcore/base/time.h"
 
 namespace p2pd::archive::intake {
@@ -51,7 +52,6 @@ class DropFolder {
   // Makes the folder, `taken` and `refused` where missing. FailedPrecondition when one of them is a
   // link or no folder.
   static absl::StatusOr<std::unique_ptr<DropFolder>> Open(const std::string& path);
-  ~DropFolder();
   DropFolder(const DropFolder&) = delete;
   DropFolder& operator=(const DropFolder&) = delete;
 
@@ -104,9 +104,9 @@ class DropFolder {
   absl::StatusOr<std::string> Move(const std::string& name, int to) const;
 
   const std::string path_;
-  int folder_ = -1;
-  int taken_ = -1;
-  int refused_ = -1;
+  Descriptor folder_;
+  Descriptor taken_;
+  Descriptor refused_;
   std::map<std::string, File> files_;
   uint64_t scan_ = 0;
   uint64_t taken_count_ = 0;

@@ -151,7 +151,6 @@ class Engine {
   absl::Status Drop(const torrent::InfoHash& hash, absl::Span<const pieces::Piece> pieces);
   // Hashes a kept piece; Scrubbed follows. One that rotted is gone from the peers' sight by then.
   absl::Status Scrub(const torrent::InfoHash& hash, pieces::Piece piece);
-  // Replaces them; those that Add would refuse are left out.
   // Bytes of kept pieces, at most kMaxRead of them; RangesRead with this id follows. NotFound for a
   // torrent that is not loaded; InvalidArgument for more, or for what is not in its pieces.
   absl::Status Read(const torrent::InfoHash& hash, absl::Span<const pieces::Range> ranges,
@@ -160,6 +159,7 @@ class Engine {
   // that clients ask for, as anybody who lacks it would; PeerProbed follows.
   absl::Status Probe(const torrent::InfoHash& hash, const net::Endpoint& peer,
                      const pieces::Range& block);
+  // Replaces them; those that Add would refuse are left out.
   absl::Status SetTrackers(const torrent::InfoHash& hash, const TrackerTiers& trackers);
   void SetLimits(const EngineLimits& limits);
   // Whether peers get pieces of it, as they do at first; what a peer asks for while not is refused

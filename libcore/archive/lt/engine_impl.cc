@@ -232,7 +232,7 @@ absl::Status Engine::Impl::Register(const Loaded& torrent) {
   for (const torrent::InfoHash& name : NamesOf(torrent->hashes)) {
     loaded_[name] = torrent;
   }
-  Awake(torrent->hashes);
+  NoteAwake(torrent->hashes);
   return absl::OkStatus();
 }
 
@@ -254,15 +254,18 @@ std::shared_ptr<pieces::Holding> Engine::Impl::Share(std::unique_ptr<pieces::Hol
 }
 
 // What a stranger's torrent may make us ask (issue, 'SSRF guard').
+bool Engine::Impl::MayAsk(const std::string& url, bool private_addresses) {
+  if (private_addresses || !LeadsInside(url)) return true;
+  ++private_refused_;
+  return false;
+}
+
 TrackerTiers Engine::Impl::Allowed(const TrackerTiers& tiers, bool private_addresses) {
   TrackerTiers out;
   for (const std::vector<std::string>& tier : tiers) {
     std::vector<std::string> good;
     for (const std::string& url : tier) {
-      if (!IsTrackerUrl(url)) continue;
-      const bool refused = !private_addresses && LeadsInside(url);
-      if (refused) ++private_refused_;
-      if (!refused) good.push_back(url);
+      if (IsTrackerUrl(url) && MayAsk(url, private_addresses)) good.push_back(url);
     }
     if (!good.empty()) out.push_back(std::move(good));
   }
@@ -286,10 +289,8 @@ void Engine::Impl::Guard(const AddRequest& request, LoadedTorrent& torrent) {
   }
   torrent.trackers = Allowed(tiers, request.private_addresses);
   for (const std::string& url : web_seeds) {
-    if (!IsWebSeedUrl(url)) continue;
-    const bool refused = !request.private_addresses && LeadsInside(url);
-    if (refused) ++private_refused_;
-    if (!refused) torrent.web_seeds.push_back(url);
+    if (!IsWebSeedUrl(url) || !MayAsk(url, request.private_addresses)) continue;
+    torrent.web_seeds.push_back(url);
   }
 }
 
@@ -384,7 +385,7 @@ void Engine::Impl::AddSleeping(absl::Span<const torrent::InfoHashes> hashes) {
   }
 }
 
-void Engine::Impl::Awake(const torrent::InfoHashes& hashes) {
+void Engine::Impl::NoteAwake(const torrent::InfoHashes& hashes) {
   sleeping_torrents_ -= sleeping_.contains(hashes.Best()) ? 1 : 0;
   for (const torrent::InfoHash& name : NamesOf(hashes)) sleeping_.erase(name);
 }

@@ -95,10 +95,11 @@ class Engine::Impl {
   absl::StatusOr<Loaded> Load(AddRequest request);
   absl::Status OpenPlace(LoadedTorrent& torrent, const AddRequest& request);
   void Guard(const AddRequest& request, LoadedTorrent& torrent);
+  bool MayAsk(const std::string& url, bool private_addresses);
   TrackerTiers Allowed(const TrackerTiers& tiers, bool private_addresses);
   absl::Status Register(const Loaded& torrent);
   void Unregister(const LoadedTorrent& torrent);
-  void Awake(const torrent::InfoHashes& hashes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void NoteAwake(const torrent::InfoHashes& hashes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Closes on the keep lane, since it waits for the disk, and says TorrentGone.
   std::shared_ptr<pieces::Holding> Share(std::unique_ptr<pieces::Holding> holding,
                                          const torrent::InfoHash& id);

@@ -211,7 +211,7 @@ TEST_F(ArchiveSleepTest, ARestartReadsNothingOfWhatSleeps) {
 
 TEST_F(ArchiveSleepTest, BeyondTheLimitTheLongestIdleGoFirst) {
   std::vector<InfoHash> hashes;
-  for (size_t i = 0; i < Archive::kMaxAwake + 2; ++i) {
+  for (size_t i = 0; i < Archive::kManyAwake + 2; ++i) {
     hashes.push_back(Archived(absl::StrCat("torrent ", i), i == 0 ? 1 : 0));
     now_ = now_ + absl::Milliseconds(1);
   }
