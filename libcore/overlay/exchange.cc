@@ -75,14 +75,13 @@ bool Exchange::TryLetter(Instant now, const RouteCall& call, Outgoing& out) {
   }
   const auto choice = shortcut_->For(call.key, call.options.any_replica);
   if (!choice) return false;
-  LetterBox::Order order{out.message_id,
-                         choice->target,
-                         call.service,
-                         {},
-                         call.options.answer_bytes,
-                         choice->patience,
-                         SignRoute(keys_, *out.route)};
+  const wire::v1::RouteMessage route = SignRoute(keys_, *out.route);
+  LetterBox::Order order{
+      out.message_id,   choice->target, call.service, {}, call.options.answer_bytes,
+      choice->patience, route};
   if (!letters_.Send(now, std::move(order)).ok()) return false;
+  // Whom hints name may send it on to the root.
+  letters_.Expect(out.message_id, route);
   out.letter = true;
   out.expected = choice->expected;
   out.next = Instant::Max();
@@ -110,6 +109,7 @@ void Exchange::Attempt(Instant now, Outgoing& out) {
   out.route->set_attempt(static_cast<uint32_t>(out.attempts) + (out.letter ? kAfterLetter : 0));
   if (out.letter && out.attempts == 0) counters_.Add("overlay.shortcuts_late");
   const wire::v1::RouteMessage route = SignRoute(keys_, *out.route);
+  letters_.Expect(out.message_id, route);
   ++out.attempts;
   out.next = out.attempts < kMaxAttempts ? now + out.wait : Instant::Max();
   out.wait = out.wait * 1.5;
@@ -203,6 +203,7 @@ void Exchange::Fail(uint64_t message_id, absl::Status status) {
   // One that is late goes on by itself: we still want to know whether anybody is there.
   const bool goes_on = found->second.route || found->second.once;
   if (found->second.letter && !goes_on) letters_.Cancel(message_id);
+  if (found->second.route) letters_.Unexpect(message_id);
   events_.push_back(RequestFailed{found->second.id, std::move(status)});
   outgoing_.erase(found);
 }
@@ -221,6 +222,7 @@ void Exchange::Finish(Instant now, uint64_t message_id, const NodeRecord& from, 
     return Fail(message_id, absl::ResourceExhaustedError("the node is busy"));
   }
   const absl::Duration took = now - found->second.started;
+  if (found->second.route) letters_.Unexpect(message_id);
   events_.push_back(Response{found->second.id, from, hops, took, std::move(payload)});
   outgoing_.erase(found);
 }
@@ -300,6 +302,9 @@ void Exchange::OnLetterEvent(Instant now, LetterEvent event) {
     OnLetter(now, std::move(*received));
   } else if (auto* answered = std::get_if<LetterAnswered>(&event)) {
     OnLetterAnswered(now, std::move(*answered));
+  } else if (const auto* straight = std::get_if<StraightReply>(&event)) {
+    // Nobody's link brought it: its signature counts.
+    router_.OnLetterReply(NodeId(), straight->reply);
   } else if (const auto* large = std::get_if<LetterNeedsLink>(&event)) {
     OnLetterTooLarge(now, *large);
   } else if (const auto* late = std::get_if<LetterLate>(&event)) {

@@ -13,6 +13,7 @@ namespace p2pd::overlay {
 namespace {
 
 constexpr absl::string_view kKeyLabel("p2pd overlay letter 1");
+constexpr absl::string_view kRouteLabel("p2pd overlay route answer 1");
 constexpr absl::string_view kSignaturePrefix("p2pd overlay letter\0", 20);
 constexpr size_t kNameSize = 8;
 constexpr size_t kKeySize = 16;  // AES-128, as links
@@ -170,6 +171,12 @@ wire::v1::LetterAnswerBody PartOf(const LetterPath& path, const NodeRecord& self
 
 }  // namespace
 
+AnswerSeal AnswerSealOf(const wire::v1::RouteMessage& request) {
+  return AnswerSeal(pki::HkdfSha256(AsBytes(request.signature()), {}, AsBytes(kRouteLabel),
+                                    AnswerSeal::kSecretSize)
+                        .view());
+}
+
 AnswerSeal::AnswerSeal(ByteView secret)
     : secret_(*FixedBytes<SecretTag, kSecretSize>::FromView(secret)) {}
 
@@ -314,6 +321,14 @@ std::optional<Bytes> WriteLetterReply(const LetterPath& path, const NodeRecord& 
   return path.seal.Seal(SerializeProto(body), rng);
 }
 
+std::optional<Bytes> WriteStraightReply(const LetterPath& path, const wire::v1::RouteReply& reply,
+                                        Rng& rng) {
+  wire::v1::LetterAnswerBody body;
+  body.set_reply(reply.SerializeAsString());
+  if (AnswerSize(body) > path.room_in_one()) return std::nullopt;
+  return path.seal.Seal(SerializeProto(body), rng);
+}
+
 Bytes WriteLetterRefusal(const LetterPath& path, const NodeRecord& self, const Cookie& cookie,
                          std::optional<size_t> payload_bytes, Rng& rng) {
   wire::v1::LetterAnswerBody body;
@@ -354,6 +369,17 @@ std::optional<LetterAnswer> OpenLetterAnswer(ByteView datagram, const AnswerSeal
                    body.part(),  std::max<size_t>(body.parts(), 1)};
   if (out.parts > kMaxAnswerParts || out.part >= out.parts) return std::nullopt;
   if (!body.reply().empty() && !ParseProto(AsBytes(body.reply()), out.reply.emplace())) {
+    return std::nullopt;
+  }
+  return out;
+}
+
+std::optional<wire::v1::RouteReply> OpenStraightReply(ByteView datagram, const AnswerSeal& seal) {
+  const std::optional<Bytes> plaintext = seal.Open(datagram);
+  wire::v1::LetterAnswerBody body;
+  wire::v1::RouteReply out;
+  if (!plaintext || !ParseProto(*plaintext, body) || body.reply().empty() ||
+      !ParseProto(AsBytes(body.reply()), out)) {
     return std::nullopt;
   }
   return out;

@@ -83,6 +83,11 @@ struct SealedLetter {
   Bytes datagram;
   AnswerSeal seal;
 };
+// Of what the root of a routed request sends straight to its origin. It follows from the origin's
+// signature, which nobody can guess and which the origin, the root and the hops between them have
+// seen: those who would hand on the answer otherwise, and read it. The answer is signed itself.
+AnswerSeal AnswerSealOf(const wire::v1::RouteMessage& request);
+
 // Any plaintext to any key; nullopt when the key is a point of small order. A new plaintext needs a
 // new call: key and nonce belong to one.
 std::optional<SealedLetter> SealLetter(const pki::X25519Public& to, ByteView plaintext, Rng& rng);
@@ -154,6 +159,9 @@ std::optional<Bytes> WriteLetterAnswerToCopy(const LetterPath& path, const NodeR
 // As WriteLetterAnswer, for somebody else's signed answer to a routed request.
 std::optional<Bytes> WriteLetterReply(const LetterPath& path, const NodeRecord& self,
                                       const wire::v1::RouteReply& reply, Rng& rng);
+// The root's side of AnswerSealOf; nullopt when it is larger than the path allows.
+std::optional<Bytes> WriteStraightReply(const LetterPath& path, const wire::v1::RouteReply& reply,
+                                        Rng& rng);
 // Never larger than a letter. `payload_bytes` are those of the answer that was too large.
 Bytes WriteLetterRefusal(const LetterPath& path, const NodeRecord& self, const Cookie& cookie,
                          std::optional<size_t> payload_bytes, Rng& rng);
@@ -177,5 +185,7 @@ std::optional<LetterAnswer> OpenLetterAnswer(ByteView datagram, const AnswerSeal
                                              const LetterTarget& target,
                                              const std::optional<NodeRecord>& known,
                                              RecordCache& records);
+// What WriteStraightReply wrote; its signature has not been looked at.
+std::optional<wire::v1::RouteReply> OpenStraightReply(ByteView datagram, const AnswerSeal& seal);
 
 }  // namespace p2pd::overlay

@@ -144,6 +144,14 @@ void LetterBox::OnAnswer(Instant now, const net::Endpoint& from, ByteView datagr
     counters_.Add("overlay.dropped_malformed");
     return;
   }
+  const auto straight = expected_.find(*name);
+  if (straight != expected_.end()) {
+    std::optional<wire::v1::RouteReply> reply = OpenStraightReply(datagram, straight->second);
+    if (!reply) return counters_.Add("overlay.dropped_bad_letter_answer");
+    counters_.Add("overlay.straight_answers");
+    events_.push_back(StraightReply{*std::move(reply)});
+    return;
+  }
   const auto named = by_name_.find(*name);
   if (named == by_name_.end()) {
     counters_.Add("overlay.dropped_unknown_letter_answer");
@@ -263,6 +271,25 @@ void LetterBox::AnswerRouted(Instant now, const LetterPath& path,
     return Refuse(now, path, reply.ByteSizeLong());
   }
   Emit(path.to, *std::move(datagram));
+}
+
+void LetterBox::AnswerStraight(const LetterPath& path, const wire::v1::RouteReply& reply) {
+  if (!Reachable(path.to)) return;
+  std::optional<Bytes> datagram = WriteStraightReply(path, reply, rng_);
+  if (datagram) Emit(path.to, *std::move(datagram));
+}
+
+void LetterBox::Expect(uint64_t message_id, const wire::v1::RouteMessage& request) {
+  const AnswerSeal seal = AnswerSealOf(request);
+  if (expected_.emplace(seal.name(), seal).second) {
+    expected_names_.emplace(message_id, seal.name());
+  }
+}
+
+void LetterBox::Unexpect(uint64_t message_id) {
+  const auto [first, last] = expected_names_.equal_range(message_id);
+  for (auto it = first; it != last; ++it) expected_.erase(it->second);
+  expected_names_.erase(first, last);
 }
 
 void LetterBox::OnDatagram(Instant now, const net::Endpoint& from, DatagramType type,

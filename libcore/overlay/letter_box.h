@@ -40,6 +40,10 @@ struct LetterReceived {
   Letter letter;
   LetterPath path;
 };
+// The root of a routed request of ours sent this straight to us; it proves itself.
+struct StraightReply {
+  wire::v1::RouteReply reply;
+};
 // The end of a letter of ours, by its message id. Answered:
 struct LetterAnswered {
   uint64_t message_id = 0;
@@ -65,8 +69,8 @@ struct LetterLost {
   uint64_t message_id = 0;
   uint64_t head = 0;  // of the silent
 };
-using LetterEvent =
-    std::variant<LetterReceived, LetterAnswered, LetterNeedsLink, LetterLate, LetterLost>;
+using LetterEvent = std::variant<LetterReceived, LetterAnswered, StraightReply, LetterNeedsLink,
+                                 LetterLate, LetterLost>;
 
 class LetterBox {
  public:
@@ -116,6 +120,13 @@ class LetterBox {
   void Answer(Instant now, const LetterPath& path, ByteView payload, wire::v1::AnswerError error);
   // The same with what the root of a key answered to whom we sent the request on.
   void AnswerRouted(Instant now, const LetterPath& path, const wire::v1::RouteReply& reply);
+  // To where the origin of a routed request says that it is, beside the answer that goes by hops.
+  // Nothing is sent where it is larger than the request was.
+  void AnswerStraight(const LetterPath& path, const wire::v1::RouteReply& reply);
+  // The root of this request of ours may answer straight, until Unexpect. `request` is signed; each
+  // of its attempts is told.
+  void Expect(uint64_t message_id, const wire::v1::RouteMessage& request);
+  void Unexpect(uint64_t message_id);
 
   // kLetter and kLetterAnswer only.
   void OnDatagram(Instant now, const net::Endpoint& from, DatagramType type, ByteView datagram);
@@ -172,6 +183,10 @@ class LetterBox {
   std::map<uint64_t, Pending> pending_;            // by message id
   std::map<uint64_t, uint64_t> by_name_;           // the answer's name -> message id
   std::set<std::pair<Instant, uint64_t>> timers_;  // with the message id
+  // Straight answers that may come, by name, and the names by message id: as many as Exchange has
+  // requests under way, and attempts of each.
+  std::map<uint64_t, AnswerSeal> expected_;
+  std::multimap<uint64_t, uint64_t> expected_names_;
   size_t pending_bytes_ = 0;
   std::deque<net::Transmit> transmits_;
   std::deque<LetterEvent> events_;

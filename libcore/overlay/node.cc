@@ -387,7 +387,11 @@ bool Node::Impl::TakeRouter(Instant now) {
     any = true;
   }
   while (const std::optional<LetterReply> reply = router.PollLetterReply()) {
-    letters.AnswerRouted(now, reply->path, reply->reply);
+    if (reply->straight) {
+      letters.AnswerStraight(reply->path, reply->reply);
+    } else {
+      letters.AnswerRouted(now, reply->path, reply->reply);
+    }
     any = true;
   }
   return any;

@@ -266,6 +266,24 @@ bool Router::SendTo(Instant now, uint64_t id, Flight& flight, const NodeId& to) 
   return true;
 }
 
+std::optional<LetterPath> Router::StraightTo(const Flight& flight) const {
+  if (flight.letter || flight.body.service() == 0 || flight.body.trace() ||
+      flight.origin.id() == self_->id() || flight.origin.role() != Role::kPeer ||
+      links_.Linked(flight.origin.id())) {
+    return std::nullopt;
+  }
+  LetterPath out;
+  out.to = flight.origin.addresses().front();
+  out.seal = AnswerSealOf(flight.message);
+  // At least this was in the datagrams that brought it; what the hops added nobody paid for.
+  wire::v1::RouteMessage asked;
+  asked.set_body(flight.message.body());
+  asked.set_signature(flight.message.signature());
+  out.paid = asked.ByteSizeLong() + kPacketHeader + kPacketTag + kFragmentHeader;
+  out.message_id = flight.body.message_id();
+  return out;
+}
+
 void Router::Deliver(const Flight& flight) {
   Delivered out{MessageName{flight.origin.id(), flight.body.message_id()},
                 flight.origin,
@@ -274,6 +292,7 @@ void Router::Deliver(const Flight& flight) {
                 flight.body,
                 {},
                 flight.letter,
+                StraightTo(flight),
                 flight.arrived};
   const auto seen = seen_.find(out.name);
   if (seen != seen_.end()) seen->second.delivered = true;
@@ -391,6 +410,9 @@ void Router::Reply(Instant now, const Delivered& request, wire::v1::RouteReplyBo
   if (!links_.Linked(request.name.origin)) {
     flight.reply.set_signature(
         keys_.signing_key.Sign(Signed(kReplyPrefix, flight.reply.body())).ToString());
+    if (request.straight) {
+      letter_replies_.push_back(LetterReply{*request.straight, flight.reply, true});
+    }
   }
   SendReply(now, std::move(flight));
 }
@@ -423,7 +445,7 @@ void Router::SendReply(Instant now, ReplyFlight flight) {
     return;
   }
   if (known && seen->second.letter) {
-    letter_replies_.push_back(LetterReply{*seen->second.letter, std::move(flight.reply)});
+    letter_replies_.push_back(LetterReply{*seen->second.letter, std::move(flight.reply), false});
     return;
   }
   counters_.Add("overlay.replies_lost");

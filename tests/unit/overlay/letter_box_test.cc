@@ -105,6 +105,38 @@ TEST_F(LetterBoxTest, IsAnsweredAndForgotten) {
   EXPECT_EQ(a_.box.sent().count + b_.box.sent().count, 2u);
 }
 
+TEST_F(LetterBoxTest, ARootAnswersStraightForNoMoreThanWasPaid) {
+  wire::v1::RouteMessage request;
+  request.set_signature(std::string(64, 's'));
+  a_.box.Expect(7, request);
+  LetterPath path;
+  path.to = a_.party.at;
+  path.seal = AnswerSealOf(request);
+  path.paid = 200;
+  wire::v1::RouteReply reply;
+  reply.set_body(std::string(200, 'x'));
+  b_.box.AnswerStraight(path, reply);
+  EXPECT_TRUE(b_.Sent().empty());
+  reply.set_body("answer");
+  b_.box.AnswerStraight(path, reply);
+  const auto sent = b_.Sent();
+  ASSERT_EQ(sent.size(), 1u);
+  EXPECT_EQ(sent[0].to, a_.party.at);
+  EXPECT_LE(sent[0].datagram.size(), path.paid);
+  Bytes flipped = sent[0].datagram;
+  flipped.back() ^= 1;
+  a_.Receive(now_, b_.party.at, flipped);
+  EXPECT_EQ(a_.counters.Get("overlay.dropped_bad_letter_answer"), 1u);
+  a_.Receive(now_, b_.party.at, sent[0].datagram);
+  const auto straight = Only<StraightReply>(a_.Events());
+  ASSERT_TRUE(straight.has_value());
+  EXPECT_EQ(straight->reply.body(), "answer");
+  a_.box.Unexpect(7);
+  a_.Receive(now_, b_.party.at, sent[0].datagram);
+  EXPECT_TRUE(a_.Events().empty());
+  EXPECT_EQ(a_.counters.Get("overlay.dropped_unknown_letter_answer"), 1u);
+}
+
 TEST_F(LetterBoxTest, AFewGoToABystander) {
   const net::Endpoint bystander = *net::Endpoint::Parse("20.0.0.1:53");
   const auto letters = [&](uint64_t first) {

@@ -55,6 +55,41 @@ TEST_F(RouterTest, DeliversWhatEndsHere) {
   EXPECT_EQ(delivered->hops, 1);
 }
 
+TEST_F(RouterTest, AnAnswerGoesStraightToTheOriginToo) {
+  const wire::v1::RouteMessage request = Request(origin_, 1, self_.record.id());
+  router_.OnRoute(now_, neighbour_.record.id(), request);
+  const auto delivered = router_.PollDelivered();
+  ASSERT_TRUE(delivered.has_value());
+  router_.Reply(now_, *delivered, wire::v1::RouteReplyBody());
+  const auto straight = router_.PollLetterReply();
+  ASSERT_TRUE(straight && straight->straight);
+  EXPECT_EQ(straight->path.to, origin_.at);
+  EXPECT_EQ(straight->path.seal.name(), AnswerSealOf(request).name());
+  EXPECT_GE(straight->path.paid, request.ByteSizeLong());
+  EXPECT_FALSE(straight->path.proved);
+  EXPECT_FALSE(straight->reply.signature().empty());
+  Exchange2(now_, self_, neighbour_);
+  EXPECT_EQ(Of<MessageReceived>(neighbour_.Events()).size(), 1u) << "and by the hops";
+}
+
+TEST_F(RouterTest, NothingGoesStraightWhereALinkLeadsOrATraceIsWanted) {
+  wire::v1::RouteBody traced;
+  ASSERT_TRUE(ParseProto(AsBytes(Request(origin_, 2, self_.record.id()).body()), traced));
+  traced.set_trace(true);
+  wire::v1::RouteBody own = traced;
+  own.set_trace(false);
+  own.set_service(0);
+  own.set_message_id(3);
+  for (const wire::v1::RouteMessage& request :
+       {Request(neighbour_, 1, self_.record.id()), SignRoute(origin_.keys, traced),
+        SignRoute(origin_.keys, own)}) {
+    router_.OnRoute(now_, neighbour_.record.id(), request);
+    const auto delivered = router_.PollDelivered();
+    ASSERT_TRUE(delivered.has_value());
+    EXPECT_FALSE(delivered->straight.has_value());
+  }
+}
+
 TEST_F(RouterTest, ACopyOfAnAttemptIsDroppedARetryIsNot) {
   wire::v1::RouteMessage request = Request(origin_, 1, self_.record.id());
   router_.OnRoute(now_, neighbour_.record.id(), request);
