@@ -83,6 +83,7 @@ bool Exchange::TryLetter(Instant now, const RouteCall& call, Outgoing& out) {
   // Whom hints name may send it on to the root.
   letters_.Expect(out.message_id, route);
   out.letter = true;
+  out.asked = choice->target.head;
   out.expected = choice->expected;
   out.next = Instant::Max();
   counters_.Add("overlay.shortcuts");
@@ -108,11 +109,11 @@ std::optional<NodeId> Exchange::AnotherWay(const Key& key, size_t way) const {
 void Exchange::Attempt(Instant now, Outgoing& out) {
   out.route->set_attempt(static_cast<uint32_t>(out.attempts) + (out.letter ? kAfterLetter : 0));
   if (out.letter && out.attempts == 0) counters_.Add("overlay.shortcuts_late");
-  const wire::v1::RouteMessage route = SignRoute(keys_, *out.route);
+  wire::v1::RouteMessage route = SignRoute(keys_, *out.route);
+  if (out.asked != 0) route.add_silent(out.asked);
   letters_.Expect(out.message_id, route);
   ++out.attempts;
   out.next = out.attempts < kMaxAttempts ? now + out.wait : Instant::Max();
-  out.wait = out.wait * 1.5;
   if (out.attempts > 1) counters_.Add("overlay.origin_retries");
   if (out.through) {
     wire::v1::OverlayMessage message;
@@ -328,6 +329,7 @@ void Exchange::OnLetterAnswered(Instant now, LetterAnswered answered) {
     }
     // Who is too busy is not the only way.
     if (answered.error == wire::v1::ANSWER_ERROR_BUSY && !answered.reply) {
+      found->second.asked = 0;
       if (found->second.attempts == 0) Attempt(now, found->second);
       return;
     }
@@ -352,6 +354,7 @@ void Exchange::OnLetterTooLarge(Instant now, const LetterNeedsLink& large) {
   // By its key it finds the node that has the answer ready.
   if (found->second.route) {
     counters_.Add("overlay.shortcuts_too_large");
+    found->second.asked = 0;
     if (found->second.attempts == 0) Attempt(now, found->second);
     return;
   }

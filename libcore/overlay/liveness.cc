@@ -33,7 +33,9 @@ void Liveness::OnReport(Instant now, const NodeId& id) {
   if (!SilentFor(now, id, kFresh)) return;
   StartProbing(now, id, kShortProbes);
   const auto probe = probes_.find(id);
-  if (probe != probes_.end()) probe->second.reported = true;
+  if (probe == probes_.end()) return;
+  probe->second.reported = true;
+  probe->second.limit = std::min(probe->second.limit, kShortProbes);
 }
 
 void Liveness::Suspect(Instant now, const NodeId& id) {

@@ -92,6 +92,8 @@ class Node::Impl {
   bool TakeLinkLocal(Instant now);
   void OnLinkEvent(Instant now, LinkEvent event);
   void OnMessage(Instant now, const MessageReceived& received);
+  // Whom a request that comes names as silent: looked after before it goes on.
+  void TakeSilent(Instant now, const wire::v1::RouteMessage& route);
   void OnDetour(Instant now, const NodeId& from, const wire::v1::Detour& detour);
 };
 
@@ -296,6 +298,7 @@ void Node::Impl::OnMessage(Instant now, const MessageReceived& received) {
     case wire::v1::OverlayMessage::kRowList:
       return tuning.OnRowList(now, from, message.row_list());
     case wire::v1::OverlayMessage::kRoute:
+      TakeSilent(now, message.route());
       return router.OnRoute(now, from, std::move(*message.mutable_route()));
     case wire::v1::OverlayMessage::kRouteReply:
       return router.OnReply(now, from, message.route_reply());
@@ -326,6 +329,11 @@ void Node::Impl::OnMessage(Instant now, const MessageReceived& received) {
       break;
   }
   counters.Add("overlay.dropped_unknown_message");
+}
+
+void Node::Impl::TakeSilent(Instant now, const wire::v1::RouteMessage& route) {
+  if (route.silent_size() > Router::kMaxSilent) return;
+  for (const uint64_t head : route.silent()) gossip.OnReportedGone(now, head);
 }
 
 void Node::Impl::OnDetour(Instant now, const NodeId& from, const wire::v1::Detour& detour) {

@@ -29,7 +29,7 @@ std::optional<Router::Flight> Router::Parse(Instant now, const NodeId& from,
   std::optional<NodeRecord> origin = records_.Parse(AsBytes(body.origin()));
   if (!key || !origin || body.payload().size() > kMaxPayload) return std::nullopt;
   if (body.attempt() >= kAttempts || message.hops() > kMaxHops ||
-      message.trace_size() > static_cast<int>(kMaxHops)) {
+      message.trace_size() > static_cast<int>(kMaxHops) || message.silent_size() > kMaxSilent) {
     return std::nullopt;
   }
   return Flight{.message = std::move(message),
@@ -311,13 +311,19 @@ void Router::OnAcked(uint64_t handle) {
   flight_of_.erase(found);
 }
 
+void Router::NoteSilent(Flight& flight) {
+  const NodeId& silent = flight.out->first;
+  if (!flight.tried.insert(silent).second) return;
+  if (flight.message.silent_size() < kMaxSilent) flight.message.add_silent(Head(silent));
+}
+
 void Router::OnSlow(Instant now, uint64_t handle) {
   const auto found = flight_of_.find(handle);
   if (found == flight_of_.end()) return;
   const uint64_t id = found->second;
   Flight& flight = flights_.at(id);
   counters_.Add("overlay.fail_overs");
-  flight.tried.insert(flight.out->first);
+  NoteSilent(flight);
   if (Step(now, id, flight)) return;
   if (flight.out) flight_of_.erase(flight.out->second);
   End(id);
@@ -336,7 +342,7 @@ void Router::OnLost(Instant now, uint64_t handle) {
   const uint64_t id = found->second;
   flight_of_.erase(found);
   Flight& flight = flights_.at(id);
-  flight.tried.insert(flight.out->first);
+  NoteSilent(flight);
   flight.out.reset();
   if (!Step(now, id, flight)) End(id);
 }

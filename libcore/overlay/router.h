@@ -92,7 +92,7 @@ class Router {
 
   void SetSelf(const NodeRecord& self) { self_ = self; }
 
-  // Whom a stop of a trace names as silent, at most.
+  // Whom a request, and a stop of a trace, name as silent, at most.
   static constexpr int kMaxSilent = 8;
 
   // Sends a request of our own on its way; `avoid` are first hops to go round where possible, and
@@ -163,6 +163,8 @@ class Router {
   // Takes the next step; false when the flight is over.
   bool Step(Instant now, uint64_t id, Flight& flight);
   bool SendTo(Instant now, uint64_t id, Flight& flight, const NodeId& to);
+  // The neighbour to whom it is under way is silent, and who gets it next is told so.
+  static void NoteSilent(Flight& flight);
   void Deliver(const Flight& flight);
   // nullopt where the origin is linked, can be reached by others only, or wants a trace of the
   // hops.

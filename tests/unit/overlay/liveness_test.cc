@@ -58,6 +58,25 @@ TEST(Liveness, TrafficToADeadNodeTellsSooner) {
   EXPECT_TRUE(world.RunUntil(absl::Seconds(4), [&] { return a.node().LeafSet().empty(); }));
 }
 
+// The root of a key had died: whoever found it silent waited for three probes of its own, although
+// others had said the same.
+TEST(Liveness, ASecondVoiceShortensTheProbing) {
+  sim::World world(1);
+  sim::OverlayHost a(world, 1);
+  sim::OverlayHost b(world, 2);
+  a.Start({});
+  b.Start({a.at()});
+  world.RunFor(absl::Seconds(10));
+  b.Crash();
+  world.RunFor(absl::Milliseconds(1100));
+  a.Route(b.id(), Service::kApplication, {1});
+  ASSERT_TRUE(
+      world.RunUntil(absl::Seconds(1), [&] { return a.counters().Get("overlay.suspicions") > 0; }));
+  a.node().HintFailed(world.now(), Head(b.id()));
+  a.Kick();
+  EXPECT_TRUE(world.RunUntil(absl::Milliseconds(1500), [&] { return a.node().LeafSet().empty(); }));
+}
+
 TEST(Liveness, ALossyNetworkKillsNobody) {
   sim::LinkOptions links;
   links.loss = 0.05;

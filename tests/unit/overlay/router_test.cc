@@ -90,6 +90,43 @@ TEST_F(RouterTest, NothingGoesStraightWhereALinkLeadsOrATraceIsWanted) {
   }
 }
 
+TEST_F(RouterTest, WhoGetsItNextIsToldWhoWasSilent) {
+  for (Party* party : {&neighbour_, &other_}) {
+    self_.links.Connect(now_, party->record);
+    Exchange2(now_, self_, *party);
+    party->Events();
+    ring_.Consider(now_, party->record.id());
+  }
+  self_.Events();
+  // The neighbour is its root, and the other stands nearer than we do.
+  Key key = neighbour_.record.id();
+  while (!Nearer(key, neighbour_.record.id(), other_.record.id()) ||
+         !Nearer(key, other_.record.id(), self_.record.id())) {
+    key = self_.rng.Make<Key>();
+  }
+  EXPECT_EQ(router_.Submit(now_, Request(self_, 1, key), {}, now_), neighbour_.record.id());
+  EXPECT_FALSE(self_.Send(now_).empty()) << "and it is lost";
+  now_ = now_ + absl::Seconds(2);
+  self_.links.OnTimeout(now_);
+  for (const MessageSlow& slow : Of<MessageSlow>(self_.Events())) {
+    if (slow.message) router_.OnSlow(now_, *slow.message);
+  }
+  Exchange2(now_, self_, other_);
+  const auto received = Of<MessageReceived>(other_.Events());
+  ASSERT_EQ(received.size(), 1u);
+  wire::v1::OverlayMessage message;
+  ASSERT_TRUE(ParseProto(received[0].bytes, message));
+  ASSERT_EQ(message.route().silent_size(), 1);
+  EXPECT_EQ(message.route().silent(0), Head(neighbour_.record.id()));
+}
+
+TEST_F(RouterTest, ARequestNamesAFewAsSilentOnly) {
+  wire::v1::RouteMessage request = Request(origin_, 1, self_.record.id());
+  for (int i = 0; i <= Router::kMaxSilent; ++i) request.add_silent(1);
+  router_.OnRoute(now_, neighbour_.record.id(), request);
+  EXPECT_EQ(self_.counters.Get("overlay.dropped_bad_route"), 1u);
+}
+
 TEST_F(RouterTest, ACopyOfAnAttemptIsDroppedARetryIsNot) {
   wire::v1::RouteMessage request = Request(origin_, 1, self_.record.id());
   router_.OnRoute(now_, neighbour_.record.id(), request);
