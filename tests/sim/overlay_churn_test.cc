@@ -99,7 +99,8 @@ TEST(OverlayCrash, AThirdAtOnce) {
   ring.Grow(50, absl::Milliseconds(300));
   ring.world().RunFor(absl::Seconds(20));
   for (size_t i = 0; i < 50; i += 3) ring.Crash(*ring.hosts()[i]);
-  ring.world().RunFor(absl::Seconds(30));
+  // The outermost leaves are heard of from neighbour to neighbour, which takes up to 5 s each.
+  ring.world().RunFor(absl::Seconds(60));
   EXPECT_THAT(ring.WrongLeafSets(), IsEmpty());
   for (int i = 0; i < 100; ++i) ring.LookUp();
   ring.world().RunFor(absl::Seconds(5));
