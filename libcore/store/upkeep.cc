@@ -53,12 +53,20 @@ void Upkeep::OnTimeout(Instant now, absl::Time wall, const Carrier& carrier) {
 
 void Upkeep::Scan(Instant now, absl::Time wall, const Carrier& carrier) {
   (void)now;
+  if (!ours_by_ || ours_by_->bytes() != carrier.self().bytes() || ours_.size() >= kMaxOurs) {
+    ours_.clear();
+    ours_by_ = carrier.self();
+  }
   const std::vector<Key> places =
       local_.table().KeysBetween(cursor_, OneBefore(cursor_), kPlacesPerScan);
   for (const Key& place : places) {
+    if (ours_.contains(place)) continue;
     const auto set = carrier.ReplicaSet(place);
-    const bool ours = set && Contains(*set, carrier.self().id());
-    for (const StoredRow& row : ours ? std::vector<StoredRow>() : local_.ReadAll(place, wall)) {
+    if (set && Contains(*set, carrier.self().id())) {
+      ours_.insert(place);
+      continue;
+    }
+    for (const StoredRow& row : local_.ReadAll(place, wall)) {
       // The rest of this place is for the next scan.
       if (hand_offs_ >= kMaxHandOffs) {
         cursor_ = place;

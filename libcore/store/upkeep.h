@@ -13,6 +13,7 @@
 #include <tuple>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "libcore/base/counters.h"
 #include "libcore/base/rng.h"
 #include "libcore/store/carrier.h"
@@ -34,13 +35,18 @@ class Upkeep {
   static constexpr size_t kPlacesPerScan = 32;
   static constexpr absl::Duration kScan = absl::Seconds(5);
   static constexpr absl::Duration kQuiet = absl::Minutes(1);
+  // Places known to be ours; beyond it they are looked at again.
+  static constexpr size_t kMaxOurs = 1 << 16;
 
   Upkeep(LocalStore& local, Rng& rng, Counters& counters)
       : local_(local), rng_(rng), counters_(counters) {}
 
   void KeepAlive(Instant now, const Object& object);
   void StopKeepingAlive(const Key& key, ObjectKind kind, ByteView slot);
-  void OnLeafSetChanged(Instant now) { quiet_since_ = now; }
+  void OnLeafSetChanged(Instant now) {
+    quiet_since_ = now;
+    ours_.clear();
+  }
   void OnTimeout(Instant now, absl::Time wall, const Carrier& carrier);
   std::optional<Instant> PollTimeout() const;
 
@@ -71,6 +77,10 @@ class Upkeep {
   Instant quiet_since_;
   std::optional<Instant> next_scan_;
   Key cursor_;
+  // Places that are ours by the leaf set and the record of ourselves as they are: at rest a scan
+  // costs next to nothing. Nobody walks through it: its order is chance.
+  absl::flat_hash_set<Key> ours_;
+  std::optional<overlay::NodeRecord> ours_by_;
   size_t hand_offs_ = 0;
 };
 

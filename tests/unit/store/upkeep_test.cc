@@ -74,7 +74,8 @@ TEST_F(UpkeepTest, ForeignRowLeavesOnlyAfterItArrived) {
   RunTo(now + absl::Minutes(5));
   EXPECT_FALSE(upkeep.PollJob().has_value());  // it is ours
   carrier.responsible = false;
-  RunTo(now + absl::Seconds(10));
+  upkeep.OnLeafSetChanged(now);
+  RunTo(now + Upkeep::kQuiet + absl::Seconds(10));
   auto job = upkeep.PollJob();
   ASSERT_TRUE(job.has_value());
   ASSERT_TRUE(job->hand_off.has_value());
