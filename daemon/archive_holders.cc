@@ -1,5 +1,6 @@
 // The archive's host where holders are asked to show what they have: peers for a block, the other
 // S-trackers for samples of a group.
+#include <algorithm>
 #include <utility>
 
 #include "daemon/archive_host.h"

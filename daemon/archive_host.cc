@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "daemon/version.h"
 #include "libcore/archive/lt/torrent_maker.h"
 #include "libcore/archive/pieces/disk_piece_store.h"
 #include "libcore/base/file.h"
@@ -96,6 +97,7 @@ absl::Status ArchiveHost::Open(const std::string& announce) {
       store_, archive::pieces::OpenDiskPieceStore(disk, archive::pieces::SystemFileLayer()));
   archive::lt::EngineOptions options;
   options.store = store_.get();
+  options.user_agent = absl::StrCat("p2pd/", kVersion);
   options.limits = limits_.EngineLimitsAt(wall());
   options.wake = [this] { loop_.PostAlways([this] { Pump(); }); };
   options.loader = [this](const InfoHash& hash) { return Wake(hash); };
@@ -198,6 +200,7 @@ void ArchiveHost::OnTick() {
   ApplyLimits(engine.uploaded);
   {
     const MutexLock lock(&mutex_);
+    wakes_left_ = archive_->WakesLeft();
     for (const auto& [name, value] : counters_.Snapshot()) shown_[name] = value;
     shown_["archive.bytes_uploaded"] = engine.uploaded;
     shown_["archive.bytes_downloaded"] = engine.downloaded;
@@ -205,7 +208,6 @@ void ArchiveHost::OnTick() {
     shown_["archive.hash_failures"] = engine.hash_failures;
     shown_["archive.events_lost"] = engine.events_lost;
     shown_["archive.woken_by_peers"] = engine.woken;
-    wakes_left_ = archive_->WakesLeft();
     shown_["archive.requests_held_back"] = engine.requests_held_back;
     shown_["archive.up_limit_bytes_per_second"] = limits_.in_force().up;
     shown_["archive.down_limit_bytes_per_second"] = limits_.in_force().down;
@@ -266,8 +268,7 @@ void ArchiveHost::OnEvent(archive::lt::Event event) {
   } else if (const auto* gone = std::get_if<archive::lt::TorrentGone>(&event)) {
     OnGone(gone->hash);
   } else if (const auto* error = std::get_if<archive::lt::TorrentError>(&event)) {
-    archive_->OnTrouble(error->hash, error->status);
-    RunWaiting(error->hash);
+    Fail(error->hash, error->status);
   } else if (const auto* finished = std::get_if<archive::lt::WantedFinished>(&event)) {
     LookAt(finished->hash);
   } else if (const auto* ready = std::get_if<archive::lt::TorrentReady>(&event)) {
@@ -289,7 +290,6 @@ void ArchiveHost::OnReady(const archive::lt::TorrentReady& ready) {
     archive_->OnWoken(loop_.now(), ready.hash);
   }
   LookAt(ready.hash);
-  scrub_->OnLoaded(loop_.now(), wall(), ready.hash);
   RunWaiting(ready.hash);
 }
 
@@ -300,7 +300,13 @@ bool ArchiveHost::WhenLoaded(const InfoHash& hash, absl::AnyInvocable<void()> ta
   return true;
 }
 
+void ArchiveHost::Fail(const InfoHash& hash, const absl::Status& status) {
+  archive_->OnTrouble(hash, status);
+  RunWaiting(hash);
+}
+
 void ArchiveHost::RunWaiting(const InfoHash& hash) {
+  scrub_->OnLoaded(loop_.now(), wall(), hash);
   auto waiting = roused_.extract(hash);
   if (!waiting) return;
   for (absl::AnyInvocable<void()>& task : waiting.mapped()) task();
@@ -360,7 +366,7 @@ void ArchiveHost::Add(archive::lt::AddRequest request) {
     // The one before it is on its way out.
     waiting_[hash] = std::move(again);
   } else {
-    archive_->OnTrouble(hash, status);
+    Fail(hash, status);
   }
 }
 
@@ -453,7 +459,7 @@ void ArchiveHost::Obey(archive::StartTorrent start) {
   }
   archive::pieces::Layout layout;
   auto request = RequestOf(std::move(start.metainfo), std::move(start.folder), layout);
-  if (!request.ok()) return archive_->OnTrouble(start.hash, request.status());
+  if (!request.ok()) return Fail(start.hash, request.status());
   request->trackers = std::move(start.trackers);
   request->peers = std::move(start.peers);
   layouts_[start.hash] = std::move(layout);

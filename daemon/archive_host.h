@@ -104,10 +104,10 @@ class ArchiveHost {
   void Obey(const archive::TellRoom& tell);
   void Obey(const archive::AskToKeep& ask);
   void Obey(const archive::ProbePeer& probe);
+  void Obey(const archive::SleepTorrent& sleep);
   void ReadSamples(const archive::federation::ReadSamples& read);
   void OnProbed(const archive::lt::PeerProbed& probed);
   void PumpFederation();
-  void Obey(const archive::SleepTorrent& sleep);
   absl::StatusOr<archive::lt::AddRequest> RequestOf(Bytes metainfo, std::string folder,
                                                     archive::pieces::Layout& layout) const;
   void Add(archive::lt::AddRequest request);
@@ -122,6 +122,8 @@ class ArchiveHost {
   [[nodiscard]] bool WhenLoaded(const archive::torrent::InfoHash& hash,
                                 absl::AnyInvocable<void()> task);
   void RunWaiting(const archive::torrent::InfoHash& hash);
+  // It cannot be loaded: who waits for it hears so, too.
+  void Fail(const archive::torrent::InfoHash& hash, const absl::Status& status);
   void OnEvent(archive::lt::Event event);
   void OnGone(const archive::torrent::InfoHash& hash);
   void OnTick();

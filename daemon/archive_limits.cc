@@ -6,6 +6,18 @@
 #include "libcore/base/log.h"
 
 namespace p2pd::daemon {
+namespace {
+
+archive::lt::EngineLimits ToEngine(const archive::LimitsInForce& at) {
+  archive::lt::EngineLimits out;
+  out.upload_rate = at.up;
+  out.download_rate = at.down;
+  out.upload_slots = at.slots;
+  out.connections = at.connections;
+  return out;
+}
+
+}  // namespace
 
 ArchiveLimits::ArchiveLimits(const archive::LimitSettings& settings, std::string file)
     : file_(std::move(file)), limits_(settings, absl::LocalTimeZone()) {
@@ -19,13 +31,7 @@ ArchiveLimits::ArchiveLimits(const archive::LimitSettings& settings, std::string
 }
 
 archive::lt::EngineLimits ArchiveLimits::EngineLimitsAt(absl::Time wall) const {
-  const archive::LimitsInForce at = limits_.At(wall);
-  archive::lt::EngineLimits out;
-  out.upload_rate = at.up;
-  out.download_rate = at.down;
-  out.upload_slots = at.slots;
-  out.connections = at.connections;
-  return out;
+  return ToEngine(limits_.At(wall));
 }
 
 std::optional<archive::lt::EngineLimits> ArchiveLimits::Apply(Instant now, absl::Time wall,
@@ -44,7 +50,7 @@ std::optional<archive::lt::EngineLimits> ArchiveLimits::Apply(Instant now, absl:
     next_save_ = now + kSaveEvery;
     Save();
   }
-  const archive::lt::EngineLimits limits = EngineLimitsAt(wall);
+  const archive::lt::EngineLimits limits = ToEngine(in_force_);
   if (applied_ == limits) return std::nullopt;
   applied_ = limits;
   return limits;

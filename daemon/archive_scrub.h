@@ -26,7 +26,7 @@ class ArchiveScrub {
 
   // Once a second, and after each answer.
   void Go(Instant now, absl::Time wall);
-  // The engine has it now.
+  // The engine has it now, or will not.
   void OnLoaded(Instant now, absl::Time wall, const archive::torrent::InfoHash& hash);
   void OnScrubbed(Instant now, absl::Time wall, const archive::lt::Scrubbed& scrubbed);
   archive::ScrubView view() const { return scrubber_.view(); }

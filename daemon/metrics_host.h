@@ -2,8 +2,8 @@
 //
 // Rules: each request asks the core thread and the archive's anew; nothing is measured while nobody
 // asks. There is no authentication: what is shown are figures, and the operator names the address.
-// Threads: all methods from any. Limits: those of HttpHost; 32 connections,
-// 8 of one address.
+// Threads: all methods from any. Limits: those of HttpHost; kMaxConnections and
+// kMaxPerAddress (metrics_host.cc).
 // Source: Prometheus, 'Exposition formats'.
 #pragma once
 

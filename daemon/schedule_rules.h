@@ -16,11 +16,13 @@ namespace p2pd::daemon {
 absl::StatusOr<archive::ScheduleRule> ParseScheduleRule(absl::string_view text);
 std::string PrintScheduleRule(const archive::ScheduleRule& rule);
 
-// "0", or at least 1KiB: below it a block of a piece takes longer than peers wait.
+// InvalidArgument unless 0 or at least 1KiB a second: below it a block of a piece takes longer than
+// peers wait.
+absl::Status CheckRate(uint64_t rate);
+// A size that CheckRate lets pass.
 absl::StatusOr<uint64_t> ParseRate(absl::string_view text);
+
 // Of slots and connections.
 constexpr uint32_t kMaxPeerLimit = 100'000;
-// InvalidArgument for what ParseRate would refuse.
-absl::Status CheckRate(uint64_t rate);
 
 }  // namespace p2pd::daemon

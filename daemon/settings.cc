@@ -376,7 +376,7 @@ absl::Status ApplyRate(const Values& values, uint64_t& rate) {
 absl::Status ApplyCount(const Values& values, uint32_t& count) {
   uint32_t number = 0;
   if (!AllDigits(values[0]) || !absl::SimpleAtoi(values[0], &number) || number > kMaxPeerLimit) {
-    return Bad(values[0], "is not a number within 0 and 100000");
+    return Bad(values[0], absl::StrCat("is not a number within 0 and ", kMaxPeerLimit));
   }
   count = number;
   return absl::OkStatus();
@@ -384,7 +384,8 @@ absl::Status ApplyCount(const Values& values, uint32_t& count) {
 
 absl::Status ApplySchedule(Config& config, const Values& values) {
   if (values.size() > archive::Limits::kMaxRules) {
-    return absl::InvalidArgumentError("has more than 64 rules");
+    return absl::InvalidArgumentError(
+        absl::StrCat("has more than ", archive::Limits::kMaxRules, " rules"));
   }
   std::vector<archive::ScheduleRule> rules;
   for (const std::string& value : values) {
@@ -704,6 +705,8 @@ constexpr SizeUnit kSizeUnits[] = {{"KiB", size_t{1} << 10},
                                    {"GB", 1'000'000'000},
                                    {"TB", 1'000'000'000'000},
                                    {"", 1}};
+// Of these, those of powers of 1024, which stand first.
+constexpr size_t kBinaryUnits = 4;
 
 }  // namespace
 
@@ -748,8 +751,8 @@ absl::StatusOr<size_t> ParseSize(absl::string_view text) {
 }
 
 std::string PrintSize(size_t bytes) {
-  const SizeUnit* best = &kSizeUnits[8];
-  for (const size_t binary : {size_t{0}, size_t{1}, size_t{2}, size_t{3}}) {
+  const SizeUnit* best = std::end(kSizeUnits) - 1;
+  for (size_t binary = 0; binary < kBinaryUnits; ++binary) {
     if (bytes != 0 && bytes % kSizeUnits[binary].bytes == 0) best = &kSizeUnits[binary];
   }
   return absl::StrCat(bytes / best->bytes, best->name);

@@ -5,10 +5,9 @@
 // (media::PcmStreamSource, PcmStreamSink), and the pump looks at them every few milliseconds. Input
 // is paced: what does not fit into the ring stays here, nothing more is read from the client
 // meanwhile, and HTTP/2's flow control holds the client back; a live client's is never held, the
-// oldest goes. Output that the client does not fetch is lost in
-// whole frames and counted, since voice cannot wait. Threads: gRPC's callbacks, the pump and the
-// core thread each come in; one mutex per stream. Limits: one second in each ring, one request and
-// one response under way.
+// oldest goes. Output that the client does not fetch is lost in whole frames and counted, since
+// voice cannot wait. Threads: gRPC's callbacks, the pump and the core thread each come in; one
+// mutex per stream. Limits: one second in each ring, one request and one response under way.
 #pragma once
 
 #include <deque>

@@ -45,6 +45,7 @@ double TargetMs(size_t trial) { return kMinTargetMs + kStepMs * static_cast<doub
 }  // namespace
 
 DelayEstimator::DelayEstimator() {
+  static_assert(kPeakMemory == absl::Nanoseconds(kPeakSlotNanos * int64_t{kPeakSlots}));
   P2PD_CHECK(kMinTarget == absl::Milliseconds(kMinTargetMs) &&
              kTargetStep == absl::Milliseconds(kStepMs) &&
              kMaxTarget == absl::Milliseconds(TargetMs(kTrials - 1)));

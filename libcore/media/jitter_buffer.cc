@@ -172,13 +172,13 @@ void JitterBuffer::DecodeNext(Instant now) {
   const Packet& first = at(0);
   // What lies between what was played, or stood in for, and the first packet.
   const int64_t missing = first.timestamp - next_timestamp_ - stood_in_;
+  // The last of it can be had from the first packet.
+  const auto last = static_cast<int64_t>(OpusPacketHasFec(first.view()) ? first.samples : 0);
   if (missing <= 0) {
     DecodeFirst();
-  } else if (missing <= static_cast<int64_t>(first.samples) && OpusPacketHasFec(first.view())) {
+  } else if (missing <= last) {
     RecoverFrom(first, static_cast<size_t>(missing));
   } else {
-    // Up to what can be recovered.
-    const auto last = static_cast<int64_t>(OpusPacketHasFec(first.view()) ? first.samples : 0);
     Conceal(static_cast<size_t>(std::min<int64_t>(missing - last, kFrameSamples)));
   }
 }
@@ -262,7 +262,7 @@ void JitterBuffer::PlayComfort(Instant now) {
     const Instant plays = now + SamplesToDuration(static_cast<int64_t>(fifo_size_));
     const Instant due = estimator_.EarliestArrival(at(0).timestamp) + target();
     left = DurationToSamples(due - plays);
-    if (left < static_cast<int64_t>(kSeam)) {
+    if (left < static_cast<int64_t>(kOpusStep)) {
       DecodeFirst();
       return;
     }

@@ -4,16 +4,14 @@
 // It controls one number, the delay of playing behind the fastest packet, against a target from
 // DelayEstimator. Rules:
 //  - Above the target speech is shortened, below it lengthened, one pitch period at a time, so
-//  delay
-//    that grew comes back without a gap (the oldest complaint about such buffers).
+//    delay that grew comes back without a gap (the oldest complaint about such buffers).
 //  - What is missing when its turn comes is taken from the next packet's FEC if that is there, else
 //    concealed. With nothing newer there either the packet may still come: concealing then
 //    stretches time, and the late packet is played, not dropped.
-//  - After kMaxConcealment of nothing, playing pauses in silence and starts afresh at the next
-//  packet.
+//  - After kMaxConcealment of nothing, playing pauses in silence and starts afresh at the
+//    next packet.
 //  - A timestamp that jumps is a new stream: everything is dropped and playing starts afresh, since
-//  else
-//    one wrong packet would make all later ones look late for ever.
+//    else one wrong packet would make all later ones look late for ever.
 //  - A sender that says it is silent (DTX) is believed: until its next packet there is comfort
 //    noise, which is neither loss nor a stall, and its next packet is played at the target at once,
 //    since in silence the delay may change as it likes.

@@ -9,9 +9,6 @@
 namespace p2pd::media {
 namespace {
 
-// Opus decodes in steps of 2.5 ms; concealment takes nothing else.
-constexpr size_t kOpusStep = 120;
-
 absl::Status OpusError(const char* action, int error) {
   return absl::InternalError(absl::StrCat("cannot ", action, ": ", opus_strerror(error)));
 }

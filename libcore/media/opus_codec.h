@@ -29,6 +29,8 @@ inline constexpr size_t kMaxOpusPayload = 1'275;
 inline constexpr size_t kMaxDtxPayload = 2;
 // RFC 6716 §3.1: the longest packet, 120 ms.
 inline constexpr size_t kMaxOpusSamples = 5'760;
+// Opus decodes in steps of 2.5 ms; concealment takes nothing else.
+inline constexpr size_t kOpusStep = 120;
 
 class SpeechEncoder {
  public:

@@ -12,7 +12,8 @@ constexpr size_t kFirstReserve = 2 * kFrameSamples;
 constexpr size_t kLiveReserve = kFrameSamples + 240;
 // Beyond 200 ms people talk into each other (G.114), so the reserve grows no further.
 constexpr size_t kMaxReserve = 10 * kFrameSamples;
-// What an underrun adds to the reserve, and twice what a quiet window takes away.
+// What an underrun adds to a file's reserve, which stays; and to a microphone's, from which a quiet
+// window takes half a step again.
 constexpr size_t kReserveStep = kFrameSamples;
 constexpr size_t kLiveReserveStep = 240;
 // Frames (1 s) over which the least level is taken before the reserve shrinks or a surplus goes.

@@ -4,8 +4,8 @@
 // Rules: the media thread never waits; when samples are missing it plays silence and counts, when
 // there are too many the oldest go and are counted. A client's chunks come in bursts (gRPC, a
 // loaded machine), so the source starts to play once a small reserve is there, makes the reserve
-// larger after each underrun and smaller again after quiet time. A live client (a microphone) has
-// the smallest reserve and loses what is beyond it, lest delay grow for ever; a file client loses
+// larger after each underrun. A live client (a microphone) has the smallest reserve, gets it back
+// after quiet time, and loses what is beyond it, lest delay grow for ever; a file client loses
 // nothing and is told how much fits (kPaced). Threads: any. One Mutex each, held for the copy of at
 // most a few frames. Limits: kPcmRingSamples waits at most; further samples are refused (source) or
 // push out the oldest (sink), counted.

@@ -71,6 +71,20 @@ class Holders(SwarmTest):
         self.assertEqual(file.read_bytes(), torrent.data)
         again.signal(9)
 
+    def test_the_scrub_goes_on_behind_what_cannot_be_read(self):
+        daemon = self.archive('archive', '--scrub-period', '2s', '--scrub-rate', '1GiB', '--archive-idle', '1s')
+        torrents = [Torrent(self.lab.folder, name, 1 << 20, daemon.announce) for name in ('gone', 'there')]
+        for torrent in torrents:
+            self.archived(daemon, torrent)
+        (daemon.data / 'archive' / 'Torrents' / 'gone.torrent').write_bytes(b'rubbish')
+        wait('trouble to be told', lambda: 'trouble' in self.show(daemon, torrents[0]), 2 * PATIENCE)
+
+        def completed():
+            return daemon.json('archive', 'status')['scrub'].get('completeTime', '')
+        before = completed()
+        wait('a round to come to its end', lambda: completed() > before, 2 * PATIENCE)
+        self.assertEqual(self.show(daemon, torrents[1])['archivedShare'], 1)
+
 
 if __name__ == '__main__':
     main()

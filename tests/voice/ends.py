@@ -77,7 +77,6 @@ class Wire:
         assert self.link.hear() == 'ok'
 
     def delete(self):
-        self.link.end()
         for space in self.names:
             subprocess.run(['ip', 'netns', 'del', space], check=False, capture_output=True)
 
@@ -215,7 +214,7 @@ class Chromium:
 
     def call(self, said, heard, seconds):
         self.number += 1
-        self.heard, self.until = heard, time.monotonic() + seconds
+        self.heard = heard
         self.folder = self.workshop.folder / f'chromium{self.number}'
         self.folder.mkdir()
         self.ends = [Child(self.workshop, ['ip', 'netns', 'exec', space, sys.executable, HERE / 'browser.py', role,

@@ -17,6 +17,7 @@ import pathlib
 import statistics
 import subprocess
 import sys
+import time
 import wave
 
 from ends import ENDS, lab
@@ -87,9 +88,9 @@ def run(programs, condition, seed, said, seconds, folder):
         program.wire.set(**NETWORK, seed=seed)
         program.call(said, heard[program.name], seconds)
     begin = {program.name: os.path.getsize(program.wire.log) for program in programs}
-    at = lab.time.monotonic()
+    at = time.monotonic()
     for second, change in CONDITIONS[condition].items():
-        lab.time.sleep(max(at + second - lab.time.monotonic(), 0))
+        time.sleep(max(at + second - time.monotonic(), 0))
         for program in programs:
             program.wire.set(**NETWORK, **change, **({'seed': seed} if second == 0 else {}))
     out = {}
