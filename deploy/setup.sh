@@ -7,7 +7,7 @@ usage() {
   cat <<'EOF'
 usage: deploy/setup.sh [--runtime | --voice] [--list]
   --runtime  only what running needs (the shared libraries of p2pd and p2pctl)
-  --voice    also what tests/voice measures p2pd beside (Chromium, a JACK server), 400 MB
+  --voice    also what tests/voice measures p2pd beside (a JACK server)
   --list     print the packages, one a line, and install nothing
 EOF
 }
@@ -27,16 +27,16 @@ build=(
 )
 
 # clang-19 builds the simulator a second time and the fuzz targets; gnuplot draws its plots; libsrtp2 is an oracle for
-# our SRTP; baresip-core and dhtnode are the references of the benchmarks; pocketsphinx-testdata and alsa-utils hold
-# recorded speech.
+# our SRTP; baresip-core and dhtnode are the references of the benchmarks; chromium looks at the catalogue's pages;
+# pocketsphinx-testdata and alsa-utils hold recorded speech.
 testing=(
   clang-19 clang-format-19 clang-tidy-19 libclang-rt-19-dev lld-19 llvm-19
   libbenchmark-dev libgmock-dev libgtest-dev libsrtp2-dev
-  alsa-utils aria2 baresip-core dhtnode gnuplot-nox iproute2 nghttp2-client openssl opentracker pocketsphinx-testdata procps python3 qbittorrent-nox sqlite3 systemd transmission-cli transmission-daemon
+  alsa-utils aria2 baresip-core chromium dhtnode gnuplot-nox iproute2 nghttp2-client openssl opentracker pocketsphinx-testdata procps python3 qbittorrent-nox sqlite3 systemd transmission-cli transmission-daemon
 )
 
-# chromium and, with jackd2 as its sound card, baresip are the peers on the measuring rig of tests/voice.
-voice=(chromium jackd2 libjack-jackd2-dev)
+# The sound card of baresip, which with Chromium is the peer on the measuring rig of tests/voice.
+voice=(jackd2 libjack-jackd2-dev)
 
 fail() {
   echo "deploy/setup.sh: $*" >&2

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """p2pd's voice beside baresip's and Chromium's on the same bad networks: delay from mouth to ear, intelligibility, and what
-was made up. Needs root (network namespaces, TUN); `deploy/setup.sh --voice` installs the peers.
+was made up. Needs root (network namespaces, TUN); `deploy/setup.sh --voice` installs the sound card of baresip.
 
     tests/voice/measure.py [--conditions clean,loss10|all] [--programs p2pd,baresip,chromium] [--seeds 1,2,3,4,5]
                            [--seconds 30] [--out FOLDER]
