@@ -164,6 +164,7 @@ TEST(Rack, TwoHundredKillsAtAnyStepLoseNothing) {
   Rack rack(options);
   Fill(rack, 2);
   uint64_t dropped = 0;
+  uint64_t woken = 0;
   int asleep = 0;
   for (int kill = 0; kill < 200 && !::testing::Test::HasFailure(); ++kill) {
     Rack::Site& site = rack.site(static_cast<int>(rack.rng().Below(3)));
@@ -185,9 +186,11 @@ TEST(Rack, TwoHundredKillsAtAnyStepLoseNothing) {
   for (int i = 0; i < 3; ++i) {
     rack.CheckAdvertised(rack.site(i));
     dropped += rack.site(i).dropped;
+    woken += rack.site(i).woken;
   }
-  // The kills met drops, too, and torrents that slept.
+  // The kills met drops, too, and torrents that slept and were woken.
   EXPECT_GT(dropped, 100u);
+  EXPECT_GT(woken, 100u);
   EXPECT_GT(asleep, 100);
   EXPECT_GT(Fetched(rack), 300u);
 }
