@@ -30,6 +30,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 OURS = 'p2pd'
 BASELINES = ['bamboo-2004', 'bamboo-2004-rto']
+SUMMARY = 'all'  # the name of the table of all limits
 LOOKUPS = ['lookups completed', 'answers consistent', 'answers by the root', 'lookup latency, mean',
            'lookup latency, median', 'lookup latency, p99', 'stretch of the means', 'hops, mean',
            'maintenance, bytes', 'all, bytes', 'join to first answer, median']
@@ -257,12 +258,40 @@ def table(options, name):
     return '\n'.join(lines + [''] + notes) + '\n'
 
 
+def keeps(limit, value):
+    sign, bound = limit.split()
+    return value <= float(bound) if sign == '<=' else value >= float(bound)
+
+
+def summary(options, names):
+    """All limits in one table, and how each is kept."""
+    protocols = [OURS, *BASELINES]
+    lines = ['| row | | must be | ' + ' | '.join(protocols) + ' | |', '|---' * (len(protocols) + 4) + '|']
+    for name in names:
+        columns = {protocol: reports_of(options, name, protocol) for protocol in protocols}
+        limits = columns[OURS][0]['figures'] if columns[OURS] else []
+        for figure in limits:
+            found = [f for report in columns[OURS] for f in report['figures'] if f['name'] == figure['name']]
+            if not figure.get('mustBe') or figure['name'].startswith('watch: '):
+                continue
+            missed = sum(f['value'] is None or not keeps(figure['mustBe'], f['value']) for f in found)
+            verdict = f'**missed by {missed} of {len(found)}**' if missed else ''
+            unit = f', {figure["unit"]}' if figure['unit'] else ''
+            cells = [cell(reports, figure['name']) if reports else '' for reports in columns.values()]
+            what = figure['name'].removeprefix('target: ')
+            lines.append(f'| {name} | {what}{unit} | {figure["mustBe"]} | {" | ".join(cells)} | {verdict} |')
+    return '\n'.join(lines) + '\n'
+
+
 def document(options):
+    names = options.rows or list(ROWS)
     try:
-        tables = {name: table(options, name) for name in options.rows or ROWS}
+        tables = {name: table(options, name) for name in names}
     except ValueError as mixed:
         print(mixed, file=sys.stderr)
         return 1
+    if not options.rows:
+        tables[SUMMARY] = summary(options, names)
     if not options.into:
         print('\n'.join(text for text in tables.values() if text))
         return 0

@@ -77,6 +77,13 @@ class FolderTest(unittest.TestCase):
         self.assertIn('synthetic latencies; version ', figures.table(self.options, 'idle'))
         self.assertIsNone(self.run_idle())
 
+    def test_the_table_of_all_limits_says_who_missed(self):
+        self.assertIsNone(self.run_idle())
+        self.assertTrue(figures.summary(self.options, ['idle']).endswith('| idle | overlay in all, B/s a node | <= 60 | 50 |  |  |  |\n'))
+        (self.out / 'sim').write_text(FAKE.replace('50', '70'))
+        figures.run_one(self.options, 'idle', 'p2pd', 2)
+        self.assertIn('| 60 (70) |  |  | **missed by 1 of 2** |', figures.summary(self.options, ['idle']))
+
     def test_results_of_other_options_are_refused_or_made_anew(self):
         self.run_idle()
         for option, value in (('nodes', 50), ('latency', self.matrix)):
