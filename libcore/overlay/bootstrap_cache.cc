@@ -1,7 +1,11 @@
 #include "libcore/overlay/bootstrap_cache.h"
 
+#include <algorithm>
+#include <map>
 #include <optional>
+#include <utility>
 
+#include "libcore/overlay/network_cap.h"
 #include "libcore/overlay/wire.h"
 #include "p2pd/wire/v1/overlay.pb.h"
 
@@ -14,6 +18,31 @@ constexpr size_t kPerRecord = 3;
 constexpr size_t kPerFile = 2;
 
 }  // namespace
+
+std::vector<NodeRecord> RenewBootstrap(const std::vector<NodeRecord>& before,
+                                       const std::vector<NodeRecord>& present) {
+  std::map<NodeId, const NodeRecord*> coming;
+  for (const NodeRecord& record : present) coming.emplace(record.id(), &record);
+  std::vector<const NodeRecord*> order;
+  std::vector<const NodeRecord*> absent;
+  for (const NodeRecord& record : before) {
+    const auto found = coming.extract(record.id());
+    (found ? order : absent).push_back(found ? found.mapped() : &record);
+  }
+  const size_t first = std::min(absent.size(), kMaxBootstrapAbsent);
+  order.insert(order.end(), absent.begin(), absent.begin() + static_cast<std::ptrdiff_t>(first));
+  for (const auto& [id, record] : coming) order.push_back(record);
+  order.insert(order.end(), absent.begin() + static_cast<std::ptrdiff_t>(first), absent.end());
+
+  std::vector<NodeRecord> out;
+  NetworkCap cap(kMaxBootstrapFromNetwork);
+  for (const NodeRecord* record : order) {
+    if (out.size() == kMaxBootstrapRecords) break;
+    const std::optional<net::IpAddress> network = record->PublicNetwork();
+    if (!network || cap.Admits(*network)) out.push_back(*record);
+  }
+  return out;
+}
 
 Bytes SaveBootstrapCache(const std::vector<NodeRecord>& records) {
   wire::v1::BootstrapCache cache;

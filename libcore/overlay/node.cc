@@ -78,6 +78,7 @@ class Node::Impl {
   LinkLocal link_local;
   Reachability reachability;
   overlay::ObservedAddress observed;
+  std::vector<NodeRecord> bootstrap;  // as it was saved last
   std::deque<Event> events;
 
  private:
@@ -531,7 +532,8 @@ Node::~Node() = default;
 void Node::Start(Instant now, const std::vector<net::Endpoint>& bootstrap, ByteView cache) {
   impl_->liveness.Start(now);
   impl_->tuning.Start(now);
-  impl_->membership.Start(now, bootstrap, LoadBootstrapCache(cache));
+  impl_->bootstrap = LoadBootstrapCache(cache);
+  impl_->membership.Start(now, bootstrap, impl_->bootstrap);
   impl_->link_local.Start(now);
   impl_->Pump(now);
 }
@@ -654,9 +656,6 @@ void Node::HintFailed(Instant now, uint64_t head) {
 }
 const WideTable& Node::wide_table() const { return impl_->wide; }
 const Coordinate& Node::coordinate() const { return impl_->vivaldi.own(); }
-bool Node::PlausibleRoot(const Key& key, const NodeId& id) const {
-  return impl_->ring.PlausibleRoot(key, id);
-}
 
 std::vector<NodeRecord> Node::LeafSet() const {
   std::vector<NodeRecord> out;
@@ -686,13 +685,14 @@ Traffic Node::traffic() const {
   return out;
 }
 void Node::SetTap(MessageTap* tap) { impl_->links.SetTap(tap); }
-Bytes Node::SaveCache() const {
-  std::vector<NodeRecord> records;
+Bytes Node::SaveCache() {
+  std::vector<NodeRecord> present;
   for (const NodeId& id : impl_->ring.Members()) {
     const NodeRecord* record = impl_->links.RecordOf(id);
-    if (record != nullptr) records.push_back(*record);
+    if (record != nullptr) present.push_back(*record);
   }
-  return SaveBootstrapCache(records);
+  impl_->bootstrap = RenewBootstrap(impl_->bootstrap, present);
+  return SaveBootstrapCache(impl_->bootstrap);
 }
 
 }  // namespace p2pd::overlay

@@ -262,9 +262,6 @@ class Node {
   const WideTable& wide_table() const;
   // Where we are in the space of round trips.
   const Coordinate& coordinate() const;
-  // The density test of Castro et al. 2002: could `id` be the root of `key`, judged by how densely
-  // our own neighbourhood is populated? For whoever gets 'not found' from a node (Response::from).
-  bool PlausibleRoot(const Key& key, const NodeId& id) const;
   std::vector<NodeRecord> LeafSet() const;
   std::vector<PeerInfo> Peers(Instant now) const;
   // Path of the response with this id if it was routed with trace; kept until the next 16 traces.
@@ -274,8 +271,9 @@ class Node {
   Traffic traffic() const;
   // Before Start: outlives the node (link_table.h).
   void SetTap(MessageTap* tap);
-  // Bootstrap cache for the next start, at most 16 KiB.
-  Bytes SaveCache() const;
+  // Bootstrap cache for the next start, at most 16 KiB: that of the last start and who is there
+  // now.
+  Bytes SaveCache();
 
  private:
   class Impl;

@@ -108,4 +108,10 @@ NodeRecord NodeRecord::Make(const NodeKeys& keys, uint64_t epoch,
   return NodeRecord(std::move(out));
 }
 
+std::optional<net::IpAddress> NodeRecord::PublicNetwork() const {
+  const net::IpAddress& address = addresses().front().address;
+  if (address.IsPrivate()) return std::nullopt;
+  return net::WideNetworkOf(address);
+}
+
 }  // namespace p2pd::overlay

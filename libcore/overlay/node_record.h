@@ -48,6 +48,8 @@ class NodeRecord {
   uint64_t epoch() const { return data_->epoch; }
   const std::vector<net::Endpoint>& addresses() const { return data_->addresses; }
   Role role() const { return data_->role; }
+  // Of its first address, as caps count it (net::WideNetworkOf); nullopt for a private one.
+  std::optional<net::IpAddress> PublicNetwork() const;
   // As it travels.
   const Bytes& bytes() const { return data_->bytes; }
 

@@ -1,7 +1,6 @@
 #include "libcore/overlay/ring.h"
 
 #include <algorithm>
-#include <cmath>
 #include <iterator>
 
 #include "libcore/overlay/neighbours.h"
@@ -9,24 +8,6 @@
 #include "libcore/overlay/wide_table.h"
 
 namespace p2pd::overlay {
-namespace {
-
-// A distance as a share of the ring, good enough to compare densities.
-double Share(const RingId& distance) {
-  double out = 0;
-  for (size_t i = 0; i < 8; ++i)
-    out += distance[i] * std::pow(256.0, -1.0 - static_cast<double>(i));
-  return out;
-}
-
-std::optional<net::IpAddress> PublicNetwork(const NodeRecord& record) {
-  const net::IpAddress& address = record.addresses().front().address;
-  if (address.IsPrivate()) return std::nullopt;
-  return net::WideNetworkOf(address);
-}
-
-}  // namespace
-
 Ring::Ring(const NodeId& self, const RingOptions& options, LinkTable& links)
     : self_(self),
       options_(options),
@@ -275,7 +256,7 @@ std::optional<std::vector<NodeRecord>> Ring::ReplicaSet(const Key& key) const {
     const NodeId& id = upwards ? *up++ : *--down;
     const NodeRecord& record = id == self_ ? *self_record_ : *RecordOf(id);
     const std::optional<net::IpAddress> network =
-        id == self_ ? PublicNetwork(record) : leaves_.NetworkOf(id);
+        id == self_ ? record.PublicNetwork() : leaves_.NetworkOf(id);
     if (network && !cap.Admits(*network) && ids.size() > 2 * per_side) continue;
     ++(upwards ? above : below);
     out.push_back(record);
@@ -284,19 +265,6 @@ std::optional<std::vector<NodeRecord>> Ring::ReplicaSet(const Key& key) const {
     return Nearer(key, a.id(), b.id());
   });
   return out;
-}
-
-bool Ring::PlausibleRoot(const Key& key, const NodeId& id) const {
-  // In a ring that we know as a whole there is nothing to guess.
-  if (leaves_.Whole()) {
-    HopQuery query;
-    query.key = key;
-    const std::optional<NodeId> nearest = NearestMember(query);
-    return !nearest || *nearest == id || !Nearer(key, *nearest, id);
-  }
-  const double span = Share(Clockwise(leaves_.Side(false).back(), leaves_.Side(true).back()));
-  const double gap = span / static_cast<double>(leaves_.size());
-  return Share(Distance(key, id)) <= kPlausibleGaps * gap;
 }
 
 std::optional<LeafSetChanged> Ring::TakeChange() {

@@ -34,9 +34,6 @@ class Ring {
   // Nodes that went without a farewell, to look for after a partition.
   static constexpr size_t kMaxDead = 256;
   static constexpr absl::Duration kDeadLifetime = absl::Hours(1);
-  // A responder is believed to be the root when it is not farther than this many mean gaps between
-  // leaves; among honest nodes the chance of a gap that wide is e^-20.
-  static constexpr double kPlausibleGaps = 20;
 
   Ring(const NodeId& self, const RingOptions& options, LinkTable& links);
 
@@ -93,9 +90,6 @@ class Ring {
   bool IsRoot(const Key& key) const;
   std::vector<NodeRecord> Nearest(const Key& key, size_t count) const;
   std::optional<std::vector<NodeRecord>> ReplicaSet(const Key& key) const;
-  // The density test of Castro et al. 2002 §4.3: could `id` be the root of `key`, judged by how
-  // densely our own neighbourhood is populated?
-  bool PlausibleRoot(const Key& key, const NodeId& id) const;
 
   // Grows when a member comes or goes.
   uint64_t version() const { return version_; }

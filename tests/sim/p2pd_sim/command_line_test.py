@@ -41,6 +41,9 @@ class CommandLineTest(unittest.TestCase):
         self.refused('churn', '--jitter', '-1ms', says='--jitter')
         self.refused('churn', '--protocol', 'p2pd,p2pd', says='p2pd twice')
         self.refused('churn', '--protocol', 'chord', says='--protocol chord')
+        for option in ('--drift', '--loss', '--lookups', '--bandwidth', '--nat'):
+            self.refused('churn', option, 'nan', says=f'{option}: nan is not in [')
+        self.refused('growth', '--nodes', '50', says='from 100 nodes to 316 at least')
 
     def test_options_that_would_change_nothing(self):
         for option in ('--duration=1min', '--median-session=1min', '--lookups=1', '--attackers=0.1'):

@@ -156,6 +156,18 @@ bool WriteFiles(const std::vector<Report>& reports, const Arguments& arguments) 
   return false;
 }
 
+// CLI::Range lets what is not a number pass.
+CLI::Validator Within(double low, double high) {
+  const std::string range = absl::StrCat("[", low, " - ", high, "]");
+  return CLI::Validator(
+      [low, high, range](const std::string& text) {
+        double value = 0;
+        const bool within = absl::SimpleAtod(text, &value) && value >= low && value <= high;
+        return within ? std::string() : absl::StrCat(text, " is not in ", range);
+      },
+      absl::StrCat("in ", range));
+}
+
 void Define(CLI::App& app, Arguments& arguments) {
   app.add_option("SCENARIO", arguments.scenario, "what to run, see --list");
   app.add_flag("--list", arguments.list, "names the scenarios");
@@ -171,33 +183,32 @@ void Define(CLI::App& app, Arguments& arguments) {
                  "scenarios churn, large and broken-pairs");
   app.add_option("--duration", arguments.duration, "simulated time of the measurement");
   app.add_option("--latency", arguments.run.latency, "synthetic, or a matrix of round trips (TSV)");
-  app.add_option("--loss", arguments.run.loss, "share of datagrams lost")
-      ->check(CLI::Range(0., .5));
+  app.add_option("--loss", arguments.run.loss, "share of datagrams lost")->check(Within(0., .5));
   app.add_option("--duplication", arguments.run.duplication, "share of datagrams that come twice")
-      ->check(CLI::Range(0., .5));
+      ->check(Within(0., .5));
   app.add_option("--reordering", arguments.run.reordering,
                  "share of datagrams that come up to 100 ms late")
-      ->check(CLI::Range(0., .5));
+      ->check(Within(0., .5));
   app.add_option("--bandwidth", arguments.run.bandwidth,
                  "bytes a second of each machine's line, each way")
-      ->check(CLI::Range(1000., 1e9));
+      ->check(Within(1000., 1e9));
   app.add_option("--mtu", arguments.run.mtu, "bytes of the largest datagram that passes")
       ->check(CLI::Range(500, 65'507));
   app.add_option("--jitter", arguments.jitter,
                  "datagrams come later by up to this time, such as 10ms; default 2ms");
   app.add_option("--drift", arguments.run.drift,
                  "share by which each machine's clock is fast or slow at most")
-      ->check(CLI::Range(0., .01));
+      ->check(Within(0., .01));
   app.add_option("--broken-pairs", arguments.run.broken_pairs,
                  "share of pairs of machines that cannot talk")
-      ->check(CLI::Range(0., .5));
+      ->check(Within(0., .5));
   app.add_option("--nat", arguments.run.translated,
                  "share of the machines behind address translators, as many of each kind")
-      ->check(CLI::Range(0., .9));
+      ->check(Within(0., .9));
   app.add_option("--attackers", arguments.run.attackers, "share of the nodes that attack")
-      ->check(CLI::Range(0., .9));
+      ->check(Within(0., .9));
   app.add_option("--lookups", arguments.run.lookups_per_second, "lookups a node and second")
-      ->check(CLI::Range(0.0001, 100.));
+      ->check(Within(0.0001, 100.));
   app.add_option(
       "--protocol", arguments.protocol,
       "one or several, commas between: p2pd; bamboo-2004, the baseline; bamboo-2004-rto, "

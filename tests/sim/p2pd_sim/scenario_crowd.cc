@@ -305,6 +305,10 @@ absl::StatusOr<Report> RunGrowth(const RunOptions& options) {
   out.baseline = options.protocol != Protocol::kP2pd;
   out.seed = options.seed;
   out.nodes = options.nodes.value_or(kSteps.back());
+  if (out.nodes < kSteps[1]) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("growth goes from ", kSteps[0], " nodes to ", kSteps[1], " at least"));
+  }
   Curve hops{"hops, mean", {}};
   Curve bytes{"maintenance, B/s a node", {}};
   for (const int nodes : kSteps) {
@@ -341,10 +345,9 @@ absl::StatusOr<Report> RunGrowth(const RunOptions& options) {
     const auto& [last, at_last] = curve.points.back();
     return (at_last / at_first) / (std::log(last) / std::log(first));
   };
-  if (hops.points.size() > 1) {
-    out.Add("hops, growth by that of log N", growth(hops), "", AtMost(1));
-    out.Add("maintenance, growth by that of log N", growth(bytes), "", AtMost(1));
-  }
+  out.Add("hops, growth by that of log N", growth(hops), "", AtMost(1));
+  out.Add("maintenance, growth by that of log N", growth(bytes), "", AtMost(1));
+  out.nodes = static_cast<int>(hops.points.back().first);
   out.curves = {std::move(hops), std::move(bytes)};
   return out;
 }

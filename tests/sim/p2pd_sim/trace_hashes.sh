@@ -29,5 +29,9 @@ churn --nodes 40 --median-session 3min --duration 4min --loss 0.01 --seed 4
 churn --nodes 40 --median-session 3min --duration 4min --sessions weibull --protocol bamboo-2004 --seed 5
 flash-crowd --nodes 60 --seed 6
 gets --nodes 40 --median-session 5min --duration 3min --loss 0.01 --protocol bamboo-2004 --seed 7
+nat --nodes 60 --duration 2min --seed 8
+gets --nodes 40 --median-session 5min --duration 3min --loss 0.01 --seed 9
+attackers --nodes 60 --duration 1min --seed 10
+store-faults --seed 3
 RUNS
 exit "$different"

@@ -76,6 +76,24 @@ TEST(Membership, TheCacheOfAnEarlierRunIsEnough) {
   }));
 }
 
+TEST(Membership, WhoStoppedAloneFindsItsRingAgain) {
+  World world(6);
+  OverlayHost a(world, 1);
+  OverlayHost b(world, 2);
+  a.Start({});
+  b.Start({a.at()});
+  world.RunFor(absl::Seconds(5));
+  const Bytes together = b.node().SaveCache();
+  a.Crash();
+  b.Restart({}, together);
+  world.RunFor(absl::Minutes(1));
+  ASSERT_TRUE(b.node().LeafSet().empty());
+  const Bytes alone = b.node().SaveCache();
+  a.Restart({}, {});
+  b.Restart({}, alone);
+  EXPECT_TRUE(world.RunUntil(absl::Seconds(15), [&] { return b.node().LeafSet().size() == 1; }));
+}
+
 TEST(Membership, AFarewellIsObeyedAtOnce) {
   World world(5);
   OverlayHost a(world, 1);

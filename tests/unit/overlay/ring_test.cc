@@ -149,22 +149,5 @@ TEST_F(RingTest, UnevenRingsHaveEightReplicasToo) {
   }
 }
 
-TEST_F(RingTest, ANodeFarFromTheKeyIsNotBelievedToBeItsRoot) {
-  AddCrowd(40);
-  EXPECT_TRUE(ring_.PlausibleRoot(self_.record.id(), ring_.leaves().Side(true).front()));
-  Key opposite = self_.record.id();
-  opposite.mutable_view()[0] ^= 0x80;
-  // 40 nodes, so 20 gaps are half the ring: only just implausible needs a denser ring.
-  NodeId dense = self_.record.id();
-  EXPECT_TRUE(ring_.PlausibleRoot(self_.record.id(), dense));
-  Party liar(500);
-  Ring small(self_.record.id(), RingOptions{}, self_.links);
-  small.SetSelf(self_.record);
-  small.Consider(now_, crowd_[0]->record.id());
-  // A ring that we know as a whole leaves nothing to guess: the nearest known node is the root.
-  EXPECT_FALSE(small.PlausibleRoot(crowd_[0]->record.id(), liar.record.id()));
-  EXPECT_TRUE(small.PlausibleRoot(crowd_[0]->record.id(), crowd_[0]->record.id()));
-}
-
 }  // namespace
 }  // namespace p2pd::overlay
