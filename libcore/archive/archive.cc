@@ -13,9 +13,6 @@
 namespace p2pd::archive {
 namespace {
 
-constexpr size_t kShortHash = 8;
-// In a file's name beside the torrent's own, so that a person sees which came first.
-constexpr char kArrival[] = " %Y-%m-%d %H.%M.%S";
 // Of the words of the search.
 constexpr size_t kMaxPaths = 64 << 10;
 
@@ -151,50 +148,6 @@ ArchiveCounts Archive::Counts(Instant now) const {
 
 // Intake.
 
-absl::Status Archive::ClearName(Instant now, const TorrentRow& row) {
-  if (options_.same_name == SameName::kKeepBoth) return absl::OkStatus();
-  std::vector<torrent::InfoHash> others;
-  const auto [first, last] = named_.equal_range(row.name);
-  for (auto at = first; at != last; ++at) {
-    const bool same = torrents_.at(at->second).row.name == row.name;
-    if (same && at->second != row.hashes.Best()) others.push_back(at->second);
-  }
-  for (const torrent::InfoHash& hash : others) {
-    if (options_.same_name == SameName::kReject) {
-      return absl::AlreadyExistsError(
-          absl::StrCat("another torrent has the name '", row.name, "': ", torrent::ToHex(hash)));
-    }
-    P2PD_RETURN_IF_ERROR(Remove(now, hash));
-  }
-  return absl::OkStatus();
-}
-
-void Archive::NameFolders(TorrentRow& row) const {
-  const auto [first, last] = named_.equal_range(row.name);
-  const bool taken = std::any_of(first, last, [this, &row](const auto& entry) {
-    return torrents_.at(entry.second).row.folder == row.name && entry.second != row.hashes.Best();
-  });
-  const std::string hash = torrent::ToHex(row.hashes.Best()).substr(0, kShortHash);
-  row.folder = taken ? absl::StrCat(row.name, " ", hash) : row.name;
-  const std::string arrival = absl::FormatTime(kArrival, row.added, absl::UTCTimeZone());
-  row.file = torrent::PlainName(absl::StrCat(row.name, arrival, " ", hash, ".torrent"));
-}
-
-void Archive::Name(const Torrent& torrent) {
-  const TorrentRow& row = torrent.row;
-  named_.emplace(row.name, row.hashes.Best());
-  if (!row.folder.empty() && row.folder != row.name) named_.emplace(row.folder, row.hashes.Best());
-}
-
-void Archive::Unname(const Torrent& torrent) {
-  for (const std::string& name : {torrent.row.name, torrent.row.folder}) {
-    const auto [first, last] = named_.equal_range(name);
-    for (auto at = first; at != last;) {
-      at = at->second == torrent.row.hashes.Best() ? named_.erase(at) : std::next(at);
-    }
-  }
-}
-
 absl::StatusOr<torrent::InfoHash> Archive::Enter(Instant now, TorrentRow row,
                                                  std::optional<torrent::Metainfo> metainfo,
                                                  ByteView bytes) {
@@ -212,7 +165,7 @@ absl::StatusOr<torrent::InfoHash> Archive::Enter(Instant now, TorrentRow row,
     return absl::ResourceExhaustedError(
         absl::StrCat("the archive has ", kMaxTorrents, " torrents, which is all that it takes"));
   }
-  P2PD_RETURN_IF_ERROR(ClearName(now, row));
+  if (metainfo) P2PD_RETURN_IF_ERROR(CheckName(row));
   if (known) {
     row.added = found->second.row.added;
     row.source = found->second.row.source;
@@ -242,6 +195,7 @@ void Archive::Begin(Instant now, Torrent& torrent, ByteView metainfo) {
   torrent.look.have.assign(torrent.row.pieces, false);
   torrent.told.assign(GroupsOf(torrent.row.pieces, torrent.row.piece_length), false);
   fetching_heard_.erase(hash);
+  following_.erase(hash);
   Start(now, torrent, metainfo);
   if (!torrent.row.is_private) Say(TellHeld{hash, torrent.told});
   if (torrent.row.state < TorrentState::kFetching) SetState(torrent, TorrentState::kFetching);
@@ -290,46 +244,6 @@ absl::StatusOr<torrent::InfoHash> Archive::Submit(Instant now, absl::Time wall,
   return hash;
 }
 
-void Archive::OnSeedAnnounced(Instant now, absl::Time wall, const torrent::InfoHash& hash,
-                              const net::Endpoint& seed, bool allowed) {
-  const auto found = torrents_.find(hash);
-  if (found != torrents_.end()) {
-    if (Sleeps(found->second)) return;
-    std::vector<net::Endpoint>& sources = found->second.sources;
-    if (!found->second.metainfo && sources.size() < kMaxSources) sources.push_back(seed);
-    return Say(DialPeer{hash, seed});
-  }
-  const bool follow = options_.announced == Announced::kAnybodys ||
-                      (options_.announced == Announced::kAllowed && allowed);
-  if (!follow || Denied(hash) || torrents_.size() >= kMaxTorrents) {
-    counters_.Add("archive.announces_not_followed");
-    return;
-  }
-  TorrentRow row;
-  row.hashes.v1 = hash;
-  row.source = Source::kAnnounced;
-  row.added = wall;
-  row.state = TorrentState::kMetadata;
-  if (!Enter(now, std::move(row), std::nullopt, {}).ok()) return;
-  Torrent& torrent = torrents_.at(hash);
-  torrent.metainfo_until = now + kMetainfoPatience;
-  torrent.sources = {seed};
-  Say(FetchMetainfo{torrent.row.hashes, {}, {seed}});
-}
-
-void Archive::OnLeecherAnnounced(Instant now, const torrent::InfoHash& hash,
-                                 const net::Endpoint& leecher) {
-  const auto found = torrents_.find(hash);
-  if (found == torrents_.end()) return;
-  Torrent& torrent = found->second;
-  if (!torrent.listed || !torrent.listed_always) return;
-  if (!Sleeps(torrent)) return Say(DialPeer{hash, leecher});
-  if (WakesLeft() == 0) return counters_.Add("archive.wakes_refused");
-  ++woken_;
-  torrent.sources = {leecher};
-  Wake(now, torrent);
-}
-
 void Archive::OnMetainfo(Instant now, absl::Time wall, const torrent::InfoHash& hash,
                          ByteView metainfo) {
   const auto found = torrents_.find(hash);
@@ -341,6 +255,7 @@ void Archive::OnMetainfo(Instant now, absl::Time wall, const torrent::InfoHash& 
   if (!parsed.ok()) {
     counters_.Add("archive.refused_metainfo");
     fetching_heard_.erase(hash);
+    following_.erase(hash);
     found->second.metainfo_until.reset();
     OnTrouble(hash, parsed.status());
     return SetState(found->second, TorrentState::kKnown);
@@ -349,6 +264,7 @@ void Archive::OnMetainfo(Instant now, absl::Time wall, const torrent::InfoHash& 
   // A torrent that was asked for by its other name goes by this one.
   if (row.hashes.Best() != hash) {
     fetching_heard_.erase(hash);
+    following_.erase(hash);
     Unname(found->second);
     awake_.erase(hash);
     torrents_.erase(found);
@@ -374,6 +290,7 @@ absl::Status Archive::Remove(Instant now, const torrent::InfoHash& hash) {
   awake_.erase(hash);
   torrents_.erase(found);
   fetching_heard_.erase(hash);
+  following_.erase(hash);
   changes_.NoteRemoved(hash);
   keeper_.Forget(hash);
   shares_.Forget(hash);
@@ -463,6 +380,7 @@ void Archive::SetState(Torrent& torrent, TorrentState state) {
   torrent.row.state = state;
   Save(torrent);
   changes_.NoteState(torrent.row.hashes.Best(), state);
+  if (state == TorrentState::kArchived) supersedes_.push_back(torrent.row.hashes.Best());
 }
 
 void Archive::SetTrouble(Torrent& torrent, std::string trouble) {
@@ -771,13 +689,9 @@ void Archive::OnTimeout(Instant now) {
     Torrent& torrent = torrents_.at(hash);
     DialFellows(now, torrent);
     Probe(now, torrent);
-    if (!torrent.metainfo_until || *torrent.metainfo_until > now) continue;
-    torrent.metainfo_until.reset();
-    fetching_heard_.erase(hash);
-    torrent.trouble = "nobody who was met gave its metainfo";
-    Say(StopTorrent{hash, false});
-    SetState(torrent, TorrentState::kKnown);
   }
+  GiveUpMetainfo(now);
+  Supersede(now);
   shares_.OnTimeout(now);
   woken_ = 0;
   Review(now);

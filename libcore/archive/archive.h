@@ -39,7 +39,8 @@
 
 namespace p2pd::archive {
 
-// What happens to a torrent whose name another one has.
+// What happens to a torrent whose name another one has. Superseded is what is older and not pinned,
+// when the newer is here whole and was not merely announced.
 enum class SameName : uint8_t { kKeepBoth, kSupersede, kReject };
 // Whose announces of unknown torrents are followed.
 enum class Announced : uint8_t { kNobodys, kAllowed, kAnybodys };
@@ -201,6 +202,10 @@ class Archive {
   static constexpr size_t kMaxOrders = 1'000'000;
   // What is made of a hash is asked for so long.
   static constexpr absl::Duration kMetainfoPatience = absl::Minutes(10);
+  // Torrents that are followed because somebody announced them and whose metainfo did not come yet;
+  // and from one public network (/24, /48).
+  static constexpr size_t kMaxFollowed = 1000;
+  static constexpr int kMaxFollowedFromNetwork = 20;
   // A torrent whose pieces nobody has is lost after so long.
   static constexpr absl::Duration kLostAfter = absl::Minutes(10);
   static constexpr absl::Duration kReadingPeriod = absl::Minutes(10);
@@ -345,9 +350,17 @@ class Archive {
   absl::StatusOr<torrent::InfoHash> Enter(Instant now, TorrentRow row,
                                           std::optional<torrent::Metainfo> metainfo,
                                           ByteView bytes);
-  // Makes way for a torrent of this name, or refuses it, as the policy says.
-  absl::Status ClearName(Instant now, const TorrentRow& row);
+  std::vector<torrent::InfoHash> OthersNamed(const TorrentRow& row) const;
+  // AlreadyExists where the policy refuses a torrent of a name that another one has.
+  absl::Status CheckName(const TorrentRow& row) const;
+  // Where the policy says so, what came to be here whole takes the place of older ones of its name.
+  void Supersede(Instant now);
+  bool FolderTaken(const std::string& folder, const torrent::InfoHash& by) const;
   void NameFolders(TorrentRow& row) const;
+  bool MayFollow(const net::Endpoint& seed) const;
+  // Of those who were met, for as long as kMetainfoPatience.
+  void AskForMetainfo(Instant now, Torrent& torrent);
+  void GiveUpMetainfo(Instant now);
   void Begin(Instant now, Torrent& torrent, ByteView metainfo);
   void Start(Instant now, Torrent& torrent, ByteView metainfo);
   // The metainfo that its file holds.
@@ -436,7 +449,10 @@ class Archive {
   // By the torrent's name and by its folder.
   std::multimap<std::string, torrent::InfoHash> named_;
   std::set<torrent::InfoHash> fetching_heard_;
-  std::vector<std::string> trackers_;  // of the other S-trackers
+  // Torrents of which a stranger's announce is all that is known, and his network.
+  std::map<torrent::InfoHash, net::IpAddress> following_;
+  std::vector<torrent::InfoHash> supersedes_;  // came to be here whole
+  std::vector<std::string> trackers_;          // of the other S-trackers
   bool full_ = false;
   std::set<torrent::InfoHash> denied_;
   std::deque<Order> orders_;

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <set>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "libcore/archive/torrent/bencode.h"
 
@@ -281,11 +282,90 @@ TEST_F(ArchiveTest, EqualNames) {
   Submit(one);
   EXPECT_TRUE(
       absl::IsAlreadyExists(archive_->Submit(now_, Wall(), two, Source::kSubmitted).status()));
+}
+
+TEST_F(ArchiveTest, TheNewerOneTakesItsPlaceOnceItIsHereWhole) {
   options_.same_name = SameName::kSupersede;
   Make();
-  Submit(one);
-  Submit(two);
-  EXPECT_EQ(archive_->List(), std::vector<InfoHash>{HashOf(two)});
+  const InfoHash older = Submit(MakeMetainfo("speech", 100));
+  const Bytes two = MakeMetainfo("speech", 99);
+  // Who only says its name takes nobody's place.
+  const auto magnet = torrent::ParseMagnet(
+      absl::StrCat("magnet:?xt=urn:btih:", torrent::ToHex(HashOf(two)), "&dn=speech"));
+  ASSERT_TRUE(magnet.ok());
+  ASSERT_TRUE(archive_->Submit(now_, Wall(), *magnet, Source::kSubmitted).ok());
+  Wait(absl::Seconds(5));
+  ASSERT_TRUE(archive_->Find(older).has_value());
+  const InfoHash newer = Submit(two);
+  Wait(absl::Seconds(5));
+  ASSERT_TRUE(archive_->Find(older).has_value());
+  Show(LookAt(newer, 99, 0, 99));
+  Wait(absl::Seconds(5));
+  EXPECT_EQ(archive_->List(), std::vector<InfoHash>{newer});
+}
+
+TEST_F(ArchiveTest, NoTwoShareAFolderWhateverTheyAreCalled) {
+  const Bytes victim = MakeMetainfo("speech", 99);
+  const std::string hash = torrent::ToHex(HashOf(victim));
+  Submit(MakeMetainfo("speech", 98));
+  std::set<std::string> folders = {"speech"};
+  for (const size_t digits : {8, 16, 24, 32, 40}) {
+    const InfoHash thief = Submit(MakeMetainfo("speech " + hash.substr(0, digits), 90 + digits));
+    folders.insert(archive_->Find(thief)->row.folder);
+  }
+  EXPECT_TRUE(folders.insert(archive_->Find(Submit(victim))->row.folder).second);
+}
+
+TEST_F(ArchiveTest, LongNamesKeepWhatTellsThemApart) {
+  std::string name;
+  for (int i = 0; i < 119; ++i) name += "я";
+  const auto one = archive_->Find(Submit(MakeMetainfo(name, 98)));
+  const auto two = archive_->Find(Submit(MakeMetainfo(name, 99)));
+  EXPECT_NE(one->row.file, two->row.file);
+  EXPECT_NE(one->row.folder, two->row.folder);
+  for (const std::string& file : {one->row.file, two->row.file}) {
+    EXPECT_TRUE(absl::EndsWith(file, ".torrent")) << file;
+    EXPECT_LE(file.size(), torrent::kMaxName);
+  }
+}
+
+TEST_F(ArchiveTest, OneNetworkOfStrangersHasFewFollowedAndNothingOfThemStays) {
+  options_.announced = Announced::kAnybodys;
+  Make();
+  const auto hash = [](uint32_t i) {
+    InfoHash out;
+    StoreBigEndian64(i + 1, out.mutable_view().data());
+    return out;
+  };
+  for (uint32_t i = 0; i < 100; ++i) {
+    archive_->OnSeedAnnounced(now_, Wall(), hash(i), *net::Endpoint::Parse("198.51.100.7:6881"),
+                              false);
+  }
+  EXPECT_EQ(archive_->List().size(), 20u);
+  archive_->OnSeedAnnounced(now_, Wall(), hash(500), *net::Endpoint::Parse("203.0.113.7:6881"),
+                            false);
+  EXPECT_EQ(archive_->List().size(), 21u);
+  Wait(Archive::kMetainfoPatience + absl::Seconds(2));
+  EXPECT_TRUE(archive_->List().empty());
+  // Its real seed comes later.
+  archive_->OnSeedAnnounced(now_, Wall(), hash(1), *net::Endpoint::Parse("203.0.113.8:6881"),
+                            false);
+  EXPECT_EQ(archive_->List().size(), 1u);
+}
+
+TEST_F(ArchiveTest, WhatWasSubmittedAsAMagnetIsAskedForAgainWhenASeedComes) {
+  const auto magnet =
+      torrent::ParseMagnet("magnet:?xt=urn:btih:00112233445566778899aabbccddeeff00112233");
+  ASSERT_TRUE(magnet.ok());
+  const auto hash = archive_->Submit(now_, Wall(), *magnet, Source::kSubmitted);
+  ASSERT_TRUE(hash.ok());
+  Wait(Archive::kMetainfoPatience + absl::Seconds(2));
+  ASSERT_EQ(StateOf(*hash), TorrentState::kKnown);
+  while (archive_->PollOrder()) {
+  }
+  archive_->OnSeedAnnounced(now_, Wall(), *hash, *net::Endpoint::Parse("203.0.113.8:6881"), true);
+  EXPECT_EQ(StateOf(*hash), TorrentState::kMetadata);
+  EXPECT_TRUE(Next<FetchMetainfo>().has_value());
 }
 
 TEST_F(ArchiveTest, WhereThereIsNoRoomItStaysKnownAndIsFetchedWhenThereIs) {

@@ -1,0 +1,90 @@
+// The archive where it hears of announces: torrents that it follows because a client announced
+// them, and leechers that it meets.
+#include <algorithm>
+#include <utility>
+
+#include "libcore/archive/archive.h"
+
+namespace p2pd::archive {
+
+void Archive::OnSeedAnnounced(Instant now, absl::Time wall, const torrent::InfoHash& hash,
+                              const net::Endpoint& seed, bool allowed) {
+  const auto found = torrents_.find(hash);
+  if (found != torrents_.end()) {
+    if (Sleeps(found->second)) return;
+    Torrent& torrent = found->second;
+    if (!torrent.metainfo && torrent.sources.size() < kMaxSources) torrent.sources.push_back(seed);
+    // Those before it did not give it.
+    if (!torrent.metainfo && !torrent.metainfo_until) return AskForMetainfo(now, torrent);
+    return Say(DialPeer{hash, seed});
+  }
+  const bool follow = options_.announced == Announced::kAnybodys ||
+                      (options_.announced == Announced::kAllowed && allowed);
+  if (!follow || Denied(hash) || torrents_.size() >= kMaxTorrents || !MayFollow(seed)) {
+    counters_.Add("archive.announces_not_followed");
+    return;
+  }
+  TorrentRow row;
+  row.hashes.v1 = hash;
+  row.source = Source::kAnnounced;
+  row.added = wall;
+  row.state = TorrentState::kMetadata;
+  if (!Enter(now, std::move(row), std::nullopt, {}).ok()) return;
+  Torrent& torrent = torrents_.at(hash);
+  torrent.sources = {seed};
+  following_.emplace(hash, net::NetworkOf(seed.address));
+  AskForMetainfo(now, torrent);
+}
+
+bool Archive::MayFollow(const net::Endpoint& seed) const {
+  if (following_.size() >= kMaxFollowed) return false;
+  if (seed.address.IsPrivate()) return true;
+  const net::IpAddress network = net::NetworkOf(seed.address);
+  return std::count_if(following_.begin(), following_.end(), [&](const auto& entry) {
+           return entry.second == network;
+         }) < kMaxFollowedFromNetwork;
+}
+
+void Archive::AskForMetainfo(Instant now, Torrent& torrent) {
+  torrent.metainfo_until = now + kMetainfoPatience;
+  SetState(torrent, TorrentState::kMetadata);
+  Say(FetchMetainfo{torrent.row.hashes, {}, torrent.sources});
+}
+
+void Archive::GiveUpMetainfo(Instant now) {
+  std::vector<torrent::InfoHash> late;
+  for (const torrent::InfoHash& hash : awake_) {
+    const Torrent& torrent = torrents_.at(hash);
+    if (torrent.metainfo_until && *torrent.metainfo_until <= now) late.push_back(hash);
+  }
+  for (const torrent::InfoHash& hash : late) {
+    fetching_heard_.erase(hash);
+    following_.erase(hash);
+    Torrent& torrent = torrents_.at(hash);
+    // Of what only a stranger spoke nothing stays.
+    if (torrent.row.source == Source::kAnnounced || torrent.row.source == Source::kFederation) {
+      counters_.Add("archive.followed_in_vain");
+      Remove(now, hash).IgnoreError();
+      continue;
+    }
+    torrent.metainfo_until.reset();
+    torrent.trouble = "nobody who was met gave its metainfo";
+    Say(StopTorrent{hash, false});
+    SetState(torrent, TorrentState::kKnown);
+  }
+}
+
+void Archive::OnLeecherAnnounced(Instant now, const torrent::InfoHash& hash,
+                                 const net::Endpoint& leecher) {
+  const auto found = torrents_.find(hash);
+  if (found == torrents_.end()) return;
+  Torrent& torrent = found->second;
+  if (!torrent.listed || !torrent.listed_always) return;
+  if (!Sleeps(torrent)) return Say(DialPeer{hash, leecher});
+  if (WakesLeft() == 0) return counters_.Add("archive.wakes_refused");
+  ++woken_;
+  torrent.sources = {leecher};
+  Wake(now, torrent);
+}
+
+}  // namespace p2pd::archive
