@@ -1,10 +1,16 @@
 #include "libcore/pki/sha1.h"
 
+#include <algorithm>
+#include <array>
+
 #include "libcore/base/check.h"
 #include "libcore/pki/ossl.h"
 
 namespace p2pd::pki {
 namespace {
+
+// The block of SHA-1 in bytes (FIPS 180-4), to which HMAC pads its key.
+constexpr size_t kBlock = 64;
 
 // Fetched once, since an implicit fetch costs more than the hash of a short message.
 const EVP_MD* Method() {
@@ -39,6 +45,27 @@ Sha1Digest Sha1Hasher::Finish() {
 Sha1Digest Sha1(ByteView bytes) {
   Sha1Hasher hasher;
   hasher.Add(bytes);
+  return hasher.Finish();
+}
+
+Sha1Digest HmacSha1(ByteView key, ByteView message) {
+  // RFC 2104 §2, as HmacSha256 has it.
+  std::array<uint8_t, kBlock> pad{};
+  if (key.size() > kBlock) {
+    const Sha1Digest hashed = Sha1(key);
+    std::copy(hashed.view().begin(), hashed.view().end(), pad.begin());
+  } else {
+    std::copy(key.begin(), key.end(), pad.begin());
+  }
+  Sha1Hasher hasher;
+  for (uint8_t& byte : pad) byte ^= 0x36;
+  hasher.Add(pad);
+  hasher.Add(message);
+  const Sha1Digest inner = hasher.Finish();
+  for (uint8_t& byte : pad) byte ^= 0x36 ^ 0x5c;
+  hasher.Add(pad);
+  hasher.Add(inner.view());
+  Wipe(absl::MakeSpan(pad));
   return hasher.Finish();
 }
 

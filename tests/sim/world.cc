@@ -121,10 +121,13 @@ bool World::Severed(const net::Endpoint& from, const net::Endpoint& to) const {
 
 // ---- Translators -------------------------------------------------------------------------------
 
-void World::SetNat(const net::Endpoint& host, const net::IpAddress& outside, Nat kind) {
-  Translator& nat = nats_[host];
+void World::SetNat(const net::IpAddress& inside, const net::IpAddress& outside, Nat mapping,
+                   Nat filtering) {
+  Translator& nat = nats_[inside];
+  if (nat.outside != outside) nat.ports.clear();
   nat.outside = outside;
-  nat.kind = kind;
+  nat.mapping = mapping;
+  nat.filtering = filtering;
 }
 
 uint16_t World::NewPort(const net::IpAddress& outside) {
@@ -137,42 +140,52 @@ uint16_t World::NewPort(const net::IpAddress& outside) {
   return port;
 }
 
-net::Endpoint World::Translate(const net::Endpoint& from, const net::Endpoint& to) {
-  const auto found = nats_.find(from);
-  if (found == nats_.end()) return from;
-  Translator& nat = found->second;
+net::Endpoint World::TranslateOnce(Translator& nat, const net::Endpoint& from,
+                                   const net::Endpoint& to) {
   net::Endpoint told_apart = to;
-  if (nat.kind != Nat::kPortDependent) told_apart.port = 0;
-  if (nat.kind == Nat::kEndpointIndependent) told_apart = from;
-  const auto port = nat.ports.find(told_apart);
+  if (nat.mapping != Nat::kPortDependent) told_apart.port = 0;
+  if (nat.mapping == Nat::kEndpointIndependent) told_apart = from;
+  const auto port = nat.ports.find({from, told_apart});
   const bool lives = port != nat.ports.end() &&
                      mappings_.at({nat.outside, port->second}).used + kNatLifetime > now_;
   if (!lives) {
     if (port != nat.ports.end()) mappings_.erase({nat.outside, port->second});
-    nat.ports[told_apart] = NewPort(nat.outside);
-    mappings_[{nat.outside, nat.ports[told_apart]}] = Mapping{from, {}, now_};
+    const uint16_t fresh = NewPort(nat.outside);
+    nat.ports[{from, told_apart}] = fresh;
+    mappings_[{nat.outside, fresh}] = Mapping{from, {}, now_};
   }
-  const net::Endpoint outside{nat.outside, nat.ports.at(told_apart)};
+  const net::Endpoint outside{nat.outside, nat.ports.at({from, told_apart})};
   Mapping& mapping = mappings_.at(outside);
   mapping.sent_to.insert(to);
   mapping.used = now_;
   return outside;
 }
 
+net::Endpoint World::Translate(const net::Endpoint& from, const net::Endpoint& to) {
+  net::Endpoint at = from;
+  for (auto nat = nats_.find(at.address); nat != nats_.end(); nat = nats_.find(at.address)) {
+    at = TranslateOnce(nat->second, at, to);
+  }
+  return at;
+}
+
 std::optional<net::Endpoint> World::Admit(const net::Endpoint& from,
                                           const net::Endpoint& to) const {
   // Nobody outside knows the way to an address inside.
-  if (nats_.count(to) != 0) return std::nullopt;
-  const auto mapping = mappings_.find(to);
-  if (mapping == mappings_.end()) return to;
-  const Mapping& m = mapping->second;
-  if (m.used + kNatLifetime <= now_) return std::nullopt;
-  const Nat kind = nats_.at(m.inside).kind;
-  const bool known = std::any_of(m.sent_to.begin(), m.sent_to.end(), [&](const auto& peer) {
-    return kind == Nat::kPortDependent ? peer == from : peer.address == from.address;
-  });
-  if (kind != Nat::kEndpointIndependent && !known) return std::nullopt;
-  return m.inside;
+  if (nats_.count(to.address) != 0) return std::nullopt;
+  net::Endpoint at = to;
+  for (auto mapping = mappings_.find(at); mapping != mappings_.end();
+       mapping = mappings_.find(at)) {
+    const Mapping& m = mapping->second;
+    if (m.used + kNatLifetime <= now_) return std::nullopt;
+    const Nat kind = nats_.at(m.inside.address).filtering;
+    const bool known = std::any_of(m.sent_to.begin(), m.sent_to.end(), [&](const auto& peer) {
+      return kind == Nat::kPortDependent ? peer == from : peer.address == from.address;
+    });
+    if (kind != Nat::kEndpointIndependent && !known) return std::nullopt;
+    at = m.inside;
+  }
+  return at;
 }
 
 std::optional<absl::Duration> World::Queue(std::map<net::Endpoint, Instant>& lines,

@@ -107,9 +107,14 @@ class World {
   // nobody else; a host on no segment speaks to itself.
   void SetSegment(const net::Endpoint& host, int segment);
   // Puts a host behind a translator of its own with this outside address. A mapping that nothing
-  // went out through for kNatLifetime is gone.
+  // went out through for kNatLifetime is gone. The second form tells how it maps from whom it lets
+  // in, and takes an outside address of another translator as well: that one then stands behind.
   static constexpr absl::Duration kNatLifetime = absl::Seconds(60);
-  void SetNat(const net::Endpoint& host, const net::IpAddress& outside, Nat kind);
+  void SetNat(const net::Endpoint& host, const net::IpAddress& outside, Nat kind) {
+    SetNat(host.address, outside, kind, kind);
+  }
+  void SetNat(const net::IpAddress& inside, const net::IpAddress& outside, Nat mapping,
+              Nat filtering);
   // One way from one to the other, in place of the uniform choice of the options; infinite: nothing
   // arrives.
   using Latency = std::function<absl::Duration(const net::Endpoint&, const net::Endpoint&)>;
@@ -156,12 +161,15 @@ class World {
   };
   struct Translator {
     net::IpAddress outside;
-    Nat kind = Nat::kEndpointIndependent;
-    // By what the kind tells destinations apart by.
-    std::map<net::Endpoint, uint16_t> ports;
+    Nat mapping = Nat::kEndpointIndependent;
+    Nat filtering = Nat::kEndpointIndependent;
+    // By the sender, and what the mapping tells destinations apart by.
+    std::map<std::pair<net::Endpoint, net::Endpoint>, uint16_t> ports;
   };
   uint16_t NewPort(const net::IpAddress& outside);
-  // The sender's address outside.
+  // The sender's address outside of one translator.
+  net::Endpoint TranslateOnce(Translator& nat, const net::Endpoint& from, const net::Endpoint& to);
+  // The sender's address outside of all.
   net::Endpoint Translate(const net::Endpoint& from, const net::Endpoint& to);
   // The receiver inside; nullopt: not let in.
   std::optional<net::Endpoint> Admit(const net::Endpoint& from, const net::Endpoint& to) const;
@@ -202,7 +210,7 @@ class World {
   std::set<net::Endpoint> island_;
   std::set<std::pair<net::Endpoint, net::Endpoint>> broken_;
   std::map<net::Endpoint, int> segments_;
-  std::map<net::Endpoint, Translator> nats_;   // by the host inside
+  std::map<net::IpAddress, Translator> nats_;  // by the host or translator inside
   std::map<net::Endpoint, Mapping> mappings_;  // by the endpoint outside
   // The last port given away there: hosts that share an address share its ports.
   std::map<net::IpAddress, uint16_t> nat_ports_;

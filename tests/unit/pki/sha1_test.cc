@@ -22,5 +22,17 @@ TEST(Sha1, PartsGiveTheSameAndTheHasherBeginsAnew) {
   }
 }
 
+// RFC 2202 §3, cases 1, 2 and 6.
+TEST(Sha1, HmacGivesThePublishedDigests) {
+  EXPECT_EQ(Hex(HmacSha1(Bytes(20, 0x0b), AsBytes("Hi There")).view()),
+            "b617318655057264e28bc0b6fb378c8ef146be00");
+  EXPECT_EQ(Hex(HmacSha1(AsBytes("Jefe"), AsBytes("what do ya want for nothing?")).view()),
+            "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79");
+  EXPECT_EQ(Hex(HmacSha1(Bytes(80, 0xaa),
+                         AsBytes("Test Using Larger Than Block-Size Key - Hash Key First"))
+                    .view()),
+            "aa4ae5e15272d00e95705637ce8a3b55ed402112");
+}
+
 }  // namespace
 }  // namespace p2pd::pki
