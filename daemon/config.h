@@ -99,6 +99,7 @@ struct Config {
   std::vector<std::string> bootstrap;    // HOST:PORT
   overlay::Role role = overlay::Role::kPeer;
   double maintenance_bytes_per_second = 400;
+  double relay_bytes_per_second = 256 << 10;
   std::vector<Door> doors;
   LogLevel log_level = LogLevel::kInfo;
   size_t store_max_bytes = size_t{256} << 20;

@@ -11,6 +11,7 @@
 #include "libcore/base/status.h"
 #include "libcore/media/audio_endpoints.h"
 #include "libcore/net/demux.h"
+#include "libcore/overlay/detour_path.h"
 #include "libcore/runtime/clock.h"
 #include "libcore/runtime/local_addresses.h"
 #include "libcore/runtime/resolve.h"
@@ -19,8 +20,8 @@ namespace p2pd::daemon {
 namespace {
 
 constexpr absl::Duration kHousekeeping = absl::Seconds(1);
-// A machine that changed its network is found again after this long.
-constexpr int kAddressSeconds = 3;
+// A machine that changed its network is found again after this long; calls wait for it.
+constexpr int kAddressSeconds = 1;
 constexpr int kBookmarkSeconds = 30;
 static_assert(Watchers::kIdle == absl::Seconds(kBookmarkSeconds));
 // What db::Checkpointer asks for; also how often a name that was not resolved is tried again.
@@ -111,6 +112,7 @@ absl::Status NodeHost::StartNode() {
   options.role = config_.role;
   options.device_label = HostName();
   options.maintenance_bytes_per_second = config_.maintenance_bytes_per_second;
+  options.relay_bytes_per_second = config_.relay_bytes_per_second;
   options.store_max_bytes = config_.store_max_bytes;
   options.state_lifetime = config_.state_lifetime;
   options.ring_timeout = config_.ring_timeout;
@@ -125,7 +127,7 @@ absl::Status NodeHost::StartNode() {
   background_timer_ =
       std::make_unique<runtime::Timer>(background_loop_, [this] { OnBackground(); });
   media_ = std::make_unique<MediaHost>(
-      rng_, [this](const net::Endpoint& to, ByteView datagram) { udp_->Send(to, datagram); },
+      rng_, [this](const net::Endpoint& to, ByteView datagram) { SendMedia(to, datagram); },
       [this](node::MediaReport report) {
         (void)loop_.Post([this, report = std::move(report)] {
           node_->OnMedia(loop_.now(), report);
@@ -139,6 +141,18 @@ absl::Status NodeHost::StartNode() {
   background_timer_->Set(loop_.now());
   Pump();
   return absl::OkStatus();
+}
+
+void NodeHost::SendMedia(const net::Endpoint& to, ByteView datagram) {
+  if (!overlay::IsDetour(to)) {
+    udp_->Send(to, datagram);
+    return;
+  }
+  // Through another node: its links belong to the core thread.
+  (void)loop_.Post([this, to, bytes = ToBytes(datagram)] {
+    node_->SendRelayedMedia(loop_.now(), to, bytes);
+    Pump();
+  });
 }
 
 bool NodeHost::Post(absl::AnyInvocable<void(NodeHost&)> task) {
@@ -236,6 +250,9 @@ void NodeHost::Pump() {
       udp_->Send(transmit->to, transmit->datagram);
     }
     ObeyMedia();
+    while (const auto relayed = node_->PollRelayedMedia()) {
+      media_->OnDatagram(now, relayed->from, relayed->datagram);
+    }
   } while (DrainCompleted() || DrainRequests());
   NotifyWatchers();
   node_timer_->Set(node_->PollTimeout());

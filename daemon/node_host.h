@@ -125,6 +125,8 @@ class NodeHost {
   absl::Status StartNode();
   // Background thread: moves the store's log into its file, resolves names of bootstrap nodes.
   void OnBackground();
+  // Media thread.
+  void SendMedia(const net::Endpoint& to, ByteView datagram);
   void OnBatch(Instant now, absl::Span<const runtime::ReceivedDatagram> batch);
   // Drains the node and sets the timer.
   void Pump();

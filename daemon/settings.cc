@@ -132,6 +132,15 @@ absl::Status ApplyMaintenance(Config& config, const Values& values) {
   return absl::OkStatus();
 }
 
+absl::Status ApplyRelay(Config& config, const Values& values) {
+  double rate = 0;
+  if (!absl::SimpleAtod(values[0], &rate) || !(rate >= 0 && rate <= 1e9)) {
+    return Bad(values[0], "is not a number within 0 and 1000000000");
+  }
+  config.relay_bytes_per_second = rate;
+  return absl::OkStatus();
+}
+
 absl::Status ApplyDoors(Config& config, const Values& values) {
   if (values.empty()) return absl::InvalidArgumentError("names no door: nobody could come in");
   if (values.size() > kMaxDoors) return absl::InvalidArgumentError("has more than 8 doors");
@@ -462,6 +471,10 @@ constexpr Setting kSettings[] = {
      [](const Config& config) {
        return Values{absl::StrCat(config.maintenance_bytes_per_second)};
      }},
+    {"net.relay_bytes_per_second", "--relay-rate", "N",
+     "What may be passed on for people whom others cannot reach, in bytes a second; 0 for nothing.",
+     false, false, ApplyRelay,
+     [](const Config& config) { return Values{absl::StrCat(config.relay_bytes_per_second)}; }},
     {"control.doors", "--control", "DOOR",
      "Where clients come in: unix:PATH, or a loopback ADDR:PORT with TLS and token.", true, false,
      ApplyDoors,

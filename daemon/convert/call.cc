@@ -275,7 +275,10 @@ v1::Call ToProto(const node::CallView& call, v1::AudioSource source) {
   out.set_audio_source(source);
   if (call.media) {
     *out.mutable_media_stats() = ToProto(*call.media);
-    out.set_path(Call::DIRECT);
+  }
+  if (call.remote) {
+    out.set_path(call.relayed ? Call::RELAYED : Call::DIRECT);
+    if (!call.relayed) out.set_peer_address(call.remote->ToString());
   }
   out.set_received_digits(call.received_digits);
   AddSteps(call, out);

@@ -37,7 +37,7 @@ struct Candidate {
 };
 
 inline constexpr size_t kMaxCandidates = 12;  // of one list
-inline constexpr size_t kMaxRelay = 512;      // bytes
+inline constexpr size_t kMaxRelay = 16;       // bytes
 
 // RFC 8445 §5.1.2.1 with one component; `local_preference` tells candidates of one type apart.
 uint32_t PriorityOf(CandidateType type, uint16_t local_preference);

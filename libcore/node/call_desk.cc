@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "libcore/base/hex.h"
 #include "libcore/base/status.h"
+#include "libcore/overlay/detour_path.h"
 
 namespace p2pd::node {
 namespace {
@@ -35,6 +36,11 @@ absl::string_view StateWord(CallState state) {
       return "ended";
   }
   return "";
+}
+
+// A way through a third, as steps show it.
+std::string WayText(const overlay::DetourPath& way) {
+  return absl::StrCat("by way of node ", overlay::Short(overlay::FromHead(way.via)));
 }
 
 bool Spoken(CallState state) { return state == CallState::kActive || state == CallState::kHeld; }
@@ -220,7 +226,9 @@ bool CallDesk::OnPresence(Instant now, const presence::OperationDone& done) {
   std::string targets;
   for (const session::RemoteDevice& device : done.resolved->devices) {
     for (const net::Endpoint& address : device.addresses) {
-      absl::StrAppend(&targets, targets.empty() ? "" : ", ", address.ToString());
+      const auto way = overlay::DetourPath::From(address);
+      absl::StrAppend(&targets, targets.empty() ? "" : ", ",
+                      way ? WayText(*way) : address.ToString());
     }
   }
   AddStep(now, *record, JourneyStep::Kind::kHelloSent, absl::StrCat("to ", targets));
@@ -256,14 +264,18 @@ void CallDesk::EndUnresolved(Instant now, Record& record, absl::Status status, s
   Changed(now, record, "ended");
 }
 
-bool CallDesk::MayRing(Instant now, const CallInfo& info) {
+std::optional<presence::Caller> CallDesk::JudgeCaller(Instant now, const CallInfo& info) {
   std::string as;
   for (const presence::IdentityInfo& identity : parts_.presence.Identities()) {
     if (identity.user == info.identity) as = identity.email;
   }
-  if (as.empty() || !info.peer) return false;
-  const presence::Caller caller =
-      parts_.presence.JudgeCaller(now, as, info.peer->email, info.peer->user);
+  if (as.empty() || !info.peer) return std::nullopt;
+  return parts_.presence.JudgeCaller(now, as, info.peer->email, info.peer->user);
+}
+
+bool CallDesk::MayRing(Instant now, const CallInfo& info) {
+  const std::optional<presence::Caller> caller = JudgeCaller(now, info);
+  if (!caller) return false;
   if (caller == presence::Caller::kContact) return true;
   if (caller == presence::Caller::kOtherKey) {
     parts_.counters.Add("node.refused_other_key");
@@ -307,6 +319,7 @@ void CallDesk::OnOffered(Instant now, const session::CallId& wire) {
   for (const presence::IdentityInfo& identity : parts_.presence.Identities()) {
     if (identity.user == info->identity) record.view.identity_email = identity.email;
   }
+  record.contact = JudgeCaller(now, *info) == presence::Caller::kContact;
   record.answer = std::move(answer);
   parts_.calls.Ring(now, wire, record.answer->encoded);
   Changed(now, record, "ringing");
@@ -318,7 +331,9 @@ void CallDesk::StartMedia(Instant now, Record& record) {
   std::optional<media::Negotiated> negotiated;
   if (record.answer) negotiated = record.answer->negotiated;
   if (record.offer) negotiated = media::AcceptAnswer(*record.offer, info.answer);
-  const std::optional<net::Endpoint> remote = parts_.sessions.RemoteEndpoint(*info.session);
+  // The proved way, or that of the session while there is none.
+  std::optional<net::Endpoint> remote = parts_.sessions.RemoteEndpoint(*info.session);
+  if (const auto path = parts_.paths.Selected(*info.session)) remote = path->remote;
   if (!negotiated || !remote) {
     parts_.counters.Add("node.ended_incompatible_answer");
     record.view.incompatible = true;
@@ -339,8 +354,24 @@ void CallDesk::StartMedia(Instant now, Record& record) {
   config.receive_salt = take(theirs, "salt", media::kSrtpSaltSize);
   config.remote = *remote;
   record.media_started = true;
+  SetRemote(record, *remote);
   record.view.key_fingerprint = Hex(take("both", "fingerprint", 8).view());
   media_.push_back(MediaStart{record.view.info.id, std::move(config)});
+}
+
+void CallDesk::SetRemote(Record& record, const net::Endpoint& remote) {
+  record.view.remote = remote;
+  record.view.relayed = overlay::IsDetour(remote);
+}
+
+void CallDesk::OnPath(Instant now, const PathChanged& changed) {
+  for (auto& [id, record] : records_) {
+    if (!record.media_started || record.view.info.session != changed.session) continue;
+    if (record.view.remote == changed.path.remote) continue;
+    SetRemote(record, changed.path.remote);
+    media_.push_back(MediaRemote{id, changed.path.remote});
+    Changed(now, record, record.view.relayed ? "path relayed" : "path direct");
+  }
 }
 
 void CallDesk::OnChanged(Instant now, const session::CallId& wire) {
@@ -354,6 +385,7 @@ void CallDesk::OnChanged(Instant now, const session::CallId& wire) {
   record->view.info = *info;
   record->view.info.id = id;
   if (Spoken(info->state) && !record->view.accepted) {
+    if (info->session) parts_.paths.Reveal(now, *info->session);
     record->view.accepted = parts_.wall.At(now);
     record->view.info.id = wire;  // StartMedia may hang up, which speaks to session::Calls
     StartMedia(now, *record);
@@ -380,6 +412,7 @@ void CallDesk::OnCallEvent(Instant now, const session::CallEvent& event) {
   } else if (const auto* ready = std::get_if<session::CallKeysReady>(&event)) {
     Record* record = FindByWire(ready->id);
     if (record == nullptr) return;
+    parts_.paths.Start(now, ready->session, !record->view.info.outgoing && !record->contact);
     if (record->view.info.outgoing) {
       AddStep(now, *record, JourneyStep::Kind::kAckVerified,
               "signed by the device that was called");
@@ -388,6 +421,10 @@ void CallDesk::OnCallEvent(Instant now, const session::CallEvent& event) {
     Changed(now, *record, "keys ready");
   } else if (const auto* changed = std::get_if<session::CallChanged>(&event)) {
     OnChanged(now, changed->id);
+  } else if (const auto* paths = std::get_if<session::PathsReceived>(&event)) {
+    parts_.paths.OnPaths(now, paths->session, paths->paths);
+  } else if (const auto* fork = std::get_if<session::ForkEnded>(&event)) {
+    parts_.paths.Stop(fork->session);
   } else if (const auto* dtmf = std::get_if<session::DtmfReceived>(&event)) {
     if (Record* record = FindByWire(dtmf->id)) {
       std::string& digits = record->view.received_digits;
@@ -399,8 +436,11 @@ void CallDesk::OnCallEvent(Instant now, const session::CallEvent& event) {
 }
 
 void CallDesk::OnRemoteMoved(Instant, const session::RemoteMoved& moved) {
-  for (const auto& [id, record] : records_) {
+  // What was proved for the voice counts more than where a packet of the session came from.
+  if (parts_.paths.Selected(moved.id)) return;
+  for (auto& [id, record] : records_) {
     if (record.media_started && record.view.info.session == moved.id) {
+      SetRemote(record, moved.remote);
       media_.push_back(MediaRemote{id, moved.remote});
     }
   }

@@ -27,6 +27,7 @@
 #include "libcore/media/negotiation.h"
 #include "libcore/net/endpoint.h"
 #include "libcore/node/event_log.h"
+#include "libcore/node/paths.h"
 #include "libcore/pki/chain.h"
 #include "libcore/presence/presence.h"
 #include "libcore/session/calls.h"
@@ -52,6 +53,9 @@ struct CallView {
   std::string problem;
   bool incompatible = false;    // no codec in common after all
   std::string received_digits;  // DTMF of the peer, the last 64
+  // How the voice travels; none before media starts.
+  std::optional<net::Endpoint> remote;  // who passes on is named where it is a way through a third
+  bool relayed = false;
   std::string key_fingerprint;  // 16 hex digits, equal on both sides; empty before media starts
   pki::ChainFault fault = pki::ChainFault::kNone;
 };
@@ -106,6 +110,7 @@ class CallDesk {
     session::Sessions& sessions;
     session::Calls& calls;
     presence::Presence& presence;
+    Paths& paths;
     EventLog& events;
     const WallClock& wall;
     Rng& rng;
@@ -138,6 +143,7 @@ class CallDesk {
   bool OnPresence(Instant now, const presence::OperationDone& done);
   void OnCallEvent(Instant now, const session::CallEvent& event);
   void OnRemoteMoved(Instant now, const session::RemoteMoved& moved);
+  void OnPath(Instant now, const PathChanged& changed);
   void OnMedia(Instant now, const MediaReport& report);
   std::optional<MediaCommand> PollMedia();
 
@@ -150,6 +156,7 @@ class CallDesk {
     std::optional<session::CallId> wire;  // id in session::Calls
     std::optional<media::Offer> offer;    // outgoing
     std::optional<media::Answer> answer;  // incoming
+    bool contact = false;                 // incoming: somebody we know
     bool media_started = false;
     bool first_audio = false;
     std::optional<Instant> figures_until;  // see CallView::figures_pending
@@ -169,6 +176,9 @@ class CallDesk {
   void OnOffered(Instant now, const session::CallId& wire);
   void OnChanged(Instant now, const session::CallId& wire);
   void StartMedia(Instant now, Record& record);
+  // From now on the voice goes there.
+  void SetRemote(Record& record, const net::Endpoint& remote);
+  std::optional<presence::Caller> JudgeCaller(Instant now, const session::CallInfo& info);
   bool MayRing(Instant now, const session::CallInfo& info);
   void Forget();
 

@@ -11,6 +11,7 @@
 #include "libcore/base/log.h"
 #include "libcore/base/status.h"
 #include "libcore/net/demux.h"
+#include "libcore/overlay/detour_path.h"
 
 namespace p2pd::node {
 namespace {
@@ -66,6 +67,7 @@ overlay::NodeOptions OverlayOptions(const NodeOptions& options, uint64_t epoch) 
   out.role = options.role;
   out.epoch = epoch;
   out.maintenance_bytes_per_second = options.maintenance_bytes_per_second;
+  out.passage_bytes_per_second = options.relay_bytes_per_second;
   return out;
 }
 
@@ -121,6 +123,8 @@ class Node::Impl {
   bool Drained(Instant now) const;
   void OnTimeout(Instant now);
   std::optional<Instant> PollTimeout() const;
+  // Tells whoever looks for us when the ways to us are others than before.
+  void PublishWays(Instant now);
   // Hands every event to whom it belongs until all is quiet.
   void Pump(Instant now);
 
@@ -137,6 +141,7 @@ class Node::Impl {
   store::Store store_;
   session::Sessions sessions_;
   session::Calls calls_;
+  Paths paths_;
   presence::Presence presence_;
   EventLog events_;
   CallDesk desk_;
@@ -144,6 +149,8 @@ class Node::Impl {
   const overlay::NodeKeys keys_;
   std::set<overlay::Service> served_;
   std::deque<overlay::IncomingRequest> requests_;
+  std::deque<Node::RelayedMedia> relayed_media_;
+  std::vector<net::Endpoint> addresses_;  // the machine's own
 
  private:
   OperationId NextOperation() { return last_operation_ = last_operation_.Next(); }
@@ -151,13 +158,18 @@ class Node::Impl {
   bool TurnStore(Instant now);
   bool TurnSessions(Instant now);
   bool TurnCalls(Instant now);
+  bool TurnPaths(Instant now);
   bool TurnPresence(Instant now);
   void OnOverlayEvent(Instant now, const overlay::Event& event);
   void OnStoreEvent(Instant now, const store::Event& event);
   void OnPresenceEvent(Instant now, const presence::Event& event);
+  void OnPassage(Instant now, overlay::PassageReceived passage);
   void OnRoute(const overlay::Response& response);
   void SaveCache();
 
+  // Where others are told that we are.
+  std::vector<net::Endpoint> published_ = addresses_;
+  std::vector<overlay::DetourPath> published_ways_;
   OperationId last_operation_;
   std::map<presence::OperationId, OperationId> presence_operations_;
   std::map<store::OperationId, OperationId> store_operations_;
@@ -177,14 +189,18 @@ Node::Impl::Impl(const NodeOptions& options, const Parts& parts, Instant now,
       sessions_(SessionOptionsOf(options), trust_, *crypto_, parts.wall, parts.rng, counters_,
                 parts.wall.At(now)),
       calls_(CallOptionsOf(options), sessions_, parts.wall, parts.rng, counters_),
+      paths_(Paths::Parts{sessions_, calls_, overlay_, parts.rng, counters_}),
       presence_(PresenceOptionsOf(options),
                 presence::Presence::Parts{overlay_, store_, sessions_, parts.storage, *crypto_,
                                           trust_, parts.wall, parts.rng, counters_}),
       events_(epoch),
-      desk_(
-          CallDesk::Options{options.ring_contacts_only},
-          CallDesk::Parts{sessions_, calls_, presence_, events_, parts.wall, parts.rng, counters_}),
-      keys_{keys.signing_key.Clone(), keys.sealing_key.Clone()} {}
+      desk_(CallDesk::Options{options.ring_contacts_only},
+            CallDesk::Parts{sessions_, calls_, presence_, paths_, events_, parts.wall, parts.rng,
+                            counters_}),
+      keys_{keys.signing_key.Clone(), keys.sealing_key.Clone()},
+      addresses_(options.addresses) {
+  paths_.SetAddresses(now, addresses_);
+}
 
 absl::Status Node::Impl::Start(Instant now) {
   P2PD_RETURN_IF_ERROR(presence_.Load(now));
@@ -220,7 +236,9 @@ void Node::Impl::OnTimeout(Instant now) {
   sessions_.OnTimeout(now);
   calls_.OnTimeout(now);
   presence_.OnTimeout(now);
+  paths_.OnTimeout(now);
   desk_.OnTimeout(now);
+  PublishWays(now);
   if (save_cache_at_ && now >= *save_cache_at_) {
     save_cache_at_ = now + kCacheInterval;
     SaveCache();
@@ -234,6 +252,7 @@ std::optional<Instant> Node::Impl::PollTimeout() const {
   next = Earliest(next, calls_.PollTimeout());
   next = Earliest(next, presence_.PollTimeout());
   next = Earliest(next, desk_.PollTimeout());
+  next = Earliest(next, paths_.PollTimeout());
   next = Earliest(next, save_cache_at_);
   return left_ ? next : Earliest(next, drain_until_);
 }
@@ -245,6 +264,7 @@ void Node::Impl::Pump(Instant now) {
     busy = TurnStore(now) || busy;
     busy = TurnSessions(now) || busy;
     busy = TurnCalls(now) || busy;
+    busy = TurnPaths(now) || busy;
     busy = TurnPresence(now) || busy;
     if (!busy) break;
   }
@@ -264,7 +284,9 @@ bool Node::Impl::TurnOverlay(Instant now) {
 }
 
 void Node::Impl::OnOverlayEvent(Instant now, const overlay::Event& event) {
-  if (const auto* request = std::get_if<overlay::IncomingRequest>(&event)) {
+  if (const auto* passage = std::get_if<overlay::PassageReceived>(&event)) {
+    OnPassage(now, *passage);
+  } else if (const auto* request = std::get_if<overlay::IncomingRequest>(&event)) {
     if (request->service == overlay::Service::kStore) {
       store_.OnRequest(now, *request);
     } else if (served_.contains(request->service) && requests_.size() < Node::kMaxRequests) {
@@ -302,6 +324,42 @@ void Node::Impl::OnOverlayEvent(Instant now, const overlay::Event& event) {
     events_.Add(Topic::kOverlay, "", std::string(JoinWord(joined->state)), parts_.wall.At(now));
     P2PD_LOG(node, kInfo, "overlay: ", JoinWord(joined->state));
   }
+}
+
+void Node::Impl::OnPassage(Instant now, overlay::PassageReceived passage) {
+  switch (net::Classify(passage.datagram)) {
+    case net::DatagramKind::kSession:
+      return sessions_.OnDatagram(now, passage.from, passage.datagram);
+    case net::DatagramKind::kStun:
+      return paths_.OnDatagram(now, passage.from, passage.datagram);
+    case net::DatagramKind::kRtp:
+    case net::DatagramKind::kRtcp:
+      if (relayed_media_.size() >= Node::kMaxRelayed) {
+        return counters_.Add("node.dropped_relayed_media");
+      }
+      relayed_media_.push_back({passage.from, std::move(passage.datagram)});
+      return;
+    case net::DatagramKind::kDtls:
+    case net::DatagramKind::kTurn:
+    case net::DatagramKind::kOverlay:
+    case net::DatagramKind::kUnknown:
+      break;
+  }
+  counters_.Add("node.dropped_passages");
+}
+
+void Node::Impl::PublishWays(Instant now) {
+  std::vector<net::Endpoint> reached = addresses_;
+  if (const auto seen = overlay_.ObservedAddress();
+      seen && std::find(reached.begin(), reached.end(), *seen) == reached.end()) {
+    if (reached.size() >= overlay::NodeRecord::kMaxAddresses) reached.pop_back();
+    reached.insert(reached.begin(), *seen);
+  }
+  std::vector<overlay::DetourPath> ways = overlay_.Ways();
+  if (reached == published_ && ways == published_ways_) return;
+  published_ = reached;
+  published_ways_ = std::move(ways);
+  presence_.SetAddresses(now, published_);
 }
 
 void Node::Impl::OnRoute(const overlay::Response& response) {
@@ -369,6 +427,15 @@ bool Node::Impl::TurnCalls(Instant now) {
   return any;
 }
 
+bool Node::Impl::TurnPaths(Instant now) {
+  bool any = false;
+  while (const std::optional<PathChanged> changed = paths_.PollEvent()) {
+    any = true;
+    desk_.OnPath(now, *changed);
+  }
+  return any;
+}
+
 bool Node::Impl::TurnPresence(Instant now) {
   bool any = false;
   while (const std::optional<presence::Event> event = presence_.PollEvent()) {
@@ -412,9 +479,11 @@ void Node::Drain(Instant now) { impl_->Drain(now); }
 bool Node::Drained() const { return impl_->Drained(Instant()); }
 
 void Node::SetAddresses(Instant now, const std::vector<net::Endpoint>& addresses) {
+  impl_->addresses_ = addresses;
   impl_->overlay_.SetAddresses(now, addresses);
   impl_->presence_.SetAddresses(now, addresses);
   impl_->sessions_.OnNetworkChanged(now);
+  impl_->paths_.SetAddresses(now, addresses);
   impl_->Pump(now);
 }
 
@@ -425,7 +494,14 @@ void Node::AddBootstrap(Instant now, const net::Endpoint& endpoint) {
 
 void Node::OnDatagram(Instant now, const net::Endpoint& from, ByteView datagram) {
   const net::DatagramKind kind = net::Classify(datagram);
-  if (kind == net::DatagramKind::kOverlay) {
+  if (overlay::IsDetour(from)) {
+    // No socket has such an address; a way through another is the overlay's word alone.
+    impl_->counters_.Add("net.dropped_bad_source");
+    return;
+  }
+  if (kind == net::DatagramKind::kStun) {
+    impl_->paths_.OnDatagram(now, from, datagram);
+  } else if (kind == net::DatagramKind::kOverlay) {
     impl_->overlay_.OnDatagram(now, from, datagram);
   } else if (kind == net::DatagramKind::kSession) {
     impl_->sessions_.OnDatagram(now, from, datagram);
@@ -444,8 +520,26 @@ void Node::OnMedia(Instant now, const MediaReport& report) {
 void Node::OnTimeout(Instant now) { impl_->OnTimeout(now); }
 
 std::optional<net::Transmit> Node::PollTransmit(Instant now) {
-  if (std::optional<net::Transmit> transmit = impl_->sessions_.PollTransmit(now)) return transmit;
-  return impl_->overlay_.PollTransmit(now);
+  for (;;) {
+    std::optional<net::Transmit> transmit = impl_->sessions_.PollTransmit(now);
+    if (!transmit) transmit = impl_->paths_.PollTransmit();
+    if (!transmit) return impl_->overlay_.PollTransmit(now);
+    const std::optional<overlay::DetourPath> way = overlay::DetourPath::From(transmit->to);
+    if (!way) return transmit;
+    impl_->overlay_.SendPassage(now, *way, transmit->datagram);
+  }
+}
+
+std::optional<Node::RelayedMedia> Node::PollRelayedMedia() {
+  if (impl_->relayed_media_.empty()) return std::nullopt;
+  RelayedMedia out = std::move(impl_->relayed_media_.front());
+  impl_->relayed_media_.pop_front();
+  return out;
+}
+
+void Node::SendRelayedMedia(Instant now, const net::Endpoint& to, ByteView datagram) {
+  if (const auto way = overlay::DetourPath::From(to))
+    impl_->overlay_.SendPassage(now, *way, datagram);
 }
 
 std::optional<Instant> Node::PollTimeout() const { return impl_->PollTimeout(); }

@@ -42,6 +42,8 @@ struct NodeOptions {
   overlay::Role role = overlay::Role::kPeer;
   std::string device_label;
   double maintenance_bytes_per_second = 400;  // 100..4,000
+  // What is passed on for nodes that others cannot reach; 0: nothing.
+  double relay_bytes_per_second = 256 << 10;
   size_t store_max_bytes = 256 << 20;
   absl::Duration state_lifetime = absl::Minutes(5);
   absl::Duration ring_timeout = absl::Seconds(60);
@@ -98,10 +100,20 @@ class Node {
   void AddBootstrap(Instant now, const net::Endpoint& endpoint);
 
   void OnDatagram(Instant now, const net::Endpoint& from,
-                  ByteView datagram);  // overlay and session kinds
+                  ByteView datagram);  // overlay, session and STUN kinds
   void OnMedia(Instant now, const MediaReport& report);
   void OnTimeout(Instant now);
+  // What goes to a way through another node is not among them.
   std::optional<net::Transmit> PollTransmit(Instant now);
+  // Media that came through another node; at most kMaxRelayed wait.
+  static constexpr size_t kMaxRelayed = 256;
+  struct RelayedMedia {
+    net::Endpoint from;
+    Bytes datagram;
+  };
+  std::optional<RelayedMedia> PollRelayedMedia();
+  // Media to a way through another node (overlay::IsDetour).
+  void SendRelayedMedia(Instant now, const net::Endpoint& to, ByteView datagram);
   std::optional<Instant> PollTimeout() const;
   std::optional<Completed> PollCompleted();
   std::optional<MediaCommand> PollMedia();

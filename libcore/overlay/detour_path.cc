@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "libcore/base/codec.h"
 
@@ -32,6 +33,21 @@ std::optional<DetourPath> DetourPath::From(const net::Endpoint& endpoint) {
   DetourPath out;
   out.far = reader.U64();
   out.via = reader.U64();
+  return out;
+}
+
+Bytes DetourPath::ToBytes() const {
+  ByteWriter writer(16);
+  writer.U64(far).U64(via);
+  return std::move(writer).Take();
+}
+
+std::optional<DetourPath> DetourPath::FromBytes(ByteView bytes) {
+  ByteReader reader(bytes);
+  DetourPath out;
+  out.far = reader.U64();
+  out.via = reader.U64();
+  if (!reader.AtEnd()) return std::nullopt;
   return out;
 }
 

@@ -18,6 +18,9 @@ struct DetourPath {
   uint64_t via = 0;  // head of the id of who passes on
 
   net::Endpoint ToEndpoint() const;
+  // 16 bytes, as others are told of a way (`passages.h`); the one thing of it that travels.
+  Bytes ToBytes() const;
+  static std::optional<DetourPath> FromBytes(ByteView bytes);
   static std::optional<DetourPath> From(const net::Endpoint& endpoint);
   friend bool operator==(const DetourPath&, const DetourPath&) = default;
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <set>
 #include <utility>
 
 #include "libcore/overlay/bootstrap_cache.h"
@@ -15,6 +16,7 @@
 #include "libcore/overlay/membership.h"
 #include "libcore/overlay/neighbours.h"
 #include "libcore/overlay/observed_address.h"
+#include "libcore/overlay/passages.h"
 #include "libcore/overlay/reachability.h"
 #include "libcore/overlay/record_cache.h"
 #include "libcore/overlay/ring.h"
@@ -63,6 +65,7 @@ class Node::Impl {
   LetterBox letters;
   Ring ring;
   Detours detours;
+  Passages passages;
   Liveness liveness;
   Router router;
   Vivaldi vivaldi;
@@ -79,6 +82,8 @@ class Node::Impl {
   Reachability reachability;
   overlay::ObservedAddress observed;
   std::vector<NodeRecord> bootstrap;  // as it was saved last
+  // Requests for the records of those who are to pass on.
+  std::set<RequestId> passage_lookups;
   std::deque<Event> events;
 
  private:
@@ -91,6 +96,8 @@ class Node::Impl {
   bool TakeRing(Instant now);
   bool TakeRole(Instant now);
   bool TakeLinkLocal(Instant now);
+  void TakeNeed(Instant now);
+  bool TakePassages(Instant now);
   void OnLinkEvent(Instant now, LinkEvent event);
   void OnMessage(Instant now, const MessageReceived& received);
   // Whom a request that comes names as silent: looked after before it goes on.
@@ -108,6 +115,7 @@ Node::Impl::Impl(const NodeOptions& o, const NodeKeys& k, Rng& rng, Counters& c)
       letters(keys, records, rng, c),
       ring(self.id(), RingOptions{o.role, o.leaves_per_side, o.replicas_per_side}, links),
       detours(links, ring, rng, c),
+      passages(o.passage_bytes_per_second, links, records, rng, c),
       liveness(o.maintenance_bytes_per_second, links, ring, rng, c),
       router(keys, links, ring, records, c),
       vivaldi(rng),
@@ -148,6 +156,7 @@ void Node::Impl::SetRecord(uint64_t epoch, const std::vector<net::Endpoint>& add
   letters.SetSelf(self);
   ring.SetSelf(self);
   detours.SetSelf(self);
+  passages.SetSelf(self);
   router.SetSelf(self);
   exchange.SetSelf(self);
   membership.SetSelf(self);
@@ -201,6 +210,8 @@ void Node::Impl::OnTimeout(Instant now) {
   reachability.OnTimeout(now);
   link_local.OnTimeout(now);
   detours.OnTimeout(now);
+  TakeNeed(now);
+  passages.OnTimeout(now);
   Pump(now);
 }
 
@@ -210,7 +221,7 @@ std::optional<Instant> Node::Impl::PollTimeout() const {
   out = Earliest(out, Earliest(reachability.PollTimeout(), detours.PollTimeout()));
   out = Earliest(out, Earliest(router.PollTimeout(), exchange.PollTimeout()));
   out = Earliest(out, Earliest(gossip.PollTimeout(), table_sync.PollTimeout()));
-  out = Earliest(out, scout.PollTimeout());
+  out = Earliest(out, Earliest(scout.PollTimeout(), passages.PollTimeout()));
   return Earliest(out, Earliest(membership.PollTimeout(), tuning.PollTimeout()));
 }
 
@@ -228,6 +239,7 @@ void Node::Impl::Pump(Instant now) {
     more = TakeRing(now) || more;
     more = TakeRole(now) || more;
     more = TakeLinkLocal(now) || more;
+    more = TakePassages(now) || more;
   }
 }
 
@@ -257,6 +269,7 @@ void Node::Impl::OnLinkEvent(Instant now, LinkEvent event) {
   } else if (const auto* up = std::get_if<LinkUp>(&event)) {
     neighbours.OnLinkUp(up->id);
     membership.OnLinkUp(now, *up);
+    passages.OnLinkUp(now, up->id);
   } else if (const auto* failed = std::get_if<ConnectFailed>(&event)) {
     membership.OnConnectFailed(now, *failed);
   } else if (const auto* declined = std::get_if<ConnectDeclined>(&event)) {
@@ -268,6 +281,7 @@ void Node::Impl::OnLinkEvent(Instant now, LinkEvent event) {
     router.OnLinkDown(down->id);
     membership.OnLinkDown(now, down->id);
     detours.OnLinkDown(down->id);
+    passages.OnLinkDown(down->id);
   } else {
     const AddressObserved& seen = std::get<AddressObserved>(event);
     const std::optional<net::Endpoint> voter = links.EndpointOf(seen.by);
@@ -326,6 +340,11 @@ void Node::Impl::OnMessage(Instant now, const MessageReceived& received) {
       return scout.OnHintAnswer(now, from, message.hint_answer());
     case wire::v1::OverlayMessage::kDetour:
       return OnDetour(now, from, message.detour());
+    case wire::v1::OverlayMessage::kPassage:
+      if (auto arrived = passages.OnPassage(now, from, message.passage())) {
+        events.push_back(PassageReceived{arrived->from.ToEndpoint(), std::move(arrived->datagram)});
+      }
+      return;
     case wire::v1::OverlayMessage::KIND_NOT_SET:
       break;
   }
@@ -341,6 +360,32 @@ void Node::Impl::OnDetour(Instant now, const NodeId& from, const wire::v1::Detou
   const std::optional<Detours::Arrived> arrived = detours.OnDetour(now, from, detour);
   if (!arrived) return;
   links.OnDatagram(now, arrived->from, *TypeOf(arrived->datagram), arrived->datagram);
+}
+
+// Whom strangers cannot reach, and who stands behind a translator of which that is not known yet,
+// is reached through others.
+void Node::Impl::TakeNeed(Instant now) {
+  const std::vector<net::Endpoint> seen = observed.Seen();
+  const std::vector<net::Endpoint>& own = self.addresses();
+  const bool translated =
+      !seen.empty() && std::none_of(seen.begin(), seen.end(), [&](const net::Endpoint& endpoint) {
+        return std::find(own.begin(), own.end(), endpoint) != own.end();
+      });
+  const Reachability::Verdict verdict = reachability.verdict();
+  const bool reachable = verdict == Reachability::Verdict::kReachable ||
+                         (verdict == Reachability::Verdict::kOpen && !translated);
+  passages.SetNeed(now, !reachable, reachable && options.role == Role::kPeer);
+}
+
+bool Node::Impl::TakePassages(Instant now) {
+  const std::optional<uint64_t> wanted = passages.TakeWanted();
+  if (!wanted) return false;
+  // Whoever has that id is the root of it.
+  Exchange::RouteCall call;
+  call.key = FromHead(*wanted);
+  call.service = Service::kSession;
+  passage_lookups.insert(exchange.Route(now, std::move(call)));
+  return true;
 }
 
 bool Node::Impl::TakeLetters(Instant now) {
@@ -415,10 +460,15 @@ bool Node::Impl::TakeExchange(Instant now) {
     } else if (auto* response = std::get_if<Response>(&*event)) {
       if (membership.OnResponse(now, *response) || tuning.OnResponse(now, *response)) continue;
       if (reachability.OnResponse(now, *response)) continue;
+      if (passage_lookups.erase(response->id) > 0) {
+        passages.OnRecord(now, response->from);
+        continue;
+      }
       events.push_back(std::move(*response));
     } else if (auto* failed = std::get_if<RequestFailed>(&*event)) {
       if (membership.OnRequestFailed(now, *failed) || tuning.OnRequestFailed(*failed)) continue;
       if (reachability.OnRequestFailed(now, *failed)) continue;
+      if (passage_lookups.erase(failed->id) > 0) continue;
       events.push_back(std::move(*failed));
     } else if (const auto* silent = std::get_if<HintSilent>(&*event)) {
       HintFailed(now, silent->head);
@@ -679,6 +729,12 @@ std::vector<PeerInfo> Node::Peers(Instant now) const {
 std::vector<TraceHop> Node::TraceOf(RequestId id) const { return impl_->exchange.TraceOf(id); }
 std::optional<net::Endpoint> Node::ObservedAddress() const { return impl_->observed.Result(); }
 
+std::vector<net::Endpoint> Node::SeenAddresses() const { return impl_->observed.Seen(); }
+std::vector<DetourPath> Node::Ways() const { return impl_->passages.ways(); }
+void Node::SendPassage(Instant now, const DetourPath& path, ByteView datagram) {
+  impl_->passages.Send(now, path, datagram);
+  impl_->Pump(now);
+}
 Traffic Node::traffic() const {
   Traffic out = impl_->links.traffic();
   out.letters = impl_->letters.sent();

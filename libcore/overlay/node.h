@@ -24,6 +24,7 @@
 #include "libcore/base/time.h"
 #include "libcore/net/endpoint.h"
 #include "libcore/net/transmit.h"
+#include "libcore/overlay/detour_path.h"
 #include "libcore/overlay/hint.h"
 #include "libcore/overlay/node_record.h"
 #include "libcore/overlay/ring_id.h"
@@ -123,8 +124,13 @@ struct ReplicasFound {
   RequestId id;
   std::vector<NearNode> replicas;
 };
-using Event = std::variant<IncomingRequest, Response, RequestFailed, ReplicasFound, LeafSetChanged,
-                           JoinStateChanged>;
+// A datagram of a session or call came through another node.
+struct PassageReceived {
+  net::Endpoint from;  // the way, as DetourPath has it
+  Bytes datagram;
+};
+using Event = std::variant<PassageReceived, IncomingRequest, Response, RequestFailed, ReplicasFound,
+                           LeafSetChanged, JoinStateChanged>;
 
 struct NodeOptions {
   std::vector<net::Endpoint> addresses;  // our own, as others reach us; 1..4
@@ -136,6 +142,8 @@ struct NodeOptions {
   // The multicast group through which nodes on one link find each other (link_local.h); what is
   // sent there goes to all of the link, ourselves perhaps included. nullopt: off.
   std::optional<net::Endpoint> link_group;
+  // What we pass on for nodes that others cannot reach, in bytes a second; 0: nothing.
+  double passage_bytes_per_second = 256 << 10;
 };
 
 struct RouteOptions {
@@ -268,6 +276,12 @@ class Node {
   std::vector<TraceHop> TraceOf(RequestId id) const;
   // Our address as others see it, when at least 2 of them agree.
   std::optional<net::Endpoint> ObservedAddress() const;
+  // All addresses at which others see us, the most frequent first.
+  std::vector<net::Endpoint> SeenAddresses() const;
+  // The ways to us through others, where strangers cannot reach us (passages.h): what to tell them.
+  std::vector<DetourPath> Ways() const;
+  // A datagram of a session or call on such a way; lost if there is none.
+  void SendPassage(Instant now, const DetourPath& path, ByteView datagram);
   Traffic traffic() const;
   // Before Start: outlives the node (link_table.h).
   void SetTap(MessageTap* tap);

@@ -1,6 +1,8 @@
 #include "libcore/overlay/observed_address.h"
 
+#include <algorithm>
 #include <set>
+#include <utility>
 
 namespace p2pd::overlay {
 
@@ -26,6 +28,18 @@ std::optional<net::Endpoint> ObservedAddress::Result() const {
     best = endpoint;
   }
   return best;
+}
+
+std::vector<net::Endpoint> ObservedAddress::Seen() const {
+  std::map<net::Endpoint, size_t> counts;
+  for (const auto& [voter, ballot] : votes_) ++counts[ballot.ours];
+  std::vector<std::pair<size_t, net::Endpoint>> ranked;
+  for (const auto& [endpoint, count] : counts) ranked.emplace_back(count, endpoint);
+  std::stable_sort(ranked.begin(), ranked.end(),
+                   [](const auto& a, const auto& b) { return a.first > b.first; });
+  std::vector<net::Endpoint> out;
+  for (const auto& [count, endpoint] : ranked) out.push_back(endpoint);
+  return out;
 }
 
 }  // namespace p2pd::overlay

@@ -6,6 +6,7 @@
 
 #include <map>
 #include <optional>
+#include <vector>
 
 #include "libcore/net/endpoint.h"
 #include "libcore/overlay/ring_id.h"
@@ -22,6 +23,8 @@ class ObservedAddress {
   void Vote(const NodeId& voter, const net::Endpoint& from, const net::Endpoint& ours);
   // The endpoint with most votes, when at least kNeeded agree.
   std::optional<net::Endpoint> Result() const;
+  // All that somebody saw, the most frequent first: a translator may have another port for each.
+  std::vector<net::Endpoint> Seen() const;
 
  private:
   struct Ballot {

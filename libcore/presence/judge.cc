@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "libcore/overlay/detour_path.h"
 #include "libcore/pki/hash.h"
 #include "libcore/presence/messages.h"
 
@@ -47,7 +48,12 @@ std::vector<net::Endpoint> AddressesOf(const wire::v1::UserStateBody& body) {
   std::vector<net::Endpoint> out;
   for (const std::string& encoded : body.addresses()) {
     const std::optional<net::Endpoint> endpoint = net::Endpoint::FromBytes(AsBytes(encoded));
-    if (endpoint) out.push_back(*endpoint);
+    // A way is this machine's own note, never an address that somebody names.
+    if (endpoint && !overlay::IsDetour(*endpoint)) out.push_back(*endpoint);
+  }
+  for (const std::string& relay : body.relays()) {
+    if (const auto path = overlay::DetourPath::FromBytes(AsBytes(relay)))
+      out.push_back(path->ToEndpoint());
   }
   return out;
 }

@@ -41,7 +41,7 @@ std::vector<pki::Certificate> IssuersOf(const std::vector<store::Object>& object
 struct DeviceState {
   pki::DeviceInfo device;
   Availability availability = Availability::kOffline;
-  std::vector<net::Endpoint> addresses;
+  std::vector<net::Endpoint> addresses;  // and ways through others, as overlay::DetourPath has it
   store::Sequence sequence;
   uint64_t epoch = 0;
   absl::Time expires;

@@ -342,6 +342,9 @@ absl::StatusOr<store::Object> Publisher::MakeState(Instant now, bool offline) {
       if (body.addresses_size() >= static_cast<int>(overlay::NodeRecord::kMaxAddresses)) break;
       body.add_addresses(ToText(address.ToBytes()));
     }
+    for (const overlay::DetourPath& way : parts_.overlay.Ways()) {
+      body.add_relays(ToText(way.ToBytes()));
+    }
     body.set_node_record(ToText(self.bytes()));
   }
   P2PD_ASSIGN_OR_RETURN(const store::Sequence sequence,

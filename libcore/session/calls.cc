@@ -85,6 +85,7 @@ class Calls::Impl {
   absl::Status HangUp(Instant now, const CallId& id);
   absl::Status Hold(Instant now, const CallId& id, bool hold);
   absl::Status SendDtmf(Instant now, const CallId& id, absl::string_view digits);
+  absl::Status SendPaths(Instant now, SessionId session, ByteView paths);
   bool OnSessionEvent(Instant now, const Event& event);
   void OnTimeout(Instant now);
   std::optional<Instant> PollTimeout() const;
@@ -111,6 +112,8 @@ class Calls::Impl {
   void Dismiss(Instant now, Call& call, SessionId session, Signal::Kind kind);
   void DismissOthers(Instant now, Call& call, std::optional<SessionId> but, Signal::Kind kind);
   void Finish(Instant now, Call& call, CallEnd end);
+  // The session is none of this call's any more.
+  void Forget(const Call& call, SessionId session);
 
   bool OnHello(Instant now, const IncomingHello& hello);
   void OnEstablished(Instant now, Call& call, const Established& established);
@@ -169,7 +172,7 @@ void Calls::Impl::Dismiss(Instant now, Call& call, SessionId session, Signal::Ki
   if (fork == call.forks.end()) return;
   if (fork->second.established) Tell(now, session, kind);
   call.forks.erase(fork);
-  by_session_.erase(session);
+  Forget(call, session);
   sessions_.Close(now, session);
 }
 
@@ -187,7 +190,7 @@ void Calls::Impl::Finish(Instant now, Call& call, CallEnd end) {
   std::vector<SessionId> sessions;
   for (const auto& [session, fork] : call.forks) sessions.push_back(session);
   for (const SessionId session : sessions) {
-    by_session_.erase(session);
+    Forget(call, session);
     sessions_.Close(now, session);
   }
   call.forks.clear();
@@ -201,6 +204,11 @@ void Calls::Impl::Finish(Instant now, Call& call, CallEnd end) {
     order_.erase(std::find(order_.begin(), order_.end(), oldest));
     calls_.erase(oldest);
   }
+}
+
+void Calls::Impl::Forget(const Call& call, SessionId session) {
+  by_session_.erase(session);
+  events_.push_back(ForkEnded{call.info.id, session});
 }
 
 // --- what the owner does ---
@@ -321,6 +329,13 @@ absl::Status Calls::Impl::SendDtmf(Instant now, const CallId& id, absl::string_v
   return sessions_.Send(now, *call->info.session, AsBytes(signal.SerializeAsString()));
 }
 
+absl::Status Calls::Impl::SendPaths(Instant now, SessionId session, ByteView paths) {
+  Signal signal;
+  signal.set_kind(Signal::KIND_PATHS);
+  signal.set_paths(ToText(paths));
+  return sessions_.Send(now, session, AsBytes(signal.SerializeAsString()));
+}
+
 // --- what the sessions say ---
 
 bool Calls::Impl::OnHello(Instant now, const IncomingHello& hello) {
@@ -361,7 +376,7 @@ void Calls::Impl::OnEstablished(Instant now, Call& call, const Established& esta
 
 void Calls::Impl::OnEnded(Instant now, Call& call, const Ended& ended) {
   call.forks.erase(ended.id);
-  by_session_.erase(ended.id);
+  Forget(call, ended.id);
   call.info.session_reason = ended.reason;
   call.info.detail = ended.detail;
   if (call.info.state == CallState::kActive || call.info.state == CallState::kHeld) {
@@ -409,7 +424,7 @@ void Calls::Impl::OnCalleeSignal(Instant now, Call& call, SessionId session, Sig
   // Busy: this device only.
   if (Weight(CallEnd::kBusy) > Weight(call.fork_end)) call.fork_end = CallEnd::kBusy;
   call.forks.erase(session);
-  by_session_.erase(session);
+  Forget(call, session);
   sessions_.Close(now, session);
   if (call.forks.empty()) Finish(now, call, call.fork_end);
 }
@@ -459,6 +474,10 @@ void Calls::Impl::OnMessage(Instant now, Call& call, SessionId session, ByteView
     case Signal::KIND_RESUME:
     case Signal::KIND_DTMF:
       return OnSharedSignal(now, call, session, signal);
+    case Signal::KIND_PATHS:
+      events_.push_back(
+          PathsReceived{call.info.id, session, ToBytes(absl::string_view(signal.paths()))});
+      return;
     case Signal::KIND_UNSPECIFIED:
     case wire::v1::CallSignal_Kind_CallSignal_Kind_INT_MIN_SENTINEL_DO_NOT_USE_:
     case wire::v1::CallSignal_Kind_CallSignal_Kind_INT_MAX_SENTINEL_DO_NOT_USE_:
@@ -526,6 +545,9 @@ absl::Status Calls::Hold(Instant now, const CallId& id, bool hold) {
 }
 absl::Status Calls::SendDtmf(Instant now, const CallId& id, absl::string_view digits) {
   return impl_->SendDtmf(now, id, digits);
+}
+absl::Status Calls::SendPaths(Instant now, SessionId session, ByteView paths) {
+  return impl_->SendPaths(now, session, paths);
 }
 const CallInfo* Calls::Find(const CallId& id) const {
   const Call* call = impl_->Find(id);

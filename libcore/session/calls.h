@@ -74,7 +74,19 @@ struct DtmfReceived {
   CallId id;
   std::string digits;  // 0-9 A-D * #
 };
-using CallEvent = std::variant<CallChanged, CallKeysReady, CallOffered, DtmfReceived>;
+// Where the other end of one fork says it can be reached; opaque here.
+struct PathsReceived {
+  CallId id;
+  SessionId session;
+  Bytes paths;
+};
+// A fork is over, whatever becomes of the call.
+struct ForkEnded {
+  CallId id;
+  SessionId session;
+};
+using CallEvent =
+    std::variant<CallChanged, CallKeysReady, CallOffered, DtmfReceived, PathsReceived, ForkEnded>;
 
 struct CallOptions {
   absl::Duration ring_timeout = absl::Seconds(60);
@@ -100,6 +112,9 @@ class Calls {
   absl::Status HangUp(Instant now, const CallId& id);
   absl::Status Hold(Instant now, const CallId& id, bool hold);
   absl::Status SendDtmf(Instant now, const CallId& id, absl::string_view digits);
+
+  // To the other end of one fork whose keys stand. As Sessions::Send.
+  absl::Status SendPaths(Instant now, SessionId session, ByteView paths);
 
   const CallInfo* Find(const CallId& id) const;
   std::vector<const CallInfo*> List() const;  // oldest first

@@ -8,7 +8,7 @@
 namespace p2pd::session {
 namespace {
 
-constexpr size_t kMaxTargets = 4;  // addresses of one device, as its state names them
+constexpr size_t kMaxTargets = 6;  // addresses of one device, and ways, as its state names them
 
 }  // namespace
 

@@ -29,6 +29,12 @@ void Link::Ping(Instant now) {
   ping_ = PingState{.token = rng_.Next() | 1, .tries = 0, .sent_at = now, .next = now};
 }
 
+void Link::Follow(const net::Endpoint& remote) {
+  options_.remote = remote;
+  options_.remote_proved = true;
+  path_check_.reset();
+}
+
 void Link::OnPath(Instant now, const net::Endpoint& from, bool newest,
                   const wire::v1::SessionPacket& packet, Incoming& out) {
   if (!options_.remote_proved) {

@@ -49,6 +49,8 @@ class Link {
   Incoming OnPacket(Instant now, const net::Endpoint& from, const PacketFrame& frame);
   // A ping with the next Flush, whatever was said lately.
   void Ping(Instant now);
+  // The owner proved the address by other means.
+  void Follow(const net::Endpoint& remote);
   // Only answers from now on: the other side said goodbye.
   void Silence() { silent_ = true; }
 

@@ -592,6 +592,11 @@ bool Sessions::IsCaller(SessionId id) const {
   return session != nullptr && session->is_caller;
 }
 
+void Sessions::FollowPath(SessionId id, const net::Endpoint& remote) {
+  Session* session = impl_->Find(id);
+  if (session != nullptr && session->link) session->link->Follow(remote);
+}
+
 void Sessions::OnDatagram(Instant now, const net::Endpoint& from, ByteView datagram) {
   impl_->OnDatagram(now, from, datagram);
 }

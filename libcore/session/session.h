@@ -55,7 +55,7 @@ struct RemoteDevice {
   std::string email;  // what the user dialled, normalised
   pki::UserPublicKey user_key;
   pki::DeviceInfo device;
-  std::vector<net::Endpoint> addresses;  // tried together, at most 4
+  std::vector<net::Endpoint> addresses;  // tried together, at most 6: 4, and 2 ways through others
 };
 
 // Who is at the other end, proven.
@@ -205,6 +205,9 @@ class Sessions {
   SecretBytes ExportKey(SessionId id, absl::string_view label, size_t size) const;
   std::optional<net::Endpoint> RemoteEndpoint(SessionId id) const;
   bool IsCaller(SessionId id) const;
+  // Packets go there from now on. The owner proved, under keys of this session (ExportKey), that
+  // the peer is reached there and answers from there.
+  void FollowPath(SessionId id, const net::Endpoint& remote);
 
   void OnDatagram(Instant now, const net::Endpoint& from, ByteView datagram);
   void OnTimeout(Instant now);

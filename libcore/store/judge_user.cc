@@ -13,6 +13,8 @@ namespace {
 
 // DESIGN §4 and the comments of objects.proto; beyond any of them the object is malformed.
 constexpr int kMaxStateAddresses = 4;
+constexpr int kMaxStateRelays = 2;
+constexpr size_t kRelaySize = 16;
 constexpr size_t kMaxSealedConfigKey = 1024;
 constexpr int kMaxRevokedDevices = 64;
 constexpr size_t kMaxEnvironment = 60 * 1024;
@@ -44,6 +46,11 @@ ObjectFault JudgeAddresses(const wire::v1::UserStateBody& body) {
   if (body.addresses_size() > kMaxStateAddresses) return ObjectFault::kBadAddress;
   if (body.flag() == wire::v1::UserStateBody::FLAG_OFFLINE && body.addresses_size() != 0) {
     return ObjectFault::kBadAddress;
+  }
+  const bool offline = body.flag() == wire::v1::UserStateBody::FLAG_OFFLINE;
+  if (body.relays_size() > (offline ? 0 : kMaxStateRelays)) return ObjectFault::kBadAddress;
+  for (const std::string& relay : body.relays()) {
+    if (relay.size() != kRelaySize) return ObjectFault::kBadAddress;
   }
   for (const std::string& address : body.addresses()) {
     const auto endpoint = net::Endpoint::FromBytes(AsBytes(address));

@@ -4,6 +4,7 @@
 
 #include "libcore/base/check.h"
 #include "libcore/net/demux.h"
+#include "libcore/overlay/detour_path.h"
 
 namespace p2pd::sim {
 
@@ -57,6 +58,14 @@ void NodeHost::Restart(std::optional<net::Endpoint> at) {
   Boot();
 }
 
+void NodeHost::Move(const net::Endpoint& to) {
+  world_.Detach(at_);
+  at_ = to;
+  world_.Attach(at_, this);
+  node_->SetAddresses(world_.TimeAt(at_), {at_});
+  Kick();
+}
+
 const node::Completed* NodeHost::Done(node::OperationId id) const {
   for (const node::Completed& completed : completed_) {
     if (completed.id == id) return &completed;
@@ -78,6 +87,10 @@ void NodeHost::OnDatagram(Instant now, const net::Endpoint& from, ByteView datag
     node_->OnDatagram(now, from, datagram);
     return;
   }
+  Hear(now, from, datagram);
+}
+
+void NodeHost::Hear(Instant now, const net::Endpoint& from, ByteView datagram) {
   for (auto& [id, voice] : voices_) {
     if (voice->media->OnDatagram(now, from, datagram)) break;
   }
@@ -92,7 +105,10 @@ void NodeHost::OnTimeout(Instant now) {
 
 std::optional<net::Transmit> NodeHost::PollTransmit(Instant now) {
   for (auto& [id, voice] : voices_) {
-    if (auto transmit = voice->media->PollTransmit(now)) return transmit;
+    while (auto transmit = voice->media->PollTransmit(now)) {
+      if (!overlay::IsDetour(transmit->to)) return transmit;
+      node_->SendRelayedMedia(now, transmit->to, transmit->datagram);
+    }
   }
   return node_->PollTransmit(now);
 }
@@ -139,8 +155,9 @@ void NodeHost::Obey(Instant now, node::MediaCommand command) {
     const auto found = voices_.find(stop->call);
     if (found == voices_.end()) return;
     found->second->media->Stop(now);
-    while (auto transmit = found->second->media->PollTransmit(now))
-      world_.Inject(at_, *std::move(transmit));
+    while (auto transmit = found->second->media->PollTransmit(now)) {
+      if (!overlay::IsDetour(transmit->to)) world_.Inject(at_, *std::move(transmit));
+    }
     heard_ = found->second->sink->Take();
     node::MediaReport report;
     report.call = stop->call;
@@ -167,6 +184,10 @@ bool NodeHost::DrainEvents(Instant now) {
   while (std::optional<node::Completed> completed = node_->PollCompleted()) {
     any = true;
     completed_.push_back(*std::move(completed));
+  }
+  while (const auto relayed = node_->PollRelayedMedia()) {
+    any = true;
+    Hear(now, relayed->from, relayed->datagram);
   }
   while (std::optional<node::MediaCommand> command = node_->PollMedia()) {
     any = true;

@@ -27,6 +27,8 @@ class NodeHost final : public Host {
   void Crash();
   // Comes back on the same disk, at the same address unless another one is given.
   void Restart(std::optional<net::Endpoint> at = std::nullopt);
+  // Another network under the running daemon.
+  void Move(const net::Endpoint& to);
   bool running() const { return node_ != nullptr; }
 
   node::Node& node() { return *node_; }
@@ -55,6 +57,7 @@ class NodeHost final : public Host {
   struct Voice;
   void Boot();
   void Obey(Instant now, node::MediaCommand command);
+  void Hear(Instant now, const net::Endpoint& from, ByteView datagram);
   void Report(Instant now);
 
   World& world_;

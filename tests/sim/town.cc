@@ -41,8 +41,8 @@ std::string Town::Issue(const std::string& csr_pem, absl::Duration validity) {
   return certificate->ToPem() + root_->ToPem();
 }
 
-NodeHost& Town::AddPerson(const std::string& email) {
-  people_.push_back(std::make_unique<NodeHost>(world_, world_.NextEndpoint(),
+NodeHost& Town::AddPerson(const std::string& email, std::optional<net::Endpoint> at) {
+  people_.push_back(std::make_unique<NodeHost>(world_, at ? *at : world_.NextEndpoint(),
                                                std::vector<net::Endpoint>{peers_.front()->at()},
                                                seed_ * 1000 + 500 + people_.size()));
   NodeHost& host = *people_.back();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,7 +30,7 @@ class Town {
   NodeHost& AddNode();
   // A node with an identity of this address: key, CSR, certificate by the authority, root trusted;
   // not logged in.
-  NodeHost& AddPerson(const std::string& email);
+  NodeHost& AddPerson(const std::string& email, std::optional<net::Endpoint> at = std::nullopt);
   void LogIn(NodeHost& host);
 
   const pki::Certificate& root() const { return *root_; }

@@ -93,6 +93,11 @@ void PrintCall(const v1::Call& call) {
   if (!call.safety_phrase().empty()) std::printf("safety       %s\n", call.safety_phrase().c_str());
   if (!call.key_fingerprint().empty())
     std::printf("keys         %s\n", call.key_fingerprint().c_str());
+  if (call.path() != v1::Call::PATH_UNSPECIFIED) {
+    std::printf("path         %s\n", call.path() == v1::Call::RELAYED
+                                         ? "through another node, which cannot listen"
+                                         : "direct");
+  }
   if (!call.peer_address().empty()) std::printf("address      %s\n", call.peer_address().c_str());
   if (call.has_media_stats()) PrintMedia(call.media_stats());
 }

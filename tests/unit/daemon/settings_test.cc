@@ -76,6 +76,7 @@ TEST(Settings, RefusesWhatIsNoValueAndSaysWhy) {
       {"net.role", {"server"}, "neither peer nor client"},
       {"net.maintenance_bytes_per_second", {"99"}, "100 and 4000"},
       {"net.maintenance_bytes_per_second", {"nan"}, "100 and 4000"},
+      {"net.relay_bytes_per_second", {"-1"}, "0 and 1000000000"},
       {"control.doors", {}, "nobody could come in"},
       {"control.doors", {"0.0.0.0:7465"}, "loopback"},
       {"control.doors", {"unix:"}, "needs a path"},

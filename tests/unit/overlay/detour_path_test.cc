@@ -14,6 +14,14 @@ TEST(DetourPath, AnEndpointKeepsBothEnds) {
   EXPECT_EQ(net::Endpoint::FromBytes(endpoint.ToBytes()), endpoint);
 }
 
+TEST(DetourPath, ItTravelsAsSixteenBytes) {
+  const DetourPath path{0x0102030405060708, 0xf1f2f3f4f5f6f7f8};
+  EXPECT_EQ(path.ToBytes().size(), 16u);
+  EXPECT_EQ(DetourPath::FromBytes(path.ToBytes()), path);
+  EXPECT_FALSE(DetourPath::FromBytes(Bytes(15)).has_value());
+  EXPECT_FALSE(DetourPath::FromBytes(Bytes(17)).has_value());
+}
+
 TEST(DetourPath, OthersAreOthers) {
   const DetourPath zero;
   EXPECT_NE(zero.ToEndpoint().port, 0);

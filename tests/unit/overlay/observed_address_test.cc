@@ -35,5 +35,14 @@ TEST(ObservedAddress, OneNetworkIsOneVoice) {
   EXPECT_EQ(observed.Result(), truth);
 }
 
+TEST(ObservedAddress, AllThatWasSeenTheMostFrequentFirst) {
+  ObservedAddress observed;
+  EXPECT_TRUE(observed.Seen().empty());
+  observed.Vote(Voter(1), EndpointAt(1), EndpointAt(50));
+  observed.Vote(Voter(2), EndpointAt(2), EndpointAt(51));
+  observed.Vote(Voter(3), EndpointAt(3), EndpointAt(51));
+  EXPECT_EQ(observed.Seen(), (std::vector{EndpointAt(51), EndpointAt(50)}));
+}
+
 }  // namespace
 }  // namespace p2pd::overlay
