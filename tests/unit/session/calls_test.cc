@@ -268,6 +268,29 @@ TEST_F(CallsTest, DigitsArriveInOrder) {
 }
 
 // Glare: both dial at once; two calls ring and each can be taken.
+TEST_F(CallsTest, PathsTravelAndTheEndOfAForkIsTold) {
+  const CallId id = Talk();
+  const SessionId session = *At(caller_, id).session;
+  ASSERT_TRUE(caller_.calls().SendPaths(world_.now(), session, Bytes{1, 2}).ok());
+  caller_.Kick();
+  Run();
+  const PathsReceived* paths = nullptr;
+  for (const CallEvent& event : desk_.call_events) {
+    if (const auto* received = std::get_if<PathsReceived>(&event)) paths = received;
+  }
+  ASSERT_NE(paths, nullptr);
+  EXPECT_EQ(paths->id, id);
+  EXPECT_EQ(paths->session, *At(desk_, id).session);
+  EXPECT_EQ(paths->paths, (Bytes{1, 2}));
+  EXPECT_EQ(CountOf<ForkEnded>(caller_), 0u);
+  ASSERT_TRUE(caller_.calls().HangUp(world_.now(), id).ok());
+  caller_.Kick();
+  Run();
+  EXPECT_EQ(CountOf<ForkEnded>(caller_), 1u);
+  EXPECT_EQ(CountOf<ForkEnded>(desk_), 1u);
+  EXPECT_FALSE(caller_.calls().SendPaths(world_.now(), session, Bytes{1}).ok());
+}
+
 TEST_F(CallsTest, TwoPeopleWhoDialEachOtherHaveTwoCalls) {
   const CallId ours = Dial({Desk()});
   const auto theirs = desk_.calls().Dial(world_.now(), bob_desk_.user(),
