@@ -22,8 +22,6 @@
 #include <deque>
 #include <map>
 #include <optional>
-#include <set>
-#include <string>
 #include <variant>
 #include <vector>
 

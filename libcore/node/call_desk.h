@@ -53,8 +53,8 @@ struct CallView {
   std::string problem;
   bool incompatible = false;    // no codec in common after all
   std::string received_digits;  // DTMF of the peer, the last 64
-  // How the voice travels; none before media starts.
-  std::optional<net::Endpoint> remote;  // who passes on is named where it is a way through a third
+  // Where the voice goes; none before media starts. Relayed: a way as overlay::DetourPath has it.
+  std::optional<net::Endpoint> remote;
   bool relayed = false;
   std::string key_fingerprint;  // 16 hex digits, equal on both sides; empty before media starts
   pki::ChainFault fault = pki::ChainFault::kNone;
