@@ -20,8 +20,8 @@ namespace p2pd::daemon {
 namespace {
 
 constexpr absl::Duration kHousekeeping = absl::Seconds(1);
-// A machine that changed its network is found again after this long; calls wait for it.
-constexpr int kAddressSeconds = 1;
+// A machine that changed its network is found again after this long where the kernel does not tell.
+constexpr int kAddressSeconds = 3;
 constexpr int kBookmarkSeconds = 30;
 static_assert(Watchers::kIdle == absl::Seconds(kBookmarkSeconds));
 // What db::Checkpointer asks for; also how often a name that was not resolved is tried again.
@@ -84,6 +84,15 @@ absl::Status NodeHost::OpenParts() {
   P2PD_ASSIGN_OR_RETURN(
       udp_, runtime::UdpPort::Open(loop_, config_.listen,
                                    [this](Instant now, auto batch) { OnBatch(now, batch); }));
+  auto watch = runtime::AddressWatch::Open(loop_, [this] {
+    CheckAddresses();
+    Pump();
+  });
+  if (watch.ok()) {
+    address_watch_ = *std::move(watch);
+  } else {
+    P2PD_LOG(daemon, kWarn, watch.status().message());
+  }
   P2PD_RETURN_IF_ERROR(MakeFolder(config_.data_dir + "/store"));
   const std::string path = config_.data_dir + "/store/objects.db";
   store::SqliteOptions options;
@@ -351,8 +360,9 @@ void NodeHost::CheckAddresses() {
   if (!config_.advertise.empty()) return;
   std::vector<net::Endpoint> addresses = runtime::ReachableEndpoints(
       udp_->local(), runtime::LocalAddresses(), overlay::NodeRecord::kMaxAddresses);
-  // Between two networks there is none for a moment.
+  // Between two networks there is none for a moment, or the machine's own alone.
   if (addresses.empty() || addresses == addresses_) return;
+  if (addresses.front().address.IsLoopback() && !addresses_.front().address.IsLoopback()) return;
   P2PD_LOG(daemon, kInfo, "the machine's addresses changed; now ", addresses.front().ToString());
   addresses_ = std::move(addresses);
   node_->SetAddresses(loop_.now(), addresses_);

@@ -27,6 +27,7 @@
 #include "libcore/base/storage.h"
 #include "libcore/db/database.h"
 #include "libcore/node/node.h"
+#include "libcore/runtime/address_watch.h"
 #include "libcore/runtime/loop.h"
 #include "libcore/runtime/system_rng.h"
 #include "libcore/runtime/thread.h"
@@ -148,6 +149,7 @@ class NodeHost {
   std::unique_ptr<store::SqliteTable> table_;
   std::unique_ptr<runtime::WallClockKeeper> wall_keeper_;
   std::unique_ptr<runtime::UdpPort> udp_;
+  std::unique_ptr<runtime::AddressWatch> address_watch_;  // null: the kernel does not tell
   std::unique_ptr<node::Node> node_;
   std::unique_ptr<MediaHost> media_;
   std::vector<net::Endpoint> addresses_;

@@ -149,7 +149,7 @@ class CallMedia::Impl {
   }
 
   Negotiated negotiated_;
-  net::Endpoint remote_;
+  std::optional<net::Endpoint> remote_;
   AudioSource* source_;
   AudioSink* sink_;
   bool source_exhausted_ = false;
@@ -251,7 +251,7 @@ void CallMedia::Impl::Send(ByteView datagram) {
   }
   bytes_sent_ += datagram.size();
   send_rate_.Add(datagram.size());
-  outbox_.push_back(net::Transmit{remote_, ToBytes(datagram)});
+  outbox_.push_back(net::Transmit{*remote_, ToBytes(datagram)});
 }
 
 // Time that is too late to make up for is left out of both directions; the timestamps tell the
@@ -313,6 +313,11 @@ void CallMedia::Impl::SendFrame(Instant now) {
   } else {
     next_keep_alive_ = next_send_ + kKeepAlive;
   }
+  // What is not sent takes no sequence number: the receiver has to guess how often they began anew.
+  if (!remote_) {
+    gap_ = true;
+    return;
+  }
   RtpHeader header;
   header.marker = gap_;
   header.payload_type = negotiated_.payload_type;
@@ -361,6 +366,7 @@ void CallMedia::Impl::CheckStall(Instant now) {
 }
 
 void CallMedia::Impl::SendReport(Instant now, bool bye) {
+  if (!remote_) return;
   RtcpReport report;
   report.ssrc = negotiated_.local_ssrc;
   report.cname = cname_;
@@ -628,11 +634,11 @@ std::optional<MediaEvent> CallMedia::PollEvent() {
 CallStats CallMedia::stats(Instant now) const { return impl_->stats(now); }
 const Counters& CallMedia::counters() const { return impl_->counters_; }
 uint32_t CallMedia::remote_ssrc() const { return impl_->negotiated_.remote_ssrc; }
-net::Endpoint CallMedia::remote() const { return impl_->remote_; }
+std::optional<net::Endpoint> CallMedia::remote() const { return impl_->remote_; }
 void CallMedia::SetMuted(bool muted) { impl_->muted_ = muted; }
 void CallMedia::SetHold(bool hold) { impl_->SetHeld(impl_->hold_, hold); }
 void CallMedia::SetRemoteHold(bool hold) { impl_->SetHeld(impl_->remote_hold_, hold); }
-void CallMedia::SetRemote(const net::Endpoint& remote) { impl_->remote_ = remote; }
+void CallMedia::SetRemote(const std::optional<net::Endpoint>& remote) { impl_->remote_ = remote; }
 void CallMedia::ReplaceSource(AudioSource* source) {
   impl_->source_ = source;
   impl_->source_exhausted_ = false;

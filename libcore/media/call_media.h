@@ -155,7 +155,7 @@ class CallMedia {
   const Counters& counters() const;
   // The SSRC by which the peer's packets are told from those of other calls.
   uint32_t remote_ssrc() const;
-  net::Endpoint remote() const;
+  std::optional<net::Endpoint> remote() const;
 
   // Silence is sent instead of the source, which is still read.
   void SetMuted(bool muted);
@@ -165,8 +165,8 @@ class CallMedia {
   // The peer holds the call (known from signalling): the sink hears silence, stalls are not
   // reported.
   void SetRemoteHold(bool hold);
-  // Where datagrams go from now on.
-  void SetRemote(const net::Endpoint& remote);
+  // Where datagrams go from now on. nullopt: nowhere, nothing is sent; the source is still read.
+  void SetRemote(const std::optional<net::Endpoint>& remote);
   // From the next frame; the old one is not Finished. Null as in Create.
   void ReplaceSource(AudioSource* source);
   void ReplaceSink(AudioSink* sink);

@@ -359,18 +359,23 @@ void CallDesk::StartMedia(Instant now, Record& record) {
   media_.push_back(MediaStart{record.view.info.id, std::move(config)});
 }
 
-void CallDesk::SetRemote(Record& record, const net::Endpoint& remote) {
+void CallDesk::SetRemote(Record& record, const std::optional<net::Endpoint>& remote) {
   record.view.remote = remote;
-  record.view.relayed = overlay::IsDetour(remote);
+  record.view.relayed = remote && overlay::IsDetour(*remote);
 }
 
 void CallDesk::OnPath(Instant now, const PathChanged& changed) {
+  std::optional<net::Endpoint> remote;
+  if (changed.path) remote = changed.path->remote;
   for (auto& [id, record] : records_) {
     if (!record.media_started || record.view.info.session != changed.session) continue;
-    if (record.view.remote == changed.path.remote) continue;
-    SetRemote(record, changed.path.remote);
-    media_.push_back(MediaRemote{id, changed.path.remote});
-    Changed(now, record, record.view.relayed ? "path relayed" : "path direct");
+    if (record.view.remote == remote) continue;
+    SetRemote(record, remote);
+    media_.push_back(MediaRemote{id, remote});
+    Changed(now, record,
+            !remote               ? "path lost"
+            : record.view.relayed ? "path relayed"
+                                  : "path direct");
   }
 }
 

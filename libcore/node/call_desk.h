@@ -53,7 +53,8 @@ struct CallView {
   std::string problem;
   bool incompatible = false;    // no codec in common after all
   std::string received_digits;  // DTMF of the peer, the last 64
-  // Where the voice goes; none before media starts. Relayed: a way as overlay::DetourPath has it.
+  // Where the voice goes; none before media starts and while there is no way. Relayed: a way as
+  // overlay::DetourPath has it.
   std::optional<net::Endpoint> remote;
   bool relayed = false;
   std::string key_fingerprint;  // 16 hex digits, equal on both sides; empty before media starts
@@ -68,7 +69,7 @@ struct MediaStart {
 };
 struct MediaRemote {
   session::CallId call;
-  net::Endpoint remote;
+  std::optional<net::Endpoint> remote;  // nullopt: there is none, and nothing may be sent
 };
 struct MediaHold {
   session::CallId call;
@@ -176,8 +177,8 @@ class CallDesk {
   void OnOffered(Instant now, const session::CallId& wire);
   void OnChanged(Instant now, const session::CallId& wire);
   void StartMedia(Instant now, Record& record);
-  // From now on the voice goes there.
-  void SetRemote(Record& record, const net::Endpoint& remote);
+  // From now on the voice goes there; nullopt: nowhere.
+  void SetRemote(Record& record, const std::optional<net::Endpoint>& remote);
   std::optional<presence::Caller> JudgeCaller(Instant now, const session::CallInfo& info);
   bool MayRing(Instant now, const session::CallInfo& info);
   void Forget();

@@ -157,8 +157,12 @@ std::optional<PathChanged> Paths::PollEvent() {
   for (auto& [session, entry] : entries_) {
     while (const auto event = entry.agent->PollEvent()) {
       const auto* selected = std::get_if<ice::PathSelected>(&*event);
-      // Without consent the session falls silent, too, and ends with its reason.
-      if (selected == nullptr) continue;
+      if (selected == nullptr) {
+        // The session stays where it is: it says little, and ends with its reason if nobody
+        // answers.
+        events_.push_back(PathChanged{session, std::nullopt});
+        continue;
+      }
       parts_.sessions.FollowPath(session, selected->path.remote);
       events_.push_back(PathChanged{session, selected->path});
     }

@@ -26,10 +26,10 @@
 
 namespace p2pd::node {
 
-// Datagrams of this session's call go there from now on.
+// Media of this session's call goes there from now on; nullopt: nowhere (RFC 7675 §5.1).
 struct PathChanged {
   session::SessionId session;
-  ice::Path path;
+  std::optional<ice::Path> path;
 };
 
 class Paths {

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "libcore/ice/agent.h"
 #include "libcore/net/demux.h"
 #include "tests/sim/town.h"
 
@@ -139,6 +140,32 @@ TEST(CallsNatTest, WhoRingsAndIsUnknownLearnsNoAddressBeforeItIsAccepted) {
   call.bob().Kick();
   EXPECT_TRUE(call.world().RunUntil(absl::Seconds(3), [&] { return call.Direct(); }));
   EXPECT_GT(shown, 0);
+}
+
+TEST(CallsNatTest, WithoutConsentNoVoiceIsSentUntilTheWayIsProvedAgain) {
+  Call call(kOpen, kOpen);
+  call.bob().AnswerCalls();
+  call.Dial();
+  ASSERT_TRUE(call.Until(absl::Seconds(10), CallState::kActive));
+  call.world().RunFor(absl::Seconds(5));
+  ASSERT_TRUE(call.Direct());
+  bool checks_pass = false;
+  int voice = 0;
+  call.world().SetTap([&](const net::Endpoint&, net::Transmit& transmit) {
+    const net::DatagramKind kind = net::Classify(transmit.datagram);
+    if (kind == net::DatagramKind::kRtp) ++voice;
+    return checks_pass || kind != net::DatagramKind::kStun;
+  });
+  EXPECT_TRUE(call.world().RunUntil(ice::Agent::kConsentLife + absl::Seconds(5),
+                                    [&] { return !call.Hers().remote && !call.His().remote; }));
+  voice = 0;
+  call.world().RunFor(absl::Seconds(5));
+  EXPECT_EQ(voice, 0);
+  checks_pass = true;
+  EXPECT_TRUE(call.world().RunUntil(absl::Seconds(10), [&] { return call.Direct(); }));
+  call.world().RunFor(absl::Seconds(2));
+  EXPECT_GT(voice, 150);
+  EXPECT_EQ(call.Hers().info.state, CallState::kActive);
 }
 
 TEST(CallsNatTest, ACallSurvivesAMoveToAnotherNetwork) {

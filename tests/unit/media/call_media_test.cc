@@ -250,6 +250,22 @@ TEST(CallMedia, AnAuthenticMoveIsHeardAndReportedButNotFollowed) {
   EXPECT_EQ(Count(pair.b_events(), Kind::kRemoteMoved), 1);
 }
 
+TEST(CallMedia, WithoutAWayNothingIsSentAndTheVoiceGoesOnWhenThereIsOne) {
+  CallPair pair(Talk(8));
+  pair.Run(absl::Seconds(1));
+  pair.a().SetRemote(std::nullopt);
+  pair.Run(absl::Milliseconds(200));
+  const CallStats before = pair.b().stats(pair.Now());
+  pair.Run(absl::Seconds(3));
+  EXPECT_EQ(pair.b().stats(pair.Now()).packets_received, before.packets_received);
+  const size_t back_at = pair.b_heard().size();
+  pair.a().SetRemote(pair.b_address());
+  pair.Run(absl::Seconds(2));
+  EXPECT_GT(Loudness(pair.b_heard().subspan(back_at)), 1'000);
+  // What was not sent is not missed.
+  EXPECT_EQ(pair.b().stats(pair.Now()).packets_lost, before.packets_lost);
+}
+
 TEST(CallMedia, FlappingAddressesDoNotFloodEvents) {
   CallPair pair(Talk(5));
   pair.Run(absl::Seconds(1));
