@@ -3,52 +3,46 @@
 
 They call each other both ways, three times in a row, with recorded speech that is judged by intelligibility; then one
 moves to another address, first under its running daemon, then with a restart, and again they call both ways. Once more
-on a network that has IPv6 only. The network's names differ in each run and are taken away whatever happens.
+on a network that has IPv6 only, and once with moves in the middle of a call. The network's names differ in each run and
+are taken away whatever happens.
 """
 
-import os
+import array
+import itertools
+import math
+import wave
 
-from lab import PATIENCE, LabTest, main, need_root, run, wait
+from lab import DONE, PATIENCE, LabTest, main, need_root, wait
+from networks import Network
 
 ANN, BOB = 'ann@example.org', 'bob@example.org'
 # Of speech in a short call; the first call says it all.
 SHORT = '8s'
+RATE = 48000
+# How long a call may be dumb when a machine gets another address, seconds.
+DUMB = 1.0
 
 
-class Network:
-    """A bridge in a namespace of its own and one namespace a machine, joined by veth pairs."""
+def write_tone(path, seconds):
+    """440 Hz, loud enough that a frame of it is no frame of concealment or silence."""
+    with wave.open(str(path), 'wb') as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(RATE)
+        second = array.array('h', (int(12000 * math.sin(2 * math.pi * 440 * i / RATE)) for i in range(RATE)))
+        out.writeframes(second.tobytes() * seconds)
+    return path
 
-    def __init__(self, lab, names):
-        # An interface's name has at most 15 bytes.
-        self.tag = f'p2p{os.getpid() % 1_000_000}'
-        self.machines = {name: f'{self.tag}-{name}' for name in names}
-        self.hub = f'{self.tag}-hub'
-        lab.cleanups.callback(self.delete)
-        self.ip('netns', 'add', self.hub)
-        self.ip('link', 'add', 'bridge', 'type', 'bridge', inside=self.hub)
-        self.ip('link', 'set', 'bridge', 'up', inside=self.hub)
-        for name, space in self.machines.items():
-            self.ip('netns', 'add', space)
-            self.ip('link', 'add', 'eth0', 'netns', space, 'type', 'veth', 'peer', 'name', name, 'netns', self.hub)
-            self.ip('link', 'set', name, 'master', 'bridge', 'up', inside=self.hub)
-            self.ip('link', 'set', 'lo', 'up', inside=space)
-            self.ip('link', 'set', 'eth0', 'up', inside=space)
 
-    def ip(self, *words, inside=None, code=0):
-        return run(['ip', *(['-n', inside] if inside else []), *words], code)
-
-    def give(self, name, address):
-        """An address with its length, such as 10.7.0.1/24; usable at once (no duplicate address detection)."""
-        self.ip('address', 'add', address, 'dev', 'eth0', *(['nodad'] if ':' in address else []),
-                inside=self.machines[name])
-
-    def take(self, name, address):
-        self.ip('address', 'delete', address, 'dev', 'eth0', inside=self.machines[name])
-
-    def delete(self):
-        # What still runs in there was killed by the lab; a namespace takes its end of each pair with it.
-        for space in (*self.machines.values(), self.hub):
-            self.ip('netns', 'delete', space, code=None)
+def silences(path):
+    """Of each silence between two sounds, its length in seconds; in steps of 20 ms, from 100 ms on."""
+    with wave.open(str(path), 'rb') as heard:
+        samples = array.array('h', heard.readframes(heard.getnframes()))
+    step = RATE // 50
+    loud = [max(samples[i:i + step], default=0) > 1000 for i in range(0, len(samples), step)]
+    assert any(loud), f'{path}: nothing was heard'
+    runs = [(sound, len(list(run))) for sound, run in itertools.groupby(loud)]
+    return [length / 50 for sound, length in runs[1:-1] if not sound and length >= 5]
 
 
 class Namespaces(LabTest):
@@ -108,6 +102,43 @@ class Namespaces(LabTest):
         self.say('Bob is back with a new address and a new port')
         self.sees(self.ann, BOB)
         self.both_ways('moved with a restart')
+
+    def test_a_call_goes_on_when_a_machine_moves(self):
+        self.start({'way': '10.7.0.1/24', 'ann': '10.7.0.2/24', 'bob': '10.7.0.3/24'}, '0.0.0.0:0')
+        tone = write_tone(self.lab.folder / 'tone.wav', 120)
+        heard = {who: self.lab.folder / f'heard-by-{who}.wav' for who in ('ann', 'bob')}
+        self.sees(self.ann, BOB)
+        answering = self.bob.background('answer.log', 'call', 'answer', '--play', tone, '--record', heard['bob'])
+        wait('somebody sits by the telephone', lambda: 'waiting for calls' in answering.text())
+        dialling = self.ann.background('dial.log', 'call', 'dial', BOB, '--play', tone, '--record', heard['ann'])
+
+        def under_way(daemon):
+            self.assertTrue(dialling.running, dialling.text())
+            return next(call for call in daemon.json('call', 'list')['calls'] if call['state'] != 'ENDED')
+
+        def received(daemon):
+            return int(under_way(daemon).get('mediaStats', {}).get('receivedPacketCount', 0))
+
+        def wait_voice(address):
+            wait(f'Ann speaks to {address}', lambda: under_way(self.ann).get('peerAddress', '').startswith(f'{address}:'))
+            for daemon in (self.ann, self.bob):
+                # A second of voice.
+                enough = received(daemon) + 50
+                wait(f'{daemon.name} hears', lambda daemon=daemon, enough=enough: received(daemon) >= enough)
+
+        wait('Bob answers', lambda: self.bob.status().get('activeCallCount'))
+        wait_voice('10.7.0.3')
+        for old, new in itertools.pairwise(f'10.7.0.{n}' for n in (3, 33, 34, 35)):
+            self.net.move('bob', f'{old}/24', f'{new}/24')
+            wait_voice(new)
+        self.ann.ctl('call', 'hangup', under_way(self.ann)['name'].removeprefix('calls/'))
+        for ending in (dialling, answering):
+            self.assertEqual(ending.ended(), DONE, ending.text())
+        for who, file in heard.items():
+            lengths = silences(file)
+            self.say(f'{who} heard three moves as silences of {lengths} s')
+            # A machine that is slow for a moment is none of ours to judge: the best move counts.
+            self.assertLessEqual(sum(length > DUMB for length in lengths), 2, lengths)
 
     def test_ipv6_only(self):
         self.start({'way': 'fd07::1/64', 'ann': 'fd07::2/64', 'bob': 'fd07::3/64'}, '[::]:0')
