@@ -44,9 +44,10 @@ void Passages::AskAround(Instant now) {
     nearest.emplace_back(links_.RoundTripTo(id).value_or(absl::Seconds(1)), id);
   }
   std::sort(nearest.begin(), nearest.end());
-  // One more than are needed is asked: not everybody passes on.
+  // Until enough agreed one more than are needed is asked: not everybody passes on.
+  const size_t wanted = ways().size() < kRelays ? kRelays + 1 : kRelays;
   for (const auto& [round_trip, id] : nearest) {
-    if (relays_.size() > kRelays) break;
+    if (relays_.size() >= wanted) break;
     relays_.emplace(id, Relay{false, now + kAsk / 2});
   }
   for (const auto& [id, relay] : relays_) {
