@@ -8,10 +8,13 @@
 #include "libcore/base/hex.h"
 #include "libcore/base/status.h"
 #include "libcore/base/token_bucket.h"
+#include "libcore/media/delay_trend.h"
 #include "libcore/media/e_model.h"
 #include "libcore/media/jitter_buffer.h"
 #include "libcore/media/opus_codec.h"
 #include "libcore/media/receive_statistics.h"
+#include "libcore/media/red_packet.h"
+#include "libcore/media/redundancy.h"
 #include "libcore/media/rtcp_packet.h"
 #include "libcore/media/rtp_packet.h"
 #include "libcore/media/srtp.h"
@@ -115,6 +118,7 @@ class CallMedia::Impl {
         encoder_(std::move(encoder)),
         decoder_(std::move(decoder)),
         buffer_(decoder_, kPullSamples),
+        redundancy_(negotiated_.red_payload_type.has_value()),
         moves_(kMoveRate, kMoveBurst),
         bitrate_(config.options.bitrate),
         sequence_(static_cast<uint16_t>(rng.Below(kFirstSequenceBound))),
@@ -141,7 +145,7 @@ class CallMedia::Impl {
   void SetBitrate(int bitrate) {
     bitrate_ =
         std::clamp(bitrate, kMinBitrate, std::max(negotiated_.max_send_bitrate, kMinBitrate));
-    encoder_.SetBitrate(bitrate_);
+    encoder_.SetBitrate(FrameBitrate(bitrate_, redundancy_.distance() > 0));
   }
   std::optional<Instant> next_timeout() const {
     if (!started_ || stopped_) return std::nullopt;
@@ -165,12 +169,14 @@ class CallMedia::Impl {
   void CatchUp(Instant now, Instant& due, bool sending);
   void SendFrame(Instant now);
   void NextFrame(Instant now, Frame& frame);
+  size_t Packetise(const Frame& frame, RtpHeader header, MutableByteView out);
   void Play(Instant due);
   void SendReport(Instant now, bool bye);
   void CheckStall(Instant now);
   void OnRtp(Instant now, ByteView packet);
   void OnRtcp(Instant now, ByteView packet);
   void OnReportBlock(Instant now, const ReportBlock& block);
+  void OnExtendedReport(const RtcpReport& report);
   void NoteAuthentic(Instant now, const net::Endpoint& from);
   bool Drop(SrtpReceiver::Verdict verdict);
   void Send(ByteView datagram);
@@ -187,6 +193,9 @@ class CallMedia::Impl {
   SpeechDecoder decoder_;
   JitterBuffer buffer_;
   ReceiveStatistics received_;
+  RedWriter red_;
+  RedundancyPolicy redundancy_;
+  DelayTrend trend_;
   TokenBucket moves_;
   std::array<uint8_t, kScratchSize> scratch_{};
 
@@ -214,6 +223,8 @@ class CallMedia::Impl {
   uint64_t packets_sent_ = 0;
   uint64_t payload_sent_ = 0;
   uint64_t bytes_sent_ = 0;
+  // By the lower bits of the sequence number: more than a report is late.
+  std::array<uint32_t, 256> sent_timestamps_{};
   bool sent_since_report_ = false;
   RateMeter send_rate_;
 
@@ -326,21 +337,46 @@ void CallMedia::Impl::SendFrame(Instant now) {
   header.ssrc = negotiated_.local_ssrc;
   std::array<uint8_t, net::kMaxDatagram> packet;
   const MutableByteView bytes = absl::MakeSpan(packet);
-  WriteRtpHeader(header, bytes);
-  const size_t payload = encoder_.Encode(
-      frame, bytes.subspan(kRtpHeaderSize, bytes.size() - kRtpHeaderSize - kSrtpOverhead));
+  const size_t payload = Packetise(frame, header, bytes.first(bytes.size() - kSrtpOverhead));
   const size_t size =
       payload == 0 ? 0 : sender_.ProtectRtp(bytes, kRtpHeaderSize + payload, kRtpHeaderSize);
   if (size == 0) {
     counters_.Add("media.dropped_not_encoded");
     return;
   }
+  sent_timestamps_[sequence_ % sent_timestamps_.size()] = timestamp;
   ++sequence_;
   gap_ = false;
   ++packets_sent_;
   payload_sent_ += payload;
   sent_since_report_ = true;
   Send(bytes.first(size));
+}
+
+// Writes header and payload, the latter with a copy of an earlier frame where the losses ask for
+// it; the payload's size, 0 when Opus fails.
+size_t CallMedia::Impl::Packetise(const Frame& frame, RtpHeader header, MutableByteView out) {
+  std::array<uint8_t, kMaxOpusPayload> encoded;
+  const MutableByteView payload = out.subspan(kRtpHeaderSize);
+  const size_t size = encoder_.Encode(
+      frame, absl::MakeSpan(encoded).first(std::min(kMaxOpusPayload, payload.size())));
+  if (size == 0) return 0;
+  const ByteView primary = absl::MakeConstSpan(encoded).first(size);
+  size_t written = 0;
+  if (negotiated_.red_payload_type) {
+    written = red_.Write(header.timestamp, primary, redundancy_.distance(),
+                         negotiated_.payload_type, payload);
+    red_.Remember(header.timestamp, primary);
+  }
+  if (written > 0) {
+    header.payload_type = *negotiated_.red_payload_type;
+  } else {
+    // Without redundancy, and where the frame to copy was not sent.
+    std::copy(primary.begin(), primary.end(), payload.begin());
+    written = size;
+  }
+  WriteRtpHeader(header, out);
+  return written;
 }
 
 void CallMedia::Impl::Play(Instant due) {
@@ -416,6 +452,16 @@ void CallMedia::Impl::SendReport(Instant now, bool bye) {
     voip.buffer_maximum_ms = ToMs16(buffer_.delay());
     voip.buffer_absolute_maximum_ms = ToMs16(kMaxTarget);
     report.voip = voip;
+
+    report.arrivals = received_.arrivals();
+    report.arrivals->ssrc = negotiated_.remote_ssrc;
+    if (report.arrivals->count == 0) report.arrivals.reset();
+    report.receipt = received_.TakeFastest();
+    if (report.receipt) {
+      report.receipt->ssrc = negotiated_.remote_ssrc;
+      // It tells nobody our clock either.
+      report.receipt->at += static_cast<uint32_t>(ntp_offset_);
+    }
   }
   std::array<uint8_t, kMaxRtcpSize + kSrtcpOverhead> packet;
   const MutableByteView bytes = absl::MakeSpan(packet);
@@ -478,7 +524,13 @@ void CallMedia::Impl::NoteAuthentic(Instant now, const net::Endpoint& from) {
 void CallMedia::Impl::OnRtp(Instant now, ByteView packet) {
   const auto header = ParseRtpHeader(packet);
   const auto payload = header ? RtpPayload(*header, packet) : std::nullopt;
-  if (!payload || header->payload_type != negotiated_.payload_type) {
+  std::optional<RedPayload> red;
+  if (payload && header->payload_type == negotiated_.payload_type) {
+    red.emplace().frame = *payload;
+  } else if (payload && header->payload_type == negotiated_.red_payload_type) {
+    red = ParseRed(*payload, negotiated_.payload_type);
+  }
+  if (!red) {
     counters_.Add("media.dropped_malformed");
     return;
   }
@@ -488,7 +540,11 @@ void CallMedia::Impl::OnRtp(Instant now, ByteView packet) {
     stalled_ = false;
     Report(MediaEvent::Kind::kResumed, now);
   }
-  if (!held()) buffer_.Insert(now, header->timestamp, *payload);
+  if (held()) return;
+  buffer_.Insert(now, header->timestamp, red->frame);
+  for (const RedCopy& copy : absl::MakeConstSpan(red->copies).first(red->count)) {
+    buffer_.InsertCopy(now, header->timestamp - copy.offset, copy.payload);
+  }
 }
 
 void CallMedia::Impl::OnRtcp(Instant now, ByteView packet) {
@@ -505,6 +561,7 @@ void CallMedia::Impl::OnRtcp(Instant now, ByteView packet) {
     // RFC 3550 §6.4: only who has been heard has a block.
     peer_hears_ = PeerHears::kVoice;
     OnReportBlock(now, *report->block);
+    OnExtendedReport(*report);
   } else if (peer_hears_ == PeerHears::kUnknown && packets_sent_ >= kHeardByNow) {
     peer_hears_ = PeerHears::kNothing;
   }
@@ -531,6 +588,17 @@ void CallMedia::Impl::OnReportBlock(Instant now, const ReportBlock& block) {
   buffer_.SetOtherDelay(*rtt_ / 2 + kOwnDelay);
 }
 
+void CallMedia::Impl::OnExtendedReport(const RtcpReport& report) {
+  if (report.receipt) {
+    trend_.OnReceipt(sent_timestamps_[report.receipt->sequence % sent_timestamps_.size()],
+                     report.receipt->at);
+  }
+  if (!report.arrivals) return;
+  redundancy_.OnArrivals(*report.arrivals, trend_);
+  encoder_.SetFec(redundancy_.distance() == 0);
+  SetBitrate(bitrate_);
+}
+
 void CallMedia::Impl::Stop(Instant now) {
   if (stopped_) return;
   if (started_) SendReport(now, true);
@@ -543,8 +611,10 @@ CallStats CallMedia::Impl::stats(Instant) const {
   s.packets_sent = packets_sent_;
   s.bytes_sent = bytes_sent_;
   s.send_bitrate = send_rate_.bits_per_second();
-  s.encoder_bitrate = bitrate_;
+  s.encoder_bitrate = FrameBitrate(bitrate_, redundancy_.distance() > 0);
   s.encoder_loss_percent = loss_percent_;
+  s.copy_distance = redundancy_.distance();
+  s.send_queue = trend_.queue();
   s.packets_received = received_.received();
   s.bytes_received = bytes_received_;
   s.receive_bitrate = receive_rate_.bits_per_second();

@@ -93,6 +93,8 @@ struct CallStats {
   double send_bitrate = 0;       // bit/s of UDP payload over the last second or so
   int encoder_bitrate = 0;       // bit/s that Opus aims at
   int encoder_loss_percent = 0;  // what FEC is tuned to, from the peer's reports
+  int copy_distance = 0;         // frames back of the copy in each packet (RED); 0: none
+  absl::Duration send_queue;     // what our packets wait on the way, beyond the least lately
   // The peer's to us.
   uint64_t packets_received = 0;
   uint64_t bytes_received = 0;
@@ -109,7 +111,7 @@ struct CallStats {
   absl::Duration buffer_target;
   uint64_t frames_played = 0;        // 20 ms each, of the peer's voice or its concealment
   uint64_t frames_concealed = 0;     // invented, nothing was there
-  uint64_t frames_recovered = 0;     // from the FEC of the next packet
+  uint64_t frames_recovered = 0;     // from copies or the FEC of the next packet
   uint64_t packets_late = 0;         // came after their turn
   uint64_t packets_discarded = 0;    // buffer full, duplicate or not decodable
   uint64_t samples_accelerated = 0;  // taken out to lower the delay

@@ -50,6 +50,7 @@ DelayEstimator::DelayEstimator() {
              kTargetStep == absl::Milliseconds(kStepMs) &&
              kMaxTarget == absl::Milliseconds(TargetMs(kTrials - 1)));
   for (size_t i = 0; i < kTrials; ++i) trials_[i].delay = trials_[i].mean_delay = TargetMs(i);
+  missing_.fill(kNoGap);
 }
 
 Instant DelayEstimator::EarliestArrival(int64_t timestamp) const {
@@ -93,10 +94,39 @@ void DelayEstimator::Remember(int64_t at, int64_t transit) {
   ++size_;
 }
 
+void DelayEstimator::OnCopy(Instant now, int64_t timestamp, size_t samples) {
+  const auto missing = std::find(missing_.begin(), missing_.end(), timestamp);
+  if (missing == missing_.end() || size_ == 0) return;
+  *missing = kNoGap;
+  if (timestamp == gap_) return;  // FEC had it
+  const int64_t transit = now.nanos() - TimestampNanos(timestamp);
+  const double lateness_ms =
+      static_cast<double>(transit - window_[first_].transit) / 1e6 + kSlackMs;
+  NotePeak(now.nanos(), lateness_ms);
+  gap_ = kNoGap;
+  PlayOvertaken(lateness_ms, {.timestamp = timestamp, .samples = samples});
+  // Should the packet itself come yet, it finds what it would have cost.
+  gap_ = timestamp;
+  gap_recovery_ms_ = lateness_ms;
+  ChooseTarget();
+}
+
+// Remembers which frames lie between the stream's end and `packet`, the last ones if there are
+// many.
+void DelayEstimator::NoteMissing(const Packet& packet) {
+  const auto samples = static_cast<int64_t>(packet.samples);
+  const int64_t oldest = packet.timestamp - samples * int64_t{kMissing};
+  for (int64_t at = packet.timestamp - samples; at >= std::max(end_, oldest); at -= samples) {
+    missing_[next_missing_] = at;
+    next_missing_ = (next_missing_ + 1) % kMissing;
+  }
+}
+
 void DelayEstimator::PlayInOrder(Instant now, double lateness_ms, const Packet& packet) {
   const double missing_ms = packet.after_pause ? 0.0 : ToMs(packet.timestamp - end_);
   const double length_ms = ToMs(static_cast<int64_t>(packet.samples));
   const double step_ms = std::min(length_ms + missing_ms, kMaxStepMs);
+  if (!packet.after_pause) NoteMissing(packet);
   end_ = packet.timestamp + static_cast<int64_t>(packet.samples);
   played_ms_ += step_ms;
   // The first packets weigh equally, later ones fade.

@@ -49,6 +49,10 @@ class DelayEstimator {
   DelayEstimator();
 
   void OnPacket(Instant now, const Packet& packet);
+  // A redundant copy of the frame at `timestamp` came with a packet, of which OnPacket knows. Only
+  // a frame that was missing counts: by the copy's arrival, buffers that are too short learn what
+  // they lack.
+  void OnCopy(Instant now, int64_t timestamp, size_t samples);
   // True when a packet cannot belong to the stream so far: its timestamp and its arrival disagree
   // with those before by more than kMaxJump. A sender may begin anew like that (RFC 3550 §5.1 asks
   // it not to).
@@ -83,6 +87,7 @@ class DelayEstimator {
   void Remember(int64_t at, int64_t transit);
   void PlayInOrder(Instant now, double lateness_ms, const Packet& packet);
   void PlayOvertaken(double lateness_ms, const Packet& packet);
+  void NoteMissing(const Packet& packet);
   void NotePeak(int64_t at, double lateness_ms);
   void ChooseTarget();
 
@@ -100,6 +105,10 @@ class DelayEstimator {
   static constexpr int64_t kNoGap = std::numeric_limits<int64_t>::min();
   int64_t gap_ = kNoGap;
   double gap_recovery_ms_ = 0.0;
+  // The frames that were skipped last and may yet come as copies; a ring.
+  static constexpr size_t kMissing = 8;
+  std::array<int64_t, kMissing> missing_;
+  size_t next_missing_ = 0;
   // The greatest lateness of each half second, ms, by half seconds since the clock's zero.
   static constexpr size_t kPeakSlots = 5;
   std::array<double, kPeakSlots> peaks_{};

@@ -72,22 +72,52 @@ void JitterBuffer::Insert(Instant now, uint32_t timestamp, ByteView payload) {
     stats_.packets_flushed += waiting_;
     Pause();
   }
-  size_t place = waiting_;
-  while (place > 0 && at(place - 1).timestamp > extended) --place;
+  const size_t place = PlaceOf(extended);
   if (place > 0 && at(place - 1).timestamp == extended) {
-    ++stats_.packets_duplicate;
+    if (!at(place - 1).copy) ++stats_.packets_duplicate;
+    at(place - 1).copy = false;
     return;
   }
+  Keep(place, extended, *samples, payload, false);
+  ++stats_.packets_inserted;
+}
+
+// What is before the first packet, or was stood in for, or is there, needs no copy.
+void JitterBuffer::InsertCopy(Instant now, uint32_t timestamp, ByteView payload) {
+  const auto samples = OpusPacketSamples(payload);
+  if (!samples || payload.size() > kMaxOpusPayload || waiting_ == 0 ||
+      waiting_ == kMaxBufferedPackets) {
+    return;
+  }
+  const int64_t extended = unwrap_(timestamp);
+  if (extended >= newest_) return;
+  estimator_.OnCopy(now, extended, *samples);
+  const int64_t first = playing_ ? next_timestamp_ : at(0).timestamp;
+  const size_t place = PlaceOf(extended);
+  if (extended < first || (place > 0 && at(place - 1).timestamp == extended)) return;
+  Keep(place, extended, *samples, payload, true);
+  ++stats_.copies_inserted;
+}
+
+// Behind how many waiting packets one of `timestamp` belongs.
+size_t JitterBuffer::PlaceOf(int64_t timestamp) {
+  size_t place = waiting_;
+  while (place > 0 && at(place - 1).timestamp > timestamp) --place;
+  return place;
+}
+
+void JitterBuffer::Keep(size_t place, int64_t timestamp, size_t samples, ByteView payload,
+                        bool copy) {
   const auto here = order_.begin() + static_cast<std::ptrdiff_t>(place);
   std::rotate(here, order_.begin() + static_cast<std::ptrdiff_t>(waiting_),
               order_.begin() + static_cast<std::ptrdiff_t>(waiting_) + 1);
   Packet& packet = at(place);
-  packet.timestamp = extended;
-  packet.samples = *samples;
+  packet.timestamp = timestamp;
+  packet.samples = samples;
   packet.size = payload.size();
+  packet.copy = copy;
   std::copy(payload.begin(), payload.end(), packet.payload.begin());
   ++waiting_;
-  ++stats_.packets_inserted;
 }
 
 void JitterBuffer::Pause() {
@@ -174,7 +204,9 @@ void JitterBuffer::DecodeNext(Instant now) {
   const int64_t missing = first.timestamp - next_timestamp_ - stood_in_;
   // The last of it can be had from the first packet.
   const auto last = static_cast<int64_t>(OpusPacketHasFec(first.view()) ? first.samples : 0);
-  if (missing <= 0) {
+  if (missing < 0 && first.copy) {
+    DecodeRestOfCopy(static_cast<size_t>(-missing));
+  } else if (missing <= 0) {
     DecodeFirst();
   } else if (missing <= last) {
     RecoverFrom(first, static_cast<size_t>(missing));
@@ -196,7 +228,7 @@ void JitterBuffer::DecodeFirst() {
   silent_ = packet.silent();
   stood_in_ = 0;
   fifo_size_ += samples;
-  stats_.samples_decoded += samples;
+  (packet.copy ? stats_.samples_recovered : stats_.samples_decoded) += samples;
   any_voice_in_frame_ = true;
   DropFront(1);
 }
@@ -213,17 +245,42 @@ void JitterBuffer::RecoverFrom(const Packet& packet, size_t samples) {
     Conceal(std::min(samples, kFrameSamples));
     return;
   }
+  AppendRecovered(absl::MakeConstSpan(recovered).subspan(got - samples, samples),
+                  absl::MakeConstSpan(invented).first(seam ? kSeam : 0));
+  stood_in_ += static_cast<int64_t>(samples);
+}
+
+// A copy whose first `begun` samples were stood in for: time does not wait for it as it does for a
+// late packet, since what comes after it is there.
+void JitterBuffer::DecodeRestOfCopy(size_t begun) {
+  const Packet& packet = at(0);
+  std::array<int16_t, kMaxOpusSamples> recovered;
+  std::array<int16_t, kSeam> invented{};
+  const size_t seam = begun + kSeam < packet.samples ? kSeam : 0;
+  if (seam > 0) decoder_.Conceal(kSeam, absl::MakeSpan(invented));
+  const size_t got =
+      begun < packet.samples ? decoder_.Decode(packet.view(), absl::MakeSpan(recovered)) : 0;
+  if (got > begun) {
+    AppendRecovered(absl::MakeConstSpan(recovered).subspan(begun, got - begun),
+                    absl::MakeConstSpan(invented).first(seam));
+    stood_in_ = 0;
+    next_timestamp_ = packet.timestamp + static_cast<int64_t>(packet.samples);
+  }
+  DropFront(1);
+}
+
+// Puts `recovered` into the fifo, whose beginning fades over from `invented`.
+void JitterBuffer::AppendRecovered(absl::Span<const int16_t> recovered,
+                                   absl::Span<const int16_t> invented) {
   const auto out = FifoTail();
-  for (size_t i = 0; i < samples; ++i) {
-    const int weight = seam && i < kSeam ? static_cast<int>(i) : static_cast<int>(kSeam);
+  for (size_t i = 0; i < recovered.size(); ++i) {
+    const int weight = i < invented.size() ? static_cast<int>(i) : static_cast<int>(kSeam);
     const int rest = static_cast<int>(kSeam) - weight;
     const int old = rest > 0 ? invented[i] : 0;
-    out[i] = static_cast<int16_t>((recovered[got - samples + i] * weight + old * rest) /
-                                  static_cast<int>(kSeam));
+    out[i] = static_cast<int16_t>((recovered[i] * weight + old * rest) / static_cast<int>(kSeam));
   }
-  fifo_size_ += samples;
-  stood_in_ += static_cast<int64_t>(samples);
-  stats_.samples_recovered += samples;
+  fifo_size_ += recovered.size();
+  stats_.samples_recovered += recovered.size();
   any_voice_in_frame_ = true;
 }
 

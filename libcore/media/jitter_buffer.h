@@ -48,9 +48,10 @@ struct JitterBufferStats {
   uint64_t packets_late = 0;  // their turn was over
   uint64_t packets_duplicate = 0;
   uint64_t packets_undecodable = 0;
+  uint64_t copies_inserted = 0;  // of frames that were missing; other copies are of no use
   uint64_t packets_flushed = 0;  // dropped because the buffer was full
   uint64_t samples_decoded = 0;
-  uint64_t samples_recovered = 0;  // from FEC
+  uint64_t samples_recovered = 0;  // from FEC and copies
   uint64_t samples_concealed = 0;
   uint64_t samples_comfort = 0;  // noise while the sender was silent
   uint64_t samples_silent = 0;   // before the first packet and in pauses
@@ -71,6 +72,8 @@ class JitterBuffer {
 
   // The payload of an authentic packet.
   void Insert(Instant now, uint32_t timestamp, ByteView payload);
+  // A redundant copy that came with a packet, which was inserted before it.
+  void InsertCopy(Instant now, uint32_t timestamp, ByteView payload);
   // The next samples, a pull of them. `now` is when they are due, on a regular grid.
   Sound Get(Instant now, absl::Span<int16_t> out);
   // Forgets all packets and pauses; what was learnt about the network stays.
@@ -90,6 +93,7 @@ class JitterBuffer {
     int64_t timestamp = 0;
     size_t samples = 0;
     size_t size = 0;
+    bool copy = false;  // came with another packet
     bool silent() const { return size <= kMaxDtxPayload; }
     std::array<uint8_t, kMaxOpusPayload> payload;
     ByteView view() const { return ByteView(payload.data(), size); }
@@ -99,7 +103,11 @@ class JitterBuffer {
 
   bool Start(Instant now);
   void DecodeNext(Instant now);
+  size_t PlaceOf(int64_t timestamp);
+  void Keep(size_t place, int64_t timestamp, size_t samples, ByteView payload, bool copy);
   void DecodeFirst();
+  void DecodeRestOfCopy(size_t begun);
+  void AppendRecovered(absl::Span<const int16_t> recovered, absl::Span<const int16_t> invented);
   void RecoverFrom(const Packet& packet, size_t samples);
   void Conceal(size_t samples);
   size_t Invent(size_t samples);

@@ -11,6 +11,8 @@ namespace {
 constexpr char kOpusName[] = "opus";
 // The payload type that everybody uses for Opus; RFC 3551 §6 leaves 96..127 free.
 constexpr uint8_t kOpusPayloadType = 111;
+// Ours for redundant copies.
+constexpr uint8_t kRedPayloadType = 112;
 constexpr uint32_t kFirstDynamicType = 96;
 constexpr uint32_t kLastDynamicType = 127;
 constexpr uint32_t kOpusClock = 48'000;
@@ -37,11 +39,23 @@ bool IsOurs(const std::vector<SrtpSuite>& suites, SrtpSuite suite) {
   return std::find(suites.begin(), suites.end(), suite) != suites.end();
 }
 
+bool IsDynamic(uint32_t payload_type) {
+  return payload_type >= kFirstDynamicType && payload_type <= kLastDynamicType;
+}
+
 bool IsUsable(const wire::v1::MediaCodec& codec) {
-  return codec.name() == kOpusName && codec.payload_type() >= kFirstDynamicType &&
-         codec.payload_type() <= kLastDynamicType && codec.clock_rate() == kOpusClock &&
-         codec.ptime_ms() == kPacketTimeMs &&
+  return codec.name() == kOpusName && IsDynamic(codec.payload_type()) &&
+         codec.clock_rate() == kOpusClock && codec.ptime_ms() == kPacketTimeMs &&
          codec.max_bitrate() >= static_cast<uint32_t>(kMinBitrate);
+}
+
+// A packet's type says what it is, so redundancy may not share that of any codec.
+bool IsFreeForRed(const wire::v1::MediaOffer& offer) {
+  const uint32_t type = offer.red_payload_type();
+  return IsDynamic(type) && std::none_of(offer.codecs().begin(), offer.codecs().end(),
+                                         [type](const wire::v1::MediaCodec& codec) {
+                                           return codec.payload_type() == type;
+                                         });
 }
 
 void FillOpus(uint32_t payload_type, int max_bitrate, wire::v1::MediaCodec* codec) {
@@ -87,6 +101,7 @@ Offer MakeOffer(const NegotiationOptions& options, Rng& rng) {
   wire::v1::MediaOffer message;
   FillOpus(kOpusPayloadType, options.max_bitrate, message.add_codecs());
   message.set_ssrc(offer.local_ssrc);
+  if (options.redundancy) message.set_red_payload_type(kRedPayloadType);
   for (const SrtpSuite suite : options.suites) message.add_suites(ToWire(suite));
   offer.encoded = Encode(message);
   return offer;
@@ -122,6 +137,10 @@ std::optional<Answer> AnswerOffer(ByteView encoded_offer, const NegotiationOptio
   FillOpus(codec->payload_type(), options.max_bitrate, message.mutable_codec());
   message.set_ssrc(answer.negotiated.local_ssrc);
   message.set_suite(ToWire(*suite));
+  if (options.redundancy && IsFreeForRed(offer)) {
+    message.set_red_payload_type(offer.red_payload_type());
+    answer.negotiated.red_payload_type = static_cast<uint8_t>(offer.red_payload_type());
+  }
   answer.encoded = Encode(message);
   return answer;
 }
@@ -135,8 +154,13 @@ std::optional<Negotiated> AcceptAnswer(const Offer& offer, ByteView encoded_answ
   if (!IsUsable(answer.codec()) || answer.codec().payload_type() != kOpusPayloadType) {
     return std::nullopt;
   }
+  if (answer.red_payload_type() != 0 &&
+      (!offer.options.redundancy || answer.red_payload_type() != kRedPayloadType)) {
+    return std::nullopt;
+  }
   Negotiated negotiated;
   negotiated.payload_type = kOpusPayloadType;
+  if (answer.red_payload_type() != 0) negotiated.red_payload_type = kRedPayloadType;
   negotiated.max_send_bitrate = SendBitrate(answer.codec());
   negotiated.suite = *suite;
   negotiated.local_ssrc = offer.local_ssrc;

@@ -4,7 +4,8 @@
 // Rules: the offer lists in order of preference, the answer chooses one of each; what is unknown in
 // an offer is passed over (a newer peer), what the answer chooses must have been offered. Threads:
 // pure functions. Limits: kMaxNegotiationBytes encoded, kMaxOfferedCodecs, kMaxOfferedSuites.
-// Sources: RFC 3264 (the model), RFC 7587 §6.1 (Opus's parameters), proto/p2pd/wire/v1/media.proto.
+// Sources: RFC 3264 (the model), RFC 7587 §6.1 (Opus's parameters), RFC 2198 §3 (redundancy has a
+// payload type of its own), proto/p2pd/wire/v1/media.proto.
 #pragma once
 
 #include <cstddef>
@@ -35,6 +36,8 @@ struct NegotiationOptions {
   int max_bitrate = kMaxBitrate;
   // Preferred first; not empty.
   std::vector<SrtpSuite> suites = {SrtpSuite::kAeadAes128Gcm, SrtpSuite::kAeadAes256Gcm};
+  // Packets may carry copies of earlier ones.
+  bool redundancy = true;
 };
 
 // What both sides do once offer and answer are exchanged.
@@ -42,6 +45,9 @@ struct Negotiated {
   CodecKind codec = CodecKind::kOpus;
   // RTP payload type, 96..127, the same in both directions.
   uint8_t payload_type = 111;
+  // That of packets with redundant copies (RFC 2198), another of 96..127; nullopt when the other
+  // side knows none.
+  std::optional<uint8_t> red_payload_type;
   // The highest rate that the other side wants to receive, within [kMinBitrate, kMaxBitrate].
   int max_send_bitrate = kMaxBitrate;
   SrtpSuite suite = SrtpSuite::kAeadAes128Gcm;

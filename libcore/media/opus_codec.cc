@@ -49,6 +49,10 @@ void SpeechEncoder::SetLossPercent(int percent) {
   opus_encoder_ctl(encoder_.get(), OPUS_SET_PACKET_LOSS_PERC(std::clamp(percent, 0, 100)));
 }
 
+void SpeechEncoder::SetFec(bool fec) {
+  opus_encoder_ctl(encoder_.get(), OPUS_SET_INBAND_FEC(fec ? 1 : 0));
+}
+
 std::optional<size_t> OpusPacketSamples(ByteView payload) {
   if (payload.empty() || payload.size() > 0xffff) return std::nullopt;
   const int samples = opus_packet_get_nb_samples(

@@ -47,6 +47,8 @@ class SpeechEncoder {
   // Brought into range.
   void SetBitrate(int bitrate);
   void SetLossPercent(int percent);
+  // Whether packets carry what came before them at a lower rate.
+  void SetFec(bool fec);
 
  private:
   struct Freer {

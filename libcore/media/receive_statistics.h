@@ -2,14 +2,17 @@
 // jitter.
 //
 // Rules: counts what arrived authentic, whatever the jitter buffer made of it. Threads: one owner.
-// Sources: RFC 3550 §6.4.1, Appendices A.3 and A.8.
+// Limits: the fate of the last kFates packets is known.
+// Sources: RFC 3550 §6.4.1, Appendices A.3 and A.8; RFC 3611 §4.1, §4.3.
 #pragma once
 
+#include <bitset>
 #include <cstdint>
 #include <optional>
 
 #include "absl/time/time.h"
 #include "libcore/base/time.h"
+#include "libcore/media/rtcp_packet.h"
 #include "libcore/media/rtp_packet.h"
 
 namespace p2pd::media {
@@ -21,6 +24,11 @@ class ReceiveStatistics {
   // Share of packets lost since the last call, of 256, for a report block; duplicates can only make
   // it zero.
   uint8_t TakeFractionLost();
+  // Which of the last packets came, for an extended report; those that others may yet have
+  // overtaken are left out. The SSRC is left to the caller.
+  Arrivals arrivals() const;
+  // The packet since the last call that took the shortest time; nullopt if none came.
+  std::optional<Receipt> TakeFastest();
 
   bool started() const { return received_ > 0; }
   uint64_t received() const { return received_; }
@@ -34,6 +42,10 @@ class ReceiveStatistics {
   absl::Duration jitter() const;
 
  private:
+  // A power of two above kMaxReportedPackets.
+  static constexpr int64_t kFates = 256;
+  static size_t SlotOf(int64_t sequence) { return static_cast<size_t>(sequence & (kFates - 1)); }
+
   Unwrapper<uint16_t> unwrap_sequence_;
   Unwrapper<uint32_t> unwrap_timestamp_;
   int64_t first_ = 0;
@@ -43,6 +55,9 @@ class ReceiveStatistics {
   uint64_t received_prior_ = 0;
   std::optional<double> last_transit_;
   double jitter_ = 0.0;
+  std::bitset<kFates> came_;  // by the lower bits of the sequence number, up to highest_
+  std::optional<Receipt> fastest_;
+  double fastest_transit_ = 0.0;
 };
 
 }  // namespace p2pd::media

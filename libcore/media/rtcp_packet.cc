@@ -16,6 +16,8 @@ constexpr uint8_t kBye = 203;
 constexpr uint8_t kExtendedReport = 207;
 
 constexpr uint8_t kCnameItem = 1;
+constexpr uint8_t kLossRleBlock = 1;
+constexpr uint8_t kReceiptTimesBlock = 3;
 constexpr uint8_t kVoipMetricsBlock = 7;
 constexpr size_t kVoipMetricsSize = 32;  // behind the block's header of 4
 constexpr uint8_t kUnavailable = 127;
@@ -103,16 +105,53 @@ void ReadVoipMetrics(ByteView body, uint32_t local_ssrc, RtcpReport& report) {
   if (reader.ok() && metrics.ssrc == local_ssrc) report.voip = metrics;
 }
 
+// RFC 3611 §4.1: chunks of 16 bits. The first bit says a run (its kind, then 14 bits of length) or
+// 15 packets one by one; 1 came, 0 did not. A zero chunk fills up.
+void ReadArrivals(ByteView body, uint32_t local_ssrc, RtcpReport& report) {
+  ByteReader reader(body);
+  Arrivals arrivals;
+  arrivals.ssrc = reader.U32();
+  arrivals.begin = reader.U16();
+  arrivals.count = static_cast<uint16_t>(reader.U16() - arrivals.begin);
+  // We cannot tell what another kind of reporter means by more.
+  if (!reader.ok() || arrivals.count > kMaxReportedPackets) return;
+  size_t at = 0;
+  while (at < arrivals.count && reader.remaining() >= 2) {
+    const uint16_t chunk = reader.U16();
+    const bool vector = (chunk & 0x8000) != 0;
+    const size_t length = vector ? 15 : chunk & 0x3fff;
+    for (size_t i = 0; i < length && at < arrivals.count; ++i, ++at) {
+      arrivals.came[at] = (chunk & (vector ? 0x4000 >> i : 0x4000)) != 0;
+    }
+  }
+  if (at == arrivals.count && arrivals.ssrc == local_ssrc) report.arrivals = arrivals;
+}
+
+void ReadReceipt(ByteView body, uint32_t local_ssrc, RtcpReport& report) {
+  ByteReader reader(body);
+  Receipt receipt;
+  receipt.ssrc = reader.U32();
+  receipt.sequence = reader.U16();
+  reader.U16();  // one behind the last
+  receipt.at = reader.U32();
+  if (reader.ok() && receipt.ssrc == local_ssrc) report.receipt = receipt;
+}
+
 bool ReadExtended(const Piece& piece, uint32_t local_ssrc, RtcpReport& report) {
   ByteReader reader(piece.body);
   reader.U32();  // SSRC of the reporter
   while (reader.ok() && reader.remaining() > 0) {
     const uint8_t type = reader.U8();
-    reader.U8();  // type-specific
+    // Type-specific. RFC 3611 §4.1: the lower half says of which packets alone the block tells.
+    const uint8_t thinning = reader.U8() & 0x0f;
     const ByteView body = reader.Take(size_t{4} * reader.U16());
     if (!reader.ok()) return false;
     if (type == kVoipMetricsBlock && body.size() == kVoipMetricsSize) {
       ReadVoipMetrics(body, local_ssrc, report);
+    } else if (type == kLossRleBlock && thinning == 0) {
+      ReadArrivals(body, local_ssrc, report);
+    } else if (type == kReceiptTimesBlock && thinning == 0) {
+      ReadReceipt(body, local_ssrc, report);
     }
   }
   return reader.ok();
@@ -177,6 +216,30 @@ void WriteVoipMetrics(uint32_t ssrc, const VoipMetrics& metrics, Writer& writer)
       .U16(metrics.buffer_absolute_maximum_ms);
 }
 
+void WriteArrivals(uint32_t ssrc, const Arrivals& arrivals, Writer& writer) {
+  constexpr size_t kVector = 15;
+  const size_t chunks = (arrivals.count + kVector - 1) / kVector;
+  const auto words = static_cast<uint16_t>(2 + (chunks + 1) / 2);
+  writer.Head(0, kExtendedReport, 1 + 1 + words).U32(ssrc);
+  writer.U8(kLossRleBlock).U8(0).U16(words).U32(arrivals.ssrc);
+  writer.U16(arrivals.begin).U16(static_cast<uint16_t>(arrivals.begin + arrivals.count));
+  for (size_t i = 0; i < chunks; ++i) {
+    uint16_t chunk = 1;
+    for (size_t at = kVector * i; at < kVector * (i + 1); ++at) {
+      chunk =
+          static_cast<uint16_t>(chunk << 1 | (at < arrivals.count && arrivals.came[at] ? 1 : 0));
+    }
+    writer.U16(chunk);
+  }
+  if (chunks % 2 != 0) writer.U16(0);
+}
+
+void WriteReceipt(uint32_t ssrc, const Receipt& receipt, Writer& writer) {
+  writer.Head(0, kExtendedReport, 1 + 1 + 3).U32(ssrc);
+  writer.U8(kReceiptTimesBlock).U8(0).U16(3).U32(receipt.ssrc);
+  writer.U16(receipt.sequence).U16(static_cast<uint16_t>(receipt.sequence + 1)).U32(receipt.at);
+}
+
 }  // namespace
 
 std::optional<RtcpReport> ParseRtcp(ByteView packet, uint32_t local_ssrc) {
@@ -229,6 +292,8 @@ size_t BuildRtcp(const RtcpReport& report, MutableByteView out) {
     writer.U16(0);
   }
   if (report.voip) WriteVoipMetrics(report.ssrc, *report.voip, writer);
+  if (report.arrivals) WriteArrivals(report.ssrc, *report.arrivals, writer);
+  if (report.receipt) WriteReceipt(report.ssrc, *report.receipt, writer);
   if (report.bye) writer.Head(1, kBye, 1).U32(report.ssrc);
   return writer.size();
 }

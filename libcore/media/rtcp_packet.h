@@ -1,15 +1,18 @@
 // RTCP: what each side tells the other about the sound it hears. Reads and writes compound packets
-// of sender and receiver reports, source description (CNAME only), BYE and the VoIP metrics report.
+// of sender and receiver reports, source description (CNAME only), BYE and three extended reports:
+// VoIP metrics, which packets came, and when one of them did.
 //
 // Rules: a compound packet is taken whole or not at all; packet types, blocks and items that we do
 // not know are passed over by their length. One report block is enough, since a call has two ends;
 // further ones are passed over. The CNAME is random per call (RFC 7022), so that it links nothing.
 // Threads: pure functions.
-// Limits: kMaxRtcpPackets in a compound packet, kMaxReportBlocks per report (5 bits), kMaxRtcpSize.
-// Sources: RFC 3550 §6, Appendix A.2; RFC 3611 §2, §3, §4.7.
+// Limits: kMaxRtcpPackets in a compound packet, kMaxReportBlocks per report (5 bits), kMaxRtcpSize,
+// kMaxReportedPackets.
+// Sources: RFC 3550 §6, Appendix A.2; RFC 3611 §2, §3, §4.1, §4.3, §4.7.
 #pragma once
 
 #include <array>
+#include <bitset>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -59,12 +62,34 @@ struct VoipMetrics {
   uint16_t buffer_absolute_maximum_ms = 0;
 };
 
+// Packets that one report can tell the fate of: more than two seconds of them, so that the loss of
+// one report costs nothing.
+inline constexpr size_t kMaxReportedPackets = 128;
+
+// RFC 3611 §4.1, unfolded: which of the packets from `begin` on came.
+struct Arrivals {
+  uint32_t ssrc = 0;
+  uint16_t begin = 0;
+  size_t count = 0;  // 0..kMaxReportedPackets
+  std::bitset<kMaxReportedPackets> came;
+};
+
+// RFC 3611 §4.3 for one packet. We tell of the fastest since the last report: how much longer than
+// others it took says how long the queue on the way is, whatever the jitter.
+struct Receipt {
+  uint32_t ssrc = 0;
+  uint16_t sequence = 0;
+  uint32_t at = 0;  // the reporter's clock in RTP timestamp units, of any origin
+};
+
 // What one compound packet says.
 struct RtcpReport {
   uint32_t ssrc = 0;  // of the sender of this packet
   std::optional<SenderInfo> sender;
   std::optional<ReportBlock> block;
   std::optional<VoipMetrics> voip;
+  std::optional<Arrivals> arrivals;
+  std::optional<Receipt> receipt;
   std::optional<std::array<char, kCnameSize>> cname;  // writing only
   bool bye = false;
 };

@@ -57,6 +57,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Instant now = Instant::FromNanos(1'000'000'000);
   uint32_t timestamp = 0;
   uint64_t offered = 0;
+  uint64_t copies = 0;
   for (size_t i = 0; i < kMaxActions && reader.remaining() >= 5; ++i) {
     const uint8_t what = reader.U8();
     const uint16_t offset = reader.U16();
@@ -73,6 +74,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       if ((what & 16) != 0) packet.resize(60, 0x40);
       buffer.Insert(now, at, packet);
       ++offered;
+      // A copy from some frames back, or from anywhere.
+      if ((what & 32) != 0) {
+        buffer.InsertCopy(now, at - 960 * (offset % 5), packet);
+        buffer.InsertCopy(now, at - offset, packet);
+        copies += 2;
+      }
     }
     for (int pull = 0; pull < what >> 6; ++pull) {
       now = now + absl::Milliseconds(halves ? 10 : 20);
@@ -83,8 +90,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     P2PD_CHECK(stats.packets_waiting <= kMaxBufferedPackets);
     P2PD_CHECK(buffer.target() <= kMaxTarget + kFrameDuration);
     // What waits, was late or was flushed had been inserted; the rest was refused when it came.
-    P2PD_CHECK(stats.packets_inserted <= offered &&
-               stats.packets_waiting <= stats.packets_inserted);
+    P2PD_CHECK(stats.packets_inserted <= offered && stats.copies_inserted <= copies &&
+               stats.packets_waiting <= stats.packets_inserted + stats.copies_inserted);
   }
   return 0;
 }

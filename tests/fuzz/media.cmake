@@ -1,4 +1,5 @@
 p2pd_fuzz(rtp LINK p2pd::media)
+p2pd_fuzz(red LINK p2pd::media)
 p2pd_fuzz(rtcp LINK p2pd::media)
 p2pd_fuzz(srtp LINK p2pd::media)
 p2pd_fuzz(media_negotiation LINK p2pd::media)

@@ -19,5 +19,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   P2PD_CHECK(again->block.has_value() == report->block.has_value());
   P2PD_CHECK(!report->block || again->block->cumulative_lost == report->block->cumulative_lost);
   P2PD_CHECK(again->voip.has_value() == report->voip.has_value());
+  P2PD_CHECK(again->arrivals.has_value() == report->arrivals.has_value());
+  P2PD_CHECK(!report->arrivals || (again->arrivals->came == report->arrivals->came &&
+                                   again->arrivals->begin == report->arrivals->begin &&
+                                   again->arrivals->count == report->arrivals->count));
+  P2PD_CHECK(again->receipt.has_value() == report->receipt.has_value());
   return 0;
 }

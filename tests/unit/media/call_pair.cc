@@ -63,7 +63,14 @@ void CallPair::Post(End& from, End& to, const net::Transmit& transmit) {
   const Link& link = from.link;
   from.bad = from.bad ? rng_.Unit() >= link.to_good : rng_.Unit() < link.to_bad;
   if (from.bad || rng_.Unit() < link.loss) return;
-  int64_t arrival = time_ + absl::ToInt64Nanoseconds(link.latency);
+  int64_t sent = time_;
+  if (link.kbps > 0.0) {
+    sent = std::max(sent, from.free_at);
+    if (sent - time_ > absl::ToInt64Nanoseconds(link.queue)) return;
+    const auto bits = static_cast<double>(8 * (transmit.datagram.size() + 28));
+    from.free_at = sent += static_cast<int64_t>(bits / link.kbps * 1e6);
+  }
+  int64_t arrival = sent + absl::ToInt64Nanoseconds(link.latency);
   arrival += static_cast<int64_t>(std::abs(Normal(rng_)) *
                                   static_cast<double>(absl::ToInt64Nanoseconds(link.jitter)));
   if (time_ % 5'000'000'000 >= 2'000'000'000 && time_ % 5'000'000'000 < 2'060'000'000) {

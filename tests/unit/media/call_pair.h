@@ -23,6 +23,8 @@ struct Link {
   double to_bad = 0.0;    // Gilbert: chance per packet to enter a state that loses all
   double to_good = 1.0;   // and to leave it
   double duplicate = 0.0;
+  double kbps = 0.0;  // what passes, with 28 bytes of IP and UDP a packet; 0: everything
+  absl::Duration queue = absl::Milliseconds(300);  // of room before that, then the tail is dropped
   absl::Duration spike;  // every 5 s, for 60 ms, packets take that much longer
 };
 
@@ -70,6 +72,7 @@ class CallPair {
     Link link;  // of what it sends
     bool bad = false;
     int64_t last_arrival = 0;
+    int64_t free_at = 0;  // when the narrow way has sent what it has
     double rate = 1.0;
     Instant next_tick;
     std::vector<MediaEvent> events;

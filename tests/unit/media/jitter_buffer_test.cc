@@ -48,6 +48,10 @@ class Buffer : public ::testing::Test {
     buffer_.Insert(Ms(at_ms), 5'000 + static_cast<uint32_t>(number) * 960,
                    Packet(static_cast<uint8_t>(number % 200 + 1), fec));
   }
+  void InsertCopy(double at_ms, int number) {
+    buffer_.InsertCopy(Ms(at_ms), static_cast<uint32_t>(5'000 + number * 960),
+                       Packet(static_cast<uint8_t>(number % 200 + 1)));
+  }
   JitterBuffer::Sound Get(double at_ms) { return buffer_.Get(Ms(at_ms), absl::MakeSpan(frame_)); }
 
   Numbers decoder_;
@@ -285,6 +289,55 @@ TEST_F(Buffer, OneWrongTimestampDoesNotSilenceTheRest) {
     EXPECT_GE(frame[500], 146);
     EXPECT_LE(buffer.stats().packets_late, 2u);
   }
+}
+
+TEST_F(Buffer, ACopyIsPlayedInItsFramesPlace) {
+  std::vector<int16_t> heard;
+  for (int i = 0; i < 180; ++i) {
+    // Two of ten are lost in a row; each packet has a copy of the frame two before it.
+    if (i % 10 != 5 && i % 10 != 6) {
+      Insert(1'000 + 20 * i, i);
+      InsertCopy(1'000 + 20 * i, i - 2);
+    }
+    if (Get(1'005 + 20 * i) == JitterBuffer::Sound::kVoice && i >= 120)
+      heard.push_back(frame_[900]);
+  }
+  // The buffer has learnt to wait for copies; nothing is invented or repeated.
+  EXPECT_EQ(std::count(heard.begin(), heard.end(), 900), 0);
+  for (size_t i = 1; i < heard.size(); ++i) EXPECT_EQ(heard[i], heard[i - 1] + 1) << i;
+  EXPECT_GE(buffer_.stats().samples_recovered, 20 * kFrameSamples);
+  EXPECT_GE(buffer_.delay(), absl::Milliseconds(40));
+  EXPECT_EQ(buffer_.stats().packets_late, 0u);
+  EXPECT_EQ(buffer_.stats().packets_duplicate, 0u);
+}
+
+TEST_F(Buffer, CopiesOfWhatIsThereCostNothing) {
+  for (int i = 0; i < 100; ++i) {
+    Insert(1'000 + 20 * i, i);
+    InsertCopy(1'000 + 20 * i, i - 1);
+    InsertCopy(1'000 + 20 * i, i - 3);
+    Get(1'005 + 20 * i);
+  }
+  EXPECT_EQ(buffer_.stats().copies_inserted, 0u);
+  EXPECT_EQ(buffer_.stats().samples_recovered, 0u);
+  EXPECT_EQ(buffer_.target(), absl::Milliseconds(30));
+}
+
+TEST_F(Buffer, APacketThatItsCopyOvertookIsNoDuplicate) {
+  Insert(1'000, 0);
+  Insert(1'040, 2);
+  InsertCopy(1'040, 1);
+  Insert(1'041, 1);
+  Insert(1'042, 1);
+  EXPECT_EQ(buffer_.stats().copies_inserted, 1u);
+  EXPECT_EQ(buffer_.stats().packets_duplicate, 1u);
+  EXPECT_EQ(buffer_.stats().packets_waiting, 3u);
+}
+
+TEST_F(Buffer, ACopyAloneStartsNothing) {
+  InsertCopy(1'000, 3);
+  EXPECT_EQ(buffer_.stats().packets_waiting, 0u);
+  EXPECT_EQ(Get(1'100), JitterBuffer::Sound::kSilence);
 }
 
 TEST_F(Buffer, RandomTimestampsAreSurvived) {

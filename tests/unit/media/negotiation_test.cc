@@ -48,6 +48,44 @@ TEST(Negotiation, BothSidesAgree) {
   EXPECT_EQ(theirs.max_send_bitrate, 40'000);
 }
 
+TEST(Negotiation, RedundancyWhereBothKnowIt) {
+  SeededRng rng(3);
+  const Offer offer = MakeOffer({}, rng);
+  const auto answer = AnswerOffer(offer.encoded, {}, rng);
+  ASSERT_TRUE(answer.has_value());
+  EXPECT_EQ(answer->negotiated.red_payload_type, 112);
+  EXPECT_EQ(AcceptAnswer(offer, answer->encoded)->red_payload_type, 112);
+
+  NegotiationOptions without;
+  without.redundancy = false;
+  const auto refused = AnswerOffer(offer.encoded, without, rng);
+  ASSERT_TRUE(refused.has_value());
+  EXPECT_EQ(refused->negotiated.red_payload_type, std::nullopt);
+  EXPECT_EQ(AcceptAnswer(offer, refused->encoded)->red_payload_type, std::nullopt);
+  // Who did not offer it takes no answer with it.
+  EXPECT_FALSE(AcceptAnswer(MakeOffer(without, rng), answer->encoded).has_value());
+}
+
+TEST(Negotiation, RedundancyHasATypeOfItsOwn) {
+  SeededRng rng(4);
+  auto message = GoodOffer();
+  for (const uint32_t type : {0u, 95u, 100u, 128u, 1'000u}) {
+    message.set_red_payload_type(type);
+    const auto answer = AnswerOffer(Encode(message), {}, rng);
+    ASSERT_TRUE(answer.has_value()) << type;
+    EXPECT_EQ(answer->negotiated.red_payload_type, std::nullopt) << type;
+  }
+  message.set_red_payload_type(101);
+  EXPECT_EQ(AnswerOffer(Encode(message), {}, rng)->negotiated.red_payload_type, 101);
+
+  const Offer offer = MakeOffer({}, rng);
+  wire::v1::MediaAnswer answer;
+  const Bytes good = AnswerOffer(offer.encoded, {}, rng)->encoded;
+  ASSERT_TRUE(answer.ParseFromArray(good.data(), static_cast<int>(good.size())));
+  answer.set_red_payload_type(113);
+  EXPECT_FALSE(AcceptAnswer(offer, Encode(answer)).has_value());
+}
+
 TEST(Negotiation, TheOfferersPreferenceAndTypeHold) {
   SeededRng rng(2);
   const auto answer = AnswerOffer(Encode(GoodOffer()), {}, rng);

@@ -36,6 +36,13 @@ RtcpReport Full() {
   voip.buffer_maximum_ms = 60;
   voip.buffer_absolute_maximum_ms = 300;
   report.voip = voip;
+  Arrivals arrivals;
+  arrivals.ssrc = kUs;
+  arrivals.begin = 65'530;
+  arrivals.count = kMaxReportedPackets;
+  for (size_t i = 0; i < arrivals.count; ++i) arrivals.came[i] = i % 7 != 2;
+  report.arrivals = arrivals;
+  report.receipt = Receipt{kUs, 65'535, 0x01020304};
   std::array<char, kCnameSize> cname;
   cname.fill('c');
   report.cname = cname;
@@ -156,6 +163,58 @@ TEST(Rtcp, RefusesTooManyPackets) {
     Append(packet, Bytes{0x80, 201, 0, 1, 0, 0, 0x22, 0x22});
     EXPECT_EQ(ParseRtcp(packet, kUs).has_value(), i < kMaxRtcpPackets);
   }
+}
+
+TEST(Rtcp, ArrivalsAndReceiptComeBack) {
+  for (const size_t count : {size_t{0}, size_t{1}, size_t{15}, size_t{16}, kMaxReportedPackets}) {
+    RtcpReport sent = Full();
+    sent.arrivals->count = count;
+    for (size_t i = count; i < kMaxReportedPackets; ++i) sent.arrivals->came.reset(i);
+    const auto got = ParseRtcp(Build(sent), kUs);
+    ASSERT_TRUE(got && got->arrivals && got->receipt) << count;
+    EXPECT_EQ(got->arrivals->begin, sent.arrivals->begin);
+    EXPECT_EQ(got->arrivals->count, count);
+    EXPECT_EQ(got->arrivals->came, sent.arrivals->came) << count;
+    EXPECT_EQ(got->receipt->sequence, 65'535);
+    EXPECT_EQ(got->receipt->at, 0x01020304u);
+  }
+  EXPECT_FALSE(ParseRtcp(Build(Full()), kUs + 1)->arrivals.has_value());
+}
+
+// A receiver report without blocks, then an extended report with one block.
+Bytes Extended(uint8_t type, uint8_t thinning, const std::vector<uint16_t>& halves) {
+  ByteWriter writer;
+  writer.U8(0x80).U8(201).U16(1).U32(kPeer);
+  const auto words = static_cast<uint16_t>(halves.size() / 2);
+  writer.U8(0x80).U8(207).U16(static_cast<uint16_t>(2 + words)).U32(kPeer);
+  writer.U8(type).U8(thinning).U16(words);
+  for (const uint16_t half : halves) writer.U16(half);
+  return std::move(writer).Take();
+}
+
+TEST(Rtcp, RunsOfArrivals) {
+  // RFC 3611 §4.1: 20 came, 3 did not, then 15 one by one.
+  const auto got =
+      ParseRtcp(Extended(1, 0, {0, kUs, 100, 134, 0x4000 | 20, 3, 0xffff, 0x0000}), kUs);
+  ASSERT_TRUE(got && got->arrivals);
+  EXPECT_EQ(got->arrivals->begin, 100);
+  EXPECT_EQ(got->arrivals->count, 34u);
+  for (size_t i = 0; i < 34; ++i) EXPECT_EQ(got->arrivals->came[i], i < 20 || i >= 23) << i;
+}
+
+TEST(Rtcp, ArrivalsThatWeCannotUseArePassedOver) {
+  const auto taken = [](uint8_t type, uint8_t thinning, const std::vector<uint16_t>& halves) {
+    const auto got = ParseRtcp(Extended(type, thinning, halves), kUs);
+    return got && (got->arrivals || got->receipt);
+  };
+  EXPECT_TRUE(taken(1, 0, {0, kUs, 0, 15, 0xffff, 0}));
+  EXPECT_FALSE(taken(1, 0, {0, kUs, 0, 16, 0xffff, 0}));   // tells of 15 only
+  EXPECT_FALSE(taken(1, 1, {0, kUs, 0, 15, 0xffff, 0}));   // of every second packet
+  EXPECT_FALSE(taken(1, 0, {0, kUs, 0, 500, 0x7fff, 0}));  // of too many
+  EXPECT_FALSE(taken(1, 0, {0, kUs}));
+  EXPECT_TRUE(taken(3, 0, {0, kUs, 7, 8, 1, 2}));
+  EXPECT_FALSE(taken(3, 0, {0, kUs, 7, 8}));
+  EXPECT_FALSE(taken(3, 2, {0, kUs, 7, 8, 1, 2}));
 }
 
 }  // namespace
