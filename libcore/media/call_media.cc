@@ -12,6 +12,7 @@
 #include "libcore/media/e_model.h"
 #include "libcore/media/jitter_buffer.h"
 #include "libcore/media/opus_codec.h"
+#include "libcore/media/rate_ladder.h"
 #include "libcore/media/receive_statistics.h"
 #include "libcore/media/red_packet.h"
 #include "libcore/media/redundancy.h"
@@ -120,7 +121,6 @@ class CallMedia::Impl {
         buffer_(decoder_, kPullSamples),
         redundancy_(negotiated_.red_payload_type.has_value()),
         moves_(kMoveRate, kMoveBurst),
-        bitrate_(config.options.bitrate),
         sequence_(static_cast<uint16_t>(rng.Below(kFirstSequenceBound))),
         timestamp_(static_cast<uint32_t>(rng.Next())),
         ntp_offset_(rng.Next() >> 2) {
@@ -143,9 +143,9 @@ class CallMedia::Impl {
     next_keep_alive_ = next_send_;
   }
   void SetBitrate(int bitrate) {
-    bitrate_ =
-        std::clamp(bitrate, kMinBitrate, std::max(negotiated_.max_send_bitrate, kMinBitrate));
-    encoder_.SetBitrate(FrameBitrate(bitrate_, redundancy_.distance() > 0));
+    ladder_.SetMost(
+        std::clamp(bitrate, kMinBitrate, std::max(negotiated_.max_send_bitrate, kMinBitrate)));
+    encoder_.SetBitrate(frame_bitrate());
   }
   std::optional<Instant> next_timeout() const {
     if (!started_ || stopped_) return std::nullopt;
@@ -166,6 +166,7 @@ class CallMedia::Impl {
 
  private:
   bool held() const { return hold_ || remote_hold_; }
+  int frame_bitrate() const { return FrameBitrate(ladder_.bitrate(), redundancy_.distance() > 0); }
   void CatchUp(Instant now, Instant& due, bool sending);
   void SendFrame(Instant now);
   void NextFrame(Instant now, Frame& frame);
@@ -196,6 +197,7 @@ class CallMedia::Impl {
   RedWriter red_;
   RedundancyPolicy redundancy_;
   DelayTrend trend_;
+  RateLadder ladder_;
   TokenBucket moves_;
   std::array<uint8_t, kScratchSize> scratch_{};
 
@@ -213,7 +215,6 @@ class CallMedia::Impl {
   absl::Duration skipped_ = absl::ZeroDuration();
 
   // What we send.
-  int bitrate_;
   int loss_percent_ = kMinLossPercent;
   uint16_t sequence_;
   uint32_t timestamp_;
@@ -593,10 +594,12 @@ void CallMedia::Impl::OnExtendedReport(const RtcpReport& report) {
     trend_.OnReceipt(sent_timestamps_[report.receipt->sequence % sent_timestamps_.size()],
                      report.receipt->at);
   }
-  if (!report.arrivals) return;
-  redundancy_.OnArrivals(*report.arrivals, trend_);
+  // Copies go first, and the rate only when that was not enough.
+  const bool copies = redundancy_.distance() > 0;
+  if (report.arrivals) redundancy_.OnArrivals(*report.arrivals, trend_);
+  if (report.receipt && !(copies && trend_.growing())) ladder_.OnReport(trend_);
   encoder_.SetFec(redundancy_.distance() == 0);
-  SetBitrate(bitrate_);
+  encoder_.SetBitrate(frame_bitrate());
 }
 
 void CallMedia::Impl::Stop(Instant now) {
@@ -611,7 +614,7 @@ CallStats CallMedia::Impl::stats(Instant) const {
   s.packets_sent = packets_sent_;
   s.bytes_sent = bytes_sent_;
   s.send_bitrate = send_rate_.bits_per_second();
-  s.encoder_bitrate = FrameBitrate(bitrate_, redundancy_.distance() > 0);
+  s.encoder_bitrate = frame_bitrate();
   s.encoder_loss_percent = loss_percent_;
   s.copy_distance = redundancy_.distance();
   s.send_queue = trend_.queue();

@@ -46,7 +46,8 @@ inline constexpr size_t kMaxMediaEvents = 32;
 inline constexpr size_t kMaxPendingDatagrams = 32;
 
 struct CallMediaOptions {
-  // Bit/s; brought into [kMinBitrate, what the peer wants at most].
+  // Bit/s at most; brought into [kMinBitrate, what the peer wants at most]. Where the way has not
+  // so much, less is sent (rate_ladder.h).
   int bitrate = kDefaultBitrate;
   // Opus's 0..10. FACTS: 5 costs 136 µs for 20 ms.
   int complexity = 5;
@@ -172,7 +173,7 @@ class CallMedia {
   // From the next frame; the old one is not Finished. Null as in Create.
   void ReplaceSource(AudioSource* source);
   void ReplaceSink(AudioSink* sink);
-  // Bit/s, brought into range.
+  // Bit/s at most, brought into range.
   void SetBitrate(int bitrate);
   // Sends RTCP BYE (take it with PollTransmit), finishes the sink, and does nothing more.
   void Stop(Instant now);

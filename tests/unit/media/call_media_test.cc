@@ -242,6 +242,24 @@ TEST(CallMedia, CopiesDoNotFillANarrowWay) {
   EXPECT_LT(queued, 90);
 }
 
+TEST(CallMedia, ANarrowWayIsGivenWhatItHasRoomFor) {
+  CallPair::Options options = Talk(30);
+  CallPair pair(std::move(options));
+  pair.Run(absl::Seconds(5));
+  EXPECT_EQ(pair.a().stats(pair.Now()).encoder_bitrate, kDefaultBitrate);
+  // 32 kbit/s of voice need 56 with all headers.
+  pair.there().kbps = 46.0;
+  pair.Run(absl::Seconds(14));
+  const CallStats stats = pair.a().stats(pair.Now());
+  EXPECT_LT(stats.encoder_bitrate, kDefaultBitrate);
+  EXPECT_LT(stats.send_queue, absl::Milliseconds(60));
+  EXPECT_LT(pair.b_delays().back(), absl::Milliseconds(100));
+  // Some went before the first report of the queue.
+  EXPECT_LT(pair.b().stats(pair.Now(true)).packets_lost, 20u);
+  // The other way has room.
+  EXPECT_EQ(pair.b().stats(pair.Now(true)).encoder_bitrate, kDefaultBitrate);
+}
+
 TEST(CallMedia, TheReportsOfThePeerTellWhetherItHears) {
   CallPair::Options options = Talk(5);
   options.there.loss = 1.0;
