@@ -4,8 +4,7 @@
 // Steps and not a curve: towards the network a rate that follows nothing of the speech tells
 // nothing of it, and a step is heard less than a queue. A step up that the way does not bear makes
 // the next try wait twice as long. Threads: one owner. No clock of its own: it counts reports, one
-// a second. Sources: issue of the voice engine; RFC 8083 §4.3 asks for less long before it asks to
-// stop.
+// a second. Sources: RFC 7587 §3.1.1 on what speech needs.
 #pragma once
 
 #include <cstddef>
@@ -19,7 +18,7 @@ inline constexpr int kLowestStep = 12'000;
 
 class RateLadder {
  public:
-  // Never more than this, bit/s; when it is less than kLowestStep, that much.
+  // Never more than this, bit/s; it may be less than kLowestStep.
   void SetMost(int bitrate) { most_ = bitrate; }
   // After a report that `trend` knows.
   void OnReport(const DelayTrend& trend);
