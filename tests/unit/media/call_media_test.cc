@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "tests/tools/speech_comparison.h"
 #include "tests/unit/media/call_pair.h"
@@ -506,6 +507,19 @@ TEST(CallMedia, TheBitrateStaysWithinWhatThePeerWants) {
   EXPECT_EQ(pair.b().stats(pair.Now(true)).encoder_bitrate, 16'000);
   pair.b().SetBitrate(1);
   EXPECT_EQ(pair.b().stats(pair.Now(true)).encoder_bitrate, kMinBitrate);
+}
+
+TEST(CallMedia, SizesDoNotFollowTheSpeech) {
+  CallPair pair(Talk(4));
+  std::map<size_t, int> sizes;
+  pair.tap = [&sizes](net::Transmit& t) {
+    ++sizes[t.datagram.size()];
+    return true;
+  };
+  pair.Run(absl::Seconds(3));
+  // RTP has one size, whatever is said; the rest are reports.
+  EXPECT_GE(sizes[80 + 12 + 16], 149);
+  EXPECT_LE(sizes.size(), 5u);
 }
 
 TEST(CallMedia, AesWith256BitsToo) {
