@@ -57,8 +57,17 @@ void Limits::OnSent(absl::Time wall, uint64_t total) {
   const uint64_t more = total >= total_ ? total - total_ : total;
   total_ = total;
   const absl::CivilMonth now = absl::ToCivilMonth(wall, zone_);
-  if (now > month_) sent_ = 0;
-  month_ = now;
+  if (now != month_) {
+    const Month was{month_, sent_};
+    // A clock that jumped, and comes back to what was counted before, from behind or from ahead.
+    if (now == before_.month) {
+      sent_ = now > month_ ? std::max(before_.sent, sent_) : Sum(before_.sent, sent_);
+    } else if (now > month_) {
+      sent_ = 0;
+    }
+    month_ = now;
+    before_ = was;
+  }
   sent_ = Sum(sent_, more);
 }
 

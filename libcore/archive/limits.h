@@ -105,8 +105,13 @@ class Limits {
   LimitSettings settings_;
   LimitChange change_;
   const absl::TimeZone zone_;
+  struct Month {
+    absl::CivilMonth month;
+    uint64_t sent = 0;
+  };
   absl::CivilMonth month_;
   uint64_t sent_ = 0;  // in month_
+  Month before_;       // that the clock showed last
   uint64_t total_ = 0;
 };
 

@@ -151,16 +151,23 @@ ExitCode TorrentList(Session& session, const std::string& query) {
   v1::ListTorrentsRequest request;
   request.set_query(query);
   request.set_page_size(kPage);
-  return session.CallAndPrint<v1::TorrentService>(
-      &Torrents::ListTorrents, request, [](const v1::ListTorrentsResponse& response) {
-        Table table({"TORRENT", "STATE", "HERE", "AVAILABLE", "WITHOUT US", "TITLE"});
-        for (const v1::Torrent& torrent : response.torrents()) {
-          table.Row({LastWord(torrent.name()), StateWord(torrent.state()),
-                     Percent(torrent.archived_share()), Available(torrent.total_availability()),
-                     Available(torrent.organic_availability()), torrent.title()});
-        }
-        table.Print();
-      });
+  v1::ListTorrentsResponse all;
+  grpc::Status status;
+  do {
+    v1::ListTorrentsResponse page;
+    status = session.Ask<v1::TorrentService>(&Torrents::ListTorrents, request, &page);
+    request.set_page_token(page.next_page_token());
+    all.mutable_torrents()->MergeFrom(page.torrents());
+  } while (status.ok() && !request.page_token().empty());
+  return session.Answer(status, all, [](const v1::ListTorrentsResponse& response) {
+    Table table({"TORRENT", "STATE", "HERE", "AVAILABLE", "WITHOUT US", "TITLE"});
+    for (const v1::Torrent& torrent : response.torrents()) {
+      table.Row({LastWord(torrent.name()), StateWord(torrent.state()),
+                 Percent(torrent.archived_share()), Available(torrent.total_availability()),
+                 Available(torrent.organic_availability()), torrent.title()});
+    }
+    table.Print();
+  });
 }
 
 ExitCode TorrentShow(Session& session, const std::string& hash) {

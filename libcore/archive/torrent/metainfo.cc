@@ -18,7 +18,7 @@ namespace {
 
 // v2 wants powers of two from 16 KiB on (BEP 52), and old programs made v1 torrents with others.
 constexpr int64_t kLeastPiece = 16 << 10;
-constexpr int64_t kMostPiece = 64 << 20;
+constexpr int64_t kMostPiece = 128 << 20;
 constexpr size_t kMaxUrl = 2048;
 constexpr size_t kMaxComment = 4096;
 constexpr int64_t kV2 = 2;
@@ -83,7 +83,7 @@ class Judge {
     out_.name = PlainName(*name);
     const auto length = info.FindInteger("piece length");
     if (!length || *length < kLeastPiece || *length > kMostPiece || *length % kLeastPiece != 0) {
-      return Wrong("its piece length is not 16 KiB to 64 MiB");
+      return Wrong("its piece length is not 16 KiB to 128 MiB");
     }
     out_.piece_length = static_cast<uint32_t>(*length);
     out_.is_private = info.FindInteger("private") == 1;

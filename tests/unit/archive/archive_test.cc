@@ -1,14 +1,8 @@
 #include "libcore/archive/archive.h"
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
-#include <filesystem>
 #include <set>
 
-#include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
-#include "libcore/archive/torrent/bencode.h"
+#include "tests/unit/archive/archive_fixture.h"
 
 namespace p2pd::archive {
 namespace {
@@ -16,107 +10,6 @@ namespace {
 using testing::HasSubstr;
 using torrent::BencodeWriter;
 using torrent::InfoHash;
-
-constexpr uint32_t kPiece = 16 << 10;
-constexpr uint32_t kPieces = 100;  // two groups, of 64 and 36
-
-Bytes MakeMetainfo(const std::string& name, uint32_t pieces = kPieces) {
-  BencodeWriter out;
-  out.OpenDictionary().String("info").OpenDictionary();
-  out.String("length").Integer(int64_t{pieces} * kPiece).String("name").String(name);
-  out.String("piece length").Integer(kPiece).String("pieces");
-  out.String(std::string(size_t{pieces} * 20, 'h')).Close().Close();
-  return out.Take();
-}
-
-InfoHash HashOf(const Bytes& metainfo) { return torrent::ParseMetainfo(metainfo)->hashes.Best(); }
-
-class ArchiveTest : public testing::Test {
- protected:
-  ArchiveTest() {
-    std::string name = testing::TempDir() + "/p2pd_archive_XXXXXX";
-    folder_ = mkdtemp(name.data());
-    options_.keeper.quota = uint64_t{10} * kPieces * kPiece;
-    Make();
-  }
-  ~ArchiveTest() override {
-    archive_.reset();
-    library_.reset();
-    std::filesystem::remove_all(folder_);
-  }
-  // Anew, with what the disk has.
-  void Make() {
-    archive_.reset();
-    library_.reset();
-    library_ = *Library::Open(folder_ + "/library.db");
-    archive_ = std::make_unique<Archive>(options_, *library_, counters_, now_);
-  }
-  InfoHash Submit(const Bytes& metainfo) {
-    const auto hash = archive_->Submit(now_, Wall(), metainfo, Source::kSubmitted);
-    EXPECT_TRUE(hash.ok()) << hash.status();
-    return hash.value_or(InfoHash());
-  }
-  absl::Time Wall() const { return absl::FromUnixSeconds(1'700'000'000) + (now_ - Instant{}); }
-  static net::Endpoint Peer(int number) {
-    return *net::Endpoint::Parse(absl::StrCat("20.0.", number, ".1:6881"));
-  }
-  // We have the first `held` pieces, and `holders` others have all.
-  Look LookAt(const InfoHash& hash, uint32_t held, int holders, uint32_t pieces = kPieces) {
-    Look look;
-    look.hash = hash;
-    look.have.assign(pieces, false);
-    std::fill_n(look.have.begin(), held, true);
-    look.organic.assign(pieces, static_cast<uint32_t>(holders));
-    look.members.assign(pieces, 0);
-    for (int i = 0; i < holders; ++i) look.holders.push_back({Peer(i), false, 1 << 20, pieces});
-    look.bytes_on_disk = uint64_t{held} * kPiece;
-    return look;
-  }
-  void Show(const Look& look) {
-    archive_->OnLook(now_, Wall(), look);
-    archive_->OnTimeout(now_);
-  }
-  void Wait(absl::Duration span) {
-    now_ = now_ + span;
-    archive_->OnTimeout(now_);
-  }
-  // So many say that they have everything, we have it too, and each shows what `shown` says; what
-  // is dropped then, if anything is.
-  std::optional<DropPieces> WatchFor40Minutes(const InfoHash& hash, Shown (*shown)(int),
-                                              int holders = 6) {
-    std::optional<DropPieces> drop;
-    for (int minute = 0; minute < 40 && !drop; ++minute) {
-      Show(LookAt(hash, kPieces, holders));
-      while (const auto order = archive_->PollOrder()) {
-        if (const auto* probe = std::get_if<ProbePeer>(&*order)) {
-          int peer = 0;
-          while (Peer(peer) != probe->peer) ++peer;
-          archive_->OnShown(now_, hash, probe->peer, shown(peer));
-        } else if (const auto* dropped = std::get_if<DropPieces>(&*order)) {
-          drop = *dropped;
-        }
-      }
-      Wait(absl::Minutes(1));
-    }
-    return drop;
-  }
-  // The next order of this kind; those before it are passed by.
-  template <class OrderT>
-  std::optional<OrderT> Next() {
-    while (const auto order = archive_->PollOrder()) {
-      if (const auto* wanted = std::get_if<OrderT>(&*order)) return *wanted;
-    }
-    return std::nullopt;
-  }
-  TorrentState StateOf(const InfoHash& hash) { return archive_->Find(hash)->row.state; }
-
-  std::string folder_;
-  ArchiveOptions options_;
-  Counters counters_;
-  Instant now_;
-  std::unique_ptr<Library> library_;
-  std::unique_ptr<Archive> archive_;
-};
 
 TEST_F(ArchiveTest, ATorrentGoesFromItsSubmissionToTheArchive) {
   const Bytes metainfo = MakeMetainfo("speech");
@@ -267,105 +160,6 @@ TEST_F(ArchiveTest, WhatWasDeniedDoesNotComeBack) {
   ASSERT_TRUE(archive_->Allow(hash).ok());
   EXPECT_TRUE(absl::IsNotFound(archive_->Allow(hash)));
   Submit(metainfo);
-}
-
-TEST_F(ArchiveTest, EqualNames) {
-  const Bytes one = MakeMetainfo("speech", 100);
-  const Bytes two = MakeMetainfo("speech", 99);
-  Submit(one);
-  const InfoHash second = Submit(two);
-  EXPECT_NE(archive_->Find(second)->row.folder, "speech");
-  EXPECT_THAT(archive_->Find(second)->row.folder, HasSubstr("speech "));
-  options_.same_name = SameName::kReject;
-  std::filesystem::remove_all(folder_ + "/library.db");
-  Make();
-  Submit(one);
-  EXPECT_TRUE(
-      absl::IsAlreadyExists(archive_->Submit(now_, Wall(), two, Source::kSubmitted).status()));
-}
-
-TEST_F(ArchiveTest, TheNewerOneTakesItsPlaceOnceItIsHereWhole) {
-  options_.same_name = SameName::kSupersede;
-  Make();
-  const InfoHash older = Submit(MakeMetainfo("speech", 100));
-  const Bytes two = MakeMetainfo("speech", 99);
-  // Who only says its name takes nobody's place.
-  const auto magnet = torrent::ParseMagnet(
-      absl::StrCat("magnet:?xt=urn:btih:", torrent::ToHex(HashOf(two)), "&dn=speech"));
-  ASSERT_TRUE(magnet.ok());
-  ASSERT_TRUE(archive_->Submit(now_, Wall(), *magnet, Source::kSubmitted).ok());
-  Wait(absl::Seconds(5));
-  ASSERT_TRUE(archive_->Find(older).has_value());
-  const InfoHash newer = Submit(two);
-  Wait(absl::Seconds(5));
-  ASSERT_TRUE(archive_->Find(older).has_value());
-  Show(LookAt(newer, 99, 0, 99));
-  Wait(absl::Seconds(5));
-  EXPECT_EQ(archive_->List(), std::vector<InfoHash>{newer});
-}
-
-TEST_F(ArchiveTest, NoTwoShareAFolderWhateverTheyAreCalled) {
-  const Bytes victim = MakeMetainfo("speech", 99);
-  const std::string hash = torrent::ToHex(HashOf(victim));
-  Submit(MakeMetainfo("speech", 98));
-  std::set<std::string> folders = {"speech"};
-  for (const size_t digits : {8, 16, 24, 32, 40}) {
-    const InfoHash thief = Submit(MakeMetainfo("speech " + hash.substr(0, digits), 90 + digits));
-    folders.insert(archive_->Find(thief)->row.folder);
-  }
-  EXPECT_TRUE(folders.insert(archive_->Find(Submit(victim))->row.folder).second);
-}
-
-TEST_F(ArchiveTest, LongNamesKeepWhatTellsThemApart) {
-  std::string name;
-  for (int i = 0; i < 119; ++i) name += "я";
-  const auto one = archive_->Find(Submit(MakeMetainfo(name, 98)));
-  const auto two = archive_->Find(Submit(MakeMetainfo(name, 99)));
-  EXPECT_NE(one->row.file, two->row.file);
-  EXPECT_NE(one->row.folder, two->row.folder);
-  for (const std::string& file : {one->row.file, two->row.file}) {
-    EXPECT_TRUE(absl::EndsWith(file, ".torrent")) << file;
-    EXPECT_LE(file.size(), torrent::kMaxName);
-  }
-}
-
-TEST_F(ArchiveTest, OneNetworkOfStrangersHasFewFollowedAndNothingOfThemStays) {
-  options_.announced = Announced::kAnybodys;
-  Make();
-  const auto hash = [](uint32_t i) {
-    InfoHash out;
-    StoreBigEndian64(i + 1, out.mutable_view().data());
-    return out;
-  };
-  for (uint32_t i = 0; i < 100; ++i) {
-    archive_->OnSeedAnnounced(now_, Wall(), hash(i), *net::Endpoint::Parse("198.51.100.7:6881"),
-                              false);
-  }
-  EXPECT_EQ(archive_->List().size(), 20u);
-  archive_->OnSeedAnnounced(now_, Wall(), hash(500), *net::Endpoint::Parse("203.0.113.7:6881"),
-                            false);
-  EXPECT_EQ(archive_->List().size(), 21u);
-  Wait(Archive::kMetainfoPatience + absl::Seconds(2));
-  EXPECT_TRUE(archive_->List().empty());
-  // Its real seed comes later.
-  archive_->OnSeedAnnounced(now_, Wall(), hash(1), *net::Endpoint::Parse("203.0.113.8:6881"),
-                            false);
-  EXPECT_EQ(archive_->List().size(), 1u);
-}
-
-TEST_F(ArchiveTest, WhatWasSubmittedAsAMagnetIsAskedForAgainWhenASeedComes) {
-  const auto magnet =
-      torrent::ParseMagnet("magnet:?xt=urn:btih:00112233445566778899aabbccddeeff00112233");
-  ASSERT_TRUE(magnet.ok());
-  const auto hash = archive_->Submit(now_, Wall(), *magnet, Source::kSubmitted);
-  ASSERT_TRUE(hash.ok());
-  Wait(Archive::kMetainfoPatience + absl::Seconds(2));
-  ASSERT_EQ(StateOf(*hash), TorrentState::kKnown);
-  while (archive_->PollOrder()) {
-  }
-  archive_->OnSeedAnnounced(now_, Wall(), *hash, *net::Endpoint::Parse("203.0.113.8:6881"), true);
-  EXPECT_EQ(StateOf(*hash), TorrentState::kMetadata);
-  EXPECT_TRUE(Next<FetchMetainfo>().has_value());
 }
 
 TEST_F(ArchiveTest, WhereThereIsNoRoomItStaysKnownAndIsFetchedWhenThereIs) {

