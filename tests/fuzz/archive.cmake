@@ -1,5 +1,6 @@
 p2pd_fuzz(bencode LINK p2pd::archive_torrent)
 p2pd_fuzz(catalogue_request LINK p2pd::archive_catalogue)
+p2pd_fuzz(feed LINK p2pd::archive_intake)
 p2pd_fuzz(magnet LINK p2pd::archive_torrent)
 p2pd_fuzz(metainfo LINK p2pd::archive_torrent)
 p2pd_fuzz(scrub_state LINK p2pd::archive)

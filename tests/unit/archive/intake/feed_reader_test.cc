@@ -1,0 +1,199 @@
+#include "libcore/archive/intake/feed_reader.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "absl/strings/str_cat.h"
+
+namespace p2pd::archive::intake {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr char kMagnet[] = "magnet:?xt=urn:btih:c12fe1c06bba254a9dc9f519b335aa7c1367a88a";
+constexpr char kFeed[] = "https://example.org/rss";
+constexpr absl::Duration kPeriod = absl::Minutes(15);
+
+Instant At(absl::Duration since) { return Instant() + since; }
+
+FeedReader Reader(absl::string_view feed = kFeed) {
+  return FeedReader({FeedSettings::Parse(feed).value()}, kPeriod);
+}
+FeedReader::Answer Ok(absl::string_view body) {
+  return {200, "", "\"v1\"", "Sun, 22 Nov 2026 18:00:00 GMT", ToBytes(body)};
+}
+FeedReader::Answer To(absl::string_view location) {
+  return {302, std::string(location), "", "", {}};
+}
+FeedReader::Answer Says(int status) { return {status, "", "", "", {}}; }
+std::string Item(absl::string_view id, absl::string_view link) {
+  return absl::StrCat("<item><title>", id, "</title><guid>", id, "</guid><link>", link,
+                      "</link></item>");
+}
+std::string Rss(absl::string_view items) { return absl::StrCat("<rss>", items, "</rss>"); }
+
+TEST(Urls, HaveOrigins) {
+  EXPECT_EQ(OriginOf("HTTP://Example.org/a:b"), "http://example.org:80");
+  EXPECT_EQ(OriginOf("https://u:p@example.org:8443?x"), "https://example.org:8443");
+  EXPECT_EQ(OriginOf("https://[::1]/"), "https://[::1]:443");
+  EXPECT_EQ(OriginOf("https://[::1]:9/"), "https://[::1]:9");
+  EXPECT_EQ(OriginOf("http://good.example\\@evil.example/"), "http://good.example:80");
+  for (const char* url : {"", "http://", "http:///a", "ftp://a/", "magnet:?xt=a", "/a"}) {
+    EXPECT_EQ(OriginOf(url), "") << url;
+  }
+  EXPECT_EQ(Resolve("http://a/b/c?d", "e"), "http://a/b/e");
+  EXPECT_EQ(Resolve("http://a", "e"), "http://a/e");
+  EXPECT_EQ(Resolve("http://a/b/c", "/e"), "http://a/e");
+  EXPECT_EQ(Resolve("https://a/b/c", "//f/e"), "https://f/e");
+  EXPECT_EQ(Resolve("http://a/b", "https://f/e"), "https://f/e");
+  EXPECT_EQ(Resolve("http://a/b", kMagnet), kMagnet);
+  EXPECT_EQ(Resolve("http://a/b", "file:///etc/passwd"), "file:///etc/passwd");
+}
+
+TEST(FeedSettings, WhatIsNoneIsNamed) {
+  EXPECT_EQ(FeedSettings::Parse("http://a/rss?k=v ubuntu -beta")->url, "http://a/rss?k=v");
+  EXPECT_THAT(std::string(FeedSettings::Parse("ubuntu").status().message()), HasSubstr("http://"));
+  EXPECT_FALSE(FeedSettings::Parse("").ok());
+  EXPECT_FALSE(FeedSettings::Parse("http://a/ >much").ok());
+}
+
+TEST(FeedReader, TakesEachItemOnce) {
+  FeedReader reader = Reader(absl::StrCat(kFeed, " -beta"));
+  auto fetch = reader.Next(At(absl::ZeroDuration()));
+  ASSERT_TRUE(fetch.has_value());
+  EXPECT_EQ(fetch->url, kFeed);
+  EXPECT_EQ(fetch->etag, "");
+  EXPECT_FALSE(reader.Next(At(absl::ZeroDuration())).has_value()) << "one at a time";
+  const std::string feed = Rss(Item("one", kMagnet) + Item("two", "https://example.org/2.torrent") +
+                               Item("beta", "https://example.org/3.torrent"));
+  reader.OnAnswer(At(absl::ZeroDuration()), *fetch, Ok(feed));
+  auto offer = reader.PollOffer();
+  ASSERT_TRUE(offer.has_value());
+  EXPECT_EQ(offer->item.link, kMagnet);
+  fetch = reader.Next(At(absl::ZeroDuration()));
+  ASSERT_TRUE(fetch.has_value());
+  EXPECT_EQ(fetch->url, "https://example.org/2.torrent");
+  reader.OnAnswer(At(absl::ZeroDuration()), *fetch, Ok("metainfo"));
+  offer = reader.PollOffer();
+  ASSERT_TRUE(offer.has_value());
+  EXPECT_EQ(ToText(offer->metainfo), "metainfo");
+  EXPECT_EQ(reader.PollTimeout(), At(kPeriod));
+  // The same feed again, in this run and in the next.
+  FeedReader again = Reader();
+  ASSERT_TRUE(again.Restore(reader.Encode()).ok());
+  for (FeedReader* one : {&reader, &again}) {
+    fetch = one->Next(At(kPeriod));
+    ASSERT_TRUE(fetch.has_value());
+    EXPECT_EQ(fetch->etag, "\"v1\"");
+    EXPECT_EQ(fetch->modified, "Sun, 22 Nov 2026 18:00:00 GMT");
+    one->OnAnswer(At(kPeriod), *fetch, Ok(Rss(Item("one", kMagnet))));
+    EXPECT_FALSE(one->PollOffer().has_value());
+    fetch = one->Next(At(2 * kPeriod));
+    one->OnAnswer(At(2 * kPeriod), *fetch, Says(304));
+    EXPECT_EQ(one->PollTimeout(), At(3 * kPeriod));
+  }
+  EXPECT_EQ(reader.List()[0].taken, 2u);
+}
+
+TEST(FeedReader, NothingLeadsInside) {
+  FeedReader reader = Reader();
+  auto fetch = reader.Next(At(absl::ZeroDuration()));
+  EXPECT_TRUE(fetch->may_be_inside) << "its operator named it";
+  reader.OnAnswer(
+      At(absl::ZeroDuration()), *fetch,
+      Ok(Rss(Item("1", "http://127.0.0.1/1.torrent") + Item("2", "http://router/2.torrent") +
+             Item("3", "https://other.example/3.torrent"))));
+  fetch = reader.Next(At(absl::ZeroDuration()));
+  ASSERT_TRUE(fetch.has_value());
+  EXPECT_EQ(fetch->url, "https://other.example/3.torrent");
+  EXPECT_FALSE(fetch->may_be_inside);
+  for (const char* to :
+       {"http://other.example/", "https://169.254.169.254/", "file:///etc/passwd"}) {
+    reader.OnAnswer(At(absl::ZeroDuration()), *fetch, To(to));
+    EXPECT_FALSE(reader.Next(At(absl::ZeroDuration())).has_value()) << to;
+  }
+  EXPECT_FALSE(reader.PollOffer().has_value());
+  EXPECT_THAT(reader.List()[0].trouble, HasSubstr("redirect"));
+}
+
+TEST(FeedReader, AServerOfOurOwnMayNameItself) {
+  FeedReader reader = Reader("http://127.0.0.1:9117/api");
+  auto fetch = reader.Next(At(absl::ZeroDuration()));
+  reader.OnAnswer(
+      At(absl::ZeroDuration()), *fetch,
+      Ok(Rss(Item("1", "http://127.0.0.1:9117/dl/1") + Item("2", "http://127.0.0.1:9118/dl/2"))));
+  fetch = reader.Next(At(absl::ZeroDuration()));
+  ASSERT_TRUE(fetch.has_value());
+  EXPECT_TRUE(fetch->may_be_inside);
+  reader.OnAnswer(At(absl::ZeroDuration()), *fetch, To(kMagnet));
+  EXPECT_EQ(reader.PollOffer()->item.link, kMagnet);
+  EXPECT_FALSE(reader.Next(At(absl::ZeroDuration())).has_value());
+}
+
+TEST(FeedReader, RedirectsAreCounted) {
+  FeedReader reader = Reader();
+  auto fetch = reader.Next(At(absl::ZeroDuration()));
+  for (int i = 0; i < FeedReader::kMaxRedirects; ++i) {
+    reader.OnAnswer(At(absl::ZeroDuration()), *fetch, To(absl::StrCat("/", i)));
+    fetch = reader.Next(At(absl::ZeroDuration()));
+    ASSERT_TRUE(fetch.has_value());
+    EXPECT_EQ(fetch->url, absl::StrCat("https://example.org/", i));
+  }
+  reader.OnAnswer(At(absl::ZeroDuration()), *fetch, To("/more"));
+  EXPECT_FALSE(reader.Next(At(absl::ZeroDuration())).has_value());
+  EXPECT_EQ(reader.PollTimeout(), At(kPeriod));
+}
+
+TEST(FeedReader, WhatFailsIsAskedLessOften) {
+  FeedReader reader = Reader();
+  Instant now = At(absl::ZeroDuration());
+  for (const absl::Duration wait : {kPeriod, 2 * kPeriod, 4 * kPeriod}) {
+    const auto fetch = reader.Next(now);
+    ASSERT_TRUE(fetch.has_value());
+    reader.OnAnswer(now, *fetch, absl::UnavailableError("nobody is there"));
+    EXPECT_EQ(reader.PollTimeout(), now + wait);
+    now = now + wait;
+  }
+  EXPECT_EQ(reader.List()[0].trouble, "nobody is there");
+  for (int i = 0; i < 20; ++i) {
+    reader.OnAnswer(now, *reader.Next(now), Says(500));
+    now = *reader.PollTimeout();
+  }
+  reader.OnAnswer(now, *reader.Next(now), Ok("no feed"));
+  EXPECT_EQ(reader.PollTimeout(), now + FeedReader::kMaxBackoff);
+  now = *reader.PollTimeout();
+  reader.OnAnswer(now, *reader.Next(now), Ok(Rss("")));
+  EXPECT_EQ(reader.PollTimeout(), now + kPeriod);
+  EXPECT_EQ(reader.List()[0].trouble, "");
+}
+
+TEST(FeedReader, AnItemThatFailsIsTriedAgainAndThenLeft) {
+  FeedReader reader = Reader();
+  Instant now = At(absl::ZeroDuration());
+  const std::string feed = Rss(Item("1", "https://example.org/1.torrent"));
+  for (int i = 0; i < FeedReader::kTries; ++i) {
+    auto fetch = reader.Next(now);
+    EXPECT_EQ(fetch->etag, "") << "else it would not be shown again";
+    reader.OnAnswer(now, *fetch, Ok(feed));
+    fetch = reader.Next(now);
+    ASSERT_TRUE(fetch.has_value());
+    reader.OnAnswer(now, *fetch, Says(503));
+    now = *reader.PollTimeout();
+  }
+  reader.OnAnswer(now, *reader.Next(now), Ok(feed));
+  EXPECT_FALSE(reader.Next(now).has_value());
+}
+
+TEST(FeedReader, WhatIsNoStateIsRefused) {
+  FeedReader reader = Reader();
+  for (const char* text : {"rubbish", "p2pd feeds 1\n0123456789abcdef",
+                           "p2pd feeds 1\nfeed https://example.org/rss\nxyz"}) {
+    EXPECT_TRUE(absl::IsInvalidArgument(reader.Restore(text))) << text;
+  }
+  // A feed that is not asked any more.
+  EXPECT_TRUE(reader.Restore("p2pd feeds 1\nfeed https://gone.example/\n0123456789abcdef\n").ok());
+  EXPECT_TRUE(reader.Restore(reader.Encode()).ok());
+}
+
+}  // namespace
+}  // namespace p2pd::archive::intake
