@@ -15,13 +15,13 @@ EOF
 # The shared libraries that the installed programs load; held to the truth by deploy/check-bare.sh.
 runtime=(
   ca-certificates
-  libabsl20220623 libexpat1 libfmt9 libgrpc++1.51 libgrpc29 libopus0 libprotobuf32 libsamplerate0 libsndfile1 libspdlog1.10 libspeexdsp1
+  libabsl20220623 libcurl4 libexpat1 libfmt9 libgrpc++1.51 libgrpc29 libopus0 libprotobuf32 libsamplerate0 libsndfile1 libspdlog1.10 libspeexdsp1
   libsqlite3-0 libssl3 libtorrent-rasterbar2.0 libutf8proc2
 )
 
 build=(
   build-essential ccache cmake git mold ninja-build pkg-config
-  libabsl-dev libboost-dev libcli11-dev libexpat1-dev libfmt-dev libgrpc++-dev libopus-dev libprotobuf-dev libsamplerate0-dev
+  libabsl-dev libboost-dev libcli11-dev libcurl4-openssl-dev libexpat1-dev libfmt-dev libgrpc++-dev libopus-dev libprotobuf-dev libsamplerate0-dev
   libsndfile1-dev libspdlog-dev libspeexdsp-dev libsqlite3-dev libssl-dev libtomlplusplus-dev libtorrent-rasterbar-dev libutf8proc-dev
   protobuf-compiler protobuf-compiler-grpc
 )

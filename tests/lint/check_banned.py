@@ -53,6 +53,8 @@ RULES = [
     ('opus', include(r'opus|srtp|speex'), below_but(OURS, ('libcore/media/',)), 'use libcore/media'),
     # p2pctl opens the files of its caller itself (CONTRACT, 'Paths belong to the caller').
     ('sndfile', include(r'sndfile'), below_but(OURS, ('libcore/media/', 'clients/common/wav.cc')), 'use libcore/media'),
+    ('curl', include('curl/'), below_but(OURS, RUNTIME), 'use libcore/runtime/http_client.h'),
+    ('expat', include('expat'), below_but(OURS, ('libcore/archive/intake/',)), 'use libcore/archive/intake/feed.h'),
     ('libtorrent', include('libtorrent/'), below_but(OURS, LIBTORRENT), 'use libcore/archive'),
     ('spdlog', include('spdlog/|fmt/'), below_but(OURS, ('libcore/base/log.cc',)), 'use P2PD_LOG'),
     ('print', r'\bstd::c(?:out|err)\b|\b(?:f|v)?printf\(', below_but(CORE, ('libcore/base/check.h',)), 'use P2PD_LOG or a status'),

@@ -172,6 +172,8 @@ class Banned(Planted):
             ('libcore/net/b.cc', '#include <openssl/evp.h>\n', 'openssl:'),
             ('libcore/net/b.cc', '#include <opus/opus.h>\n', 'opus:'),
             ('daemon/d.cc', '#include <sndfile.h>\n', 'sndfile:'),
+            ('daemon/d.cc', '#include <curl/curl.h>\n', 'curl:'),
+            ('libcore/net/b.cc', '#include <expat.h>\n', 'expat:'),
             ('libcore/net/b.cc', '#include <spdlog/spdlog.h>\n', 'spdlog:'),
             ('libcore/net/b.cc', '#include "fmt/format.h"\n', 'spdlog:'),
             ('libcore/net/b.cc', 'std::printf("x");\n', 'print:'),
