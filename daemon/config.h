@@ -16,6 +16,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "libcore/archive/archive.h"
+#include "libcore/archive/intake/feed_reader.h"
 #include "libcore/archive/limits.h"
 #include "libcore/archive/scrubber.h"
 #include "libcore/archive/tracker/access.h"
@@ -81,6 +82,8 @@ struct ArchiveConfig {
   absl::Duration grace = absl::Minutes(10);  // until a silent member is lost
   archive::LimitSettings limits;
   std::string watch_folder;  // torrents that are dropped there are taken; empty: none
+  std::vector<archive::intake::FeedSettings> feeds;
+  absl::Duration feed_period = absl::Minutes(15);
 };
 
 // The page of the archive.

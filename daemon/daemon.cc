@@ -18,6 +18,7 @@
 #include "daemon/control_server.h"
 #include "daemon/data_dir.h"
 #include "daemon/federation_host.h"
+#include "daemon/feed_host.h"
 #include "daemon/intake_host.h"
 #include "daemon/metrics_host.h"
 #include "daemon/node_host.h"
@@ -55,10 +56,8 @@ class Process {
         notify_(SdNotify::FromEnvironment()),
         signals_(loop_, {SIGTERM, SIGINT, SIGHUP}, [this](int number) { OnSignal(number); }) {}
 
-  // Where a start fails, too, the thread that uses the archive ends before that.
-  ~Process() {
-    if (intake_ != nullptr) intake_->Stop();
-  }
+  // Where a start fails, too, the threads that use the archive end before that.
+  ~Process() { StopIntake(); }
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
 
@@ -70,6 +69,8 @@ class Process {
   void Ready();
   void OnSignal(int number);
   void Reload();
+  // Nothing is handed to the archive by itself any more.
+  void StopIntake();
   void Drain(absl::Duration grace);
   void PingWatchdog();
 
@@ -84,6 +85,7 @@ class Process {
   std::unique_ptr<FederationHost> federation_;
   // Before the archive, whose answers it takes.
   std::unique_ptr<IntakeHost> intake_;
+  std::unique_ptr<FeedHost> feeds_;
   std::unique_ptr<ArchiveHost> archive_;
   std::unique_ptr<CatalogueHost> catalogue_;
   std::unique_ptr<NodeHost> host_;
@@ -112,13 +114,19 @@ absl::Status Process::Run() {
   if (federation_ != nullptr) federation_->Leave();
   host_.reset();
   catalogue_.reset();
-  if (intake_ != nullptr) intake_->Stop();
+  StopIntake();
   archive_.reset();
   intake_.reset();
+  feeds_.reset();
   federation_.reset();
   tracker_.reset();
   P2PD_LOG(daemon, kInfo, "ended");
   return absl::OkStatus();
+}
+
+void Process::StopIntake() {
+  if (intake_ != nullptr) intake_->Stop();
+  if (feeds_ != nullptr) feeds_->Stop();
 }
 
 absl::Status Process::Start() {
@@ -147,7 +155,7 @@ absl::Status Process::Start() {
   call_service_ = std::make_unique<CallService>(*host_);
   overlay_service_ = std::make_unique<OverlayService>(*host_);
   torrent_service_ = std::make_unique<TorrentService>(archive_.get());
-  archive_service_ = std::make_unique<ArchiveService>(archive_.get());
+  archive_service_ = std::make_unique<ArchiveService>(archive_.get(), feeds_.get());
   P2PD_RETURN_IF_ERROR(server_->Serve(
       {node_service_.get(), identity_service_.get(), contact_service_.get(), call_service_.get(),
        overlay_service_.get(), torrent_service_.get(), archive_service_.get()},
@@ -162,6 +170,7 @@ absl::Status Process::Start() {
       if (archive_ != nullptr) archive_->AddCounters(out);
       if (catalogue_ != nullptr) catalogue_->AddCounters(out);
       if (intake_ != nullptr) intake_->AddCounters(out);
+      if (feeds_ != nullptr) feeds_->AddCounters(out);
     });
   });
   // Last: nothing may fail while two threads know of each other.
@@ -196,6 +205,7 @@ absl::Status Process::StartTracker() {
   if (!config_.archive.watch_folder.empty()) {
     P2PD_ASSIGN_OR_RETURN(intake_, IntakeHost::Start(config_.archive.watch_folder, *archive_));
   }
+  feeds_ = std::make_unique<FeedHost>(config_.archive, absl::StrCat(folder, "/feeds"), *archive_);
   return absl::OkStatus();
 }
 
@@ -259,6 +269,7 @@ void Process::Reload() {
         host.ApplyLimits();
       });
     }
+    if (feeds_ != nullptr) feeds_->Configure(again->archive.feeds, again->archive.feed_period);
     const absl::Status lists =
         tracker_ != nullptr ? tracker_->Reload(again->tracker) : absl::OkStatus();
     if (lists.ok()) {

@@ -377,6 +377,32 @@ absl::Status ApplyIdle(Config& config, const Values& values) {
   return absl::OkStatus();
 }
 
+absl::Status ApplyFeeds(Config& config, const Values& values) {
+  using archive::intake::FeedReader;
+  using archive::intake::FeedSettings;
+  if (values.size() > FeedReader::kMaxFeeds) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("has more than ", FeedReader::kMaxFeeds, " feeds"));
+  }
+  std::vector<FeedSettings> feeds;
+  for (const std::string& value : values) {
+    P2PD_ASSIGN_OR_RETURN(FeedSettings feed, FeedSettings::Parse(value));
+    const bool twice = std::any_of(feeds.begin(), feeds.end(), [&feed](const FeedSettings& other) {
+      return other.url == feed.url;
+    });
+    if (twice) return Bad(feed.url, "is named twice; a filter says ubuntu|debian for one of them");
+    feeds.push_back(std::move(feed));
+  }
+  config.archive.feeds = std::move(feeds);
+  return absl::OkStatus();
+}
+
+absl::Status ApplyFeedPeriod(Config& config, const Values& values) {
+  P2PD_ASSIGN_OR_RETURN(config.archive.feed_period,
+                        SpanWithin(values[0], absl::Seconds(1), absl::Hours(24 * 7)));
+  return absl::OkStatus();
+}
+
 absl::Status ApplyRate(const Values& values, uint64_t& rate) {
   P2PD_ASSIGN_OR_RETURN(rate, ParseRate(values[0]));
   return absl::OkStatus();
@@ -629,6 +655,19 @@ constexpr Setting kSettings[] = {
        return absl::OkStatus();
      },
      [](const Config& config) { return Values{config.archive.watch_folder}; }},
+    {"archive.feeds", "--archive-feed", "FEED",
+     "RSS, Torznab or Atom feed whose torrents are archived: its address, then words that a title "
+     "must have or, with a - before them, must not, a|b for one of them, >SIZE and <SIZE.",
+     true, true, ApplyFeeds,
+     [](const Config& config) {
+       Values out;
+       for (const auto& feed : config.archive.feeds) out.push_back(feed.text);
+       return out;
+     }},
+    {"archive.feed_period", "--archive-feed-period", "SPAN",
+     "From question to question of a feed, 1s to 7d; longer after one that failed.", false, true,
+     ApplyFeedPeriod,
+     [](const Config& config) { return Values{PrintSpan(config.archive.feed_period)}; }},
     {"archive.up", "--archive-up", "RATE",
      "Bytes a second that the archive sends at most, such as 4MiB; 0: no limit.", false, true,
      [](Config& config, const Values& values) {

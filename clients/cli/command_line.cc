@@ -383,6 +383,8 @@ class Commands {
         ->check(CLI::Range(1, 10'000));
     Leaf(archive, "members", "the S-trackers that share the work, and what each holds",
          [](Session& s) { return ArchiveMembers(s); });
+    Leaf(archive, "feeds", "the feeds that torrents are taken from, and what became of them",
+         [](Session& s) { return ArchiveFeeds(s); });
     AddArchiveLimits(archive);
   }
 

@@ -127,6 +127,24 @@ v1::ArchiveMember ToProto(const archive::federation::MemberView& view, double qu
   return out;
 }
 
+v1::ArchiveFeed ToProto(const archive::intake::FeedReader::Status& feed, Instant now) {
+  v1::ArchiveFeed out;
+  out.set_url(feed.url);
+  out.set_state(!feed.asked         ? v1::ArchiveFeed::UNASKED
+                : feed.failures > 0 ? v1::ArchiveFeed::FAILED
+                                    : v1::ArchiveFeed::READ);
+  out.set_trouble(feed.trouble);
+  if (feed.asked) *out.mutable_asked_age() = ToProto(now - *feed.asked);
+  if (feed.due && feed.waiting == 0) {
+    *out.mutable_next_delay() = ToProto(std::max(*feed.due - now, absl::ZeroDuration()));
+  }
+  out.set_item_count(static_cast<uint32_t>(feed.shown));
+  out.set_waiting_count(static_cast<uint32_t>(feed.waiting));
+  out.set_taken_count(feed.taken);
+  out.set_refused_count(feed.refused);
+  return out;
+}
+
 namespace {
 
 v1::ArchiveLimits::Origin ToProto(archive::LimitOrigin origin) {

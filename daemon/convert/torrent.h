@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "libcore/archive/archive.h"
 #include "libcore/archive/federation/federation.h"
+#include "libcore/archive/intake/feed_reader.h"
 #include "libcore/archive/limits.h"
 #include "p2pd/v1/archive_service.pb.h"
 #include "p2pd/v1/torrent_service.pb.h"
@@ -23,6 +24,9 @@ v1::Torrent ToProto(const archive::TorrentView& view, bool full);
 
 // `quotas`: of all members that are there, bytes.
 v1::ArchiveMember ToProto(const archive::federation::MemberView& view, double quotas);
+
+// Without its name.
+v1::ArchiveFeed ToProto(const archive::intake::FeedReader::Status& feed, Instant now);
 
 v1::ArchiveLimits ToProto(const archive::LimitsInForce& limits);
 // InvalidArgument names what is out of its range.

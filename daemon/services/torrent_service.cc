@@ -272,4 +272,17 @@ grpc::ServerUnaryReactor* ArchiveService::ListMembers(grpc::CallbackServerContex
   });
 }
 
+grpc::ServerUnaryReactor* ArchiveService::ListFeeds(grpc::CallbackServerContext* context,
+                                                    const v1::ListFeedsRequest*,
+                                                    v1::ListFeedsResponse* response) {
+  return OnArchive(host_, context, [feeds = feeds_, response](ArchiveHost& host, Reply reply) {
+    for (const auto& feed : feeds->List()) {
+      v1::ArchiveFeed& out = *response->add_feeds();
+      out = ToProto(feed, host.now());
+      out.set_name(absl::StrCat("feeds/", response->feeds_size()));
+    }
+    reply.Ok();
+  });
+}
+
 }  // namespace p2pd::daemon

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "daemon/archive_host.h"
+#include "daemon/feed_host.h"
 #include "grpcpp/grpcpp.h"
 #include "p2pd/v1/archive_service.grpc.pb.h"
 #include "p2pd/v1/torrent_service.grpc.pb.h"
@@ -46,8 +47,8 @@ class TorrentService final : public v1::TorrentService::CallbackService {
 
 class ArchiveService final : public v1::ArchiveService::CallbackService {
  public:
-  // As TorrentService.
-  explicit ArchiveService(ArchiveHost* host) : host_(host) {}
+  // As TorrentService; `feeds` is there where `host` is.
+  ArchiveService(ArchiveHost* host, const FeedHost* feeds) : host_(host), feeds_(feeds) {}
 
   grpc::ServerUnaryReactor* GetArchive(grpc::CallbackServerContext* context,
                                        const v1::GetArchiveRequest* request,
@@ -61,9 +62,13 @@ class ArchiveService final : public v1::ArchiveService::CallbackService {
   grpc::ServerUnaryReactor* ListMembers(grpc::CallbackServerContext* context,
                                         const v1::ListMembersRequest* request,
                                         v1::ListMembersResponse* response) override;
+  grpc::ServerUnaryReactor* ListFeeds(grpc::CallbackServerContext* context,
+                                      const v1::ListFeedsRequest* request,
+                                      v1::ListFeedsResponse* response) override;
 
  private:
   ArchiveHost* const host_;
+  const FeedHost* const feeds_;
 };
 
 }  // namespace p2pd::daemon

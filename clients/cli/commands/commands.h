@@ -125,6 +125,7 @@ ExitCode TorrentDenied(Session& session);
 ExitCode ArchiveStatus(Session& session);
 ExitCode ArchivePlan(Session& session, int limit);
 ExitCode ArchiveMembers(Session& session);
+ExitCode ArchiveFeeds(Session& session);
 struct ArchiveLimitsArgs {
   // Sizes such as 4MiB, 0 for no limit; empty: as it is.
   std::string up;

@@ -327,4 +327,21 @@ ExitCode ArchiveMembers(Session& session) {
       });
 }
 
+ExitCode ArchiveFeeds(Session& session) {
+  return session.CallAndPrint<v1::ArchiveService>(
+      &Archive::ListFeeds, v1::ListFeedsRequest(), [](const v1::ListFeedsResponse& response) {
+        Table table({"FEED", "STATE", "ASKED", "AGAIN IN", "SHOWN", "WAITING", "TAKEN", "REFUSED",
+                     "TROUBLE"});
+        for (const v1::ArchiveFeed& feed : response.feeds()) {
+          table.Row({feed.url(), absl::AsciiStrToLower(v1::ArchiveFeed::State_Name(feed.state())),
+                     feed.has_asked_age() ? absl::StrCat(Show(feed.asked_age()), " ago") : "",
+                     feed.has_next_delay() ? Show(feed.next_delay()) : "",
+                     absl::StrCat(feed.item_count()), absl::StrCat(feed.waiting_count()),
+                     absl::StrCat(feed.taken_count()), absl::StrCat(feed.refused_count()),
+                     feed.trouble()});
+        }
+        table.Print();
+      });
+}
+
 }  // namespace p2pd::cli

@@ -17,7 +17,6 @@
 namespace p2pd::archive::intake {
 namespace {
 
-constexpr size_t kMaxUrl = 2048;
 constexpr absl::string_view kHead = "p2pd feeds 1";
 
 bool IsMagnet(absl::string_view link) { return absl::StartsWithIgnoreCase(link, "magnet:?"); }
@@ -30,6 +29,13 @@ uint64_t Short(absl::string_view id) {
   return out;
 }
 
+// A stranger's words, for a person.
+std::string Shown(absl::string_view text) {
+  std::string out(text);
+  std::replace_if(out.begin(), out.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
+  return out;
+}
+
 std::string Printable(absl::string_view text, size_t most) {
   if (text.size() > most) return "";
   const bool plain =
@@ -37,18 +43,31 @@ std::string Printable(absl::string_view text, size_t most) {
   return plain ? std::string(text) : std::string();
 }
 
+// Of an address that stands in the feed `feed`, or is its own. The name of a server with a
+// certificate leads nowhere else, since nothing is asked of one without it.
+bool MayBeInside(absl::string_view feed, absl::string_view url) {
+  const std::string origin = OriginOf(feed);
+  return OriginOf(url) == origin && (absl::StartsWith(origin, "https:") || lt::LeadsInside(feed));
+}
+
+// Nothing that two readers could read differently: no blanks, no \.
+bool MayAsk(const std::string& url, bool may_be_inside) {
+  return lt::IsWebSeedUrl(url) && !OriginOf(url).empty() &&
+         (may_be_inside || !lt::LeadsInside(url));
+}
+
 }  // namespace
 
 absl::StatusOr<FeedSettings> FeedSettings::Parse(absl::string_view text) {
   const std::vector<absl::string_view> words = absl::StrSplit(text, ' ', absl::SkipEmpty());
-  if (words.empty() || OriginOf(words[0]).empty() || words[0].size() > kMaxUrl ||
-      Printable(words[0], kMaxUrl).empty()) {
+  if (words.empty() || OriginOf(words[0]).empty() || !lt::IsWebSeedUrl(words[0]) ||
+      Printable(words[0], words[0].size()).empty()) {
     return absl::InvalidArgumentError(
         absl::StrCat("'", text, "' does not begin with http:// or https:// and a host"));
   }
   P2PD_ASSIGN_OR_RETURN(FeedFilter filter,
                         FeedFilter::Parse(absl::MakeConstSpan(words).subspan(1)));
-  return FeedSettings{std::string(words[0]), std::move(filter)};
+  return FeedSettings{std::string(text), std::string(words[0]), std::move(filter)};
 }
 
 std::string OriginOf(absl::string_view url) {
@@ -70,6 +89,17 @@ std::string OriginOf(absl::string_view url) {
   return absl::StrCat(scheme, "://", host);
 }
 
+std::string WithoutSecrets(absl::string_view url) {
+  const size_t scheme = url.find("://");
+  if (scheme == absl::string_view::npos) return "";
+  const absl::string_view before = url.substr(0, url.find_first_of("?#"));
+  const size_t authority = scheme + 3;
+  const size_t end = std::min(before.find('/', authority), before.size());
+  const size_t user = before.substr(0, end).rfind('@');
+  const size_t host = user == absl::string_view::npos ? authority : user + 1;
+  return absl::StrCat(url.substr(0, authority), before.substr(host));
+}
+
 std::string Resolve(absl::string_view base, absl::string_view reference) {
   // Of another scheme it stays as it is, and is none that is asked.
   const size_t end = reference.find_first_of(":/?#");
@@ -84,22 +114,46 @@ std::string Resolve(absl::string_view base, absl::string_view reference) {
   return absl::StrCat(before.substr(0, before.rfind('/') + 1), reference);
 }
 
-FeedReader::FeedReader(std::vector<FeedSettings> feeds, absl::Duration period) : period_(period) {
+FeedReader::FeedReader(std::vector<FeedSettings> feeds, absl::Duration period) {
+  Configure(Instant::Min(), std::move(feeds), period);
+}
+
+void FeedReader::Configure(Instant now, std::vector<FeedSettings> feeds, absl::Duration period) {
+  period_ = period;
+  if (redirect_) ReadAgain(feeds_[redirect_->feed]);
+  redirect_.reset();
+  std::vector<Feed> before = std::exchange(feeds_, {});
   for (FeedSettings& settings : feeds) {
     if (feeds_.size() == kMaxFeeds) break;
-    feeds_.emplace_back().settings = std::move(settings);
+    const auto known = std::find_if(before.begin(), before.end(), [&](const Feed& one) {
+      return one.settings.url == settings.url;
+    });
+    Feed& feed = feeds_.emplace_back(known == before.end() ? Feed() : std::move(*known));
+    // Its items are found again in the new document, by the new filter.
+    const bool other = feed.settings.text != settings.text;
+    if (other || !feed.waiting.empty()) ReadAgain(feed);
+    feed.waiting.clear();
+    feed.settings = std::move(settings);
+    feed.due = other || feed.failures > 0 ? now : std::min(feed.due, now + period);
   }
 }
 
 std::optional<FeedReader::Fetch> FeedReader::Next(Instant now) {
-  if (!waiting_.empty()) {
-    Fetch fetch = std::move(waiting_.front());
-    waiting_.pop_front();
-    return fetch;
+  if (redirect_) return std::exchange(redirect_, std::nullopt);
+  const auto due = std::find_if(feeds_.begin(), feeds_.end(), [now](const Feed& feed) {
+    return feed.due <= now && feed.waiting.empty();
+  });
+  if (due == feeds_.end()) {
+    for (size_t i = 0; i < feeds_.size(); ++i) {
+      turn_ = (turn_ + 1) % feeds_.size();
+      std::deque<Fetch>& waiting = feeds_[turn_].waiting;
+      if (waiting.empty()) continue;
+      Fetch fetch = std::move(waiting.front());
+      waiting.pop_front();
+      return fetch;
+    }
+    return std::nullopt;
   }
-  const auto due = std::find_if(feeds_.begin(), feeds_.end(),
-                                [now](const Feed& feed) { return feed.due <= now; });
-  if (due == feeds_.end()) return std::nullopt;
   // Until OnAnswer says when.
   due->due = Instant::Max();
   Fetch fetch;
@@ -107,15 +161,16 @@ std::optional<FeedReader::Fetch> FeedReader::Next(Instant now) {
   fetch.url = due->settings.url;
   fetch.etag = due->etag;
   fetch.modified = due->modified;
-  fetch.may_be_inside = true;
+  fetch.may_be_inside = MayBeInside(fetch.url, fetch.url);
   fetch.most = kMaxFeed;
   return fetch;
 }
 
 std::optional<Instant> FeedReader::PollTimeout() const {
-  if (!waiting_.empty()) return Instant::Min();
+  if (redirect_) return Instant::Min();
   std::optional<Instant> out;
   for (const Feed& feed : feeds_) {
+    if (!feed.waiting.empty()) return Instant::Min();
     if (feed.due != Instant::Max()) out = Earliest(out, feed.due);
   }
   return out;
@@ -124,20 +179,18 @@ std::optional<Instant> FeedReader::PollTimeout() const {
 bool FeedReader::Follow(const Fetch& fetch, const Answer& answer) {
   Fetch next = fetch;
   next.url = Resolve(fetch.url, answer.location);
-  const std::string feed = OriginOf(feeds_[fetch.feed].settings.url);
-  const std::string origin = OriginOf(next.url);
-  next.may_be_inside = origin == feed;
-  const bool downgrade =
-      absl::StartsWith(OriginOf(fetch.url), "https:") && absl::StartsWith(origin, "http:");
-  if (origin.empty() || downgrade || next.url.size() > kMaxUrl ||
-      ++next.redirects > kMaxRedirects || (!next.may_be_inside && lt::LeadsInside(next.url))) {
+  next.may_be_inside = MayBeInside(feeds_[fetch.feed].settings.url, next.url);
+  const bool downgrade = absl::StartsWith(OriginOf(fetch.url), "https:") &&
+                         absl::StartsWith(OriginOf(next.url), "http:");
+  if (downgrade || ++next.redirects > kMaxRedirects || !MayAsk(next.url, next.may_be_inside)) {
     return false;
   }
-  waiting_.push_front(std::move(next));
+  redirect_ = std::move(next);
   return true;
 }
 
 void FeedReader::OnAnswer(Instant now, const Fetch& fetch, absl::StatusOr<Answer> answer) {
+  ++asked_;
   Feed& feed = feeds_[fetch.feed];
   constexpr int kRedirects[] = {301, 302, 303, 307, 308};
   const bool redirect =
@@ -145,22 +198,21 @@ void FeedReader::OnAnswer(Instant now, const Fetch& fetch, absl::StatusOr<Answer
   if (redirect) {
     // What indexers answer where they have no file.
     if (fetch.item && IsMagnet(answer->location)) {
-      Offer offer{fetch.feed, *fetch.item, {}};
-      offer.item.link = answer->location;
-      Remember(feed, fetch.item->id);
-      ++feed.taken;
-      offers_.push_back(std::move(offer));
-      return;
+      FeedItem item = *fetch.item;
+      item.link = answer->location;
+      return Take(feed, std::move(item), {});
     }
     if (Follow(fetch, *answer)) return;
     answer = absl::PermissionDeniedError("a redirect to where it may not go");
   }
   if (fetch.item) return OnItem(feed, fetch, std::move(answer));
+  feed.asked = now;
   OnFeed(now, feed, fetch.feed, std::move(answer));
 }
 
-void FeedReader::Fail(Instant now, Feed& feed, std::string why) {
-  feed.trouble = std::move(why);
+void FeedReader::Fail(Instant now, Feed& feed, absl::string_view why) {
+  ++failed_;
+  feed.trouble = Shown(why);
   absl::Duration wait = period_;
   for (int i = 0; i < feed.failures && wait < kMaxBackoff; ++i) wait *= 2;
   ++feed.failures;
@@ -170,13 +222,13 @@ void FeedReader::Fail(Instant now, Feed& feed, std::string why) {
 void FeedReader::OnFeed(Instant now, Feed& feed, size_t index, absl::StatusOr<Answer> answer) {
   constexpr int kOk = 200;
   constexpr int kNotModified = 304;
-  if (!answer.ok()) return Fail(now, feed, std::string(answer.status().message()));
+  if (!answer.ok()) return Fail(now, feed, answer.status().message());
   if (answer->status != kOk && answer->status != kNotModified) {
     return Fail(now, feed, absl::StrCat("it answers ", answer->status));
   }
   if (answer->status == kOk) {
     auto items = ParseFeed(answer->body);
-    if (!items.ok()) return Fail(now, feed, std::string(items.status().message()));
+    if (!items.ok()) return Fail(now, feed, items.status().message());
     feed.etag = Printable(answer->etag, kMaxVersion);
     feed.modified = Printable(answer->modified, kMaxVersion);
     TakeItems(feed, index, *std::move(items));
@@ -187,61 +239,75 @@ void FeedReader::OnFeed(Instant now, Feed& feed, size_t index, absl::StatusOr<An
 }
 
 void FeedReader::TakeItems(Feed& feed, size_t index, std::vector<FeedItem> items) {
-  const std::string origin = OriginOf(feed.settings.url);
+  feed.shown = items.size();
   std::set<uint64_t> shown;
   for (FeedItem& item : items) {
     const uint64_t id = Short(item.id);
     if (!shown.insert(id).second || feed.known.count(id) != 0) continue;
     if (!feed.settings.filter.Takes(item.title, item.size)) continue;
-    if (IsMagnet(item.link)) {
-      Remember(feed, item.id);
-      ++feed.taken;
-      offers_.push_back({index, std::move(item), {}});
-      continue;
-    }
-    Fetch fetch;
-    fetch.feed = index;
-    fetch.url = item.link;
-    fetch.may_be_inside = OriginOf(item.link) == origin;
-    fetch.most = kMaxTorrent;
-    if (item.link.size() > kMaxUrl || (!fetch.may_be_inside && lt::LeadsInside(item.link))) {
-      Remember(feed, item.id);
-      continue;
-    }
-    fetch.item = std::move(item);
-    waiting_.push_back(std::move(fetch));
+    TakeItem(feed, index, std::move(item));
   }
-  // What it shows stays remembered; of the rest the latest do.
-  size_t others = feed.remembered.size() - static_cast<size_t>(std::count_if(
-                                               feed.remembered.begin(), feed.remembered.end(),
-                                               [&](uint64_t id) { return shown.count(id) != 0; }));
+  Forget(feed, shown);
+}
+
+void FeedReader::TakeItem(Feed& feed, size_t index, FeedItem item) {
+  if (IsMagnet(item.link)) return Take(feed, std::move(item), {});
+  Fetch fetch;
+  fetch.feed = index;
+  fetch.url = item.link;
+  fetch.may_be_inside = MayBeInside(feed.settings.url, item.link);
+  fetch.most = kMaxTorrent;
+  if (!MayAsk(fetch.url, fetch.may_be_inside)) return Refuse(feed, item.id);
+  if (feed.waiting.size() == kMaxWaiting) return ReadAgain(feed);
+  fetch.item = std::move(item);
+  feed.waiting.push_back(std::move(fetch));
+}
+
+void FeedReader::Forget(Feed& feed, const std::set<uint64_t>& shown) {
+  const auto is_shown = [&shown](uint64_t id) { return shown.count(id) != 0; };
+  auto others =
+      feed.remembered.size() -
+      static_cast<size_t>(std::count_if(feed.remembered.begin(), feed.remembered.end(), is_shown));
   std::deque<uint64_t> kept;
   for (const uint64_t id : feed.remembered) {
-    if (shown.count(id) == 0 && others-- > kMaxRemembered) {
+    if (!is_shown(id) && others-- > kMaxRemembered) {
       feed.known.erase(id);
       continue;
     }
     kept.push_back(id);
   }
   feed.remembered = std::move(kept);
-  std::erase_if(feed.tries, [&](const auto& one) { return shown.count(one.first) == 0; });
+  std::erase_if(feed.tries, [&](const auto& one) { return !is_shown(one.first); });
+}
+
+void FeedReader::ReadAgain(Feed& feed) {
+  feed.etag.clear();
+  feed.modified.clear();
 }
 
 void FeedReader::OnItem(Feed& feed, const Fetch& fetch, absl::StatusOr<Answer> answer) {
   constexpr int kOk = 200;
   if (answer.ok() && answer->status == kOk) {
-    Remember(feed, fetch.item->id);
-    ++feed.taken;
-    offers_.push_back({fetch.feed, *fetch.item, std::move(answer->body)});
-    return;
+    return Take(feed, *fetch.item, std::move(answer->body));
   }
-  feed.trouble = absl::StrCat(fetch.item->link, ": ",
-                              answer.ok() ? absl::StrCat("it answers ", answer->status)
-                                          : std::string(answer.status().message()));
-  // An unchanged feed would not be read again.
-  feed.etag.clear();
-  feed.modified.clear();
-  if (++feed.tries[Short(fetch.item->id)] >= kTries) Remember(feed, fetch.item->id);
+  ++failed_;
+  feed.trouble = Shown(absl::StrCat(WithoutSecrets(fetch.item->link), ": ",
+                                    answer.ok() ? absl::StrCat("it answers ", answer->status)
+                                                : std::string(answer.status().message())));
+  ReadAgain(feed);
+  if (++feed.tries[Short(fetch.item->id)] >= kTries) Refuse(feed, fetch.item->id);
+}
+
+void FeedReader::Refuse(Feed& feed, const std::string& id) {
+  ++feed.refused;
+  ++refused_;
+  Remember(feed, id);
+}
+
+void FeedReader::Take(Feed& feed, FeedItem item, Bytes metainfo) {
+  Remember(feed, item.id);
+  ++feed.taken;
+  offers_.push_back({std::move(item), std::move(metainfo)});
 }
 
 void FeedReader::Remember(Feed& feed, const std::string& id) {
@@ -257,7 +323,18 @@ std::optional<FeedReader::Offer> FeedReader::PollOffer() {
 
 std::vector<FeedReader::Status> FeedReader::List() const {
   std::vector<Status> out;
-  for (const Feed& feed : feeds_) out.push_back({feed.settings.url, feed.trouble, feed.taken});
+  for (const Feed& feed : feeds_) {
+    Status& status = out.emplace_back();
+    status.url = WithoutSecrets(feed.settings.url);
+    status.trouble = feed.trouble;
+    status.asked = feed.asked;
+    if (feed.due != Instant::Max()) status.due = feed.due;
+    status.failures = feed.failures;
+    status.shown = feed.shown;
+    status.waiting = feed.waiting.size();
+    status.taken = feed.taken;
+    status.refused = feed.refused;
+  }
   return out;
 }
 
@@ -266,8 +343,10 @@ std::string FeedReader::Encode() const {
   std::string out = absl::StrCat(kHead, "\n");
   for (const Feed& feed : feeds_) {
     absl::StrAppend(&out, "feed ", feed.settings.url, "\n");
-    if (!feed.etag.empty()) absl::StrAppend(&out, "etag ", feed.etag, "\n");
-    if (!feed.modified.empty()) absl::StrAppend(&out, "modified ", feed.modified, "\n");
+    // Items that wait are read again by the next run.
+    const bool all = feed.waiting.empty() && !(redirect_ && redirect_->item);
+    if (all && !feed.etag.empty()) absl::StrAppend(&out, "etag ", feed.etag, "\n");
+    if (all && !feed.modified.empty()) absl::StrAppend(&out, "modified ", feed.modified, "\n");
     for (const uint64_t id : feed.remembered) {
       absl::StrAppend(&out, absl::Hex(id, absl::kZeroPad16), "\n");
     }

@@ -3,12 +3,15 @@
 //
 // Rules:
 //   - Feeds are asked each period, with what they said of their version last time (ETag,
-//     Last-Modified); one that fails is asked after twice the time, up to kMaxBackoff.
+//     Last-Modified); one that fails is asked after twice the time, up to kMaxBackoff. Between
+//     them one item of each feed in turn: a slow server delays the others by one answer.
 //   - An item is taken once, by its id: what a person removed does not come back by its feed. Ids
 //     that the feed still shows are remembered, and kMaxRemembered of others, the latest.
 //   - Where an item leads is asked by the rules for a stranger's trackers (lt/address_guard.h): not
-//     within our own network, unless it is the server of the feed itself, which the operator named.
-//     Redirects are followed by the same rules, kMaxRedirects of them, never from https to http.
+//     within our own network, unless it is the server of the feed itself, and the operator named
+//     that by such an address or its certificate proves it (https). Who owns a name chooses where
+//     it leads. Redirects are followed by the same rules, kMaxRedirects of them, never from https
+//     to http.
 //   - An item whose answer did not come is tried kTries times, with the feed's next turns.
 // Threads: one owner. Limits: below. Sources: RFC 9110 §13, §15.4; RFC 3986 §5.
 #pragma once
@@ -33,6 +36,7 @@ namespace p2pd::archive::intake {
 
 // One feed as its operator writes it: an address, then the words of a FeedFilter.
 struct FeedSettings {
+  std::string text;  // all of it
   std::string url;
   FeedFilter filter;
 
@@ -43,6 +47,8 @@ struct FeedSettings {
 // "http://host:port" of an address, in lower case and with the port that it means; empty: it is
 // none of http or https.
 std::string OriginOf(absl::string_view url);
+// Without a user's name and without what follows a ?, since both carry passwords and keys.
+std::string WithoutSecrets(absl::string_view url);
 // Where a reference leads that stands at `base` (RFC 3986 §5, without dot segments).
 std::string Resolve(absl::string_view base, absl::string_view reference);
 
@@ -55,6 +61,10 @@ class FeedReader {
   static constexpr absl::Duration kMaxBackoff = absl::Hours(24);
   static constexpr size_t kMaxTorrent = size_t{12} << 20;
   static constexpr size_t kMaxVersion = 256;  // of an ETag or a date
+  // Of .torrent files that one turn of a feed asks for; the others come with the next one.
+  static constexpr size_t kMaxWaiting = 100;
+  // What Encode writes at most.
+  static constexpr size_t kMaxEncoded = size_t{8} << 20;
 
   // What is to be asked for. The answer's body has at most `most` bytes.
   struct Fetch {
@@ -76,18 +86,21 @@ class FeedReader {
   };
   // What the archive is to be given.
   struct Offer {
-    size_t feed = 0;
     FeedItem item;
     Bytes metainfo;  // empty: item.link is a magnet link
   };
 
   // `period`: from question to question.
   FeedReader(std::vector<FeedSettings> feeds, absl::Duration period);
+  // Other feeds from now on; of those that stay, what was seen stays. Not between Next and
+  // OnAnswer.
+  void Configure(Instant now, std::vector<FeedSettings> feeds, absl::Duration period);
 
   // One at a time: OnAnswer follows. nullopt: nothing is due.
   std::optional<Fetch> Next(Instant now);
   void OnAnswer(Instant now, const Fetch& fetch, absl::StatusOr<Answer> answer);
   std::optional<Offer> PollOffer();
+  size_t offers() const { return offers_.size(); }
   std::optional<Instant> PollTimeout() const;
 
   // What is remembered, as text; restored before the first Next. InvalidArgument when it is none:
@@ -95,12 +108,23 @@ class FeedReader {
   std::string Encode() const;
   absl::Status Restore(absl::string_view text);
 
+  // Counts are of this run.
   struct Status {
-    std::string url;
-    std::string trouble;  // empty: none
-    uint64_t taken = 0;   // items, in this run
+    std::string url;               // without secrets
+    std::string trouble;           // of the last turn; empty: none
+    std::optional<Instant> asked;  // its last answer, or that there was none
+    std::optional<Instant> due;    // nullopt: it is being asked
+    int failures = 0;              // in a row, 0 when it answered
+    size_t shown = 0;              // items of its last document
+    size_t waiting = 0;            // .torrent files that are to be asked for
+    uint64_t taken = 0;            // items that were offered
+    uint64_t refused = 0;          // that lead to where they may not, or did not come
   };
   std::vector<Status> List() const;
+  // Of all feeds, and of those that were.
+  uint64_t asked() const { return asked_; }
+  uint64_t failed() const { return failed_; }
+  uint64_t refused() const { return refused_; }
 
  private:
   struct Feed {
@@ -108,9 +132,13 @@ class FeedReader {
     std::string etag;
     std::string modified;
     Instant due = Instant::Min();
+    std::optional<Instant> asked;
     int failures = 0;
     std::string trouble;
+    size_t shown = 0;
     uint64_t taken = 0;
+    uint64_t refused = 0;
+    std::deque<Fetch> waiting;        // items
     std::deque<uint64_t> remembered;  // in the order of their coming
     std::set<uint64_t> known;         // the same
     std::map<uint64_t, int> tries;
@@ -120,14 +148,26 @@ class FeedReader {
   void OnItem(Feed& feed, const Fetch& fetch, absl::StatusOr<Answer> answer);
   // Whether the redirect was followed.
   bool Follow(const Fetch& fetch, const Answer& answer);
-  void Fail(Instant now, Feed& feed, std::string why);
+  void Fail(Instant now, Feed& feed, absl::string_view why);
   void Remember(Feed& feed, const std::string& id);
+  void Refuse(Feed& feed, const std::string& id);
+  void Take(Feed& feed, FeedItem item, Bytes metainfo);
   void TakeItems(Feed& feed, size_t index, std::vector<FeedItem> items);
+  // An item of this feed whose id is new and that its filter takes.
+  void TakeItem(Feed& feed, size_t index, FeedItem item);
+  // Keeps what the feed shows, and of the rest the latest.
+  static void Forget(Feed& feed, const std::set<uint64_t>& shown);
+  // An unchanged feed would not be read again.
+  static void ReadAgain(Feed& feed);
 
-  const absl::Duration period_;
+  absl::Duration period_;
   std::vector<Feed> feeds_;
-  std::deque<Fetch> waiting_;  // items and redirects
+  std::optional<Fetch> redirect_;
+  size_t turn_ = 0;  // the feed whose item was asked for last
   std::deque<Offer> offers_;
+  uint64_t asked_ = 0;
+  uint64_t failed_ = 0;
+  uint64_t refused_ = 0;
 };
 
 }  // namespace p2pd::archive::intake

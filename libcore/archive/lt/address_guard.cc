@@ -6,7 +6,6 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/strip.h"
-#include "libcore/net/endpoint.h"
 
 namespace p2pd::archive::lt {
 namespace {
@@ -52,12 +51,14 @@ bool IsWebSeedUrl(absl::string_view url) {
   return HasScheme(url, "http://") || HasScheme(url, "https://");
 }
 
+bool IsInside(const net::IpAddress& address) {
+  return address.IsPrivate() || address.IsUnspecified() || address.IsMulticast();
+}
+
 bool LeadsInside(absl::string_view url) {
   const std::string host = HostOf(url);
   if (host.empty()) return true;
-  if (const auto address = net::IpAddress::Parse(host)) {
-    return address->IsPrivate() || address->IsUnspecified() || address->IsMulticast();
-  }
+  if (const auto address = net::IpAddress::Parse(host)) return IsInside(*address);
   if (IsOddNumber(host) || host.find('.') == std::string::npos) return true;
   for (const absl::string_view zone :
        {".localhost", ".local", ".internal", ".lan", ".home.arpa", ".intranet", ".corp"}) {

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "absl/strings/string_view.h"
+#include "libcore/net/endpoint.h"
 
 namespace p2pd::archive::lt {
 
@@ -17,5 +18,7 @@ bool IsTrackerUrl(absl::string_view url);
 bool IsWebSeedUrl(absl::string_view url);
 // True for what cannot be understood, too.
 bool LeadsInside(absl::string_view url);
+// The same of an address, for who looked the name up.
+bool IsInside(const net::IpAddress& address);
 
 }  // namespace p2pd::archive::lt

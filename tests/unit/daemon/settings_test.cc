@@ -41,6 +41,9 @@ TEST(Settings, WhatIsPrintedIsReadBackToTheSame) {
   config.ring_contacts_only = true;
   config.strict_revocation = true;
   config.state_lifetime = absl::Seconds(90);
+  config.archive.feeds = {
+      archive::intake::FeedSettings::Parse("https://a.example/rss?k=v ubuntu|debian -beta").value(),
+      archive::intake::FeedSettings::Parse("http://10.0.0.1/ >1MiB").value()};
   config.archive.limits = {.up = 4096, .down = 1 << 20, .slots = 4, .connections = 50};
   config.archive.limits.budget = size_t{3} << 40;
   config.archive.limits.schedule = {{.days = 0x1f, .from = 480, .to = 1080, .up = 0},
@@ -68,6 +71,10 @@ TEST(Settings, RefusesWhatIsNoValueAndSaysWhy) {
       {"catalogue.announce", {"ftp://a/announce"}, "or udp://"},
       {"catalogue.private", {"yes"}, "neither true nor false"},
       {"metrics.listen", {"9100"}, "is not ADDR:PORT"},
+      {"archive.feeds", {"ubuntu"}, "http://"},
+      {"archive.feeds", {"http://a/ >much"}, "is no size"},
+      {"archive.feeds", {"http://a/ x", "http://a/ y"}, "named twice"},
+      {"archive.feed_period", {"10ms"}, "1s"},
       {"net.listen", {"node.example:7464"}, "is not ADDR:PORT"},
       {"net.advertise", {"0.0.0.0:7464"}, "no address that others could send to"},
       {"net.advertise", {"192.0.2.1:0"}, "no address that others could send to"},

@@ -9,6 +9,7 @@ namespace p2pd::archive::intake {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr char kMagnet[] = "magnet:?xt=urn:btih:c12fe1c06bba254a9dc9f519b335aa7c1367a88a";
 constexpr char kFeed[] = "https://example.org/rss";
@@ -41,6 +42,8 @@ TEST(Urls, HaveOrigins) {
   for (const char* url : {"", "http://", "http:///a", "ftp://a/", "magnet:?xt=a", "/a"}) {
     EXPECT_EQ(OriginOf(url), "") << url;
   }
+  EXPECT_EQ(WithoutSecrets("https://u:p@a:8/b@c?key=d"), "https://a:8/b@c");
+  EXPECT_EQ(WithoutSecrets("https://a?key=@d"), "https://a");
   EXPECT_EQ(Resolve("http://a/b/c?d", "e"), "http://a/b/e");
   EXPECT_EQ(Resolve("http://a", "e"), "http://a/e");
   EXPECT_EQ(Resolve("http://a/b/c", "/e"), "http://a/e");
@@ -128,6 +131,81 @@ TEST(FeedReader, AServerOfOurOwnMayNameItself) {
   reader.OnAnswer(At(absl::ZeroDuration()), *fetch, To(kMagnet));
   EXPECT_EQ(reader.PollOffer()->item.link, kMagnet);
   EXPECT_FALSE(reader.Next(At(absl::ZeroDuration())).has_value());
+}
+
+TEST(FeedReader, AnAddressThatCouldBeReadAsAnotherIsNotAsked) {
+  FeedReader reader = Reader("http://127.0.0.1:9117/api");
+  auto fetch = reader.Next(At(absl::ZeroDuration()));
+  reader.OnAnswer(At(absl::ZeroDuration()), *fetch,
+                  Ok(Rss(Item("1", "http://127.0.0.1:9117\\@10.0.0.1/") +
+                         Item("2", "http://127.0.0.1:9117@10.0.0.1/") +
+                         Item("3", "http://127.0.0.1:9117 .example/"))));
+  EXPECT_FALSE(reader.Next(At(absl::ZeroDuration())).has_value());
+  EXPECT_EQ(reader.List()[0].refused, 3u);
+}
+
+TEST(FeedReader, ANameWithoutACertificateDoesNotLeadInside) {
+  // Its owner may let it lead to 127.0.0.1 at any time.
+  EXPECT_FALSE(Reader("http://example.org/rss").Next(At(absl::ZeroDuration()))->may_be_inside);
+  EXPECT_TRUE(Reader("https://example.org/rss").Next(At(absl::ZeroDuration()))->may_be_inside);
+  EXPECT_TRUE(Reader("http://router/rss").Next(At(absl::ZeroDuration()))->may_be_inside);
+}
+
+TEST(FeedReader, ASlowFeedDelaysTheOthersByOneAnswer) {
+  FeedReader reader({FeedSettings::Parse("https://a.example/").value(),
+                     FeedSettings::Parse("https://b.example/").value()},
+                    kPeriod);
+  const Instant now = At(absl::ZeroDuration());
+  for (const char* host : {"a", "b"}) {
+    const auto fetch = reader.Next(now);
+    ASSERT_TRUE(fetch.has_value());
+    std::string items;
+    for (size_t i = 0; i < FeedReader::kMaxWaiting + 10; ++i) {
+      absl::StrAppend(&items,
+                      Item(absl::StrCat(i), absl::StrCat("https://", host, ".example/", i)));
+    }
+    reader.OnAnswer(now, *fetch, Ok(Rss(items)));
+  }
+  std::vector<size_t> feeds;
+  const Instant late = now + 2 * kPeriod;
+  for (size_t i = 0; i < 2 * FeedReader::kMaxWaiting; ++i) {
+    // Neither is asked again before its items were, however late that is.
+    const auto fetch = reader.Next(i < FeedReader::kMaxWaiting ? late : now);
+    ASSERT_TRUE(fetch->item.has_value());
+    feeds.push_back(fetch->feed);
+    // Until all are here the next run asks for the whole feed.
+    EXPECT_THAT(reader.Encode(), Not(HasSubstr("etag")));
+    reader.OnAnswer(late, *fetch, Ok("metainfo"));
+  }
+  EXPECT_NE(feeds[0], feeds[1]);
+  EXPECT_EQ(feeds[0], feeds[2]);
+  // What was left out comes with the next turn, which asks for the whole feed, too.
+  const auto again = reader.Next(late);
+  EXPECT_FALSE(again->item.has_value());
+  EXPECT_EQ(again->etag, "");
+}
+
+TEST(FeedReader, OtherSettingsKeepWhatWasSeen) {
+  FeedReader reader = Reader();
+  const Instant now = At(absl::ZeroDuration());
+  reader.OnAnswer(now, *reader.Next(now), Ok(Rss(Item("one", kMagnet))));
+  EXPECT_TRUE(reader.PollOffer().has_value());
+  reader.Configure(now,
+                   {FeedSettings::Parse(absl::StrCat(kFeed, " -beta")).value(),
+                    FeedSettings::Parse("https://b.example/?key=secret").value()},
+                   2 * kPeriod);
+  auto fetch = reader.Next(now);
+  EXPECT_EQ(fetch->url, kFeed);
+  EXPECT_EQ(fetch->etag, "") << "another filter may take what this one left";
+  reader.OnAnswer(now, *fetch, Ok(Rss(Item("one", kMagnet))));
+  EXPECT_FALSE(reader.PollOffer().has_value());
+  EXPECT_EQ(reader.List()[0].due, now + 2 * kPeriod);
+  EXPECT_EQ(reader.List()[0].taken, 1u);
+  EXPECT_EQ(reader.List()[1].url, "https://b.example/");
+  fetch = reader.Next(now);
+  reader.Configure(now, {}, kPeriod);
+  EXPECT_FALSE(reader.Next(now).has_value());
+  EXPECT_FALSE(reader.PollTimeout().has_value());
 }
 
 TEST(FeedReader, RedirectsAreCounted) {

@@ -168,6 +168,7 @@ struct FakeArchive final : v1::ArchiveService::Service {
   P2PD_FAKE(GetArchive, GetArchiveRequest, Archive)
   P2PD_FAKE(PlanArchive, PlanArchiveRequest, PlanArchiveResponse)
   P2PD_FAKE(ListMembers, ListMembersRequest, ListMembersResponse)
+  P2PD_FAKE(ListFeeds, ListFeedsRequest, ListFeedsResponse)
 };
 
 #undef P2PD_FAKE

@@ -117,5 +117,26 @@ TEST(LimitChangeOf, TakesWhatIsSetAndRefusesWhatIsOutOfRange) {
   EXPECT_TRUE(absl::IsInvalidArgument(LimitChangeOf(request).status()));
 }
 
+TEST(FeedToProto, SaysWhatBecameOfIt) {
+  const Instant now = Instant() + absl::Hours(1);
+  archive::intake::FeedReader::Status feed;
+  feed.due = Instant::Min();
+  v1::ArchiveFeed shown = ToProto(feed, now);
+  EXPECT_EQ(shown.state(), v1::ArchiveFeed::UNASKED);
+  EXPECT_FALSE(shown.has_asked_age());
+  EXPECT_EQ(shown.next_delay().seconds(), 0);
+  feed.asked = now - absl::Seconds(5);
+  feed.due = now + absl::Seconds(9);
+  shown = ToProto(feed, now);
+  EXPECT_EQ(shown.state(), v1::ArchiveFeed::READ);
+  EXPECT_EQ(shown.asked_age().seconds(), 5);
+  EXPECT_EQ(shown.next_delay().seconds(), 9);
+  feed.failures = 1;
+  feed.waiting = 1;
+  shown = ToProto(feed, now);
+  EXPECT_EQ(shown.state(), v1::ArchiveFeed::FAILED);
+  EXPECT_FALSE(shown.has_next_delay()) << "its items are asked for first";
+}
+
 }  // namespace
 }  // namespace p2pd::daemon

@@ -135,5 +135,21 @@ TEST_F(TorrentCommands, TheMembersAreListed) {
   EXPECT_THAT(members.out, HasSubstr("192.0.2.1:6881"));
 }
 
+TEST_F(TorrentCommands, TheFeedsAreListed) {
+  v1::ArchiveFeed& feed = *archive_.ListFeeds_.response.add_feeds();
+  feed.set_url("https://example.org/rss");
+  feed.set_state(v1::ArchiveFeed::FAILED);
+  feed.set_trouble("it answers 503");
+  feed.mutable_asked_age()->set_seconds(90);
+  feed.set_taken_count(17);
+  const Outcome feeds = Run({"archive", "feeds"});
+  EXPECT_EQ(feeds.code, 0);
+  EXPECT_THAT(feeds.out, HasSubstr("https://example.org/rss"));
+  EXPECT_THAT(feeds.out, HasSubstr("failed"));
+  EXPECT_THAT(feeds.out, HasSubstr("ago"));
+  EXPECT_THAT(feeds.out, HasSubstr("17"));
+  EXPECT_THAT(feeds.out, HasSubstr("it answers 503"));
+}
+
 }  // namespace
 }  // namespace p2pd::cli
