@@ -10,7 +10,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
-#include "daemon/settings.h"
+#include "daemon/quantities.h"
 #include "libcore/base/status.h"
 
 namespace p2pd::daemon {

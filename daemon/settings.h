@@ -33,12 +33,4 @@ struct Setting {
 // In the order in which --print-config shows them: keys of one section stand together.
 absl::Span<const Setting> SettingTable();
 
-// "500ms", "90s", "5min", "1h", "7d". InvalidArgument for anything else, or more than 400 days.
-absl::StatusOr<absl::Duration> ParseSpan(absl::string_view text);
-std::string PrintSpan(absl::Duration span);
-// "4096", "64KiB", "256MiB", "2GiB", "2TiB", and kB, MB, GB, TB as powers of ten. InvalidArgument
-// for anything else, or more than 1 PiB.
-absl::StatusOr<size_t> ParseSize(absl::string_view text);
-std::string PrintSize(size_t bytes);
-
 }  // namespace p2pd::daemon
