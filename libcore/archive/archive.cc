@@ -40,6 +40,15 @@ TorrentRow RowOf(const torrent::Metainfo& metainfo, Source source, absl::Time wa
   return row;
 }
 
+// `metainfo` with these trackers, a tier each, where it has none of its own.
+Bytes WithTrackers(const torrent::Metainfo& parsed, ByteView metainfo,
+                   const std::vector<std::string>& trackers) {
+  if (trackers.empty() || !parsed.trackers.empty()) return ToBytes(metainfo);
+  std::vector<std::vector<std::string>> tiers;
+  for (const std::string& tracker : trackers) tiers.push_back({tracker});
+  return torrent::WrapInfo(parsed.info, tiers);
+}
+
 bool HasAll(const Pieces& have) {
   return !have.empty() && std::find(have.begin(), have.end(), false) == have.end();
 }
@@ -238,6 +247,7 @@ absl::StatusOr<torrent::InfoHash> Archive::Submit(Instant now, absl::Time wall,
     if (const auto endpoint = net::Endpoint::Parse(peer)) fetch.peers.push_back(*endpoint);
   }
   torrent.sources = fetch.peers;
+  torrent.trackers = magnet.trackers;
   Say(std::move(fetch));
   torrent.metainfo_until = now + kMetainfoPatience;
   SetState(torrent, TorrentState::kMetadata);
@@ -260,6 +270,10 @@ void Archive::OnMetainfo(Instant now, absl::Time wall, const torrent::InfoHash& 
     OnTrouble(hash, parsed.status());
     return SetState(found->second, TorrentState::kKnown);
   }
+  // Peers give the info alone; where it can be had is what the link said.
+  const Bytes whole = WithTrackers(*parsed, metainfo, std::exchange(found->second.trackers, {}));
+  parsed = torrent::ParseMetainfo(whole, options_.limits);
+  if (!parsed.ok()) return OnTrouble(hash, parsed.status());
   TorrentRow row = RowOf(*parsed, found->second.row.source, wall);
   // A torrent that was asked for by its other name goes by this one.
   if (row.hashes.Best() != hash) {
@@ -271,7 +285,8 @@ void Archive::OnMetainfo(Instant now, absl::Time wall, const torrent::InfoHash& 
     changes_.NoteRemoved(hash);
     library_.Erase(hash).IgnoreError();
   }
-  Enter(now, std::move(row), *std::move(parsed), metainfo).IgnoreError();
+  const absl::Status entered = Enter(now, std::move(row), *std::move(parsed), whole).status();
+  if (!entered.ok()) OnTrouble(hash, entered);
 }
 
 absl::Status Archive::Remove(Instant now, const torrent::InfoHash& hash) {

@@ -324,6 +324,7 @@ class Archive {
     Holders holders;
     std::optional<Instant> metainfo_until;
     std::vector<net::Endpoint> sources;  // who gave the metainfo may have the rest
+    std::vector<std::string> trackers;   // of the magnet, until the metainfo is here
     std::optional<Instant> missing_since;
     std::optional<Instant> uploaded_at;
     Instant next_reading;

@@ -48,7 +48,7 @@ bool Archive::MayFollow(const net::Endpoint& seed) const {
 void Archive::AskForMetainfo(Instant now, Torrent& torrent) {
   torrent.metainfo_until = now + kMetainfoPatience;
   SetState(torrent, TorrentState::kMetadata);
-  Say(FetchMetainfo{torrent.row.hashes, {}, torrent.sources});
+  Say(FetchMetainfo{torrent.row.hashes, torrent.trackers, torrent.sources});
 }
 
 void Archive::GiveUpMetainfo(Instant now) {

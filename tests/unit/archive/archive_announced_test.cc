@@ -30,6 +30,23 @@ TEST_F(ArchiveTest, OneNetworkOfStrangersHasFewFollowedAndNothingOfThemStays) {
   EXPECT_EQ(archive_->List().size(), 1u);
 }
 
+TEST_F(ArchiveTest, TheTrackersOfAMagnetStayWithItsTorrent) {
+  const Bytes metainfo = MakeMetainfo("speech");
+  const auto magnet = torrent::ParseMagnet(absl::StrCat(
+      "magnet:?xt=urn:btih:", torrent::ToHex(HashOf(metainfo)), "&tr=udp://tracker.example:6969"));
+  ASSERT_TRUE(magnet.ok());
+  const auto hash = archive_->Submit(now_, Wall(), *magnet, Source::kSubmitted);
+  ASSERT_TRUE(hash.ok());
+  EXPECT_EQ(Next<FetchMetainfo>()->trackers, magnet->trackers);
+  archive_->OnMetainfo(now_, Wall(), *hash, metainfo);
+  const auto save = Next<SaveMetainfo>();
+  ASSERT_TRUE(save.has_value());
+  const auto saved = torrent::ParseMetainfo(save->metainfo);
+  EXPECT_EQ(saved->trackers, std::vector<std::vector<std::string>>{magnet->trackers});
+  EXPECT_EQ(saved->hashes.Best(), *hash);
+  EXPECT_THAT(Next<StartTorrent>()->trackers, testing::Not(testing::IsEmpty()));
+}
+
 TEST_F(ArchiveTest, WhatWasSubmittedAsAMagnetIsAskedForAgainWhenASeedComes) {
   const auto magnet =
       torrent::ParseMagnet("magnet:?xt=urn:btih:00112233445566778899aabbccddeeff00112233");
