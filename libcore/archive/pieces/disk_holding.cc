@@ -525,6 +525,7 @@ absl::StatusOr<bool> DiskHolding::Scrub(Piece piece, const PieceProof& proof) {
     return state == PieceState::kKept || state == PieceState::kDoubtful;
   };
   if (!Enter(piece, allowed)) return absl::NotFoundError("the piece is not here");
+  LetGoOfRemoved(piece);
   Bytes bytes(layout_.SizeOf(piece));
   const absl::Status read =
       ReadExtents({piece, 0, layout_.SizeOf(piece)}, absl::MakeSpan(bytes), false);
@@ -534,6 +535,16 @@ absl::StatusOr<bool> DiskHolding::Scrub(Piece piece, const PieceProof& proof) {
   Leave(piece);
   P2PD_RETURN_IF_ERROR(noted);
   return good;
+}
+
+// A file whose name is gone is there as long as somebody has it open, and no longer.
+void DiskHolding::LetGoOfRemoved(Piece piece) {
+  for (const Extent& extent : layout_.ExtentsOf(piece)) {
+    if (layout_.files()[extent.file].padding) continue;
+    const auto file = FileOf(extent.file, false);
+    const auto facts = file.ok() ? (*file)->Facts() : file.status();
+    if (facts.ok() && !facts->linked) return setting_.files->Forget(setting_.number);
+  }
 }
 
 absl::Status DiskHolding::BelieveAgain(Piece piece) {

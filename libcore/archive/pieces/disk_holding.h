@@ -102,6 +102,7 @@ class DiskHolding final : public Holding {
   // Of a piece that is not what it should be: the bit goes, here at once and on disk.
   void Lose(Piece piece);
   // Of a doubtful piece that turned out right.
+  void LetGoOfRemoved(Piece piece);
   absl::Status BelieveAgain(Piece piece);
   // What the files of a piece are now is to be written down.
   void Refresh(Piece piece);

@@ -221,6 +221,15 @@ TEST_F(DiskHoldingTest, AScrubFindsWhatRotted) {
   EXPECT_FALSE(holding->have().Has(kFirst));
 }
 
+TEST_F(DiskHoldingTest, AScrubFindsThatAFileIsGoneThoughItIsOpen) {
+  ASSERT_TRUE(torrent.ArriveAndKeep(*holding, torrent.All()).ok());
+  ASSERT_TRUE(*holding->Scrub(kFirst, torrent.ProofOf(kFirst)));
+  disk.Delete(PathOf("a/x"));
+  EXPECT_FALSE(*holding->Scrub(kFirst, torrent.ProofOf(kFirst)));
+  EXPECT_FALSE(*holding->Scrub(kSecond, torrent.ProofOf(kSecond)));
+  EXPECT_FALSE(holding->have().Has(kFirst));
+}
+
 TEST_F(DiskHoldingTest, AFileRemovedWhileItIsWrittenIsNotKept) {
   ASSERT_TRUE(torrent.ArriveAndKeep(*holding, {kFirst}).ok());
   ASSERT_TRUE(torrent.Arrive(*holding, kSecond).ok());
