@@ -35,15 +35,16 @@ std::string Upgrade() {
 }
 
 db::Schema Schema() {
-  return db::Schema{.what = "archive library",
-                    .application_id = 0x7032616c,  // "p2al"
-                    .version = Library::kSchemaVersion,
-                    .tables = absl::StrCat(kTorrents, kOthers),
-                    .upgrade = Upgrade(),
-                    .if_damaged =
-                        "move the file away and start again, it is made anew from the "
-                        "folders Torrents and Files",
-                    .if_full = "make room there"};
+  return db::Schema{
+      .what = "archive library",
+      .application_id = 0x7032616c,  // "p2al"
+      .version = Library::kSchemaVersion,
+      .tables = absl::StrCat(kTorrents, kOthers),
+      .upgrade = Upgrade(),
+      .if_damaged =
+          "move the file away and start again, and submit the files of the folder Torrents: "
+          "what is in the folder Files is found",
+      .if_full = "make room there"};
 }
 
 enum Flag : int64_t { kPrivate = 1, kPinned = 2, kMayLose = 4 };
