@@ -51,7 +51,7 @@ Report CrowdRun::Finish() {
   if (!watch.first_broken().empty()) Require(false, watch.first_broken());
   report.AddShare("watch: keys with two roots", watch.two_roots());
   Add("watch: the same key with two for 30 s", static_cast<double>(watch.long_twos()), "",
-      AtMost(0));
+      splits ? std::nullopt : std::optional(AtMost(0)));
   Add("watch: the longest time with two", absl::ToDoubleSeconds(watch.longest_two()), "s");
   report.trace_hash = measured.value_or(crowd.world().trace_hash());
   return std::move(report);

@@ -44,6 +44,7 @@ struct CrowdRun {
   Crowd crowd;
   Report report;
   std::optional<uint64_t> measured;  // the trace hash before Rest
+  bool splits = false;               // rings fall apart and come together: keys have two roots
 };
 
 // What the command line sets goes before `crowd`.

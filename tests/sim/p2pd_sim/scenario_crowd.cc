@@ -268,6 +268,7 @@ absl::StatusOr<Report> RunFaults(const RunOptions& options) {
   defaults.broken_pairs = dice.Below(2) == 0 ? 0 : 0.02;
   P2PD_ASSIGN_OR_RETURN(const std::unique_ptr<CrowdRun> run,
                         BeginCrowdRun("faults", options, defaults));
+  run->splits = true;
   Crowd& crowd = run->crowd;
   crowd.Grow();
   crowd.SetChurn(absl::Minutes(1) + absl::Minutes(4) * dice.Unit());
