@@ -74,6 +74,8 @@ void DelayEstimator::OnPacket(Instant now, const Packet& packet) {
   if (packet.timestamp >= end_) {
     PlayInOrder(now, lateness_ms, packet);
   } else {
+    // It came itself: its copy will tell nothing.
+    std::replace(missing_.begin(), missing_.end(), packet.timestamp, kNoGap);
     PlayOvertaken(lateness_ms, packet);
   }
   ChooseTarget();

@@ -13,16 +13,19 @@ constexpr absl::Duration kQueue = absl::Milliseconds(15);
 constexpr absl::Duration kLongQueue = absl::Milliseconds(60);
 constexpr absl::Duration kGain = absl::Milliseconds(5);
 
+// Samples, a minute: more is a clock that makes no sense, and must not overflow.
+constexpr int64_t kMostQueue = int64_t{60} * kSampleRate;
+
 }  // namespace
 
 void DelayTrend::OnReceipt(uint32_t sent, uint32_t received) {
-  transits_[next_] = unwrap_(received - sent);
+  const int64_t newest = unwrap_(received - sent);
+  transits_[next_] = newest;
   next_ = (next_ + 1) % kReports;
   known_ = std::min(known_ + 1, kReports);
-  const int64_t newest = transits_[(next_ + kReports - 1) % kReports];
   const int64_t least = *std::min_element(transits_.begin(), transits_.begin() + known_);
   const absl::Duration before = queue_;
-  queue_ = SamplesToDuration(newest - least);
+  queue_ = SamplesToDuration(std::min(newest - least, kMostQueue));
   growing_ = queue_ > kLongQueue || (queue_ > kQueue && queue_ > before + kGain);
 }
 

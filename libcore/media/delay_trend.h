@@ -12,7 +12,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 
 #include "absl/time/time.h"
 #include "libcore/media/rtp_packet.h"

@@ -5,7 +5,8 @@
 // DelayEstimator. Rules:
 //  - Above the target speech is shortened, below it lengthened, one pitch period at a time, so
 //    delay that grew comes back without a gap (the oldest complaint about such buffers).
-//  - What is missing when its turn comes is taken from the next packet's FEC if that is there, else
+//  - What is missing when its turn comes is taken from its copy or the next packet's FEC if one is
+//  there, else
 //    concealed. With nothing newer there either the packet may still come: concealing then
 //    stretches time, and the late packet is played, not dropped.
 //  - After kMaxConcealment of nothing, playing pauses in silence and starts afresh at the

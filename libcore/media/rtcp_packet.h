@@ -21,7 +21,7 @@
 
 namespace p2pd::media {
 
-// One compound packet of ours has four.
+// One compound packet of ours has six at most.
 inline constexpr size_t kMaxRtcpPackets = 16;
 // Bytes that BuildRtcp needs at most, without protection.
 inline constexpr size_t kMaxRtcpSize = 256;

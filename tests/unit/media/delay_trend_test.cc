@@ -59,5 +59,16 @@ TEST_F(Trend, DriftIsNoQueue) {
   }
 }
 
+TEST(DelayTrend, AClockThatMakesNoSenseOverflowsNothing) {
+  DelayTrend trend;
+  uint32_t received = 0;
+  for (int i = 0; i < 40; ++i) {
+    received += 0x7fffffff;
+    trend.OnReceipt(0, received);
+    EXPECT_LE(trend.queue(), absl::Minutes(1));
+    EXPECT_GE(trend.queue(), absl::ZeroDuration());
+  }
+}
+
 }  // namespace
 }  // namespace p2pd::media
