@@ -1,17 +1,23 @@
 #!/usr/bin/env bash
 # One seed is one run: each run below, twice by the first p2pd-sim and once by the second (the build of another compiler),
-# must give one and the same trace hash. Says which do not; exit code 1 then.
+# must give one and the same trace hash. Says which do not; exit code 1 then. Whether a run keeps its limits is not asked
+# here: these runs are shorter and smaller than what the limits are for.
 set -euo pipefail
 if (($# != 2)); then
   echo "usage: trace_hashes.sh P2PD_SIM OTHER_P2PD_SIM" >&2
   exit 2
 fi
 
+# p2pd-sim ends with 1 where a limit was missed.
+hash_of() {
+  "$@" --trace-hash 2> /dev/null || (($? == 1))
+}
+
 different=0
 while read -r -a run; do
-  first=$("$1" "${run[@]}" --trace-hash)
-  again=$("$1" "${run[@]}" --trace-hash)
-  other=$("$2" "${run[@]}" --trace-hash)
+  first=$(hash_of "$1" "${run[@]}")
+  again=$(hash_of "$1" "${run[@]}")
+  other=$(hash_of "$2" "${run[@]}")
   printf '%s %s\n' "$first" "${run[*]}"
   if [[ $first != "$again" ]]; then
     echo "  the same program, again: $again"
