@@ -70,14 +70,7 @@ void Crowd::StartNode(size_t place) {
   CountTime();
   Node& node = nodes_[place];
   node.machine = static_cast<uint32_t>(place);
-  std::vector<net::Endpoint> bootstrap;
-  if (options_.known_door && place != 0) bootstrap.push_back(EndpointOfMachine(0, 0));
-  for (int i = 0; i < options_.bootstrap && !ids_.empty(); ++i) {
-    const std::optional<size_t> any = options_.one_door ? std::optional<size_t>(0) : RandomDoor();
-    if (!any || *any == place) continue;
-    const net::Endpoint& door = nodes_[*any].host->at();
-    if (std::count(bootstrap.begin(), bootstrap.end(), door) == 0) bootstrap.push_back(door);
-  }
+  const std::vector<net::Endpoint> bootstrap = DoorsFor(place);
   node.asked_first = false;
   node.joined = false;
   node.host = MakeParticipant(place);
@@ -92,6 +85,42 @@ void Crowd::StartNode(size_t place) {
   node.host->Kick();
 }
 
+std::vector<net::Endpoint> Crowd::DoorsFor(size_t place) {
+  std::vector<net::Endpoint> out;
+  bool talks = false;  // to one of them
+  const auto add = [&](const net::Endpoint& door) {
+    if (std::count(out.begin(), out.end(), door) != 0) return;
+    out.push_back(door);
+    talks = talks || !Broken(place, MachineOf(door));
+  };
+  if (options_.known_door && place != 0) add(EndpointOfMachine(0, 0));
+  for (int i = 0; i < options_.bootstrap && !ids_.empty(); ++i) {
+    const std::optional<size_t> any = options_.one_door ? std::optional<size_t>(0) : RandomDoor();
+    if (any && *any != place) add(nodes_[*any].host->at());
+  }
+  if (talks) return out;
+  const std::vector<size_t> others = OpenTo(place);
+  if (!others.empty()) add(nodes_[others[rng_.Below(others.size())]].host->at());
+  return out;
+}
+
+std::vector<size_t> Crowd::OpenTo(size_t place) const {
+  std::vector<size_t> up;
+  std::vector<size_t> active;
+  for (size_t i = 0; i < nodes_.size(); ++i) {
+    const auto& host = nodes_[i].host;
+    if (i == place || !host || TranslatorOf(i)) continue;
+    if (Broken(place, MachineOf(host->at()))) continue;
+    up.push_back(i);
+    if (ids_.count(host->id()) != 0) active.push_back(i);
+  }
+  return active.empty() ? up : active;
+}
+
+bool Crowd::Broken(size_t place, uint32_t machine) const {
+  return sim::Broken(static_cast<uint32_t>(place), machine, options_.seed, options_.broken_pairs);
+}
+
 std::unique_ptr<Participant> Crowd::MakeParticipant(size_t place) {
   ParticipantSpec spec;
   spec.world = &world_;
@@ -100,10 +129,11 @@ std::unique_ptr<Participant> Crowd::MakeParticipant(size_t place) {
   spec.seed = rng_.Next();
   const bool fixed = options_.known_door && place == 0;
   spec.at = EndpointOfMachine(static_cast<uint32_t>(place), fixed ? 0 : lives_[place]++);
-  if (const std::optional<Nat> nat = TranslatorOf(place)) {
+  if (const std::optional<Translation> nat = TranslatorOf(place)) {
     // The same machine to MachineOf; EndpointOfMachine never has this last octet.
     const ByteView inside = spec.at.address.bytes();
-    world_.SetNat(spec.at, net::IpAddress::V4({inside[0], inside[1], inside[2], 255}), *nat);
+    world_.SetNat(spec.at.address, net::IpAddress::V4({inside[0], inside[1], inside[2], 255}),
+                  nat->mapping, nat->filtering);
   }
   switch (options_.protocol) {
     case Protocol::kP2pd: {
@@ -119,18 +149,23 @@ std::unique_ptr<Participant> Crowd::MakeParticipant(size_t place) {
   P2PD_CHECK(false);
 }
 
-std::optional<Nat> Crowd::TranslatorOf(size_t place) const {
+std::optional<Crowd::Translation> Crowd::TranslatorOf(size_t place) const {
   if (options_.translated <= 0 || place == 0) return std::nullopt;
   SeededRng dice((uint64_t{place} << 20) ^ options_.seed ^ 0x4e4154);  // "NAT"
   if (dice.Unit() >= options_.translated) return std::nullopt;
-  constexpr std::array<Nat, 3> kKinds = {Nat::kEndpointIndependent, Nat::kAddressDependent,
-                                         Nat::kPortDependent};
+  // Full cone, restricted cone, port-restricted cone, symmetric (RFC 3489 §5).
+  constexpr std::array<Translation, 4> kKinds = {{
+      {Nat::kEndpointIndependent, Nat::kEndpointIndependent},
+      {Nat::kEndpointIndependent, Nat::kAddressDependent},
+      {Nat::kEndpointIndependent, Nat::kPortDependent},
+      {Nat::kPortDependent, Nat::kPortDependent},
+  }};
   return kKinds[dice.Below(kKinds.size())];
 }
 
 bool Crowd::Unreachable(size_t place) const {
-  const std::optional<Nat> nat = TranslatorOf(place);
-  return nat && *nat != Nat::kEndpointIndependent;
+  const std::optional<Translation> nat = TranslatorOf(place);
+  return nat && nat->filtering != Nat::kEndpointIndependent;
 }
 
 size_t Crowd::UnreachablePeers() const {
@@ -187,13 +222,24 @@ void Crowd::Grow() {
       if (stay.comes == absl::ZeroDuration()) first.insert(stay.machine);
     }
   }
+  const auto start = [this](size_t place) {
+    StartNode(place);
+    world_.RunFor(options_.join_gap);
+  };
+  // Who could talk to nobody yet comes when the others are there.
+  std::vector<size_t> late;
   nodes_.reserve(static_cast<size_t>(options_.nodes));
   for (int i = 0; i < options_.nodes; ++i) {
     nodes_.emplace_back();
-    if (options_.trace && first.count(nodes_.size() - 1) == 0) continue;
-    StartNode(nodes_.size() - 1);
-    world_.RunFor(options_.join_gap);
+    const size_t place = nodes_.size() - 1;
+    if (options_.trace && first.count(place) == 0) continue;
+    if (place != 0 && OpenTo(place).empty()) {
+      late.push_back(place);
+      continue;
+    }
+    start(place);
   }
+  for (const size_t place : late) start(place);
 }
 
 void Crowd::PlayTrace() {
@@ -381,6 +427,9 @@ void Crowd::LookAtRing() {
     const Node& node = nodes_[i];
     if (!node.host) continue;
     watch_.SeeLeaves(node.host->id(), node.host->Leaves(), node.host->most_leaves());
+    if ((i + looks_) / RingWatch::kTurns % RingWatch::kTableTurns == 0) {
+      watch_.SeeTable(node.host->id(), node.host->Table());
+    }
   }
   if (apart_) return watch_.Interrupt();
   for (size_t i = 0; i < watch_.keys().size(); ++i) {

@@ -57,7 +57,8 @@ struct CrowdOptions {
   int askers = 10;
   // Share of the pairs of machines that cannot talk.
   double broken_pairs = 0;
-  // Share of the machines behind translators, as many of each kind; never the first.
+  // Share of the machines behind translators: full cone, restricted, port-restricted, symmetric, as
+  // many of each; never the first.
   double translated = 0;
   LinkOptions link;
   int leaves_per_side = 8;
@@ -178,8 +179,18 @@ class Crowd final : private Participant::Listener {
   void OnFailed(size_t place, uint64_t lookup) override;
   void OnReached(const overlay::NodeId& origin, const overlay::Key& key) override;
   std::unique_ptr<Participant> MakeParticipant(size_t place);
+  // The two machines cannot talk.
+  bool Broken(size_t place, uint32_t machine) const;
+  // Whose nodes a node of this machine could start through: that have joined, or are up at least.
+  std::vector<size_t> OpenTo(size_t place) const;
+  // Through whom its next node starts; to one of them it can talk, where there is one at all.
+  std::vector<net::Endpoint> DoorsFor(size_t place);
+  struct Translation {
+    Nat mapping;
+    Nat filtering;
+  };
   // How the machine is hidden, if it is.
-  std::optional<Nat> TranslatorOf(size_t place) const;
+  std::optional<Translation> TranslatorOf(size_t place) const;
   bool Unreachable(size_t place) const;
   void SetActive(size_t place, bool active);
   void SetInRing(size_t place, bool is_in);

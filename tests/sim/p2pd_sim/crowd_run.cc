@@ -48,11 +48,21 @@ Report CrowdRun::Finish() {
   Add("watch: leaf sets", static_cast<double>(watch.leaf_sets()), "");
   Add("watch: leaf sets that break a rule", static_cast<double>(watch.broken_leaf_sets()), "",
       AtMost(0));
+  Add("watch: prefix tables", static_cast<double>(watch.tables()), "");
+  Add("watch: prefix tables that break a rule", static_cast<double>(watch.broken_tables()), "",
+      AtMost(0));
   if (!watch.first_broken().empty()) Require(false, watch.first_broken());
-  report.AddShare("watch: keys with two roots", watch.two_roots());
-  Add("watch: the same key with two for 30 s", static_cast<double>(watch.long_twos()), "",
-      splits ? std::nullopt : std::optional(AtMost(0)));
-  Add("watch: the longest time with two", absl::ToDoubleSeconds(watch.longest_two()), "s");
+  const auto add = [&](const RingWatch::Fault& fault, absl::string_view how_many,
+                       std::optional<Limit> long_ones) {
+    report.AddShare(absl::StrCat("watch: keys with ", how_many), fault.seen());
+    Add(absl::StrCat("watch: the same key with ", how_many, " for 30 s"),
+        static_cast<double>(fault.long_ones()), "", long_ones);
+    Add(absl::StrCat("watch: the longest time with ", how_many),
+        absl::ToDoubleSeconds(fault.longest()), "s");
+  };
+  const std::optional<Limit> none_long = splits ? std::nullopt : std::optional(AtMost(0));
+  add(watch.two_roots(), "two roots", none_long);
+  add(watch.no_root(), "no root", none_long);
   report.trace_hash = measured.value_or(crowd.world().trace_hash());
   return std::move(report);
 }

@@ -14,11 +14,6 @@ constexpr uint8_t kWorldNetwork = 10;
 constexpr uint8_t kOneNetwork = 19;
 constexpr uint32_t kOneNetworkMachines = 31'000;
 
-bool Broken(uint32_t a, uint32_t b, uint64_t seed, double share) {
-  const uint64_t pair = (uint64_t{std::min(a, b)} << 32) | std::max(a, b);
-  return share > 0 && a != b && SeededRng(pair ^ (seed << 20)).Unit() < share;
-}
-
 }  // namespace
 
 net::Endpoint EndpointOfMachine(uint32_t machine, uint32_t life) {
@@ -39,6 +34,11 @@ uint32_t MachineOf(const net::Endpoint& at) {
   if (bytes[0] == kOneNetwork) return kOneNetworkMachines + uint32_t{bytes[2]} * 250 + bytes[3] - 1;
   if (bytes[0] == kWorldNetwork) return uint32_t{bytes[2]} * 256 + bytes[3];
   return uint32_t{bytes[0]} - 20 + 80 * uint32_t{bytes[1]} + 20'480 * uint32_t{bytes[2]};
+}
+
+bool Broken(uint32_t a, uint32_t b, uint64_t seed, double share) {
+  const uint64_t pair = (uint64_t{std::min(a, b)} << 32) | std::max(a, b);
+  return share > 0 && a != b && SeededRng(pair ^ (seed << 20)).Unit() < share;
 }
 
 void UseLatencies(World& world, const LatencyModel& model, uint64_t seed, double broken_pairs) {

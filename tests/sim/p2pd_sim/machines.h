@@ -25,6 +25,8 @@ net::Endpoint EndpointOfMachine(uint32_t machine, uint32_t life);
 net::Endpoint EndpointInOneNetwork(uint32_t number, uint32_t life);
 uint32_t MachineOf(const net::Endpoint& at);
 
+// Of all pairs of machines the share that cannot talk: is this one of them?
+bool Broken(uint32_t a, uint32_t b, uint64_t seed, double share);
 // Gives the world the latencies of the model, which outlives it, and cuts the share `broken_pairs`
 // of all pairs of machines.
 void UseLatencies(World& world, const LatencyModel& model, uint64_t seed, double broken_pairs);

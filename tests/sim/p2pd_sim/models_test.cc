@@ -279,7 +279,25 @@ TEST(RingWatchTest, ALeafSetNamesOthersOnceInOrderAndNotTooMany) {
   EXPECT_NE(watch.first_broken().find("a node twice"), std::string::npos);
 }
 
-TEST(RingWatchTest, TwoRootsCountByTheTimeTheyLast) {
+TEST(RingWatchTest, ATableNamesOthersOnceAndNotTooManyOfASlotOrANetwork) {
+  const auto at = [](uint8_t third) {
+    return net::Endpoint{net::IpAddress::V4({20, 1, third, 1}), 7464};
+  };
+  RingWatch watch(1);
+  watch.SeeTable(IdOf(0x10), {{IdOf(0x20), at(1)}, {IdOf(0x21), at(1)}, {IdOf(0x22), at(2)}});
+  EXPECT_EQ(watch.broken_tables(), 0u);
+  watch.SeeTable(IdOf(0x10), {{IdOf(0x10), at(1)}});
+  watch.SeeTable(IdOf(0x10), {{IdOf(0x20), at(1)}, {IdOf(0x20), at(2)}});
+  watch.SeeTable(IdOf(0x10), {{IdOf(0x20), at(1)},
+                              {IdOf(0x21), at(2)},
+                              {IdOf(0x22), at(3)},
+                              {IdOf(0x23), at(4)}});
+  watch.SeeTable(IdOf(0x10), {{IdOf(0x20), at(1)}, {IdOf(0x30), at(1)}, {IdOf(0x40), at(1)}});
+  EXPECT_EQ(watch.broken_tables(), 4u);
+  EXPECT_EQ(watch.tables(), 5u);
+}
+
+TEST(RingWatchTest, RootsTooManyOrNoneCountByTheTimeTheyLast) {
   RingWatch watch(1);
   Instant now;
   const auto see = [&](int roots) {
@@ -287,14 +305,17 @@ TEST(RingWatchTest, TwoRootsCountByTheTimeTheyLast) {
     now = now + RingWatch::kPeriod;
   };
   for (const int roots : {1, 2, 2, 1, 2, 2, 2, 3, 2, 0}) see(roots);
-  EXPECT_EQ(watch.two_roots().good, 7u);
-  EXPECT_EQ(watch.two_roots().total, 10u);
-  EXPECT_EQ(watch.long_twos(), 1u);
-  EXPECT_EQ(watch.longest_two(), absl::Seconds(40));
+  EXPECT_EQ(watch.two_roots().seen().good, 7u);
+  EXPECT_EQ(watch.two_roots().seen().total, 10u);
+  EXPECT_EQ(watch.two_roots().long_ones(), 1u);
+  EXPECT_EQ(watch.two_roots().longest(), absl::Seconds(40));
+  EXPECT_EQ(watch.no_root().seen().good, 1u);
   for (int i = 0; i < 3; ++i) see(2);
   watch.Interrupt();
   for (int i = 0; i < 3; ++i) see(2);
-  EXPECT_EQ(watch.long_twos(), 1u);
+  EXPECT_EQ(watch.two_roots().long_ones(), 1u);
+  for (int i = 0; i < 4; ++i) see(0);
+  EXPECT_EQ(watch.no_root().long_ones(), 1u);
 }
 
 }  // namespace

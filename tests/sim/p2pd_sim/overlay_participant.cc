@@ -28,6 +28,14 @@ std::vector<overlay::NodeId> OverlayParticipant::Leaves() const {
   return out;
 }
 
+std::vector<TableEntry> OverlayParticipant::Table() const {
+  std::vector<TableEntry> out;
+  for (const overlay::PeerInfo& peer : host_.node().Peers(host_.Now())) {
+    if (peer.table) out.push_back({peer.record.id(), peer.endpoint});
+  }
+  return out;
+}
+
 bool OverlayParticipant::OnEvent(Instant now, overlay::Event& event) {
   Listener& listener = *spec_.listener;
   if (const auto* changed = std::get_if<overlay::JoinStateChanged>(&event)) {

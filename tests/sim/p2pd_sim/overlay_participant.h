@@ -23,6 +23,7 @@ class OverlayParticipant final : public Participant {
   size_t leaves_per_side() const override { return leaves_per_side_; }
   // Beside those of a side stand as many whom a network with too many nodes lost their places.
   size_t most_leaves() const override { return 4 * leaves_per_side_; }
+  std::vector<TableEntry> Table() const override;
   bool IsRoot(const overlay::Key& key) const override { return host_.node().IsRoot(key); }
   uint64_t retries() const override { return host_.counters().Get("overlay.origin_retries"); }
   uint64_t late_letters() const override { return host_.counters().Get("overlay.shortcuts_late"); }

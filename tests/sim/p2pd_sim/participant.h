@@ -16,6 +16,12 @@
 
 namespace p2pd::sim {
 
+// Of a prefix table.
+struct TableEntry {
+  overlay::NodeId id;
+  net::Endpoint at;
+};
+
 class Participant {
  public:
   // What a participant tells the crowd, from within World's calls or from within Lookup.
@@ -51,6 +57,8 @@ class Participant {
   // How many it keeps of each side, and how many it may hold in all.
   virtual size_t leaves_per_side() const = 0;
   virtual size_t most_leaves() const { return 2 * leaves_per_side(); }
+  // Its prefix table, where it has one that is held to RoutingTable's limits.
+  virtual std::vector<TableEntry> Table() const { return {}; }
   // It would answer for this key itself.
   virtual bool IsRoot(const overlay::Key& key) const = 0;
   // How often it had to ask again, end to end, whatever it was for.

@@ -1,9 +1,12 @@
 #include "tests/sim/p2pd_sim/ring_watch.h"
 
 #include <algorithm>
+#include <map>
+#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "libcore/base/rng.h"
+#include "libcore/overlay/routing_table.h"
 
 namespace p2pd::sim {
 namespace {
@@ -12,7 +15,7 @@ constexpr size_t kKeys = 16;
 
 }  // namespace
 
-RingWatch::RingWatch(uint64_t seed) : twos_(kKeys) {
+RingWatch::RingWatch(uint64_t seed) : two_roots_(kKeys), no_root_(kKeys) {
   SeededRng rng(seed * 7351 + 5);
   for (size_t i = 0; i < kKeys; ++i) keys_.push_back(rng.Make<overlay::Key>());
 }
@@ -25,29 +28,69 @@ void RingWatch::SeeLeaves(const overlay::NodeId& self, const std::vector<overlay
                          [](const auto& a, const auto& b) { return !(a < b); }) == leaves.end();
   const bool itself = std::count(leaves.begin(), leaves.end(), self) != 0;
   if (once_and_sorted && !itself && leaves.size() <= most) return;
-  ++broken_leaf_sets_;
-  if (!first_broken_.empty()) return;
-  first_broken_ = absl::StrCat("the leaf set of ", overlay::Short(self), " has ",
-                               itself                 ? "its owner in it"
-                               : leaves.size() > most ? absl::StrCat(leaves.size(), " nodes")
-                                                      : "a node twice, or another order than ids");
+  Break(broken_leaf_sets_, self,
+        itself                 ? "its leaf set has itself in it"
+        : leaves.size() > most ? absl::StrCat("its leaf set has ", leaves.size(), " nodes")
+                               : "its leaf set has a node twice, or another order than ids");
+}
+
+void RingWatch::SeeTable(const overlay::NodeId& self, const std::vector<TableEntry>& table) {
+  using overlay::RoutingTable;
+  ++tables_;
+  std::set<overlay::NodeId> ids;
+  std::map<std::pair<int, int>, size_t> slots;  // row, digit
+  std::map<net::IpAddress, size_t> networks;
+  std::map<std::pair<int, net::IpAddress>, size_t> of_rows;
+  for (const TableEntry& entry : table) {
+    if (entry.id == self) return Break(broken_tables_, self, "its table has itself in it");
+    if (!ids.insert(entry.id).second) {
+      return Break(broken_tables_, self, "its table has a node twice");
+    }
+    const int row = overlay::SharedDigits(self, entry.id);
+    if (++slots[{row, overlay::Digit(entry.id, row)}] > RoutingTable::kMaxPerSlot) {
+      return Break(broken_tables_, self, "its table has a slot with too many nodes");
+    }
+    if (entry.at.address.IsPrivate()) continue;  // home networks are exempt
+    const net::IpAddress network = net::NetworkOf(entry.at.address);
+    if (++of_rows[{row, network}] > RoutingTable::kMaxPerRowFromNetwork ||
+        ++networks[network] > RoutingTable::kMaxFromNetwork) {
+      return Break(broken_tables_, self, "its table has too many nodes of one network");
+    }
+  }
+}
+
+void RingWatch::Break(uint64_t& broken, const overlay::NodeId& owner, absl::string_view what) {
+  ++broken;
+  if (first_broken_.empty()) first_broken_ = absl::StrCat(overlay::Short(owner), ": ", what);
 }
 
 void RingWatch::SeeRoots(Instant now, size_t key, int roots) {
-  two_roots_.Add(roots > 1);
-  std::optional<Two>& two = twos_[key];
-  if (roots <= 1) {
-    two.reset();
-    return;
-  }
-  if (!two) two = Two{now};
-  const absl::Duration lasts = now - two->since;
-  longest_two_ = std::max(longest_two_, lasts);
-  if (lasts < kLong || two->counted) return;
-  two->counted = true;
-  ++long_twos_;
+  two_roots_.See(now, key, roots > 1);
+  no_root_.See(now, key, roots == 0);
 }
 
-void RingWatch::Interrupt() { std::fill(twos_.begin(), twos_.end(), std::nullopt); }
+void RingWatch::Interrupt() {
+  two_roots_.Interrupt();
+  no_root_.Interrupt();
+}
+
+void RingWatch::Fault::See(Instant now, size_t key, bool is) {
+  seen_.Add(is);
+  std::optional<Spell>& spell = going_on_[key];
+  if (!is) {
+    spell.reset();
+    return;
+  }
+  if (!spell) spell = Spell{now};
+  const absl::Duration lasts = now - spell->since;
+  longest_ = std::max(longest_, lasts);
+  if (lasts < kLong || spell->counted) return;
+  spell->counted = true;
+  ++long_ones_;
+}
+
+void RingWatch::Fault::Interrupt() {
+  std::fill(going_on_.begin(), going_on_.end(), std::nullopt);
+}
 
 }  // namespace p2pd::sim

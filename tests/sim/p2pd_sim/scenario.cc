@@ -61,7 +61,7 @@ const std::vector<Scenario>& Scenarios() {
        kCrowd | kComing | kAsking | kChurn, RunLarge},
       {"broken-pairs", "churn where 2.3 % of the pairs of machines cannot talk",
        kCrowd | kComing | kAsking | kChurn, RunBrokenPairs},
-      {"nat", "30 % of 500 machines behind translators of three kinds, median session 47 min",
+      {"nat", "30 % of 500 machines behind translators of four kinds, median session 47 min",
        kCrowd | kComing | kAsking, RunNat},
       {"steady", "nobody comes or goes: hops, and every answer right; 1,000 nodes",
        kCrowd | kDuration | kAsking, RunSteady},
