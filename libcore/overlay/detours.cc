@@ -36,9 +36,14 @@ std::optional<net::Endpoint> Detours::WayTo(const NodeId& id, size_t nth) const 
   }
   if (vouchers.empty()) return std::nullopt;
   const size_t count = std::min(vouchers.size(), kVouchers);
-  const auto nearer = [&id](const NodeId& a, const NodeId& b) { return Nearer(id, a, b); };
+  const auto between = [&](const NodeId& leaf) {
+    return Nearer(id, leaf, self_->id()) && Nearer(self_->id(), leaf, id);
+  };
+  const auto better = [&](const NodeId& a, const NodeId& b) {
+    return between(a) != between(b) ? between(a) : Nearer(id, a, b);
+  };
   std::partial_sort(vouchers.begin(), vouchers.begin() + static_cast<std::ptrdiff_t>(count),
-                    vouchers.end(), nearer);
+                    vouchers.end(), better);
   return DetourPath{Head(id), Head(vouchers[nth % count])}.ToEndpoint();
 }
 

@@ -29,8 +29,9 @@ namespace p2pd::overlay {
 
 class Detours {
  public:
-  // Leaves that are tried as vouchers, the nearest to the far node first: that they cannot talk
-  // with it either happens to one in forty.
+  // Leaves that are tried as vouchers, those between the two first, since both are leaves of theirs
+  // for sure, then the nearest to the far node: that they cannot talk with it either happens to one
+  // in forty.
   static constexpr size_t kVouchers = 3;
   // What we pass on: bytes a second and at once, for one asker and for all. Beyond it the link that
   // goes round takes it for loss and slows down.

@@ -761,7 +761,13 @@ void Membership::ChangeRole(Instant now, Role role) {
 
 void Membership::OnTimeout(Instant now) {
   last_step_ = now;
-  std::erase_if(candidates_, [now](const auto& entry) { return entry.second.expires <= now; });
+  std::erase_if(candidates_, [&](const auto& entry) {
+    if (entry.second.expires > now) return false;
+    // It heard of us and said nothing. Its link may go through a third that is gone; a dead link
+    // would be in the way of a new one.
+    if (entry.second.announcements > 0) liveness_.Suspect(now, entry.first);
+    return true;
+  });
   std::erase_if(queries_, [now](const auto& entry) { return entry.second.expires <= now; });
   std::erase_if(reported_gone_, [now](const auto& entry) { return entry.second <= now; });
   std::erase_if(died_, [now](const auto& entry) { return entry.second <= now; });

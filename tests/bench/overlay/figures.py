@@ -77,7 +77,7 @@ ROWS = {
     'join': Row('join --duration 20min', show=['join to first answer, median', 'join to first answer, p99']),
     'broken-pairs-2.3': Row('broken-pairs --broken-pairs 0.023 --duration 20min', show=LOOKUPS),
     'broken-pairs-5': Row('broken-pairs --broken-pairs 0.05 --duration 20min', show=LOOKUPS),
-    'nat': Row('nat', beside=False),
+    'nat': Row('nat', show=['lookups completed', 'lookup latency, mean']),
     'ad-hoc': Row('ad-hoc', beside=False, far=False),
     'mass-death': Row('mass-death', show=['lookups completed, first 30 s'] + LOOKUPS[:2]),
     'mass-death-objects': Row('mass-death-objects'),

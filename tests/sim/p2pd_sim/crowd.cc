@@ -168,6 +168,11 @@ bool Crowd::Unreachable(size_t place) const {
   return nat && nat->filtering != Nat::kEndpointIndependent;
 }
 
+size_t Crowd::joined() const {
+  return static_cast<size_t>(std::count_if(
+      nodes_.begin(), nodes_.end(), [](const Node& node) { return node.host && node.joined; }));
+}
+
 size_t Crowd::UnreachablePeers() const {
   size_t out = 0;
   for (size_t i = 0; i < nodes_.size(); ++i) {

@@ -123,7 +123,9 @@ class Crowd final : private Participant::Listener {
   // Of the keys of the watch, those that not exactly one node takes itself for the root of.
   size_t KeysWithoutOneRoot() const;
   const RingWatch& watch() const { return watch_; }
+  // Nodes that have joined as peers, and those that have joined.
   size_t active() const { return ids_.size(); }
+  size_t joined() const;
   size_t up() const { return up_; }
 
   CrowdResults& results() { return results_; }

@@ -288,10 +288,9 @@ TEST(RingWatchTest, ATableNamesOthersOnceAndNotTooManyOfASlotOrANetwork) {
   EXPECT_EQ(watch.broken_tables(), 0u);
   watch.SeeTable(IdOf(0x10), {{IdOf(0x10), at(1)}});
   watch.SeeTable(IdOf(0x10), {{IdOf(0x20), at(1)}, {IdOf(0x20), at(2)}});
-  watch.SeeTable(IdOf(0x10), {{IdOf(0x20), at(1)},
-                              {IdOf(0x21), at(2)},
-                              {IdOf(0x22), at(3)},
-                              {IdOf(0x23), at(4)}});
+  watch.SeeTable(
+      IdOf(0x10),
+      {{IdOf(0x20), at(1)}, {IdOf(0x21), at(2)}, {IdOf(0x22), at(3)}, {IdOf(0x23), at(4)}});
   watch.SeeTable(IdOf(0x10), {{IdOf(0x20), at(1)}, {IdOf(0x30), at(1)}, {IdOf(0x40), at(1)}});
   EXPECT_EQ(watch.broken_tables(), 4u);
   EXPECT_EQ(watch.tables(), 5u);

@@ -89,8 +89,6 @@ void RingWatch::Fault::See(Instant now, size_t key, bool is) {
   ++long_ones_;
 }
 
-void RingWatch::Fault::Interrupt() {
-  std::fill(going_on_.begin(), going_on_.end(), std::nullopt);
-}
+void RingWatch::Fault::Interrupt() { std::fill(going_on_.begin(), going_on_.end(), std::nullopt); }
 
 }  // namespace p2pd::sim

@@ -253,8 +253,8 @@ absl::StatusOr<Report> RunPartition(const RunOptions& options) {
   return run->Finish();
 }
 
-// Loss, duplicates, reordering, deaths and a split in a small ring; once it is left alone, all of
-// it has to be right.
+// Loss, duplicates, reordering, slow lines, translators, deaths and a split in a small ring; once
+// it is left alone, all of it has to be right.
 absl::StatusOr<Report> RunFaults(const RunOptions& options) {
   SeededRng dice(options.seed * 31 + 5);
   CrowdOptions defaults;
@@ -264,8 +264,12 @@ absl::StatusOr<Report> RunFaults(const RunOptions& options) {
   defaults.link.duplication = 0.05 * dice.Unit();
   defaults.link.jitter = absl::Milliseconds(40) * dice.Unit();
   defaults.link.drift = 0.001 * dice.Unit();
+  defaults.link.reordering = dice.Below(2) == 0 ? 0 : 0.05 * dice.Unit();
+  defaults.link.bandwidth = dice.Below(4) == 0 ? 20'000 + 80'000 * dice.Unit() : 0;
+  defaults.link.mtu = dice.Below(4) == 0 ? 1252 : defaults.link.mtu;
   defaults.known_door = true;
   defaults.broken_pairs = dice.Below(2) == 0 ? 0 : 0.02;
+  defaults.translated = dice.Below(4) == 0 ? 0.3 * dice.Unit() : 0;
   P2PD_ASSIGN_OR_RETURN(const std::unique_ptr<CrowdRun> run,
                         BeginCrowdRun("faults", options, defaults));
   run->splits = true;
@@ -291,7 +295,7 @@ absl::StatusOr<Report> RunFaults(const RunOptions& options) {
   run->Require(crowd.KeysWithoutOneRoot() == 0, "every key has one root");
   run->Require(crowd.results().right.Rate() == 1, "every answer is the root's");
   run->Require(crowd.results().consistent.Rate() == 1, "all answers agree");
-  run->Require(static_cast<int>(crowd.active()) == run->report.nodes, "every node has joined");
+  run->Require(static_cast<int>(crowd.joined()) == run->report.nodes, "every node has joined");
   run->Require(crowd.results().completed.Rate() == 1, "every lookup is answered");
   AddLookups(*run);
   return run->Finish();

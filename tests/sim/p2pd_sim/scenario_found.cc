@@ -47,4 +47,19 @@ absl::StatusOr<Report> RunCorpses(const RunOptions& options) {
   return run->Finish();
 }
 
+absl::StatusOr<Report> RunVouchers(const RunOptions& options) {
+  CrowdOptions defaults;
+  defaults.nodes = 40;
+  defaults.broken_pairs = 0.05;
+  defaults.translated = 0.3;
+  P2PD_ASSIGN_OR_RETURN(const std::unique_ptr<CrowdRun> run,
+                        BeginCrowdRun("vouchers", options, defaults));
+  Crowd& crowd = run->crowd;
+  crowd.Grow();
+  crowd.SetChurn(options.median_session.value_or(absl::Minutes(3)));
+  crowd.RunFor(options.duration.value_or(absl::Minutes(7)));
+  run->Rest();
+  return run->Finish();
+}
+
 }  // namespace p2pd::sim

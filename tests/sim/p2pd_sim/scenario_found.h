@@ -13,5 +13,9 @@ absl::StatusOr<Report> RunCastaway(const RunOptions& options);
 // know within 25 seconds. Once the finder told its own leaves only, who are not all of the
 // corpse's.
 absl::StatusOr<Report> RunCorpses(const RunOptions& options);
+// Churn where many pairs cannot talk, some because of translators: once all are quiet, each knows
+// its neighbours. The third between two of them once died and left a link that was in the way of a
+// new one for minutes, and the two asked others whose leaves they were not.
+absl::StatusOr<Report> RunVouchers(const RunOptions& options);
 
 }  // namespace p2pd::sim
