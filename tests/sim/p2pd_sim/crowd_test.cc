@@ -104,7 +104,9 @@ TEST(CrowdTest, TheWatchLooksOnAndAfterChurnAllComesRight) {
   // A third of them every ten seconds of eleven minutes.
   EXPECT_NEAR(static_cast<double>(crowd.watch().leaf_sets()), 66 * 10, 20);
   EXPECT_EQ(crowd.watch().broken_leaf_sets(), 0u) << crowd.watch().first_broken();
-  EXPECT_GT(crowd.watch().two_roots().total, 1000u);
+  EXPECT_GT(crowd.watch().tables(), 50u);
+  EXPECT_EQ(crowd.watch().broken_tables(), 0u) << crowd.watch().first_broken();
+  EXPECT_GT(crowd.watch().two_roots().seen().total, 1000u);
   crowd.Rest(absl::Minutes(3));
   EXPECT_EQ(crowd.WrongNeighbours(8), 0u);
   EXPECT_EQ(crowd.KeysWithoutOneRoot(), 0u);

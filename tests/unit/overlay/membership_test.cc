@@ -2,9 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <memory>
-#include <vector>
-
 #include "tests/sim/overlay_host.h"
 #include "tests/sim/world.h"
 
@@ -183,28 +180,6 @@ TEST(Membership, AMoveToAnotherAddressKeepsTheLinks) {
   const auto id = a.Ask(b.node().self(), Service::kApplication, {1});
   world.RunFor(absl::Seconds(1));
   EXPECT_NE(a.ResponseTo(id), nullptr);
-}
-
-TEST(Membership, AJoinerMakesNoMoreLinksThanItHasPlaces) {
-  World world(9);
-  std::vector<std::unique_ptr<OverlayHost>> hosts;
-  for (uint64_t i = 1; i <= 40; ++i) {
-    hosts.push_back(std::make_unique<OverlayHost>(world, i));
-    if (i == 1) {
-      hosts.back()->Start({});
-    } else {
-      hosts.back()->Start({hosts.front()->at()});
-    }
-    world.RunFor(absl::Seconds(2));
-  }
-  world.RunFor(absl::Seconds(30));
-  OverlayHost late(world, 99);
-  late.Start({hosts.front()->at()});
-  ASSERT_TRUE(world.RunUntil(absl::Seconds(10), [&] {
-    return late.node().join_state() == JoinState::kActive && late.node().LeafSet().size() == 16;
-  }));
-  // Sixteen leaves and the door, a knock and a hello each, and some that were named for the table.
-  EXPECT_LE(late.node().traffic().handshakes.count, 50u);
 }
 
 TEST(Membership, ALieAboutADeathIsVerified) {
