@@ -1,6 +1,7 @@
 #include "daemon/archive_host.h"
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <system_error>
 #include <type_traits>
@@ -89,7 +90,7 @@ archive::ArchiveOptions ArchiveHost::OptionsWith(const std::string& announce) co
 
 absl::Status ArchiveHost::Open(const std::string& announce) {
   P2PD_RETURN_IF_ERROR(MakeFolder(absl::StrCat(folder_, "/Torrents")));
-  P2PD_ASSIGN_OR_RETURN(library_, archive::Library::Open(absl::StrCat(folder_, "/library.db")));
+  P2PD_RETURN_IF_ERROR(OpenLibrary());
   archive::pieces::DiskPieceStoreOptions disk;
   disk.files_folder = absl::StrCat(folder_, "/Files");
   disk.have_folder = absl::StrCat(folder_, "/have");
@@ -109,9 +110,69 @@ absl::Status ArchiveHost::Open(const std::string& announce) {
   });
   scrub_ = std::make_unique<ArchiveScrub>(config_.scrub, absl::StrCat(folder_, "/scrub"), *archive_,
                                           *engine_, counters_, loop_.now(), wall());
+  FindTorrents();
   tick_ = std::make_unique<runtime::Timer>(loop_, [this] { OnTick(); });
   tick_->Set(loop_.now());
   thread_ = std::make_unique<runtime::Thread>("p2pd-archive", [this] { loop_.Run(); });
+  return absl::OkStatus();
+}
+
+absl::Status ArchiveHost::OpenLibrary() {
+  const std::string path = absl::StrCat(folder_, "/library.db");
+  absl::StatusOr<std::unique_ptr<archive::Library>> library = archive::Library::Open(path);
+  if (absl::IsDataLoss(library.status())) {
+    const std::string aside = absl::StrCat(path, ".damaged-", absl::ToUnixSeconds(wall()));
+    P2PD_LOG(daemon, kError, "archive: ", library.status().message(), "; it is ", aside,
+             " now, and a new one is made from the folder Torrents, without denials and history");
+    for (const absl::string_view part : {"", "-wal", "-shm"}) {
+      std::error_code error;
+      std::filesystem::rename(absl::StrCat(path, part), absl::StrCat(aside, part), error);
+    }
+    library = archive::Library::Open(path);
+  }
+  P2PD_RETURN_IF_ERROR(library.status());
+  library_ = *std::move(library);
+  return absl::OkStatus();
+}
+
+void ArchiveHost::FindTorrents() {
+  if (!archive_->List().empty()) return;
+  std::vector<std::string> files;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(TorrentPath(""), error)) {
+    if (entry.path().extension() == ".torrent") files.push_back(entry.path().filename().string());
+  }
+  // A file's name begins with the torrent's and says when it came. Of two of one name the first has
+  // the folder of that name.
+  std::sort(files.begin(), files.end());
+  size_t found = 0;
+  for (const std::string& file : files) {
+    const absl::Status status = TakeFound(file);
+    if (status.ok()) {
+      ++found;
+    } else {
+      P2PD_LOG(daemon, kWarn, "archive: ", TorrentPath(file), ": ", status.message());
+    }
+  }
+  if (found > 0) P2PD_LOG(daemon, kInfo, "archive: ", found, " torrents found in Torrents");
+}
+
+absl::Status ArchiveHost::TakeFound(const std::string& file) {
+  const std::string path = TorrentPath(file);
+  P2PD_ASSIGN_OR_RETURN(const Bytes metainfo, ReadFile(path, kMaxTorrentFile));
+  std::error_code error;
+  const auto written =
+      std::chrono::file_clock::to_sys(std::filesystem::last_write_time(path, error));
+  const absl::Time came =
+      error ? wall()
+            : absl::FromChrono(
+                  std::chrono::time_point_cast<std::chrono::system_clock::duration>(written));
+  P2PD_ASSIGN_OR_RETURN(const InfoHash hash,
+                        archive_->Submit(loop_.now(), came, metainfo, archive::Source::kSubmitted));
+  Pump();
+  // It is saved under the name that it would have now.
+  const auto view = archive_->Find(hash);
+  if (view && view->row.file != file) std::filesystem::remove(path, error);
   return absl::OkStatus();
 }
 
@@ -181,6 +242,23 @@ void ArchiveHost::AddCounters(std::map<std::string, uint64_t>& out) const {
   for (const auto& [name, value] : shown_) out[name] += value;
 }
 
+absl::StatusOr<InfoHash> ArchiveHost::Submit(ByteView metainfo, archive::Source source) {
+  unsaved_.reset();
+  P2PD_ASSIGN_OR_RETURN(const InfoHash hash,
+                        archive_->Submit(loop_.now(), wall(), metainfo, source));
+  Pump();
+  if (!unsaved_ || unsaved_->first != hash) return hash;
+  archive_->Remove(loop_.now(), hash).IgnoreError();
+  return absl::FailedPreconditionError(absl::StrCat(
+      unsaved_->second.message(),
+      absl::IsResourceExhausted(unsaved_->second) ? ": make room there, and submit it again" : ""));
+}
+
+absl::StatusOr<InfoHash> ArchiveHost::Submit(const archive::torrent::Magnet& magnet,
+                                             archive::Source source) {
+  return archive_->Submit(loop_.now(), wall(), magnet, source);
+}
+
 const archive::LimitsInForce& ArchiveHost::ApplyLimits() {
   ApplyLimits(engine_->Counters().uploaded);
   return limits_.in_force();
@@ -234,7 +312,16 @@ void ArchiveHost::LookAt(const InfoHash& hash) {
   look.organic = snapshot->organic;
   look.members = snapshot->member;
   for (const archive::lt::PeerSnapshot& peer : snapshot->peers) {
-    look.holders.push_back({peer.endpoint, peer.member, peer.down_total, peer.pieces});
+    archive::Holder holder;
+    holder.at = peer.endpoint;
+    holder.member = peer.member;
+    holder.incoming = peer.incoming;
+    holder.given = peer.down_total;
+    holder.taken = peer.up_total;
+    holder.up_rate = peer.up_rate;
+    holder.down_rate = peer.down_rate;
+    holder.pieces = peer.pieces;
+    look.holders.push_back(holder);
   }
   look.uploaded = snapshot->uploaded;
   look.downloaded = snapshot->downloaded;
@@ -429,7 +516,7 @@ void ArchiveHost::Obey(archive::FetchMetainfo fetch) {
   request.hashes = fetch.hashes;
   for (std::string& url : fetch.trackers) request.trackers.push_back({std::move(url)});
   request.peers = std::move(fetch.peers);
-  request.private_addresses = !endpoints_.empty() && endpoints_[0].address.IsPrivate();
+  request.private_addresses = config_.lan;
   Add(std::move(request));
 }
 
@@ -448,7 +535,7 @@ absl::StatusOr<archive::lt::AddRequest> ArchiveHost::RequestOf(
   request.folder = std::move(folder);
   request.trackers = std::move(parsed.trackers);
   request.wanted.emplace();
-  request.private_addresses = !endpoints_.empty() && endpoints_[0].address.IsPrivate();
+  request.private_addresses = config_.lan;
   return request;
 }
 
@@ -533,7 +620,10 @@ void ArchiveHost::Obey(const archive::ListUs& list) {
 void ArchiveHost::Obey(const archive::SaveMetainfo& save) {
   const absl::Status status =
       WriteFileAtomically(TorrentPath(save.file), save.metainfo, FileMode::kSecret);
-  if (!status.ok()) P2PD_LOG(daemon, kError, "archive: ", status.message());
+  if (status.ok()) return;
+  P2PD_LOG(daemon, kError, "archive: ", status.message());
+  archive_->OnTrouble(save.hash, status);
+  unsaved_.emplace(save.hash, status);
 }
 
 void ArchiveHost::Obey(const archive::RemoveMetainfo& remove) {

@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
@@ -66,6 +67,11 @@ class ArchiveHost {
   // What limits() says is what holds, from now on.
   const archive::LimitsInForce& ApplyLimits();
   absl::Time wall() const;
+  // As Archive::Submit; its .torrent file is on disk then. FailedPrecondition: it could not be
+  // written, and nothing of it stays.
+  absl::StatusOr<archive::torrent::InfoHash> Submit(ByteView metainfo, archive::Source source);
+  absl::StatusOr<archive::torrent::InfoHash> Submit(const archive::torrent::Magnet& magnet,
+                                                    archive::Source source);
   // Shares the work with the other members from now on. `outlet` carries what the federation wants
   // of the overlay; answers come back by Post.
   using Outlet = absl::AnyInvocable<void(archive::federation::FederationOrder)>;
@@ -85,6 +91,11 @@ class ArchiveHost {
  private:
   ArchiveHost(const ArchiveConfig& config, std::string folder, TrackerHost* tracker);
   absl::Status Open(const std::string& announce);
+  // One that is damaged is put aside, and a new one made.
+  absl::Status OpenLibrary();
+  // What stands in Torrents, into a library that is new.
+  void FindTorrents();
+  absl::Status TakeFound(const std::string& file);
   archive::ArchiveOptions OptionsWith(const std::string& announce) const;
   absl::Status StartEngine(archive::lt::EngineOptions options);
   // Carries orders and events to and fro until all is quiet.
@@ -140,6 +151,8 @@ class ArchiveHost {
   Counters counters_;
   ArchiveLimits limits_;
   std::unique_ptr<archive::Archive> archive_;
+  // Of the torrent whose file could not be written last.
+  std::optional<std::pair<archive::torrent::InfoHash, absl::Status>> unsaved_;
   std::vector<net::Endpoint> endpoints_;
   runtime::SystemRng rng_;
   std::optional<archive::federation::FederationKey> key_;

@@ -67,6 +67,7 @@ struct ArchiveConfig {
   size_t quota = size_t{20} << 30;
   std::string folder;                 // of Torrents and Files; empty: below data_dir
   std::optional<net::Endpoint> peer;  // BitTorrent's own port; none: 6881, or any if that is taken
+  bool lan = false;                   // trackers and web seeds of our own network may be asked
   archive::SameName same_name = archive::SameName::kKeepBoth;
   archive::Announced announced = archive::Announced::kAllowed;
   absl::Duration idle = absl::Minutes(10);  // until a torrent without peers sleeps

@@ -16,10 +16,10 @@ namespace {
 absl::Status Submit(ArchiveHost& host, const archive::intake::FeedReader::Offer& offer) {
   constexpr auto kSource = archive::Source::kFeed;
   if (!offer.metainfo.empty()) {
-    return host.archive().Submit(host.now(), host.wall(), offer.metainfo, kSource).status();
+    return host.Submit(offer.metainfo, kSource).status();
   }
   P2PD_ASSIGN_OR_RETURN(const auto magnet, archive::torrent::ParseMagnet(offer.item.link));
-  return host.archive().Submit(host.now(), host.wall(), magnet, kSource).status();
+  return host.Submit(magnet, kSource).status();
 }
 
 }  // namespace

@@ -14,12 +14,11 @@ namespace {
 absl::Status Submit(ArchiveHost& host, const archive::intake::Dropped& dropped) {
   constexpr auto kSource = archive::Source::kWatched;
   if (dropped.magnets.empty()) {
-    return host.archive().Submit(host.now(), host.wall(), dropped.metainfo, kSource).status();
+    return host.Submit(dropped.metainfo, kSource).status();
   }
   absl::Status out;
   for (const archive::torrent::Magnet& magnet : dropped.magnets) {
-    const absl::Status status =
-        host.archive().Submit(host.now(), host.wall(), magnet, kSource).status();
+    const absl::Status status = host.Submit(magnet, kSource).status();
     if (out.ok() && !status.ok()) {
       out = absl::Status(status.code(), absl::StrCat(archive::torrent::ToHex(magnet.hashes.Best()),
                                                      ": ", status.message()));

@@ -365,6 +365,11 @@ absl::Status ApplyGrace(Config& config, const Values& values) {
   return absl::OkStatus();
 }
 
+absl::Status ApplyArchiveLan(Config& config, const Values& values) {
+  P2PD_ASSIGN_OR_RETURN(config.archive.lan, ParseBool(values[0]));
+  return absl::OkStatus();
+}
+
 absl::Status ApplyIdle(Config& config, const Values& values) {
   P2PD_ASSIGN_OR_RETURN(config.archive.idle,
                         SpanWithin(values[0], absl::Seconds(1), absl::Hours(24)));
@@ -587,6 +592,11 @@ constexpr Setting kSettings[] = {
      [](const Config& config) {
        return Values{config.archive.peer ? config.archive.peer->ToString() : ""};
      }},
+    {"archive.lan", "--archive-lan", "BOOL",
+     "Trackers and web seeds that torrents name may stand in our own network; else such addresses "
+     "are refused, and counted.",
+     false, false, ApplyArchiveLan,
+     [](const Config& config) { return Values{Bool(config.archive.lan)}; }, true},
     {"archive.same_name", "--archive-same-name", "POLICY",
      "Of torrents of one name: keep_both, supersede (the newer), or reject (the paper's rule).",
      false, false,

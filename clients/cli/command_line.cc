@@ -39,6 +39,7 @@ struct Flags {
   bool unpin = false;
   bool may_lose = false;
   int limit = 0;
+  int peers = 20;
   ArchiveLimitsArgs limits;
   CreateIdentityArgs create;
   CaInitArgs ca_init;
@@ -375,8 +376,11 @@ class Commands {
     }
     Leaf(torrent, "denied", "what is refused", [](Session& s) { return TorrentDenied(s); });
     CLI::App* archive = Group("archive", "the archive as a whole");
-    Leaf(archive, "status", "the paper's counters, and what is used of the quota",
-         [](Session& s) { return ArchiveStatus(s); });
+    CLI::App* status = Leaf(archive, "status",
+                            "the paper's counters, what is used of the quota, and who is connected",
+                            [this](Session& s) { return ArchiveStatus(s, flags_.peers); });
+    status->add_option("--peers", flags_.peers, "at most so many peers; default 20")
+        ->check(CLI::Range(0, 1000));
     CLI::App* plan = Leaf(archive, "plan", "what the keeper would do now, and why",
                           [this](Session& s) { return ArchivePlan(s, flags_.limit); });
     plan->add_option("--limit", flags_.limit, "at most so many groups of pieces; default 100")

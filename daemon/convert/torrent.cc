@@ -91,14 +91,21 @@ v1::Torrent ToProto(const archive::TorrentView& view, bool full) {
     out.mutable_piece_copies()->push_back(static_cast<char>(std::min(copies, kMostCopies)));
   }
   out.set_piece_map(ToText(PackBits(view.have)));
-  for (const archive::Holder& holder : view.holders) {
-    v1::TorrentPeer& peer = *out.add_peers();
-    peer.set_address(holder.at.ToString());
-    peer.set_member(holder.member);
-    peer.set_piece_count(holder.pieces);
-    peer.set_downloaded_bytes(holder.given);
-    peer.set_trust(ToProto(holder.trust));
-  }
+  for (const archive::Holder& holder : view.holders) *out.add_peers() = ToProto(holder);
+  return out;
+}
+
+v1::TorrentPeer ToProto(const archive::Holder& holder) {
+  v1::TorrentPeer out;
+  out.set_address(holder.at.ToString());
+  out.set_member(holder.member);
+  out.set_piece_count(holder.pieces);
+  out.set_downloaded_bytes(holder.given);
+  out.set_uploaded_bytes(holder.taken);
+  out.set_incoming(holder.incoming);
+  out.set_upload_rate(holder.up_rate);
+  out.set_download_rate(holder.down_rate);
+  out.set_trust(ToProto(holder.trust));
   return out;
 }
 

@@ -21,6 +21,7 @@ std::optional<archive::torrent::InfoHash> ParseTorrentName(const std::string& na
 // With `full` the pieces and peers, too.
 v1::Torrent::State ToProto(archive::TorrentState state);
 v1::Torrent ToProto(const archive::TorrentView& view, bool full);
+v1::TorrentPeer ToProto(const archive::Holder& holder);
 
 // `quotas`: of all members that are there, bytes.
 v1::ArchiveMember ToProto(const archive::federation::MemberView& view, double quotas);

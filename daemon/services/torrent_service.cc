@@ -20,6 +20,7 @@ using archive::torrent::InfoHash;
 
 constexpr int kDefaultGroups = 100;
 constexpr int kMaxGroups = 10'000;
+constexpr int kMaxArchivePeers = 1000;
 constexpr size_t kMaxDenied = 10'000;
 
 grpc::Status HashInvalid(const std::string& name) {
@@ -86,17 +87,16 @@ grpc::ServerUnaryReactor* TorrentService::SubmitTorrent(grpc::CallbackServerCont
     const bool magnet = request->has_magnet();
     if (magnet) {
       const auto link = archive::torrent::ParseMagnet(request->magnet());
-      hash = link.ok() ? host.archive().Submit(host.now(), host.wall(), *link,
-                                               archive::Source::kSubmitted)
+      hash = link.ok() ? host.Submit(*link, archive::Source::kSubmitted)
                        : absl::StatusOr<InfoHash>(link.status());
     } else {
-      hash = host.archive().Submit(host.now(), host.wall(), AsBytes(request->metainfo()),
-                                   archive::Source::kSubmitted);
+      hash = host.Submit(AsBytes(request->metainfo()), archive::Source::kSubmitted);
     }
     if (!hash.ok()) {
       reply.Fail(hash.status(), {{absl::StatusCode::kInvalidArgument,
                                   magnet ? "MAGNET_INVALID" : "METAINFO_INVALID"},
                                  {absl::StatusCode::kResourceExhausted, "TORRENT_TOO_LARGE"},
+                                 {absl::StatusCode::kFailedPrecondition, "NOT_SAVED"},
                                  {absl::StatusCode::kPermissionDenied, "TORRENT_DENIED"},
                                  {absl::StatusCode::kAlreadyExists, "NAME_TAKEN"}});
       return;
@@ -179,9 +179,10 @@ grpc::ServerUnaryReactor* TorrentService::ListDeniedTorrents(
 }
 
 grpc::ServerUnaryReactor* ArchiveService::GetArchive(grpc::CallbackServerContext* context,
-                                                     const v1::GetArchiveRequest*,
+                                                     const v1::GetArchiveRequest* request,
                                                      v1::Archive* out) {
-  return OnArchive(host_, context, [out](ArchiveHost& host, Reply reply) {
+  const auto peers = static_cast<size_t>(std::clamp(request->peer_limit(), 0, kMaxArchivePeers));
+  return OnArchive(host_, context, [peers, out](ArchiveHost& host, Reply reply) {
     const archive::ArchiveCounts counts = host.archive().Counts(host.now());
     out->set_name("archive");
     out->set_received(static_cast<uint32_t>(counts.received));
@@ -198,6 +199,12 @@ grpc::ServerUnaryReactor* ArchiveService::GetArchive(grpc::CallbackServerContext
     out->mutable_scrub()->set_rotted_count(scrub.rotted);
     for (const net::Endpoint& at : host.peer_endpoints()) out->add_peer_addresses(at.ToString());
     *out->mutable_limits() = ToProto(host.ApplyLimits());
+    out->set_peer_count(static_cast<uint32_t>(host.archive().PeerCount()));
+    for (const archive::Archive::Peer& connected : host.archive().Peers(peers)) {
+      v1::ArchivePeer& peer = *out->add_peers();
+      peer.set_torrent(TorrentName(connected.hash));
+      *peer.mutable_peer() = ToProto(connected.holder);
+    }
     reply.Ok();
   });
 }

@@ -187,7 +187,7 @@ absl::StatusOr<torrent::InfoHash> Archive::Enter(Instant now, TorrentRow row,
   torrent.next_reading = now;
   if (torrent.metainfo) {
     NameFolders(torrent.row);
-    Say(SaveMetainfo{torrent.row.file, ToBytes(bytes)});
+    Say(SaveMetainfo{hash, torrent.row.file, ToBytes(bytes)});
   } else {
     changes_.NoteState(hash, torrent.row.state);
   }
@@ -248,6 +248,7 @@ absl::StatusOr<torrent::InfoHash> Archive::Submit(Instant now, absl::Time wall,
   }
   torrent.sources = fetch.peers;
   torrent.trackers = magnet.trackers;
+  NoteKept(torrent, library_.PutTrackers(hash, torrent.trackers));
   Say(std::move(fetch));
   torrent.metainfo_until = now + kMetainfoPatience;
   SetState(torrent, TorrentState::kMetadata);
@@ -285,6 +286,8 @@ void Archive::OnMetainfo(Instant now, absl::Time wall, const torrent::InfoHash& 
     changes_.NoteRemoved(hash);
     library_.Erase(hash).IgnoreError();
   }
+  // They stand in its file from now on.
+  library_.PutTrackers(hash, {}).IgnoreError();
   const absl::Status entered = Enter(now, std::move(row), *std::move(parsed), whole).status();
   if (!entered.ok()) OnTrouble(hash, entered);
 }
@@ -373,14 +376,16 @@ void Archive::Load(Instant now, ReadMetainfo read) {
     awake_.insert(hash);
     if (torrent.row.file.empty()) {
       // Its metainfo had not come yet.
-      Say(FetchMetainfo{torrent.row.hashes, {}, {}});
-      torrent.metainfo_until = now + kMetainfoPatience;
+      torrent.trackers = library_.TrackersOf(hash);
+      AskForMetainfo(now, torrent);
       continue;
     }
     Bytes bytes;
     absl::StatusOr<torrent::Metainfo> parsed = ReadFileOf(torrent, bytes);
     if (!parsed.ok()) {
+      // Somebody has it perhaps; what is in Files is found again then.
       torrent.trouble = std::string(parsed.status().message());
+      AskForMetainfo(now, torrent);
       continue;
     }
     torrent.metainfo = *std::move(parsed);

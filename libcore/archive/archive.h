@@ -123,7 +123,9 @@ struct ListUs {
   bool always = false;
   std::vector<net::Endpoint> others;
 };
+// OnTrouble follows when it cannot be.
 struct SaveMetainfo {
+  torrent::InfoHash hash;
   std::string file;
   Bytes metainfo;
 };
@@ -305,6 +307,13 @@ class Archive {
   // What the keeper would do now, and why; what sleeps stays.
   Plan DryRun(Instant now) const;
   ArchiveCounts Counts(Instant now) const;
+  // Connections of peers, by torrent; how many in all, and as they were at the last look.
+  struct Peer {
+    torrent::InfoHash hash;
+    Holder holder;
+  };
+  size_t PeerCount() const;
+  std::vector<Peer> Peers(size_t limit) const;
   const ArchiveOptions& options() const { return options_; }
   bool Denied(const torrent::InfoHash& hash) const { return denied_.count(hash) != 0; }
 

@@ -43,4 +43,21 @@ void Archive::OnRotted(Instant now, const torrent::InfoHash& hash, uint32_t piec
   next_keep_ = now;
 }
 
+size_t Archive::PeerCount() const {
+  size_t out = 0;
+  for (const torrent::InfoHash& hash : awake_) out += torrents_.at(hash).look.holders.size();
+  return out;
+}
+
+std::vector<Archive::Peer> Archive::Peers(size_t limit) const {
+  std::vector<Peer> out;
+  for (const torrent::InfoHash& hash : awake_) {
+    for (const Holder& holder : torrents_.at(hash).look.holders) {
+      if (out.size() == limit) return out;
+      out.push_back({hash, holder});
+    }
+  }
+  return out;
+}
+
 }  // namespace p2pd::archive

@@ -32,6 +32,10 @@ struct Holder {
   // By Holders.
   enum class Trust : uint8_t { kUnknown, kVerified, kDoubted, kLied };
   Trust trust = Trust::kUnknown;
+  bool incoming = false;   // it came to us
+  uint64_t taken = 0;      // payload that it had of us
+  uint64_t up_rate = 0;    // payload to it, bytes in the last second
+  uint64_t down_rate = 0;  // payload from it
 };
 
 // What became of asking a peer for a block.

@@ -27,23 +27,18 @@ constexpr char kOthers[] =
     "CREATE TABLE readings(hash BLOB NOT NULL, at INTEGER NOT NULL, organic INTEGER NOT NULL, "
     "total INTEGER NOT NULL, PRIMARY KEY(hash, at)) WITHOUT ROWID;";
 
-std::string Upgrade() {
-  return absl::StrCat(
-      "ALTER TABLE torrents RENAME TO torrents_1;DROP TABLE words;", kTorrents,
-      "INSERT INTO torrents SELECT *,x'',NULL FROM torrents_1;DROP TABLE torrents_1;"
-      "INSERT INTO words(rowid,name,paths) SELECT id,name,paths FROM torrents;");
-}
+constexpr char kTrackers[] =
+    "CREATE TABLE trackers(hash BLOB NOT NULL, place INTEGER NOT NULL, url TEXT NOT NULL, "
+    "PRIMARY KEY(hash, place)) WITHOUT ROWID;";
 
 db::Schema Schema() {
   return db::Schema{
       .what = "archive library",
       .application_id = 0x7032616c,  // "p2al"
       .version = Library::kSchemaVersion,
-      .tables = absl::StrCat(kTorrents, kOthers),
-      .upgrade = Upgrade(),
-      .if_damaged =
-          "move the file away and start again, and submit the files of the folder Torrents: "
-          "what is in the folder Files is found",
+      .tables = absl::StrCat(kTorrents, kOthers, kTrackers),
+      .upgrade = kTrackers,
+      .if_damaged = "move the file away and start again: it is made anew from the folder Torrents",
       .if_full = "make room there"};
 }
 
@@ -181,6 +176,9 @@ absl::Status Library::Prepare() {
        "ORDER BY at DESC LIMIT 1 OFFSET ?2)"},
       {&history_, "SELECT at,organic,total FROM readings WHERE hash=? ORDER BY at"},
       {&erase_history_, "DELETE FROM readings WHERE hash=?"},
+      {&put_tracker_, "INSERT INTO trackers VALUES(?,?,?)"},
+      {&trackers_, "SELECT url FROM trackers WHERE hash=? ORDER BY place"},
+      {&erase_trackers_, "DELETE FROM trackers WHERE hash=?"},
   };
   for (const auto& [statement, sql] : statements) {
     P2PD_ASSIGN_OR_RETURN(*statement, database_.Prepare(sql));
@@ -245,7 +243,8 @@ absl::Status Library::Update(const TorrentRow& row) {
 }
 
 absl::Status Library::Erase(const torrent::InfoHash& hash) {
-  for (const db::Statement* statement : {&erase_words_, &erase_, &erase_history_}) {
+  for (const db::Statement* statement :
+       {&erase_words_, &erase_, &erase_history_, &erase_trackers_}) {
     if (!db::Query(*statement).Bind(hash.view()).Run()) return database_.Error("erase a torrent");
   }
   return absl::OkStatus();
@@ -258,6 +257,23 @@ std::vector<TorrentRow> Library::All() const {
     TorrentRow row = ReadRow(query);
     if (row.hashes.v1 || row.hashes.v2) out.push_back(std::move(row));
   }
+  return out;
+}
+
+absl::Status Library::PutTrackers(const torrent::InfoHash& hash,
+                                  const std::vector<std::string>& trackers) {
+  bool good = db::Query(erase_trackers_).Bind(hash.view()).Run();
+  for (size_t i = 0; good && i < trackers.size(); ++i) {
+    good = db::Query(put_tracker_).Bind(hash.view()).Bind(Number(i)).Text(trackers[i]).Run();
+  }
+  return good ? absl::OkStatus() : database_.Error("keep the trackers of a torrent");
+}
+
+std::vector<std::string> Library::TrackersOf(const torrent::InfoHash& hash) const {
+  std::vector<std::string> out;
+  db::Query query(trackers_);
+  query.Bind(hash.view());
+  while (query.Next() == db::Query::Step::kRow) out.push_back(TextOf(query, 0));
   return out;
 }
 

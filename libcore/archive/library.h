@@ -85,7 +85,7 @@ struct Reading {
 
 class Library {
  public:
-  static constexpr int kSchemaVersion = 2;
+  static constexpr int kSchemaVersion = 3;
   // Readings of one torrent that are kept, the oldest go first: two weeks of one each ten minutes.
   static constexpr int kMaxReadings = 2016;
   static constexpr size_t kMaxReason = 500;
@@ -104,6 +104,10 @@ class Library {
   absl::Status Update(const TorrentRow& row);
   absl::Status Erase(const torrent::InfoHash& hash);
   std::vector<TorrentRow> All() const;
+  // Where a magnet said that its torrent is known, as long as its metainfo did not come; empty: no
+  // more.
+  absl::Status PutTrackers(const torrent::InfoHash& hash, const std::vector<std::string>& trackers);
+  std::vector<std::string> TrackersOf(const torrent::InfoHash& hash) const;
   // By words of name and paths, each a beginning; the best first. Nothing is an operator.
   std::vector<torrent::InfoHash> Search(absl::string_view text, size_t limit) const;
 
@@ -121,7 +125,7 @@ class Library {
 
   db::Database database_;
   db::Statement put_, update_, erase_, all_, put_words_, erase_words_, search_, deny_, allow_,
-      denied_, note_, trim_, history_, erase_history_;
+      denied_, note_, trim_, history_, erase_history_, put_tracker_, trackers_, erase_trackers_;
 };
 
 }  // namespace p2pd::archive

@@ -117,6 +117,50 @@ class Archive(SwarmTest):
         files = daemon.data / 'archive' / 'Files' / 'lecture'
         wait('its files to be erased', lambda: not [path for path in files.rglob('*') if path.is_file()])
 
+    def test_what_is_lost_of_what_it_knows_is_found_again(self):
+        daemon = self.archive()
+        torrent = Torrent(self.lab.folder, 'speech', 1 << 20, daemon.announce)
+        daemon.json('torrent', 'submit', torrent.file)
+        seed = self.seed('seed', torrent)
+        self.archived(daemon, torrent)
+        # A library that is no database: what stands in the two folders is enough.
+        daemon.flags[1] = daemon.announce.split('/')[2]
+        folder = daemon.data / 'archive'
+        self.leave(seed, torrent, daemon)
+        daemon.stop()
+        for part in ('-wal', '-shm'):
+            (folder / f'library.db{part}').unlink(missing_ok=True)
+        (folder / 'library.db').write_bytes(b'no database' * 1000)
+        daemon.start()
+        self.assertEqual(len(list(folder.glob('library.db.damaged-*'))), 1)
+        self.archived(daemon, torrent)
+        self.fetch('leecher', torrent)
+        # A .torrent file that somebody deleted: whoever has it gives it, and nothing is fetched again.
+        daemon.stop()
+        [file] = (folder / 'Torrents').glob('speech *.torrent')
+        file.unlink()
+        daemon.start()
+        self.assertEqual(self.show(daemon, torrent)['state'], 'METADATA')
+        again = self.seed('again', torrent)
+        self.archived(daemon, torrent)
+        self.assertEqual(len(list((folder / 'Torrents').glob('speech *.torrent'))), 1)
+        self.assertEqual(int(self.show(daemon, torrent).get('downloadedBytes', 0)), 0)
+        self.leave(again, torrent, daemon)
+        self.fetch('later', torrent)
+
+    def test_what_cannot_be_saved_is_not_taken(self):
+        daemon = self.archive()
+        torrent = Torrent(self.lab.folder, 'speech', 1 << 20, daemon.announce)
+        torrents = daemon.data / 'archive' / 'Torrents'
+        torrents.rmdir()
+        torrents.touch()
+        refused = daemon.ctl('torrent', 'submit', torrent.file, code=FAILED)
+        self.assertIn('Not a directory', refused.err)
+        self.assertEqual(daemon.ctl('torrent', 'show', torrent.hash, code=None).code, NOT_FOUND)
+        torrents.unlink()
+        torrents.mkdir()
+        daemon.json('torrent', 'submit', torrent.file)
+
     def test_a_seed_that_announces_is_enough(self):
         daemon = self.archive('--archive-announced', 'anybodys')
         torrent = Torrent(self.lab.folder, 'talk', 1 << 20, daemon.announce)

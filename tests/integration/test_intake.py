@@ -3,7 +3,9 @@
 budget; the watch folder.
 """
 
+import re
 import signal
+import threading
 import time
 
 from lab import PATIENCE, USAGE, main, wait
@@ -48,7 +50,14 @@ class Limits(IntakeTest):
         self.assertEqual((int(limits['upRate']), limits['slots'], limits['connections'], limits['upOrigin']),
                          (rate, 3, 40, 'CONFIGURED'))
         began = time.monotonic()
+        # Who is there, from which side, and how fast.
+        seen = []
+        reader = threading.Thread(target=lambda: seen.append(wait('the leecher in the status', lambda: re.search(
+            r'127\.0\.0\.1:\d+ +(in|out) +(?!0 B/s).*/s up, 0 B/s down', daemon.ctl('archive', 'status').out))))
+        reader.start()
         self.fetch('slow', torrent)
+        reader.join()
+        self.assertEqual(len(seen), 1)
         # A slow machine only takes longer; a burst may save a second or two of the eight.
         self.assertGreater(time.monotonic() - began, len(torrent.data) / rate / 2)
         # Another configuration: a rule that holds at all times.
@@ -86,7 +95,7 @@ class Limits(IntakeTest):
         self.assertIn('budget is used up', daemon.tail())
         self.assertIn('only what nobody else has whole', daemon.ctl('archive', 'limits').out)
         # There is another one, whose peers stay connected when both have all: whoever wants it is served by that alone.
-        other = self.lab.daemon('other', flags=['--archive', '--peer', '127.0.0.1:0'])
+        other = self.lab.daemon('other', flags=['--archive', '--peer', '127.0.0.1:0', '--archive-lan'])
         other.ctl('torrent', 'submit', torrent.file)
         self.archived(other, torrent)
         wait('the other copy', lambda: self.show(daemon, torrent).get('organicAvailability', 0) >= 1, 3 * PATIENCE)

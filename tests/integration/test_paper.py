@@ -68,7 +68,7 @@ class Paper(LabTest):
     def s_tracker(self, *flags):
         """An S-tracker: tracker and archive in one."""
         port = swarm.free_port(TRACKER)
-        daemon = self.lab.daemon('tracker', flags=['--tracker', f'{TRACKER}:{port}', '--peer', f'{TRACKER}:0', *flags])
+        daemon = self.lab.daemon('tracker', flags=['--tracker', f'{TRACKER}:{port}', '--peer', f'{TRACKER}:0', '--archive-lan', *flags])
         return daemon, f'{TRACKER}:{port}'
 
     def torrent(self, *trackers, by=None, flags=()):
@@ -145,7 +145,7 @@ class Paper(LabTest):
         self.assertEqual(daemon.json('torrent', 'show', torrent)['source'], 'submitted')
 
     def test_opentracker_and_an_archive_elsewhere(self):
-        archive = self.lab.daemon('archive', flags=['--archive', '--peer', f'{ARCHIVE}:0'])
+        archive = self.lab.daemon('archive', flags=['--archive', '--peer', f'{ARCHIVE}:0', '--archive-lan'])
         port = swarm.free_port(TRACKER)
         torrent = self.torrent(f'http://{TRACKER}:{port}/announce')
         swarm.OpenTracker(self.lab, TRACKER, port, [torrent])

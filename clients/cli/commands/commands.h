@@ -122,7 +122,7 @@ ExitCode TorrentRemove(Session& session, const std::string& hash, bool yes);
 ExitCode TorrentDeny(Session& session, const std::string& hash, const std::string& reason);
 ExitCode TorrentAllow(Session& session, const std::string& hash);
 ExitCode TorrentDenied(Session& session);
-ExitCode ArchiveStatus(Session& session);
+ExitCode ArchiveStatus(Session& session, int peers);
 ExitCode ArchivePlan(Session& session, int limit);
 ExitCode ArchiveMembers(Session& session);
 ExitCode ArchiveFeeds(Session& session);

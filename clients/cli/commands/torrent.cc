@@ -88,6 +88,13 @@ std::string PieceMap(const v1::Torrent& torrent) {
   return out;
 }
 
+std::string Direction(const v1::TorrentPeer& peer) { return peer.incoming() ? "in" : "out"; }
+
+std::string Speed(const v1::TorrentPeer& peer) {
+  return absl::StrCat(ShowBytes(peer.upload_rate()), "/s up, ", ShowBytes(peer.download_rate()),
+                      "/s down");
+}
+
 void PrintTorrent(const v1::Torrent& torrent) {
   const auto line = [](const char* word, const std::string& value) {
     if (!value.empty()) std::printf("%-13s%s\n", word, value.c_str());
@@ -108,9 +115,21 @@ void PrintTorrent(const v1::Torrent& torrent) {
   line("transferred",
        absl::StrCat(torrent.uploaded_bytes(), " bytes out, ", torrent.downloaded_bytes(), " in"));
   for (const v1::TorrentPeer& peer : torrent.peers()) {
-    line("peer", absl::StrCat(peer.address(), ", ", peer.piece_count(), " pieces",
-                              peer.member() ? ", S-tracker" : ""));
+    line("peer", absl::StrCat(peer.address(), " ", Direction(peer), ", ", peer.piece_count(),
+                              " pieces", peer.member() ? ", S-tracker" : "", ", ", Speed(peer)));
   }
+}
+
+void PrintPeers(const v1::Archive& archive) {
+  std::printf("connected    %u peers\n", archive.peer_count());
+  if (archive.peers().empty()) return;
+  Table table({"PEER", "", "SPEED", "PIECES", "TORRENT"});
+  for (const v1::ArchivePeer& connected : archive.peers()) {
+    const v1::TorrentPeer& peer = connected.peer();
+    table.Row({peer.address(), Direction(peer), Speed(peer), absl::StrCat(peer.piece_count()),
+               LastWord(connected.torrent())});
+  }
+  table.Print();
 }
 
 // One line of a watch, which a reader wants when it happens.
@@ -244,9 +263,11 @@ ExitCode TorrentDenied(Session& session) {
       });
 }
 
-ExitCode ArchiveStatus(Session& session) {
+ExitCode ArchiveStatus(Session& session, int peers) {
+  v1::GetArchiveRequest request;
+  request.set_peer_limit(peers);
   return session.CallAndPrint<v1::ArchiveService>(
-      &Archive::GetArchive, v1::GetArchiveRequest(), [](const v1::Archive& archive) {
+      &Archive::GetArchive, request, [](const v1::Archive& archive) {
         std::printf("received     %u\ndownloading  %u\nseeding      %u\nuploading    %u\n",
                     archive.received(), archive.downloading(), archive.seeding(),
                     archive.uploading());
@@ -261,6 +282,7 @@ ExitCode ArchiveStatus(Session& session) {
                     scrub.has_complete_time() ? Show(scrub.complete_time()).c_str() : "never",
                     absl::StrCat(scrub.rotted_count()).c_str());
         PrintLimits(archive.limits());
+        PrintPeers(archive);
       });
 }
 

@@ -96,8 +96,8 @@ TEST(CrowdScenarioTest, JoinAndGrowthSayWhatTheyMustReach) {
   ASSERT_TRUE(join.ok());
   size_t limits = 0;
   for (const Figure& figure : join->figures) limits += figure.must_be ? 1u : 0u;
-  // Median, p99, and what the watch of the ring may find: broken leaf sets and tables, two roots and
-  // no root for long.
+  // Median, p99, and what the watch of the ring may find: broken leaf sets and tables, two roots
+  // and no root for long.
   EXPECT_EQ(limits, 6u);
 }
 

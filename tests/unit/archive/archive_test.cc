@@ -240,6 +240,11 @@ TEST_F(ArchiveTest, ACrowdOfLiarsKeepsNothingFromBeingFetchedAgain) {
   ASSERT_TRUE(want.has_value());
   EXPECT_EQ(want->pieces, drop->pieces);
   EXPECT_TRUE(archive_->OthersGive(now_, hash));
+  EXPECT_EQ(archive_->PeerCount(), left.holders.size());
+  const auto peers = archive_->Peers(3);
+  ASSERT_EQ(peers.size(), 3u);
+  EXPECT_EQ(peers[2].hash, hash);
+  EXPECT_EQ(peers[2].holder.at, left.holders[2].at);
   left.holders.erase(left.holders.begin(), left.holders.begin() + 2);
   left.organic.assign(kPieces, 6);
   Show(left);

@@ -137,26 +137,26 @@ TEST_F(LibraryTest, AnUpdateLeavesTheWordsAsTheyAre) {
   EXPECT_EQ(rows[0].held, row.held);
 }
 
-// As the first version made it.
-constexpr char kFirstTables[] =
-    "CREATE TABLE torrents(hash BLOB PRIMARY KEY, v1 BLOB NOT NULL, v2 BLOB NOT NULL, "
-    "name TEXT NOT NULL, file TEXT NOT NULL, folder TEXT NOT NULL, paths TEXT NOT NULL, "
-    "size INTEGER NOT NULL, piece_length INTEGER NOT NULL, pieces INTEGER NOT NULL, "
-    "state INTEGER NOT NULL, source INTEGER NOT NULL, flags INTEGER NOT NULL, "
-    "added INTEGER NOT NULL, archived INTEGER NOT NULL, uploaded INTEGER NOT NULL, "
-    "downloaded INTEGER NOT NULL, demand INTEGER NOT NULL) WITHOUT ROWID;"
-    "CREATE VIRTUAL TABLE words USING fts5(hash UNINDEXED, name, paths);"
+// As the version before made it.
+constexpr char kTablesBefore[] =
+    "CREATE TABLE torrents("
+    "hash BLOB NOT NULL UNIQUE, v1 BLOB NOT NULL, v2 BLOB NOT NULL, name TEXT NOT NULL, "
+    "file TEXT NOT NULL, folder TEXT NOT NULL, paths TEXT NOT NULL, size INTEGER NOT NULL, "
+    "piece_length INTEGER NOT NULL, pieces INTEGER NOT NULL, state INTEGER NOT NULL, "
+    "source INTEGER NOT NULL, flags INTEGER NOT NULL, added INTEGER NOT NULL, "
+    "archived INTEGER NOT NULL, uploaded INTEGER NOT NULL, downloaded INTEGER NOT NULL, "
+    "demand INTEGER NOT NULL, held BLOB NOT NULL, id INTEGER PRIMARY KEY);"
+    "CREATE VIRTUAL TABLE words USING fts5(name, paths);"
     "CREATE TABLE denied(hash BLOB PRIMARY KEY, reason TEXT NOT NULL, at INTEGER NOT NULL)"
     " WITHOUT ROWID;"
     "CREATE TABLE readings(hash BLOB NOT NULL, at INTEGER NOT NULL, organic INTEGER NOT NULL, "
     "total INTEGER NOT NULL, PRIMARY KEY(hash, at)) WITHOUT ROWID;"
     "INSERT INTO torrents VALUES(x'0100000000000000000000000000000000000000',"
     "x'0100000000000000000000000000000000000000',x'','speech','f','speech','voices/ann.wav',"
-    "3,2,1,4,1,0,1700000000000000,0,5,6,0);"
-    "INSERT INTO words VALUES(x'0100000000000000000000000000000000000000','speech',"
-    "'voices/ann.wav');";
+    "3,2,1,4,1,0,1700000000000000,0,5,6,0,x'',1);"
+    "INSERT INTO words(rowid,name,paths) VALUES(1,'speech','voices/ann.wav');";
 
-TEST_F(LibraryTest, AFileOfTheFirstVersionIsBroughtToThisOne) {
+TEST_F(LibraryTest, AFileOfTheVersionBeforeIsBroughtToThisOne) {
   library_.reset();
   std::filesystem::remove_all(folder_);
   std::filesystem::create_directory(folder_);
@@ -164,10 +164,10 @@ TEST_F(LibraryTest, AFileOfTheFirstVersionIsBroughtToThisOne) {
     db::Schema schema;
     schema.what = "library";
     schema.application_id = 0x7032616c;
-    schema.version = 1;
-    schema.tables = kFirstTables;
-    const auto first = db::Database::Open(folder_ + "/library.db", schema);
-    ASSERT_TRUE(first.ok()) << first.status();
+    schema.version = Library::kSchemaVersion - 1;
+    schema.tables = kTablesBefore;
+    const auto before = db::Database::Open(folder_ + "/library.db", schema);
+    ASSERT_TRUE(before.ok()) << before.status();
   }
   for (int i = 0; i < 2; ++i) {
     Open();
@@ -178,8 +178,23 @@ TEST_F(LibraryTest, AFileOfTheFirstVersionIsBroughtToThisOne) {
     EXPECT_EQ(rows[0].state, TorrentState::kArchived);
     EXPECT_EQ(rows[0].downloaded, 6u);
   }
+  ASSERT_TRUE(library_->PutTrackers(Hash(1), {"udp://a.example:1"}).ok());
   ASSERT_TRUE(library_->Put(Row(1, "talk")).ok());
   EXPECT_THAT(library_->Search("ann", 10), IsEmpty());
+}
+
+TEST_F(LibraryTest, TrackersOfAMagnetStayInTheirOrderUntilTheyAreTakenBack) {
+  const std::vector<std::string> trackers = {"udp://b.example:1", "http://a.example/announce"};
+  ASSERT_TRUE(library_->Put(Row(1, "speech")).ok());
+  ASSERT_TRUE(library_->PutTrackers(Hash(1), trackers).ok());
+  Open();
+  EXPECT_EQ(library_->TrackersOf(Hash(1)), trackers);
+  EXPECT_THAT(library_->TrackersOf(Hash(2)), IsEmpty());
+  ASSERT_TRUE(library_->PutTrackers(Hash(1), {}).ok());
+  EXPECT_THAT(library_->TrackersOf(Hash(1)), IsEmpty());
+  ASSERT_TRUE(library_->PutTrackers(Hash(1), trackers).ok());
+  ASSERT_TRUE(library_->Erase(Hash(1)).ok());
+  EXPECT_THAT(library_->TrackersOf(Hash(1)), IsEmpty());
 }
 
 TEST_F(LibraryTest, DenialsOutliveTheProcess) {

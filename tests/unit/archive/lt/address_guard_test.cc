@@ -28,6 +28,16 @@ TEST(AddressGuard, WhatLeadsInsideIsFound) {
                                       "http://127.1/",
                                       "http://good.example@127.0.0.1/",
                                       "http://239.1.1.1/",
+                                      "http://0.1.2.3/",
+                                      "http://100.64.0.1/",
+                                      "http://100.127.255.255/",
+                                      "http://192.0.0.8/",
+                                      "http://198.18.0.1/",
+                                      "http://255.255.255.255/",
+                                      "http://[64:ff9b::10.0.0.1]/",
+                                      "http://[64:ff9b:1::192.168.0.1]/",
+                                      "http://[2002:0a00:0001::1]/",
+                                      "http://[::127.0.0.1]/",
                                       "http://",
                                       "nothing",
                                       "http://[::1",
@@ -36,7 +46,8 @@ TEST(AddressGuard, WhatLeadsInsideIsFound) {
   }
   for (const absl::string_view url :
        {"http://tracker.example.org/announce", "udp://tracker.example.org:6969/announce",
-        "https://8.8.8.8/announce", "http://[2001:4860:4860::8888]:80/a",
+        "https://8.8.8.8/announce", "http://[2001:4860:4860::8888]:80/a", "http://100.128.0.1/a",
+        "http://[64:ff9b::8.8.8.8]/a", "http://[2002:0808:0808::1]/a", "http://198.20.0.1/a",
         "http://127.0.0.1@tracker.example.org/", "http://tracker.example.org?x=http://10.0.0.1"}) {
     EXPECT_FALSE(LeadsInside(url)) << url;
   }
