@@ -105,6 +105,7 @@ absl::Status ArchiveHost::Open(const std::string& announce) {
   P2PD_RETURN_IF_ERROR(StartEngine(std::move(options)));
   archive_ =
       std::make_unique<archive::Archive>(OptionsWith(announce), *library_, counters_, loop_.now());
+  TrustTrackers();
   archive_->Load(loop_.now(), [this](const std::string& file) {
     return ReadFile(TorrentPath(file), kMaxTorrentFile);
   });
@@ -471,7 +472,16 @@ void ArchiveHost::Join(archive::federation::FederationOptions options,
 void ArchiveHost::Leave() {
   archive_->SetFellows(loop_.now(), nullptr);
   federation_.reset();
+  TrustTrackers();
   outlet_ = nullptr;
+}
+
+void ArchiveHost::TrustTrackers() {
+  std::vector<std::string> trusted = archive_->options().trackers;
+  if (federation_ != nullptr) {
+    for (const std::string& url : federation_->Trackers()) trusted.push_back(url);
+  }
+  engine_->SetTrusted(trusted);
 }
 
 void ArchiveHost::PumpFederation() {
@@ -481,8 +491,9 @@ void ArchiveHost::PumpFederation() {
     if (const auto* promised = std::get_if<archive::federation::Promised>(&*event)) {
       archive_->OnPromised(loop_.now(), promised->group, promised->promises);
     } else {
-      archive_->OnFellowsChanged(loop_.now());
       engine_->SetMembers(federation_->Endpoints());
+      TrustTrackers();
+      archive_->OnFellowsChanged(loop_.now());
     }
   }
   while (archive_->TakesHeard()) {

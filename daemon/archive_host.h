@@ -119,6 +119,8 @@ class ArchiveHost {
   void ReadSamples(const archive::federation::ReadSamples& read);
   void OnProbed(const archive::lt::PeerProbed& probed);
   void PumpFederation();
+  // Our own, and the members', wherever they stand.
+  void TrustTrackers();
   absl::StatusOr<archive::lt::AddRequest> RequestOf(Bytes metainfo, std::string folder,
                                                     archive::pieces::Layout& layout) const;
   void Add(archive::lt::AddRequest request);

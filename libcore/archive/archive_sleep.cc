@@ -13,18 +13,6 @@
 #include "libcore/archive/archive.h"
 
 namespace p2pd::archive {
-namespace {
-
-// "HOST:PORT" of an announce URL.
-absl::string_view AuthorityOf(absl::string_view url) {
-  constexpr absl::string_view kAfterScheme = "://";
-  const size_t scheme = url.find(kAfterScheme);
-  if (scheme == absl::string_view::npos) return {};
-  url.remove_prefix(scheme + kAfterScheme.size());
-  return url.substr(0, url.find('/'));
-}
-
-}  // namespace
 
 bool Archive::MayDecide() const {
   return shares_.together() ? shares_.fellows()->settled() : !options_.shared;
@@ -33,10 +21,10 @@ bool Archive::MayDecide() const {
 bool Archive::FoundAsleep(const Torrent& torrent) const {
   const auto among = [](const std::vector<std::string>& urls, absl::string_view at) {
     return std::any_of(urls.begin(), urls.end(),
-                       [at](const std::string& url) { return AuthorityOf(url) == at; });
+                       [at](const std::string& url) { return torrent::AuthorityOf(url) == at; });
   };
   const auto known = [&](const std::string& url) {
-    const absl::string_view at = AuthorityOf(url);
+    const absl::string_view at = torrent::AuthorityOf(url);
     return among(options_.trackers, at) || among(trackers_, at);
   };
   const auto& tiers = torrent.metainfo->trackers;

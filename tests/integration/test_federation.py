@@ -21,7 +21,7 @@ class Federation(SwarmTest):
         if not key.exists():
             key.touch(0o600)
             key.write_text(secret)
-        return ['--tracker', '127.0.0.1:0', '--peer', '127.0.0.1:0', '--archive-lan', '--federation', 'rack', '--federation-key', key,
+        return ['--tracker', '127.0.0.1:0', '--peer', '127.0.0.1:0', '--federation', 'rack', '--federation-key', key,
                 '--member-grace', GRACE, *more]
 
     def federation(self, names, *more):
@@ -116,7 +116,7 @@ class Federation(SwarmTest):
     def seeder(self, name, torrents):
         """An archive that is no member, with these torrents: aria2 leaves whoever has everything, a seeder of the paper
         does not."""
-        seeder = self.lab.daemon(name, flags=['--archive', '--peer', '127.0.0.1:0'])
+        seeder = self.lab.daemon(name, flags=['--archive', '--peer', '127.0.0.1:0', '--archive-lan'])
         for torrent in torrents:
             seeder.ctl('torrent', 'submit', torrent.file)
             seed = self.seed(f'seed-{torrent.name}', torrent)
@@ -163,7 +163,7 @@ class Federation(SwarmTest):
 
     def test_what_cannot_be_is_said(self):
         start = [BIN / 'p2pd', '--data-dir', self.lab.folder / 'data', '--control', f'unix:{self.lab.folder}/socket',
-                 '--listen', '127.0.0.1:0', '--archive', '--peer', '127.0.0.1:0', '--archive-lan', '--federation', 'rack']
+                 '--listen', '127.0.0.1:0', '--archive', '--peer', '127.0.0.1:0', '--federation', 'rack']
         self.assertIn('--federation-key', run(start, FAILED).err)
         key = self.lab.folder / 'key'
         key.touch(0o600)

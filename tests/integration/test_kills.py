@@ -29,7 +29,7 @@ class Kills(SwarmTest):
         key.touch(0o600)
         key.write_text('a secret of the whole rack, and of nobody else')
         return self.lab.ring(['one', 'two', 'three'], flags=[
-            '--tracker', '127.0.0.1:0', '--peer', '127.0.0.1:0', '--archive-lan', '--federation', 'rack', '--federation-key', key, '--member-grace',
+            '--tracker', '127.0.0.1:0', '--peer', '127.0.0.1:0', '--federation', 'rack', '--federation-key', key, '--member-grace',
             f'{GRACE}s', '--copies', '2', '--holding-time', '1s', '--archive-quota', '1GiB'])
 
     def held(self, daemons):

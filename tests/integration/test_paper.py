@@ -68,7 +68,7 @@ class Paper(LabTest):
     def s_tracker(self, *flags):
         """An S-tracker: tracker and archive in one."""
         port = swarm.free_port(TRACKER)
-        daemon = self.lab.daemon('tracker', flags=['--tracker', f'{TRACKER}:{port}', '--peer', f'{TRACKER}:0', '--archive-lan', *flags])
+        daemon = self.lab.daemon('tracker', flags=['--tracker', f'{TRACKER}:{port}', '--peer', f'{TRACKER}:0', *flags])
         return daemon, f'{TRACKER}:{port}'
 
     def torrent(self, *trackers, by=None, flags=()):

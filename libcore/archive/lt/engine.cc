@@ -53,6 +53,8 @@ void Engine::SetLimits(const EngineLimits& limits) { impl_->SetLimits(limits); }
 void Engine::SetMembers(std::vector<net::Endpoint> members) {
   impl_->SetMembers(std::move(members));
 }
+
+void Engine::SetTrusted(const std::vector<std::string>& trackers) { impl_->SetTrusted(trackers); }
 std::optional<Event> Engine::PollEvent() { return impl_->PollEvent(); }
 absl::StatusOr<TorrentSnapshot> Engine::Snapshot(const torrent::InfoHash& hash) const {
   return impl_->Snapshot(hash);

@@ -168,6 +168,9 @@ class Engine {
   // Other members of the federation, by the endpoints that they listen on: their copies are not
   // organic.
   void SetMembers(std::vector<net::Endpoint> members);
+  // Announce URLs of ours and of those whom we trust: a torrent may name these, whatever their
+  // path, though they stand in our own network.
+  void SetTrusted(const std::vector<std::string>& trackers);
 
   std::optional<Event> PollEvent();
   // Of a torrent that is loaded, as of at most a second ago. NotFound.

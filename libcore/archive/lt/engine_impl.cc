@@ -18,6 +18,7 @@
 #include "libcore/archive/lt/address_guard.h"
 #include "libcore/archive/lt/convert.h"
 #include "libcore/archive/lt/settings.h"
+#include "libcore/archive/torrent/metainfo.h"
 #include "libcore/base/check.h"
 #include "libcore/base/log.h"
 #include "libcore/base/status.h"
@@ -260,12 +261,28 @@ bool Engine::Impl::MayAsk(const std::string& url, bool private_addresses) {
   return false;
 }
 
+bool Engine::Impl::IsTrusted(const std::string& tracker) const {
+  const absl::string_view at = torrent::AuthorityOf(tracker);
+  const MutexLock lock(&mutex_);
+  return trusted_.count(std::string(at)) != 0;
+}
+
+void Engine::Impl::SetTrusted(const std::vector<std::string>& trackers) {
+  const MutexLock lock(&mutex_);
+  trusted_.clear();
+  for (const std::string& url : trackers) {
+    const absl::string_view at = torrent::AuthorityOf(url);
+    if (!at.empty()) trusted_.insert(std::string(at));
+  }
+}
+
 TrackerTiers Engine::Impl::Allowed(const TrackerTiers& tiers, bool private_addresses) {
   TrackerTiers out;
   for (const std::vector<std::string>& tier : tiers) {
     std::vector<std::string> good;
     for (const std::string& url : tier) {
-      if (IsTrackerUrl(url) && MayAsk(url, private_addresses)) good.push_back(url);
+      if (!IsTrackerUrl(url)) continue;
+      if (IsTrusted(url) || MayAsk(url, private_addresses)) good.push_back(url);
     }
     if (!good.empty()) out.push_back(std::move(good));
   }

@@ -82,6 +82,7 @@ class Engine::Impl {
   void SetLimits(const EngineLimits& limits);
   absl::Status SetServed(const torrent::InfoHash& hash, bool served);
   void SetMembers(std::vector<net::Endpoint> members);
+  void SetTrusted(const std::vector<std::string>& trackers);
   absl::StatusOr<TorrentSnapshot> Snapshot(const torrent::InfoHash& hash) const;
   EngineCounters Counters() const;
   std::optional<Event> PollEvent() { return events_.Take(); }
@@ -96,6 +97,7 @@ class Engine::Impl {
   absl::Status OpenPlace(LoadedTorrent& torrent, const AddRequest& request);
   void Guard(const AddRequest& request, LoadedTorrent& torrent);
   bool MayAsk(const std::string& url, bool private_addresses);
+  bool IsTrusted(const std::string& tracker) const;
   TrackerTiers Allowed(const TrackerTiers& tiers, bool private_addresses);
   absl::Status Register(const Loaded& torrent);
   void Unregister(const LoadedTorrent& torrent);
@@ -151,6 +153,7 @@ class Engine::Impl {
       ABSL_GUARDED_BY(mutex_);  // to its Best()
   size_t sleeping_torrents_ ABSL_GUARDED_BY(mutex_) = 0;
   std::set<net::Endpoint> members_ ABSL_GUARDED_BY(mutex_);
+  std::set<std::string> trusted_ ABSL_GUARDED_BY(mutex_);  // "HOST:PORT" of trackers
   EngineLimits limits_ ABSL_GUARDED_BY(mutex_);
 
   std::atomic<bool> ending_ = false;

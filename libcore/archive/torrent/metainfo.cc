@@ -333,4 +333,12 @@ Bytes WrapInfo(ByteView info, const std::vector<std::vector<std::string>>& track
   return out.Take();
 }
 
+absl::string_view AuthorityOf(absl::string_view url) {
+  constexpr absl::string_view kAfterScheme = "://";
+  const size_t scheme = url.find(kAfterScheme);
+  if (scheme == absl::string_view::npos) return {};
+  url.remove_prefix(scheme + kAfterScheme.size());
+  return url.substr(0, url.find_first_of("/?#\\"));
+}
+
 }  // namespace p2pd::archive::torrent

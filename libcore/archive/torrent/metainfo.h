@@ -68,6 +68,9 @@ absl::StatusOr<Metainfo> ParseInfo(ByteView info, const MetainfoLimits& limits =
 // layers.
 Bytes WrapInfo(ByteView info, const std::vector<std::vector<std::string>>& trackers);
 
+// "HOST:PORT" of an announce URL, as it is written; empty: it is none.
+absl::string_view AuthorityOf(absl::string_view url);
+
 // A name that may stand in a folder: `name` without what is no text, separators, control characters
 // and what leads elsewhere; at most kMaxName bytes, and never empty.
 inline constexpr size_t kMaxName = 240;

@@ -402,5 +402,18 @@ TEST(Engine, PrivateTrackersOfStrangersAreRefused) {
       archive.WaitFor<TrackerAnswered>([](const TrackerAnswered& e) { return !e.status.ok(); }));
 }
 
+TEST(Engine, OurOwnTrackerMayStandInOurNetwork) {
+  const TestTorrent torrent(2);
+  Archive archive;
+  archive.engine->SetTrusted({"http://127.0.0.1:1/announce"});
+  AddRequest request = torrent.Request();
+  request.private_addresses = false;
+  request.trackers = {{"http://127.0.0.1:1/another"}, {"http://127.0.0.1:2/announce"}};
+  ASSERT_TRUE(archive.engine->Add(request).ok());
+  EXPECT_EQ(archive.engine->Counters().private_address_refused, 1u);
+  EXPECT_TRUE(
+      archive.WaitFor<TrackerAnswered>([](const TrackerAnswered& e) { return !e.status.ok(); }));
+}
+
 }  // namespace
 }  // namespace p2pd::archive::lt
