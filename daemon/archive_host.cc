@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <system_error>
 #include <type_traits>
 #include <utility>
@@ -30,6 +31,16 @@ constexpr uint8_t kOrdinary = 4;
 // Of this machine, by which somebody may know our tracker.
 constexpr size_t kMaxAddresses = 64;
 constexpr size_t kMaxListed = archive::tracker::ArchiveListing::kMaxEndpoints;
+
+// By how SQLite's files begin; true where it cannot be opened.
+bool IsDatabase(const std::string& path) {
+  constexpr absl::string_view kBegins("SQLite format 3\0", 16);
+  std::ifstream file(path, std::ios::binary);
+  std::string begins(kBegins.size(), ' ');
+  if (!file) return true;
+  file.read(begins.data(), static_cast<std::streamsize>(begins.size()));
+  return begins == kBegins;
+}
 
 }  // namespace
 
@@ -121,7 +132,8 @@ absl::Status ArchiveHost::Open(const std::string& announce) {
 absl::Status ArchiveHost::OpenLibrary() {
   const std::string path = absl::StrCat(folder_, "/library.db");
   absl::StatusOr<std::unique_ptr<archive::Library>> library = archive::Library::Open(path);
-  if (absl::IsDataLoss(library.status())) {
+  // Another program's database is left alone; what is none was ours before the disk lost it.
+  if (absl::IsDataLoss(library.status()) || (!library.ok() && !IsDatabase(path))) {
     const std::string aside = absl::StrCat(path, ".damaged-", absl::ToUnixSeconds(wall()));
     P2PD_LOG(daemon, kError, "archive: ", library.status().message(), "; it is ", aside,
              " now, and a new one is made from the folder Torrents, without denials and history");

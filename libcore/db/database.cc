@@ -43,7 +43,7 @@ absl::Status Database::ErrorOf(int code, absl::string_view action, absl::string_
     case SQLITE_CORRUPT:
       return absl::DataLossError(absl::StrCat(message, "; ", schema_.if_damaged));
     case SQLITE_NOTADB:
-      return absl::DataLossError(
+      return absl::FailedPreconditionError(
           absl::StrCat(message, "; the file is damaged or no ", schema_.what, ": move it away"));
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
