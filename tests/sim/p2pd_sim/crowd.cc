@@ -36,7 +36,7 @@ Crowd::Crowd(const CrowdOptions& options, std::unique_ptr<LatencyModel> latency)
       lives_(static_cast<size_t>(options.nodes)),
       watch_(options.seed),
       next_look_(Instant() + RingWatch::kPeriod) {
-  UseLatencies(world_, *latency_, options_.seed, options_.broken_pairs);
+  UseLatencies(world_, *latency_, options_.seed, options_.broken_pairs, options_.known_door);
   world_.SetTap([this](const net::Endpoint&, net::Transmit& transmit) {
     ++results_.datagrams;
     results_.bytes += transmit.datagram.size() + kDatagramHeaders;
@@ -118,6 +118,7 @@ std::vector<size_t> Crowd::OpenTo(size_t place) const {
 }
 
 bool Crowd::Broken(size_t place, uint32_t machine) const {
+  if (options_.known_door && (place == 0 || machine == 0)) return false;
   return sim::Broken(static_cast<uint32_t>(place), machine, options_.seed, options_.broken_pairs);
 }
 

@@ -41,13 +41,17 @@ bool Broken(uint32_t a, uint32_t b, uint64_t seed, double share) {
   return share > 0 && a != b && SeededRng(pair ^ (seed << 20)).Unit() < share;
 }
 
-void UseLatencies(World& world, const LatencyModel& model, uint64_t seed, double broken_pairs) {
-  world.SetLatency([&model, seed, broken_pairs](const net::Endpoint& a, const net::Endpoint& b) {
+void UseLatencies(World& world, const LatencyModel& model, uint64_t seed, double broken_pairs,
+                  bool known_door) {
+  const auto latency = [&model, seed, broken_pairs, known_door](const net::Endpoint& a,
+                                                                const net::Endpoint& b) {
     const uint32_t from = MachineOf(a);
     const uint32_t to = MachineOf(b);
-    if (Broken(from, to, seed, broken_pairs)) return absl::InfiniteDuration();
+    const bool at_door = known_door && (from == 0 || to == 0);
+    if (!at_door && Broken(from, to, seed, broken_pairs)) return absl::InfiniteDuration();
     return model.OneWay(from, to);
-  });
+  };
+  world.SetLatency(latency);
 }
 
 absl::StatusOr<std::unique_ptr<LatencyModel>> MakeLatency(absl::string_view name, uint64_t seed) {

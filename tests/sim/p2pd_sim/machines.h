@@ -28,8 +28,9 @@ uint32_t MachineOf(const net::Endpoint& at);
 // Of all pairs of machines the share that cannot talk: is this one of them?
 bool Broken(uint32_t a, uint32_t b, uint64_t seed, double share);
 // Gives the world the latencies of the model, which outlives it, and cuts the share `broken_pairs`
-// of all pairs of machines.
-void UseLatencies(World& world, const LatencyModel& model, uint64_t seed, double broken_pairs);
+// of all pairs of machines; never one with machine 0 when that is the door that everybody knows.
+void UseLatencies(World& world, const LatencyModel& model, uint64_t seed, double broken_pairs,
+                  bool known_door = false);
 
 // "synthetic", or the path of a matrix.
 absl::StatusOr<std::unique_ptr<LatencyModel>> MakeLatency(absl::string_view name, uint64_t seed);

@@ -79,7 +79,9 @@ const std::vector<Scenario>& Scenarios() {
        RunPartition},
       {"ad-hoc", "20 nodes on one link find each other by multicast, then a ring outside", Takes{},
        RunAdHoc},
-      {"faults", "loss, duplicates, reordering, deaths and splits; then all must be right",
+      {"faults",
+       "loss, duplicates, reordering, slow lines, broken pairs, deaths, splits; then all must be "
+       "right",
        kCrowd | kSessions | kPlot, RunFaults},
       {"castaway", "found by faults, seed 49: cut off alone, with its doors gone, it comes back",
        kCrowd | kComing, RunCastaway},
