@@ -6,14 +6,16 @@
     tests/bench/overlay/figures.py document --into FILE   the same in place of those that FILE has between its marks
     tests/bench/overlay/figures.py list                the rows and their commands
 
-Results are one JSON file a run in --out (build/figures), so that a run that was stopped goes on where it was. Each says
-what it was made with: results of other options, --nodes or latencies are not taken for what is wanted, but refused, or
-made anew with --again. --latency is a matrix of round trips (p2pd-sim's README); without it the synthetic model is used,
+Results are lines of JSON in --out, which is kept beside the document: what was run on one machine is not run again on the
+next, and a run that was stopped goes on where it was. Each line says what it was made with: results of other options,
+--nodes or latencies are not taken for what is wanted, but refused, or made anew with --again; of two lines for one run the
+later one counts. --latency is a matrix of round trips (p2pd-sim's README); without it the synthetic model is used,
 and the document says so. A share is that of the trials of all seeds together, and so is its 95 % bound.
 """
 
 import argparse
 import concurrent.futures
+import fcntl
 import functools
 import hashlib
 import json
@@ -25,6 +27,7 @@ import shlex
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -50,6 +53,9 @@ class Row:
         self.protocols = [OURS] + (BASELINES if beside else [])
         self.show = list(show)
         self.seeds = seeds
+
+    def shows(self, figure):
+        return bool(figure.get('mustBe')) or not self.show or any(figure['name'].startswith(start) for start in self.show)
 
 
 def churn(median, minutes):
@@ -132,33 +138,50 @@ def differences(wanted, report):
     return [f'{key} {made.get(key, "unknown")} instead of {value}' for key, value in wanted.items() if made.get(key) != value]
 
 
+def results_of(options):
+    """By row, protocol and seed."""
+    out = {}
+    if options.out.exists():
+        for line in options.out.read_text().splitlines():
+            report = json.loads(line)
+            out[report['row'], report['protocol'], report['seed']] = report
+    return out
+
+
+def keep(options, report):
+    """One line more; several may keep theirs at once."""
+    with options.out.open('a', encoding='utf-8') as out:
+        fcntl.flock(out, fcntl.LOCK_EX)
+        out.write(json.dumps(report) + '\n')
+
+
 def run_one(options, name, protocol, seed):
-    """Leaves the file that says it is done only when the run is over; a limit that was missed is a result too."""
-    done = options.out / f'{name}+{protocol}+{seed}.json'
-    wanted = made_with(options, ROWS[name])
-    if done.exists():
-        other = differences(wanted, json.loads(done.read_text()))
-        if not other:
-            return None
-        if not options.again:
-            return f'{done.name} was made with {"; ".join(other)}: another --out, or --again'
-    part = done.with_suffix('.part')
+    """What is kept is a run that came to its end; a limit that was missed is a result too."""
+    row = ROWS[name]
+    wanted = made_with(options, row)
+    done = results_of(options).get((name, protocol, seed))
+    other = differences(wanted, done) if done else []
+    if done and not other:
+        return None
+    if other and not options.again:
+        return f'{name}, {protocol}, seed {seed} was made with {"; ".join(other)}: another --out, or --again'
     started = time.monotonic()
-    command = command_of(options, ROWS[name], protocol, seed) + ['--json', str(part)]
-    ran = subprocess.run(command, capture_output=True, text=True, check=False)
-    if ran.returncode > 1 or not part.exists():
+    with tempfile.NamedTemporaryFile(suffix='.json') as made:
+        command = command_of(options, row, protocol, seed) + ['--json', made.name]
+        ran = subprocess.run(command, capture_output=True, text=True, check=False)
+        text = pathlib.Path(made.name).read_text()
+    if ran.returncode > 1 or not text:
         return f'{name}, {protocol}, seed {seed}: {ran.stderr.strip() or ran.returncode}'
-    report = json.loads(part.read_text())
-    report['run'] = wanted | {'version': version()}
-    report['seconds'] = round(time.monotonic() - started, 1)
-    part.write_text(json.dumps(report))
-    part.rename(done)
-    print(f'{name}, {protocol}, seed {seed}: {report["seconds"]:.0f} s', file=sys.stderr, flush=True)
+    report = json.loads(text)
+    keep(options, {'row': name, 'protocol': protocol, 'seed': seed,
+                   'figures': [figure for figure in report['figures'] if row.shows(figure)],
+                   'violations': report['violations'], 'run': wanted | {'version': version()},
+                   'seconds': round(time.monotonic() - started, 1)})
+    print(f'{name}, {protocol}, seed {seed}: {time.monotonic() - started:.0f} s', file=sys.stderr, flush=True)
     return None
 
 
 def run(options):
-    options.out.mkdir(parents=True, exist_ok=True)
     names = options.rows or list(ROWS)
     # All rows with the first seed come before any with the second.
     work = [(name, protocol, seed) for seed in options.seeds for name in names for protocol in ROWS[name].protocols
@@ -171,8 +194,8 @@ def run(options):
 
 
 def reports_of(options, name, protocol):
-    files = sorted(options.out.glob(f'{name}+{protocol}+*.json'))
-    return [json.loads(file.read_text()) for file in files]
+    kept = results_of(options)
+    return [kept[key] for key in sorted(kept) if key[:2] == (name, protocol)]
 
 
 def at_least(good, total):
@@ -229,7 +252,7 @@ def conditions(name, columns):
     reports = [report for column in columns.values() for report in column]
     kinds = {json.dumps([report.get('run', {}).get(key) for key in ('arguments', 'nodes', 'latency')]) for report in reports}
     if len(kinds) > 1 or any('run' not in report for report in reports):
-        raise ValueError(f'{name}: results of different or unknown options in one folder: {"; ".join(sorted(kinds))}')
+        raise ValueError(f'{name}: results of different or unknown options in one file: {"; ".join(sorted(kinds))}')
     made = reports[0]['run']
     latency = 'synthetic latencies' if made['latency'] == 'synthetic' else f'latencies of {made["latency"].split(",")[0]}'
     nodes = f', --nodes {made["nodes"]}' if made['nodes'] else ''
@@ -244,7 +267,7 @@ def table(options, name):
     if not ours:
         return ''
     figures = ours[0]['figures']
-    shown = [f for f in figures if f.get('mustBe') or not row.show or any(f['name'].startswith(s) for s in row.show)]
+    shown = [figure for figure in figures if row.shows(figure)]
     seeds = ', '.join(f'{protocol} {len(reports)}' for protocol, reports in columns.items() if reports)
     command = shlex.join(ours[0].get('run', {}).get('arguments', row.arguments))
     lines = [f'### {name}', '', f'`p2pd-sim {command}`; seeds: {seeds}; {conditions(name, columns)}.', '',
@@ -317,7 +340,8 @@ def main():
     commands = {'run': run, 'document': document, 'list': listing}
     parser.add_argument('command', choices=commands)
     parser.add_argument('rows', nargs='*', metavar='ROW', help='all without')
-    parser.add_argument('--out', type=pathlib.Path, default=ROOT / 'build/figures', help='where results are kept')
+    parser.add_argument('--out', type=pathlib.Path, default=ROOT / 'tests/sim/figures.jsonl',
+                        help='the file that keeps the results')
     parser.add_argument('--seeds', type=seeds_of, default=seeds_of('1..5'), metavar='FIRST..LAST')
     parser.add_argument('--protocols', type=lambda text: text.split(','), help='of these only')
     parser.add_argument('--jobs', type=int, default=os.cpu_count(), help='runs at once')

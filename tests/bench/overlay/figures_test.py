@@ -55,15 +55,16 @@ class TooFewTest(unittest.TestCase):
         self.assertEqual(figures.too_few([report(share('all', 1, 1, mustBe='>= 100'))]), [])
 
 
-class FolderTest(unittest.TestCase):
+class ResultsTest(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
-        self.out = pathlib.Path(folder.name)
-        fake = self.out / 'sim'
+        self.folder = pathlib.Path(folder.name)
+        self.out = self.folder / 'figures.jsonl'
+        fake = self.folder / 'sim'
         fake.write_text(FAKE)
         fake.chmod(fake.stat().st_mode | stat.S_IXUSR)
-        self.matrix = self.out / 'rtt_ms.tsv'
+        self.matrix = self.folder / 'rtt_ms.tsv'
         self.matrix.write_text('0\t1\n1\t0\n')
         self.options = argparse.Namespace(out=self.out, sim=fake, latency=None, nodes=None, again=False)
 
@@ -72,15 +73,16 @@ class FolderTest(unittest.TestCase):
 
     def test_a_result_says_what_it_was_made_with(self):
         self.assertIsNone(self.run_idle())
-        made = json.loads((self.out / 'idle+p2pd+1.json').read_text())['run']
+        made = json.loads(self.out.read_text())['run']
         self.assertEqual((made['nodes'], made['latency']), (None, 'synthetic'))
         self.assertIn('synthetic latencies; version ', figures.table(self.options, 'idle'))
         self.assertIsNone(self.run_idle())
+        self.assertEqual(len(self.out.read_text().splitlines()), 1, 'what was run is run again')
 
     def test_the_table_of_all_limits_says_who_missed(self):
         self.assertIsNone(self.run_idle())
         self.assertTrue(figures.summary(self.options, ['idle']).endswith('| idle | overlay in all, B/s a node | <= 60 | 50 |  |  |  |\n'))
-        (self.out / 'sim').write_text(FAKE.replace('50', '70'))
+        (self.folder / 'sim').write_text(FAKE.replace('50', '70'))
         figures.run_one(self.options, 'idle', 'p2pd', 2)
         self.assertIn('| 60 (70) |  |  | **missed by 1 of 2** |', figures.summary(self.options, ['idle']))
 
@@ -89,13 +91,13 @@ class FolderTest(unittest.TestCase):
         for option, value in (('nodes', 50), ('latency', self.matrix)):
             setattr(self.options, option, value)
             refused = self.run_idle()
-            self.assertTrue(refused.startswith('idle+p2pd+1.json was made with '), refused)
+            self.assertTrue(refused.startswith('idle, p2pd, seed 1 was made with '), refused)
             self.assertIn(f'{option} ', refused)
         self.options.again = True
         self.assertIsNone(self.run_idle())
         self.assertIn('latencies of rtt_ms.tsv, --nodes 50; version ', figures.table(self.options, 'idle'))
         # Nothing of where it was made.
-        self.assertNotIn(str(self.out), (self.out / 'idle+p2pd+1.json').read_text())
+        self.assertNotIn(str(self.folder), self.out.read_text())
 
     def test_no_table_mixes_them(self):
         self.run_idle()
