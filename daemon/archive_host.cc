@@ -120,6 +120,7 @@ absl::Status ArchiveHost::Open(const std::string& announce) {
   archive_->Load(loop_.now(), [this](const std::string& file) {
     return ReadFile(TorrentPath(file), kMaxTorrentFile);
   });
+  TakeDenyList();
   scrub_ = std::make_unique<ArchiveScrub>(config_.scrub, absl::StrCat(folder_, "/scrub"), *archive_,
                                           *engine_, counters_, loop_.now(), wall());
   FindTorrents();
@@ -336,12 +337,23 @@ void ArchiveHost::LookAt(const InfoHash& hash) {
     holder.pieces = peer.pieces;
     look.holders.push_back(holder);
   }
+  look.overhead = Measure(hash);
   look.uploaded = snapshot->uploaded;
   look.downloaded = snapshot->downloaded;
   archive_->OnLook(loop_.now(), wall(), std::move(look));
   // With the budget used up only what nobody else has whole is sent.
   const bool held_back = limits_.in_force().used_up && archive_->OthersGive(loop_.now(), hash);
   engine_->SetServed(hash, !held_back).IgnoreError();
+}
+
+std::optional<uint64_t> ArchiveHost::Measure(const InfoHash& hash) {
+  const auto layout = layouts_.find(hash);
+  if (layout == layouts_.end()) return std::nullopt;
+  Instant& next = measures_[hash];
+  if (loop_.now() < next) return std::nullopt;
+  next = loop_.now() + kMeasure + kMeasureFile * layout->second.files().size();
+  const absl::StatusOr<uint64_t> overhead = engine_->Overhead(hash);
+  return overhead.ok() ? std::optional(*overhead) : std::nullopt;
 }
 
 void ArchiveHost::Pump() {
@@ -580,6 +592,7 @@ void ArchiveHost::Obey(const archive::SleepTorrent& sleep) {
   const InfoHash hash = sleep.hashes.Best();
   waiting_.erase(hash);
   layouts_.erase(hash);
+  measures_.erase(hash);
   loaded_.erase(hash);
   {
     const MutexLock lock(&mutex_);
@@ -601,6 +614,7 @@ void ArchiveHost::Obey(const archive::StopTorrent& stop) {
     erasures_[stop.hash] = {loaded->second, layout->second};
   }
   if (layout != layouts_.end()) layouts_.erase(layout);
+  measures_.erase(stop.hash);
   if (loaded != loaded_.end()) loaded_.erase(loaded);
   engine_->Remove(stop.hash).IgnoreError();
   RunWaiting(stop.hash);
@@ -638,6 +652,18 @@ void ArchiveHost::Obey(const archive::ListUs& list) {
                            list.others.begin() + others);
   const bool any = !listing.endpoints.empty();
   tracker_->table().SetArchive(list.hash, any ? std::optional(std::move(listing)) : std::nullopt);
+}
+
+void ArchiveHost::Obey(const archive::TellDenied&) {
+  if (tracker_ == nullptr) return;
+  const std::set<InfoHash>& denied = archive_->denials();
+  tracker_->SetDeniedByArchive({denied.begin(), denied.end()});
+}
+
+void ArchiveHost::TakeDenyList() {
+  if (tracker_ == nullptr) return;
+  archive_->SetDenyList(loop_.now(),
+                        [this](const InfoHash& hash) { return tracker_->Denies(hash); });
 }
 
 void ArchiveHost::Obey(const archive::SaveMetainfo& save) {

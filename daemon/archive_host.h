@@ -35,6 +35,9 @@ namespace p2pd::daemon {
 class ArchiveHost {
  public:
   static constexpr absl::Duration kLook = absl::Seconds(1);
+  // How often is measured what the files of a torrent occupy, and how much later for each file.
+  static constexpr absl::Duration kMeasure = absl::Seconds(10);
+  static constexpr absl::Duration kMeasureFile = absl::Milliseconds(1);
   // Ports that are tried where none was named.
   static constexpr uint16_t kUsualPort = 6881;
 
@@ -64,6 +67,8 @@ class ArchiveHost {
   archive::Library& library() { return *library_; }
   Instant now() const { return loop_.now(); }
   archive::Limits& limits() { return limits_.limits(); }
+  // What the tracker's list names is removed, and refused from now on; after each reading of it.
+  void TakeDenyList();
   // What limits() says is what holds, from now on.
   const archive::LimitsInForce& ApplyLimits();
   absl::Time wall() const;
@@ -116,6 +121,7 @@ class ArchiveHost {
   void Obey(const archive::AskToKeep& ask);
   void Obey(const archive::ProbePeer& probe);
   void Obey(const archive::SleepTorrent& sleep);
+  void Obey(const archive::TellDenied& tell);
   void ReadSamples(const archive::federation::ReadSamples& read);
   void OnProbed(const archive::lt::PeerProbed& probed);
   void PumpFederation();
@@ -143,6 +149,8 @@ class ArchiveHost {
   void ApplyLimits(uint64_t sent);
   void NotifyWatchers();
   void LookAt(const archive::torrent::InfoHash& hash);
+  // nullopt: it was measured not long ago.
+  std::optional<uint64_t> Measure(const archive::torrent::InfoHash& hash);
   std::string TorrentPath(const std::string& file) const;
 
   const ArchiveConfig config_;
@@ -170,6 +178,8 @@ class ArchiveHost {
   };
   std::map<archive::torrent::InfoHash, Erasure> erasures_;
   std::map<archive::torrent::InfoHash, archive::pieces::Layout> layouts_;
+  // When they are measured again.
+  std::map<archive::torrent::InfoHash, Instant> measures_;
   // What is done when they are loaded; as many as a federation reads at once.
   std::map<archive::torrent::InfoHash, std::vector<absl::AnyInvocable<void()>>> roused_;
 

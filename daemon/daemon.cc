@@ -263,15 +263,16 @@ void Process::Reload() {
       }
     }
     SetLogLevel(again->log_level);
+    const absl::Status lists =
+        tracker_ != nullptr ? tracker_->Reload(again->tracker) : absl::OkStatus();
     if (archive_ != nullptr) {
       archive_->PostAlways([limits = again->archive.limits](ArchiveHost& host) {
         host.limits().Configure(limits);
         host.ApplyLimits();
+        host.TakeDenyList();
       });
     }
     if (feeds_ != nullptr) feeds_->Configure(again->archive.feeds, again->archive.feed_period);
-    const absl::Status lists =
-        tracker_ != nullptr ? tracker_->Reload(again->tracker) : absl::OkStatus();
     if (lists.ok()) {
       P2PD_LOG(daemon, kInfo, "reloaded");
     } else {

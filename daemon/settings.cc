@@ -548,7 +548,9 @@ constexpr Setting kSettings[] = {
      },
      [](const Config& config) { return Values{config.tracker.allow}; }},
     {"tracker.deny", "--tracker-deny", "FILE",
-     "Info-hashes that are never served, one a line; read again at SIGHUP.", false, true,
+     "Info-hashes that are never served, and erased from the archive, one a line; read again at "
+     "SIGHUP.",
+     false, true,
      [](Config& config, const Values& values) {
        config.tracker.deny = WholePath(values[0]);
        return absl::OkStatus();

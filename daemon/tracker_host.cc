@@ -189,8 +189,22 @@ absl::Status TrackerHost::Reload(const TrackerConfig& config) {
   P2PD_ASSIGN_OR_RETURN(Access access, ReadAccess(config));
   // Their swarms go at once, not an hour later.
   for (const auto& hash : access.denied) table_.Remove(hash);
+  const MutexLock lock(&lists_mutex_);
+  access.denied_by_archive = access_.Get()->denied_by_archive;
   access_.Set(std::move(access));
   return absl::OkStatus();
+}
+
+void TrackerHost::SetDeniedByArchive(absl::flat_hash_set<archive::torrent::InfoHash> denied) {
+  const MutexLock lock(&lists_mutex_);
+  Access access = *access_.Get();
+  std::swap(access.denied_by_archive, denied);
+  const auto now_denied = access.denied_by_archive;
+  access_.Set(std::move(access));
+  // Nobody comes in any more when they go.
+  for (const auto& hash : now_denied) {
+    if (!denied.contains(hash)) table_.Remove(hash);
+  }
 }
 
 void TrackerHost::Restore() {

@@ -13,9 +13,12 @@
 #include <string>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/statusor.h"
 #include "daemon/config.h"
 #include "libcore/archive/tracker/tracker.h"
+#include "libcore/base/mutex.h"
 #include "libcore/runtime/loop.h"
 #include "libcore/runtime/system_rng.h"
 #include "libcore/runtime/tcp_server.h"
@@ -37,13 +40,21 @@ class TrackerHost {
   ~TrackerHost();
 
   // Reads mode and lists again; an error leaves all as it was.
-  absl::Status Reload(const TrackerConfig& config);
+  absl::Status Reload(const TrackerConfig& config) ABSL_LOCKS_EXCLUDED(lists_mutex_);
   // Of UDP and TCP.
   const net::Endpoint& listen_endpoint() const { return udp_->local(); }
   // Whether the list `allow` names it, whatever the mode.
   bool Allows(const archive::torrent::InfoHash& hash) const {
     return access_.Get()->allowed.contains(hash);
   }
+  // Whether the list `deny` names it.
+  bool Denies(const archive::torrent::InfoHash& hash) const {
+    return access_.Get()->denied.contains(hash);
+  }
+  // What the archive denies, in place of what it denied before: served no more than what the list
+  // `deny` names.
+  void SetDeniedByArchive(absl::flat_hash_set<archive::torrent::InfoHash> denied)
+      ABSL_LOCKS_EXCLUDED(lists_mutex_);
   // What the archive tells and hears.
   archive::tracker::SwarmTable& table() { return table_; }
   archive::tracker::TrackerEvents& events() { return events_; }
@@ -61,6 +72,7 @@ class TrackerHost {
   const std::string folder_;
   runtime::SystemRng rng_;
   archive::tracker::SwarmTable table_;
+  Mutex lists_mutex_;  // who changes a part of the lists keeps the rest
   archive::tracker::AccessBoard access_;
   archive::tracker::TrackerEvents events_;
   std::vector<std::unique_ptr<Worker>> workers_;

@@ -25,7 +25,7 @@ std::string TorrentName(const archive::torrent::InfoHash& hash) {
 std::optional<archive::torrent::InfoHash> ParseTorrentName(const std::string& name) {
   absl::string_view text = name;
   if (!absl::ConsumePrefix(&text, kPrefix)) return std::nullopt;
-  return archive::torrent::ParseInfoHash(text);
+  return archive::torrent::ParseTorrentHash(text);
 }
 
 v1::Torrent::State ToProto(archive::TorrentState state) {

@@ -156,7 +156,9 @@ grpc::ServerUnaryReactor* TorrentService::AllowTorrent(grpc::CallbackServerConte
   const auto hash = ParseTorrentName(request->name());
   if (!hash) return Refuse(context, HashInvalid(request->name()));
   return OnArchive(host_, context, [hash = *hash](ArchiveHost& host, Reply reply) {
-    reply.Fail(host.archive().Allow(hash), {{absl::StatusCode::kNotFound, "TORRENT_NOT_DENIED"}});
+    reply.Fail(host.archive().Allow(hash),
+               {{absl::StatusCode::kNotFound, "TORRENT_NOT_DENIED"},
+                {absl::StatusCode::kFailedPrecondition, "TORRENT_DENIED_BY_LIST"}});
   });
 }
 

@@ -81,8 +81,8 @@ std::optional<Order> Archive::PollOrder() {
   return out;
 }
 
-std::optional<TorrentView> Archive::Find(const torrent::InfoHash& hash) const {
-  const auto found = torrents_.find(hash);
+std::optional<TorrentView> Archive::Find(const torrent::InfoHash& name) const {
+  const auto found = torrents_.find(KnownAs(name));
   if (found == torrents_.end()) return std::nullopt;
   const Torrent& torrent = found->second;
   TorrentView out;
@@ -132,8 +132,8 @@ std::vector<TorrentSummary> Archive::Summaries(const std::optional<torrent::Info
   return out;
 }
 
-std::optional<torrent::Metainfo> Archive::MetainfoOf(const torrent::InfoHash& hash) const {
-  const auto found = torrents_.find(hash);
+std::optional<torrent::Metainfo> Archive::MetainfoOf(const torrent::InfoHash& name) const {
+  const auto found = torrents_.find(KnownAs(name));
   if (found == torrents_.end()) return std::nullopt;
   if (!Sleeps(found->second)) return found->second.metainfo;
   Bytes bytes;
@@ -160,12 +160,15 @@ ArchiveCounts Archive::Counts(Instant now) const {
 absl::StatusOr<torrent::InfoHash> Archive::Enter(Instant now, TorrentRow row,
                                                  std::optional<torrent::Metainfo> metainfo,
                                                  ByteView bytes) {
-  const torrent::InfoHash hash = row.hashes.Best();
-  if (Denied(hash)) {
+  const torrent::InfoHash hash = KnownAs(row.hashes.Best());
+  if (Denied(row.hashes)) {
     counters_.Add("archive.refused_denied");
     return absl::PermissionDeniedError(
         absl::StrCat("torrent ", torrent::ToHex(hash), " was denied by the operator"));
   }
+  // Who asked for a hybrid by the other of its names asked for this one.
+  const std::vector<torrent::InfoHash> names = row.hashes.Names();
+  if (names.size() > 1 && torrents_.count(names[1]) != 0) Remove(now, names[1]).IgnoreError();
   const auto found = torrents_.find(hash);
   const bool known = found != torrents_.end();
   if (known && (Described(found->second) || !metainfo)) return hash;
@@ -238,7 +241,7 @@ absl::StatusOr<torrent::InfoHash> Archive::Submit(Instant now, absl::Time wall,
   row.source = source;
   row.added = wall;
   row.state = TorrentState::kMetadata;
-  const bool known = torrents_.count(magnet.hashes.Best()) != 0;
+  const bool known = torrents_.count(KnownAs(magnet.hashes.Best())) != 0;
   P2PD_ASSIGN_OR_RETURN(const torrent::InfoHash hash, Enter(now, std::move(row), std::nullopt, {}));
   Torrent& torrent = torrents_.at(hash);
   if (known && Described(torrent)) return hash;
@@ -292,14 +295,17 @@ void Archive::OnMetainfo(Instant now, absl::Time wall, const torrent::InfoHash& 
   if (!entered.ok()) OnTrouble(hash, entered);
 }
 
-absl::Status Archive::Remove(Instant now, const torrent::InfoHash& hash) {
+absl::Status Archive::Remove(Instant now, const torrent::InfoHash& name) {
+  const torrent::InfoHash hash = KnownAs(name);
   const auto found = torrents_.find(hash);
   if (found == torrents_.end()) {
     return absl::NotFoundError(absl::StrCat("no torrent ", torrent::ToHex(hash)));
   }
   // What erases its files has to know them.
   if (Sleeps(found->second)) Wake(now, found->second);
-  Say(ListUs{hash, false, false, {}});
+  for (const auto& called : found->second.row.hashes.Names()) {
+    Say(ListUs{called, false, false, {}});
+  }
   Say(StopTorrent{hash, true});
   Say(TellHeld{hash, {}});
   if (!found->second.row.file.empty()) Say(RemoveMetainfo{found->second.row.file});
@@ -318,21 +324,51 @@ absl::Status Archive::Remove(Instant now, const torrent::InfoHash& hash) {
 
 absl::Status Archive::Deny(Instant now, absl::Time wall, const torrent::InfoHash& hash,
                            const std::string& reason) {
-  denied_.insert(hash);
-  P2PD_RETURN_IF_ERROR(library_.Deny({hash, reason, wall}));
+  const auto found = torrents_.find(KnownAs(hash));
+  const bool here = found != torrents_.end();
+  for (const auto& name : here ? found->second.row.hashes.Names() : std::vector{hash}) {
+    denied_.insert(name);
+    P2PD_RETURN_IF_ERROR(library_.Deny({name, reason, wall}));
+  }
+  Say(TellDenied{});
   const absl::Status removed = Remove(now, hash);
   return absl::IsNotFound(removed) ? absl::OkStatus() : removed;
 }
 
 absl::Status Archive::Allow(const torrent::InfoHash& hash) {
+  if (deny_list_ && deny_list_(hash)) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("torrent ", torrent::ToHex(hash), " is named by the operator's list"));
+  }
   if (denied_.erase(hash) == 0) {
     return absl::NotFoundError(absl::StrCat("torrent ", torrent::ToHex(hash), " is not denied"));
   }
+  Say(TellDenied{});
   return library_.Allow(hash);
 }
 
-absl::Status Archive::SetPolicy(Instant now, const torrent::InfoHash& hash, bool pinned,
+bool Archive::Denied(const torrent::InfoHash& hash) const {
+  return denied_.count(hash) != 0 || (deny_list_ && deny_list_(hash));
+}
+
+bool Archive::Denied(const torrent::InfoHashes& hashes) const {
+  const std::vector<torrent::InfoHash> names = hashes.Names();
+  return std::any_of(names.begin(), names.end(),
+                     [this](const torrent::InfoHash& name) { return Denied(name); });
+}
+
+void Archive::SetDenyList(Instant now, NamesDenied names) {
+  deny_list_ = std::move(names);
+  std::vector<torrent::InfoHash> named;
+  for (const auto& [hash, torrent] : torrents_) {
+    if (Denied(torrent.row.hashes)) named.push_back(hash);
+  }
+  for (const torrent::InfoHash& hash : named) Remove(now, hash).IgnoreError();
+}
+
+absl::Status Archive::SetPolicy(Instant now, const torrent::InfoHash& name, bool pinned,
                                 bool may_lose) {
+  const torrent::InfoHash hash = KnownAs(name);
   const auto found = torrents_.find(hash);
   if (found == torrents_.end()) {
     return absl::NotFoundError(absl::StrCat("no torrent ", torrent::ToHex(hash)));
@@ -358,6 +394,7 @@ absl::StatusOr<torrent::Metainfo> Archive::ReadFileOf(const Torrent& torrent, By
 void Archive::Load(Instant now, ReadMetainfo read) {
   read_ = std::move(read);
   for (const Denial& denial : library_.Denied()) denied_.insert(denial.hash);
+  if (!denied_.empty()) Say(TellDenied{});
   for (TorrentRow& row : library_.All()) {
     const torrent::InfoHash hash = row.hashes.Best();
     Torrent& torrent = torrents_[hash];
@@ -476,6 +513,7 @@ void Archive::OnLook(Instant now, absl::Time wall, Look look) {
   if (look.downloaded > torrent.look.downloaded) {
     torrent.row.downloaded += look.downloaded - torrent.look.downloaded;
   }
+  torrent.overhead = look.overhead.value_or(torrent.overhead);
   torrent.look = std::move(look);
   // One that was just loaded is judged at once.
   if (!torrent.looked) next_keep_ = now;
@@ -558,7 +596,7 @@ void Archive::List(Torrent& torrent) {
   torrent.listed = holds;
   torrent.listed_always = always;
   torrent.others = others;
-  Say(ListUs{hash, holds, always, std::move(others)});
+  for (const auto& name : torrent.row.hashes.Names()) Say(ListUs{name, holds, always, others});
 }
 
 void Archive::AddGroups(Instant now, const torrent::InfoHash& hash, const Torrent& torrent,
@@ -613,7 +651,7 @@ uint64_t Archive::HeldBytes(const Torrent& torrent) {
   uint64_t held = uint64_t{torrent.held} * row.piece_length;
   const Pieces& have = torrent.look.have;
   if (!have.empty() && have.back()) held -= uint64_t{row.piece_length} * row.pieces - row.size;
-  return std::max(held, torrent.look.bytes_on_disk);
+  return held + torrent.overhead;
 }
 
 uint64_t Archive::Used() const {

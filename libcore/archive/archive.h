@@ -75,7 +75,8 @@ struct Look {
   std::vector<Holder> holders;
   uint64_t uploaded = 0;
   uint64_t downloaded = 0;
-  uint64_t bytes_on_disk = 0;
+  // Bytes that its files occupy on the disk beside its pieces, if that was measured now.
+  std::optional<uint64_t> overhead;
 };
 
 // Orders, to be carried out in their order.
@@ -155,9 +156,11 @@ struct SleepTorrent {
   std::string file;
   std::string folder;
 };
+// For the tracker: Archive::denials changed.
+struct TellDenied {};
 using Order = std::variant<FetchMetainfo, StartTorrent, StopTorrent, WantPieces, DropPieces,
                            DialPeer, ListUs, SaveMetainfo, RemoveMetainfo, SetTrackers, TellHeld,
-                           TellRoom, AskToKeep, ProbePeer, SleepTorrent>;
+                           TellRoom, AskToKeep, ProbePeer, SleepTorrent, TellDenied>;
 
 struct TorrentView {
   TorrentRow row;
@@ -246,16 +249,22 @@ class Archive {
                                            Source source);
   absl::StatusOr<torrent::InfoHash> Submit(Instant now, absl::Time wall,
                                            const torrent::Magnet& magnet, Source source);
-  absl::Status Remove(Instant now, const torrent::InfoHash& hash);
+  absl::Status Remove(Instant now, const torrent::InfoHash& name);
+  // Removes it, if it is here, and refuses it from now on, by each of its names that are known.
   absl::Status Deny(Instant now, absl::Time wall, const torrent::InfoHash& hash,
                     const std::string& reason);
+  // NotFound: it is not denied; FailedPrecondition: the operator's list names it.
   absl::Status Allow(const torrent::InfoHash& hash);
-  absl::Status SetPolicy(Instant now, const torrent::InfoHash& hash, bool pinned, bool may_lose);
+  // What the operator's list names is denied, too, and never listed among denials. To be called
+  // after Load and whenever the list changed: what it names is removed.
+  using NamesDenied = std::function<bool(const torrent::InfoHash& hash)>;
+  void SetDenyList(Instant now, NamesDenied names);
+  absl::Status SetPolicy(Instant now, const torrent::InfoHash& name, bool pinned, bool may_lose);
 
   // From the tracker. `allowed`: the operator's list names it.
-  void OnSeedAnnounced(Instant now, absl::Time wall, const torrent::InfoHash& hash,
+  void OnSeedAnnounced(Instant now, absl::Time wall, const torrent::InfoHash& name,
                        const net::Endpoint& seed, bool allowed);
-  void OnLeecherAnnounced(Instant now, const torrent::InfoHash& hash, const net::Endpoint& leecher);
+  void OnLeecherAnnounced(Instant now, const torrent::InfoHash& name, const net::Endpoint& leecher);
   // From the engine.
   void OnMetainfo(Instant now, absl::Time wall, const torrent::InfoHash& hash, ByteView metainfo);
   void OnLook(Instant now, absl::Time wall, Look look);
@@ -265,7 +274,7 @@ class Archive {
   // How many the engine may wake by itself until the next OnTimeout.
   size_t WakesLeft() const;
   // It is to be read. False: it does not sleep, or cannot be loaded.
-  bool Rouse(Instant now, const torrent::InfoHash& hash);
+  bool Rouse(Instant now, const torrent::InfoHash& name);
   // A piece that was kept was not what it should be when it was read, and is not offered any more.
   void OnRotted(Instant now, const torrent::InfoHash& hash, uint32_t piece);
   // The answer to ProbePeer.
@@ -288,7 +297,7 @@ class Archive {
   void OnTimeout(Instant now);
   std::optional<Order> PollOrder();
 
-  std::optional<TorrentView> Find(const torrent::InfoHash& hash) const;
+  std::optional<TorrentView> Find(const torrent::InfoHash& name) const;
   std::vector<torrent::InfoHash> List() const;
   // By hash, at most `limit` of those behind `after`: who wants all asks in turns, so that none of
   // them is long.
@@ -302,7 +311,7 @@ class Archive {
   bool OthersGive(Instant now, const torrent::InfoHash& hash) const;
   // nullopt: there is no such torrent, or nobody gave it yet, or its file cannot be read. Of one
   // that sleeps it reads the file.
-  std::optional<torrent::Metainfo> MetainfoOf(const torrent::InfoHash& hash) const;
+  std::optional<torrent::Metainfo> MetainfoOf(const torrent::InfoHash& name) const;
   const ChangeLog& changes() const { return changes_; }
   // What the keeper would do now, and why; what sleeps stays.
   Plan DryRun(Instant now) const;
@@ -315,7 +324,10 @@ class Archive {
   size_t PeerCount() const;
   std::vector<Peer> Peers(size_t limit) const;
   const ArchiveOptions& options() const { return options_; }
-  bool Denied(const torrent::InfoHash& hash) const { return denied_.count(hash) != 0; }
+  bool Denied(const torrent::InfoHash& hash) const;
+  bool Denied(const torrent::InfoHashes& hashes) const;
+  // Those of Deny.
+  const std::set<torrent::InfoHash>& denials() const { return denied_; }
 
  private:
   struct Torrent {
@@ -328,6 +340,7 @@ class Archive {
     Availability organic;
     Availability total;
     uint32_t held = 0;
+    uint64_t overhead = 0;  // as it was measured last
     uint32_t seeds = 0;
     std::set<uint32_t> wanted;  // groups
     Holders holders;
@@ -440,6 +453,8 @@ class Archive {
   void Want(Torrent& torrent, Wanted wanted);
   std::vector<uint32_t> PiecesOf(const Torrent& torrent, const GroupId& group, bool held) const;
   void Say(Order order);
+  // Best of the torrent that is here by either of its names; `name` where there is none.
+  const torrent::InfoHash& KnownAs(const torrent::InfoHash& name) const;
 
   ArchiveOptions options_;
   Library& library_;
@@ -464,7 +479,10 @@ class Archive {
   std::vector<torrent::InfoHash> supersedes_;  // came to be here whole
   std::vector<std::string> trackers_;          // of the other S-trackers
   bool full_ = false;
+  // Of hybrids: by the second of their names.
+  std::map<torrent::InfoHash, torrent::InfoHash> other_names_;
   std::set<torrent::InfoHash> denied_;
+  NamesDenied deny_list_;
   std::deque<Order> orders_;
   ChangeLog changes_;
   Instant next_keep_;

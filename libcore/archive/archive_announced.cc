@@ -7,8 +7,9 @@
 
 namespace p2pd::archive {
 
-void Archive::OnSeedAnnounced(Instant now, absl::Time wall, const torrent::InfoHash& hash,
+void Archive::OnSeedAnnounced(Instant now, absl::Time wall, const torrent::InfoHash& name,
                               const net::Endpoint& seed, bool allowed) {
+  const torrent::InfoHash hash = KnownAs(name);
   const auto found = torrents_.find(hash);
   if (found != torrents_.end()) {
     if (Sleeps(found->second)) return;
@@ -76,8 +77,9 @@ void Archive::GiveUpMetainfo(Instant now) {
   }
 }
 
-void Archive::OnLeecherAnnounced(Instant now, const torrent::InfoHash& hash,
+void Archive::OnLeecherAnnounced(Instant now, const torrent::InfoHash& name,
                                  const net::Endpoint& leecher) {
+  const torrent::InfoHash hash = KnownAs(name);
   const auto found = torrents_.find(hash);
   if (found == torrents_.end()) return;
   Torrent& torrent = found->second;

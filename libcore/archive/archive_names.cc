@@ -87,13 +87,22 @@ void Archive::NameFolders(TorrentRow& row) const {
       WithSuffix(row.name, absl::StrCat(arrival, " ", hash.substr(0, kShortHash), ".torrent"));
 }
 
+const torrent::InfoHash& Archive::KnownAs(const torrent::InfoHash& name) const {
+  const auto other = other_names_.find(name);
+  return other == other_names_.end() ? name : other->second;
+}
+
 void Archive::Name(const Torrent& torrent) {
   const TorrentRow& row = torrent.row;
+  if (row.hashes.v1 && row.hashes.v2) {
+    other_names_.emplace(torrent::Truncate(*row.hashes.v2), *row.hashes.v1);
+  }
   named_.emplace(row.name, row.hashes.Best());
   if (!row.folder.empty() && row.folder != row.name) named_.emplace(row.folder, row.hashes.Best());
 }
 
 void Archive::Unname(const Torrent& torrent) {
+  if (torrent.row.hashes.v2) other_names_.erase(torrent::Truncate(*torrent.row.hashes.v2));
   for (const std::string& name : {torrent.row.name, torrent.row.folder}) {
     const auto [first, last] = named_.equal_range(name);
     for (auto at = first; at != last;) {

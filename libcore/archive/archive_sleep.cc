@@ -138,8 +138,8 @@ void Archive::OnWoken(Instant now, const torrent::InfoHash& hash) {
   found->second.woken_at = now - kAwakeAtLeast;
 }
 
-bool Archive::Rouse(Instant now, const torrent::InfoHash& hash) {
-  const auto found = torrents_.find(hash);
+bool Archive::Rouse(Instant now, const torrent::InfoHash& name) {
+  const auto found = torrents_.find(KnownAs(name));
   if (found == torrents_.end() || !Sleeps(found->second)) return false;
   Wake(now, found->second);
   return !Sleeps(found->second);

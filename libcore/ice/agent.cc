@@ -320,6 +320,7 @@ void Agent::OnSilence(Instant now, const net::Endpoint& remote, Pair& pair) {
   counters_.Add("ice.pairs_silent");
   pair.nominated = 0;
   if (remote != selected_) return;
+  said_ = false;  // should it come back, the other side has to hear of it anew
   // Who else fell silent with it is to show soon.
   for (auto& [other, warm] : pairs_) {
     if (warm.state == State::kProved) warm.due = std::min(warm.due, now);

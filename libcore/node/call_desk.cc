@@ -367,8 +367,18 @@ void CallDesk::SetRemote(Record& record, const std::optional<net::Endpoint>& rem
 void CallDesk::OnPath(Instant now, const PathChanged& changed) {
   std::optional<net::Endpoint> remote;
   if (changed.path) remote = changed.path->remote;
+  MoveMedia(now, changed.session, remote);
+}
+
+void CallDesk::OnRemoteMoved(Instant now, const session::RemoteMoved& moved) {
+  // What was proved for the voice counts more than where a packet of the session came from.
+  if (!parts_.paths.Selected(moved.id)) MoveMedia(now, moved.id, moved.remote);
+}
+
+void CallDesk::MoveMedia(Instant now, session::SessionId session,
+                         const std::optional<net::Endpoint>& remote) {
   for (auto& [id, record] : records_) {
-    if (!record.media_started || record.view.info.session != changed.session) continue;
+    if (!record.media_started || record.view.info.session != session) continue;
     if (record.view.remote == remote) continue;
     SetRemote(record, remote);
     media_.push_back(MediaRemote{id, remote});
@@ -436,17 +446,6 @@ void CallDesk::OnCallEvent(Instant now, const session::CallEvent& event) {
       absl::StrAppend(&digits, dtmf->digits);
       if (digits.size() > kDigitsMax) digits.erase(0, digits.size() - kDigitsMax);
       Changed(now, *record, absl::StrCat("dtmf ", dtmf->digits));
-    }
-  }
-}
-
-void CallDesk::OnRemoteMoved(Instant, const session::RemoteMoved& moved) {
-  // What was proved for the voice counts more than where a packet of the session came from.
-  if (parts_.paths.Selected(moved.id)) return;
-  for (auto& [id, record] : records_) {
-    if (record.media_started && record.view.info.session == moved.id) {
-      SetRemote(record, moved.remote);
-      media_.push_back(MediaRemote{id, moved.remote});
     }
   }
 }

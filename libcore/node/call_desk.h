@@ -179,6 +179,9 @@ class CallDesk {
   void StartMedia(Instant now, Record& record);
   // From now on the voice goes there; nullopt: nowhere.
   void SetRemote(Record& record, const std::optional<net::Endpoint>& remote);
+  // The voice of this session's call goes there from now on.
+  void MoveMedia(Instant now, session::SessionId session,
+                 const std::optional<net::Endpoint>& remote);
   std::optional<presence::Caller> JudgeCaller(Instant now, const session::CallInfo& info);
   bool MayRing(Instant now, const session::CallInfo& info);
   void Forget();

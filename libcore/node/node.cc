@@ -481,7 +481,7 @@ bool Node::Drained() const { return impl_->Drained(Instant()); }
 void Node::SetAddresses(Instant now, const std::vector<net::Endpoint>& addresses) {
   impl_->addresses_ = addresses;
   impl_->overlay_.SetAddresses(now, addresses);
-  impl_->presence_.SetAddresses(now, addresses);
+  impl_->PublishWays(now);
   impl_->sessions_.OnNetworkChanged(now);
   impl_->paths_.SetAddresses(now, addresses);
   impl_->Pump(now);

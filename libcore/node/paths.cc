@@ -86,8 +86,9 @@ void Paths::Reveal(Instant now, session::SessionId session) {
   if (found == entries_.end() || !found->second.withheld) return;
   Entry& entry = found->second;
   entry.withheld = false;
-  if (entry.held.generation == entry.agent->generation()) entry.agent->AddRemote(now, entry.held);
+  // Our own first: a check from an address that the other end was not told is one of a stranger.
   Tell(now, session, entry, false);
+  if (entry.held.generation == entry.agent->generation()) entry.agent->AddRemote(now, entry.held);
 }
 
 void Paths::OnPaths(Instant now, session::SessionId session, ByteView paths) {

@@ -14,13 +14,15 @@ Passages::Passages(double bytes_per_second, LinkTable& links, RecordCache& recor
       rng_(rng),
       counters_(counters),
       relays_at_all_(bytes_per_second > 0),
-      bucket_(std::max(bytes_per_second, 1.0), std::max(2 * bytes_per_second, 1.0)) {}
+      bucket_(std::max(bytes_per_second, 1.0),
+              std::max(2 * bytes_per_second, static_cast<double>(net::kMaxDatagram))) {}
 
 void Passages::SetNeed(Instant now, bool needed, bool can_serve) {
   can_serve_ = can_serve;
   if (needed == needed_) return;
   needed_ = needed;
   relays_.clear();
+  in_vain_.clear();
   next_ask_ = needed ? std::optional(now) : std::nullopt;
 }
 
@@ -33,14 +35,17 @@ std::vector<DetourPath> Passages::ways() const {
 }
 
 void Passages::AskAround(Instant now) {
+  std::erase_if(in_vain_, [&](const auto& entry) { return entry.second <= now; });
   std::erase_if(relays_, [&](const auto& entry) {
-    return entry.second.until <= now || !links_.EndpointOf(entry.first);
+    if (entry.second.until > now) return !links_.EndpointOf(entry.first);
+    in_vain_[entry.first] = now + kAskAgain;
+    return true;
   });
   std::vector<std::pair<absl::Duration, NodeId>> nearest;
   for (const NodeId& id : links_.Peers()) {
     const NodeRecord* record = links_.RecordOf(id);
-    if (relays_.count(id) != 0 || record == nullptr || record->role() != Role::kPeer) continue;
-    if (!links_.EndpointOf(id)) continue;
+    if (relays_.count(id) != 0 || in_vain_.count(id) != 0) continue;
+    if (record == nullptr || record->role() != Role::kPeer || !links_.EndpointOf(id)) continue;
     nearest.emplace_back(links_.RoundTripTo(id).value_or(absl::Seconds(1)), id);
   }
   std::sort(nearest.begin(), nearest.end());
@@ -100,10 +105,12 @@ std::optional<uint64_t> Passages::TakeWanted() {
 }
 
 void Passages::OnRecord(Instant now, const NodeRecord& record) {
-  const bool waited_for = std::any_of(waiting_.begin(), waiting_.end(), [&](const Waiting& w) {
-    return w.path.via == Head(record.id());
-  });
-  if (waited_for) links_.Connect(now, record);
+  if (WaitsFor(Head(record.id()))) links_.Connect(now, record);
+}
+
+bool Passages::WaitsFor(uint64_t via) const {
+  return std::any_of(waiting_.begin(), waiting_.end(),
+                     [via](const Waiting& waiting) { return waiting.path.via == via; });
 }
 
 void Passages::OnLinkUp(Instant now, const NodeId& id) {
@@ -118,6 +125,7 @@ void Passages::OnLinkUp(Instant now, const NodeId& id) {
 
 void Passages::OnLinkDown(const NodeId& id) {
   relays_.erase(id);
+  in_vain_.erase(id);
   served_.erase(id);
 }
 
@@ -195,7 +203,7 @@ bool Passages::Allowed(Instant now, const NodeId& from, const NodeId& to, size_t
 
 void Passages::OnTimeout(Instant now) {
   std::erase_if(waiting_, [&](const Waiting& waiting) { return waiting.until <= now; });
-  if (waiting_.empty()) looked_for_.clear();
+  std::erase_if(looked_for_, [&](uint64_t head) { return !WaitsFor(head); });
   std::erase_if(served_, [&](const auto& entry) { return entry.second.until <= now; });
   if (!next_ask_ || *next_ask_ > now) return;
   AskAround(now);

@@ -35,6 +35,8 @@ class Passages {
   // How often that is asked for, and how long it holds.
   static constexpr absl::Duration kAsk = absl::Seconds(20);
   static constexpr absl::Duration kHolds = absl::Seconds(70);
+  // Who did not agree, or did no more, is not asked again so soon.
+  static constexpr absl::Duration kAskAgain = absl::Minutes(1);
   // Those for whom we pass on; beyond it nobody new.
   static constexpr size_t kMaxServed = 256;
   // Who may be written to by one of them, of those who wrote; beyond it the oldest is forgotten.
@@ -91,6 +93,7 @@ class Passages {
     Instant until;
   };
 
+  bool WaitsFor(uint64_t via) const;
   void AskAround(Instant now);
   void OnAsked(Instant now, const NodeId& from);
   void PassOn(Instant now, const NodeId& from, const wire::v1::Passage& passage);
@@ -106,7 +109,8 @@ class Passages {
   std::optional<NodeRecord> self_;
   bool needed_ = false;
   bool can_serve_ = false;
-  std::map<NodeId, Relay> relays_;  // ours
+  std::map<NodeId, Relay> relays_;     // ours
+  std::map<NodeId, Instant> in_vain_;  // who said nothing when asked, with a link; until then
   std::optional<Instant> next_ask_;
   std::map<NodeId, Served> served_;
   std::deque<Waiting> waiting_;

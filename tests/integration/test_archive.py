@@ -5,6 +5,8 @@ another one that completes from the archive alone.
 
 import json
 import signal
+import urllib.parse
+import urllib.request
 
 from lab import FAILED, NOT_FOUND, PATIENCE, USAGE, main, wait
 from torrents import SwarmTest, Torrent, announce
@@ -18,6 +20,11 @@ class Archive(SwarmTest):
 
     def archived(self, daemon, torrent):
         wait('the torrent to be archived', lambda: self.show(daemon, torrent)['state'] == 'ARCHIVED', 3 * PATIENCE)
+
+    def tracker_says(self, daemon, torrent):
+        query = urllib.parse.urlencode({'info_hash': bytes.fromhex(torrent.hash), 'peer_id': b'p' * 20, 'port': 1, 'left': 1})
+        with urllib.request.urlopen(f'{announce(daemon)}?{query}', timeout=PATIENCE) as answer:
+            return answer.read().decode('latin-1')
 
     def states(self, watch):
         """The states that a watch told, one behind the other, and the marks of the rest."""
@@ -187,10 +194,30 @@ class Archive(SwarmTest):
         refused = daemon.ctl('torrent', 'submit', torrent.file, code=None)
         self.assertIn('denied', refused.err)
         self.assertIn('its author asked', daemon.ctl('torrent', 'denied').out)
+        self.assertIn('was removed', self.tracker_says(daemon, torrent))
         seed.signal(9)
+        daemon.kill9()
+        daemon.start()
+        wait('the tracker to refuse it again', lambda: 'was removed' in self.tracker_says(daemon, torrent))
         daemon.ctl('torrent', 'allow', torrent.hash)
+        self.assertNotIn('was removed', self.tracker_says(daemon, torrent))
         daemon.ctl('torrent', 'submit', torrent.file)
         daemon.ctl('torrent', 'remove', torrent.hash, '--yes')
+
+    def test_what_the_trackers_list_names_the_archive_has_not(self):
+        deny = self.lab.folder / 'deny'
+        deny.write_text('')
+        daemon = self.archive('--tracker-deny', deny)
+        torrent = Torrent(self.lab.folder, 'secret', 1 << 20, daemon.announce)
+        daemon.ctl('torrent', 'submit', torrent.file)
+        deny.write_text(f'{torrent.hash}\n')
+        daemon.process.signal(signal.SIGHUP)
+        wait('it to be removed', lambda: daemon.ctl('torrent', 'show', torrent.hash, code=None).code == NOT_FOUND)
+        self.assertIn('denied', daemon.ctl('torrent', 'submit', torrent.file, code=None).err)
+        self.assertIn("operator's list", daemon.ctl('torrent', 'allow', torrent.hash, code=FAILED).err)
+        deny.write_text('')
+        daemon.process.signal(signal.SIGHUP)
+        wait('it to be taken', lambda: daemon.ctl('torrent', 'submit', torrent.file, code=None).code == 0)
 
     def test_what_cannot_be_is_said(self):
         daemon = self.archive('--archive-quota', '1MiB')

@@ -54,7 +54,7 @@ ExitCode OverlayPut(Session& session, const OverlayPutArgs& args) {
   request.set_value(*value);
   if (!args.ttl.empty()) {
     const auto ttl = ParseDuration(args.ttl);
-    if (!ttl) return clients::ReportUsage("--ttl " + args.ttl + " is no duration such as 1h or 7d");
+    if (!ttl) return clients::ReportUsage("--ttl " + args.ttl + " is no duration from 1min to 7d");
     *request.mutable_ttl() = *ttl;
   }
   if (!args.secret_file.empty()) {

@@ -511,6 +511,20 @@ absl::StatusOr<TorrentSnapshot> Engine::Impl::Snapshot(const torrent::InfoHash& 
   return out;
 }
 
+absl::StatusOr<uint64_t> Engine::Impl::Overhead(const torrent::InfoHash& hash) const {
+  P2PD_ASSIGN_OR_RETURN(const Loaded torrent, Find(hash));
+  if (!torrent->holding) return 0;
+  const pieces::Holding& holding = *torrent->holding;
+  P2PD_ASSIGN_OR_RETURN(const uint64_t on_disk, holding.BytesOnDisk());
+  uint64_t expected = 0;
+  for (uint32_t i = 0; i < holding.layout().pieces(); ++i) {
+    const PieceState state = holding.StateOf(Piece(i));
+    const bool absent = state == PieceState::kAbsent;
+    if (!absent) expected += holding.layout().SizeOf(Piece(i));
+  }
+  return on_disk - std::min(on_disk, expected);
+}
+
 EngineCounters Engine::Impl::Counters() const {
   EngineCounters out;
   {

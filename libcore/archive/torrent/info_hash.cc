@@ -45,6 +45,13 @@ bool InfoHashes::Has(const InfoHash& hash) const {
   return (v1 && *v1 == hash) || (v2 && Truncate(*v2) == hash);
 }
 
+std::vector<InfoHash> InfoHashes::Names() const {
+  std::vector<InfoHash> out;
+  if (v1) out.push_back(*v1);
+  if (v2) out.push_back(Truncate(*v2));
+  return out;
+}
+
 std::string ToHex(const InfoHash& hash) { return Hex(hash.view()); }
 
 std::optional<InfoHash> ParseInfoHash(absl::string_view text) {
@@ -52,6 +59,12 @@ std::optional<InfoHash> ParseInfoHash(absl::string_view text) {
   if (text.size() != 2 * InfoHash::kSize) return std::nullopt;
   const std::optional<Bytes> bytes = FromHex(text);
   return bytes ? InfoHash::FromView(*bytes) : std::nullopt;
+}
+
+std::optional<InfoHash> ParseTorrentHash(absl::string_view text) {
+  if (text.size() != 2 * InfoHashV2::kSize) return ParseInfoHash(text);
+  const std::optional<Bytes> bytes = FromHex(text);
+  return bytes ? std::optional(Truncate(*InfoHashV2::FromView(*bytes))) : std::nullopt;
 }
 
 }  // namespace p2pd::archive::torrent

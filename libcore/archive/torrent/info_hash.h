@@ -6,6 +6,7 @@
 #include <compare>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 #include "libcore/base/bytes.h"
@@ -28,6 +29,8 @@ struct InfoHashes {
   // By which we know the torrent: v1 where there is one, since that is what most clients announce.
   InfoHash Best() const;
   bool Has(const InfoHash& hash) const;
+  // As announces name it: one, or two of a hybrid, Best first.
+  std::vector<InfoHash> Names() const;
   friend bool operator==(const InfoHashes&, const InfoHashes&) = default;
 };
 
@@ -36,5 +39,7 @@ std::string ToHex(const InfoHash& hash);
 // Takes 40 hexadecimal digits, or 32 of base32 as in old magnet links (BEP 9); nullopt for the
 // rest.
 std::optional<InfoHash> ParseInfoHash(absl::string_view text);
+// The same, or v2 in its 64 digits: what a person names a torrent by.
+std::optional<InfoHash> ParseTorrentHash(absl::string_view text);
 
 }  // namespace p2pd::archive::torrent

@@ -53,7 +53,7 @@ absl::string_view TextOf(Refusal refusal) {
 
 std::optional<Refusal> Access::Judge(const torrent::InfoHash& hash, absl::string_view key) const {
   if (mode == AccessMode::kKeys && !keys.contains(key)) return Refusal::kUnknownKey;
-  if (!denied.empty() && denied.contains(hash)) return Refusal::kDenied;
+  if (Denies(hash)) return Refusal::kDenied;
   if (mode == AccessMode::kAllowList && !allowed.contains(hash)) return Refusal::kNotAllowed;
   return std::nullopt;
 }
@@ -62,8 +62,8 @@ absl::StatusOr<absl::flat_hash_set<torrent::InfoHash>> ParseHashList(absl::strin
                                                                      absl::string_view file) {
   absl::flat_hash_set<torrent::InfoHash> out;
   P2PD_RETURN_IF_ERROR(ReadLines(text, file, [&out](absl::string_view line) -> absl::string_view {
-    const auto hash = torrent::ParseInfoHash(line);
-    if (!hash) return "is no info-hash: 40 hexadecimal digits";
+    const auto hash = torrent::ParseTorrentHash(line);
+    if (!hash) return "is no info-hash: 40 hexadecimal digits, or 64 of version 2";
     out.insert(*hash);
     return "";
   }));

@@ -2,7 +2,8 @@
 //
 // Rules: three modes: public takes each torrent that is not denied; allow-list takes what is listed
 // and not denied; keys takes announces that show one of the keys (BEP 41 for UDP, the first part of
-// the path for HTTP) for torrents that are not denied. A denied torrent is denied in each mode. The
+// the path for HTTP) for torrents that are not denied. A denied torrent is denied in each mode,
+// whether the operator's file names it or the archive does. The
 // lists are never changed, only replaced as a whole, while announces go on.
 // Threads: Access is read-only; AccessBoard from any. Limits: kMaxEntries of each list.
 #pragma once
@@ -37,13 +38,18 @@ struct Access {
   AccessMode mode = AccessMode::kPublic;
   absl::flat_hash_set<torrent::InfoHash> allowed;
   absl::flat_hash_set<torrent::InfoHash> denied;
+  absl::flat_hash_set<torrent::InfoHash> denied_by_archive;
   absl::flat_hash_set<std::string> keys;
+
+  bool Denies(const torrent::InfoHash& hash) const {
+    return denied.contains(hash) || denied_by_archive.contains(hash);
+  }
 
   // nullopt: serve it. `key` is what the asker showed, empty for none.
   std::optional<Refusal> Judge(const torrent::InfoHash& hash, absl::string_view key) const;
 };
 
-// One hash of 40 hexadecimal digits (or 32 of base32) a line; `#` begins a comment. InvalidArgument
+// One hash of 40 hexadecimal digits (32 of base32, 64 of version 2) a line; `#` begins a comment. InvalidArgument
 // names `file` and the line.
 absl::StatusOr<absl::flat_hash_set<torrent::InfoHash>> ParseHashList(absl::string_view text,
                                                                      absl::string_view file);

@@ -13,12 +13,13 @@ constexpr absl::Duration kOnTheLink = absl::Milliseconds(1);
 constexpr absl::Duration kOutside = absl::Milliseconds(30);
 const net::Endpoint kGroup{net::IpAddress::V4({239, 255, 70, 64}), 7464};
 
-// Seconds until every leaf set is the true one, at most `limit`.
+// Seconds until all nodes are in it and every leaf set is the true one, at most `limit`.
 int SecondsToOneRing(OverlayRing& ring, int limit) {
+  const auto whole = [&ring] {
+    return ring.ActiveCount() == ring.hosts().size() && ring.WrongLeafSets().empty();
+  };
   int seconds = 0;
-  for (; seconds < limit && !ring.WrongLeafSets().empty(); ++seconds) {
-    ring.world().RunFor(absl::Seconds(1));
-  }
+  for (; seconds < limit && !whole(); ++seconds) ring.world().RunFor(absl::Seconds(1));
   return seconds;
 }
 

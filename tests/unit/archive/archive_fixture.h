@@ -71,7 +71,6 @@ class ArchiveTest : public testing::Test {
     look.organic.assign(pieces, static_cast<uint32_t>(holders));
     look.members.assign(pieces, 0);
     for (int i = 0; i < holders; ++i) look.holders.push_back({Peer(i), false, 1 << 20, pieces});
-    look.bytes_on_disk = uint64_t{held} * kPiece;
     return look;
   }
   void Show(const Look& look) {

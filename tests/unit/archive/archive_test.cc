@@ -94,8 +94,7 @@ TEST_F(ArchiveTest, AnothersMetainfoIsRefused) {
   EXPECT_EQ(archive_->List().size(), 1u);
 }
 
-TEST_F(ArchiveTest, WhatWasAskedForByItsOtherNameIsKnownByOneOnly) {
-  // A hybrid, announced by the first 20 bytes of its hash of version 2.
+Bytes MakeHybrid() {
   BencodeWriter out;
   out.OpenDictionary().String("info").OpenDictionary();
   out.String("file tree").OpenDictionary().String("a").OpenDictionary().String("");
@@ -104,13 +103,52 @@ TEST_F(ArchiveTest, WhatWasAskedForByItsOtherNameIsKnownByOneOnly) {
   out.String("length").Integer(kPiece).String("meta version").Integer(2).String("name").String("a");
   out.String("piece length").Integer(kPiece).String("pieces").String(std::string(20, 'h'));
   out.Close().Close();
-  const auto metainfo = torrent::ParseMetainfo(out.bytes());
-  ASSERT_TRUE(metainfo.ok()) << metainfo.status();
-  const InfoHash other = torrent::Truncate(*metainfo->hashes.v2);
-  archive_->OnSeedAnnounced(now_, Wall(), other, Peer(1), true);
-  archive_->OnMetainfo(now_, Wall(), other, out.bytes());
-  EXPECT_EQ(archive_->List(), std::vector<InfoHash>{metainfo->hashes.Best()});
+  return out.Take();
+}
+
+TEST_F(ArchiveTest, WhatWasAskedForByItsOtherNameIsKnownByOneOnly) {
+  const Bytes hybrid = MakeHybrid();
+  const std::vector<InfoHash> names = torrent::ParseMetainfo(hybrid)->hashes.Names();
+  // Announced by the first 20 bytes of its hash of version 2.
+  archive_->OnSeedAnnounced(now_, Wall(), names[1], Peer(1), true);
+  archive_->OnMetainfo(now_, Wall(), names[1], hybrid);
+  EXPECT_EQ(archive_->List(), std::vector<InfoHash>{names[0]});
   EXPECT_EQ(library_->All().size(), 1u);
+  // It was asked for so, and is handed over then.
+  ASSERT_TRUE(archive_->Remove(now_, names[0]).ok());
+  torrent::Magnet magnet;
+  magnet.hashes.v2 = torrent::ParseMetainfo(hybrid)->hashes.v2;
+  ASSERT_TRUE(archive_->Submit(now_, Wall(), magnet, Source::kSubmitted).ok());
+  Submit(hybrid);
+  EXPECT_EQ(archive_->List(), std::vector<InfoHash>{names[0]});
+}
+
+TEST_F(ArchiveTest, AHybridIsOneTorrentByBothItsNames) {
+  options_.announced = Announced::kAnybodys;
+  Make();
+  const Bytes hybrid = MakeHybrid();
+  const torrent::InfoHashes hashes = torrent::ParseMetainfo(hybrid)->hashes;
+  const std::vector<InfoHash> names = hashes.Names();
+  ASSERT_EQ(names.size(), 2u);
+  Submit(hybrid);
+  torrent::Magnet magnet;
+  magnet.hashes.v2 = hashes.v2;
+  EXPECT_EQ(archive_->Submit(now_, Wall(), magnet, Source::kSubmitted).value(), names[0]);
+  archive_->OnSeedAnnounced(now_, Wall(), names[1], Peer(1), true);
+  EXPECT_EQ(Next<DialPeer>()->hash, names[0]);
+  EXPECT_EQ(archive_->List(), std::vector<InfoHash>{names[0]});
+  EXPECT_TRUE(archive_->Find(names[1]).has_value());
+  // The tracker lists us for whoever announces either.
+  Show(LookAt(names[0], 1, 1, 1));
+  EXPECT_EQ(Next<ListUs>()->hash, names[0]);
+  EXPECT_EQ(Next<ListUs>()->hash, names[1]);
+  ASSERT_TRUE(archive_->Deny(now_, Wall(), names[1], "no").ok());
+  EXPECT_TRUE(archive_->List().empty());
+  EXPECT_EQ(archive_->denials(), (std::set<InfoHash>{names[0], names[1]}));
+  EXPECT_TRUE(absl::IsPermissionDenied(
+      archive_->Submit(now_, Wall(), hybrid, Source::kSubmitted).status()));
+  archive_->OnSeedAnnounced(now_, Wall(), names[0], Peer(1), true);
+  EXPECT_TRUE(archive_->List().empty());
 }
 
 TEST_F(ArchiveTest, WhatNobodyGivesIsNotAskedForForEver) {
@@ -162,6 +200,41 @@ TEST_F(ArchiveTest, WhatWasDeniedDoesNotComeBack) {
   Submit(metainfo);
 }
 
+TEST_F(ArchiveTest, WhatTheOperatorsListNamesIsDeniedToo) {
+  options_.announced = Announced::kAnybodys;
+  Make();
+  const Bytes metainfo = MakeMetainfo("speech");
+  const InfoHash hash = Submit(metainfo);
+  const InfoHash other = Submit(MakeMetainfo("other"));
+  std::set<InfoHash> named = {hash};
+  archive_->SetDenyList(now_, [&named](const InfoHash& name) { return named.count(name) != 0; });
+  EXPECT_FALSE(archive_->Find(hash).has_value());
+  EXPECT_TRUE(archive_->Find(other).has_value());
+  EXPECT_TRUE(archive_->denials().empty());
+  archive_->OnSeedAnnounced(now_, Wall(), hash, Peer(1), true);
+  EXPECT_FALSE(archive_->Find(hash).has_value());
+  EXPECT_TRUE(absl::IsPermissionDenied(
+      archive_->Submit(now_, Wall(), metainfo, Source::kSubmitted).status()));
+  EXPECT_TRUE(absl::IsFailedPrecondition(archive_->Allow(hash)));
+  named.clear();
+  EXPECT_TRUE(absl::IsNotFound(archive_->Allow(hash)));
+  Submit(metainfo);
+}
+
+TEST_F(ArchiveTest, DenialsAreToldToTheTracker) {
+  Make();
+  const InfoHash hash = Submit(MakeMetainfo("speech"));
+  ASSERT_TRUE(archive_->Deny(now_, Wall(), hash, "no").ok());
+  EXPECT_TRUE(Next<TellDenied>().has_value());
+  EXPECT_EQ(archive_->denials(), std::set<InfoHash>{hash});
+  Make();
+  archive_->Load(now_, [](const std::string&) { return absl::NotFoundError("none"); });
+  EXPECT_TRUE(Next<TellDenied>().has_value());
+  ASSERT_TRUE(archive_->Allow(hash).ok());
+  EXPECT_TRUE(Next<TellDenied>().has_value());
+  EXPECT_TRUE(archive_->denials().empty());
+}
+
 TEST_F(ArchiveTest, WhereThereIsNoRoomItStaysKnownAndIsFetchedWhenThereIs) {
   options_.keeper.quota = kPieces * kPiece / 2;
   Make();
@@ -179,16 +252,34 @@ TEST_F(ArchiveTest, WhereThereIsNoRoomItStaysKnownAndIsFetchedWhenThereIs) {
   options_.keeper.quota *= 100;
 }
 
+TEST_F(ArchiveTest, TheQuotaCountsWhatTheDiskHasForIt) {
+  options_.keeper.quota = 3 * kPieces * kPiece;
+  Make();
+  const InfoHash hash = Submit(MakeMetainfo("speech"));
+  Look look = LookAt(hash, kPieces, 1);
+  look.overhead = 2 * kPieces * kPiece;  // a block of its own for each of many small files
+  Show(look);
+  EXPECT_EQ(archive_->Counts(now_).bytes, 3 * kPieces * kPiece);
+  // What was measured holds until it is measured again.
+  Show(LookAt(hash, kPieces, 1));
+  EXPECT_EQ(archive_->Counts(now_).bytes, 3 * kPieces * kPiece);
+  const InfoHash second = Submit(MakeMetainfo("other"));
+  Show(LookAt(second, 0, 1));
+  EXPECT_THAT(archive_->Find(second)->trouble, HasSubstr("quota"));
+  look.overhead = 0;
+  Show(look);
+  EXPECT_EQ(archive_->Counts(now_).bytes, kPieces * kPiece);
+}
+
 TEST_F(ArchiveTest, WhatOthersKeepGoesWhenRoomIsNeededAndComesBackWhenTheyLeave) {
   options_.keeper.quota = kPieces * kPiece * 21 / 20;
   Make();
   const InfoHash hash = Submit(MakeMetainfo("speech"));
   const auto drop = WatchFor40Minutes(hash, [](int) { return Shown::kRight; });
   ASSERT_TRUE(drop.has_value());
-  const auto dropped = static_cast<uint32_t>(drop->pieces.size());
+  const size_t dropped = drop->pieces.size();
   Look thinned = LookAt(hash, kPieces, 6);
   for (const uint32_t piece : drop->pieces) thinned.have[piece] = false;
-  thinned.bytes_on_disk = uint64_t{kPieces - dropped} * kPiece;
   Show(thinned);
   EXPECT_EQ(StateOf(hash), TorrentState::kThinned);
   EXPECT_FALSE(Next<WantPieces>().has_value());
@@ -231,7 +322,6 @@ TEST_F(ArchiveTest, ACrowdOfLiarsKeepsNothingFromBeingFetchedAgain) {
   ASSERT_TRUE(drop.has_value());
   Look left = LookAt(hash, kPieces, 12);
   for (const uint32_t piece : drop->pieces) left.have[piece] = false;
-  left.bytes_on_disk -= drop->pieces.size() * kPiece;
   // All but two of those who told the truth go.
   left.holders.erase(left.holders.begin() + 2, left.holders.begin() + 6);
   left.organic.assign(kPieces, 8);

@@ -84,6 +84,21 @@ TEST_F(TrackerHostTest, SwarmsComeBackAfterARestart) {
   EXPECT_THAT(Announce("port=8&left=1"), HasSubstr("8:completei0e"));
 }
 
+TEST_F(TrackerHostTest, WhatTheArchiveDeniesIsServedNoMore) {
+  Start();
+  Announce("port=7&left=0");
+  const auto hash =
+      archive::torrent::InfoHash::FromView(absl::string_view("aaaaaaaaaaaaaaaaaaaa")).value();
+  host_->SetDeniedByArchive({hash});
+  EXPECT_THAT(Announce("port=8&left=1"), HasSubstr("was removed"));
+  EXPECT_FALSE(host_->Denies(hash));  // that is the file's word
+  ASSERT_TRUE(host_->Reload(config_).ok());
+  EXPECT_THAT(Announce("port=8&left=1"), HasSubstr("was removed"));
+  host_->SetDeniedByArchive({});
+  EXPECT_THAT(Announce("port=8&left=1"),
+              HasSubstr("8:completei0e"));  // and its peers are forgotten
+}
+
 TEST_F(TrackerHostTest, ListsAreReadAgain) {
   config_.deny = dir_.path() + "/deny";
   std::ofstream(config_.deny) << "# none\n";

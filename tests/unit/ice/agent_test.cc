@@ -67,6 +67,7 @@ class AgentTest : public testing::Test {
       if (end->own.count(flight.to) == 0) continue;
       const auto message = ParseStun(flight.datagram);
       ASSERT_TRUE(message.has_value());
+      nominations_ += message->use_candidate ? 1 : 0;
       end->agent.OnMessage(now_, flight.from, false, *message, flight.datagram);
     }
   }
@@ -99,6 +100,7 @@ class AgentTest : public testing::Test {
   std::vector<Flight> flights_;
   std::function<bool(const net::Endpoint& from, const net::Endpoint& to)> drop_;
   int sent_ = 0;
+  int nominations_ = 0;  // checks that came and said so
 };
 
 TEST_F(AgentTest, TheFirstProvedPairIsUsedByBothAfterARoundTrip) {
@@ -230,6 +232,18 @@ TEST_F(AgentTest, WhenThePathInUseFallsSilentTheWarmOneTakesOver) {
   RunFor(absl::Seconds(8));  // nothing comes from the first any more
   EXPECT_EQ(caller_.agent.selected()->remote, second);
   EXPECT_EQ(caller_.lost, 0);
+}
+
+TEST_F(AgentTest, AWayThatFellSilentAndComesBackIsNominatedAgain) {
+  Meet();
+  RunFor(absl::Seconds(1));
+  drop_ = [](const auto&, const auto&) { return true; };
+  RunFor(absl::Seconds(20));
+  const int before = nominations_;
+  drop_ = nullptr;
+  RunFor(absl::Seconds(9));
+  EXPECT_EQ(caller_.lost, 0);
+  EXPECT_GT(nominations_, before);
 }
 
 TEST_F(AgentTest, WithoutConsentForThirtySecondsNothingMayBeSent) {

@@ -124,5 +124,14 @@ TEST_F(NoPassagesTest, WhoIsNotWillingPassesNothingOn) {
   EXPECT_GT(Counted("overlay.refused_passages"), 0u);
 }
 
+TEST_F(NoPassagesTest, WhoSaidNothingIsLeftAloneForAWhile) {
+  world_.RunFor(absl::Minutes(2));
+  const uint64_t before = Counted("overlay.refused_passages");
+  world_.RunFor(absl::Minutes(10));
+  // Two ask four, each hardly more than ten times in ten minutes, and says it twice.
+  EXPECT_LE(Counted("overlay.refused_passages") - before, 2u * 4 * 10 * 6);
+  EXPECT_GT(Counted("overlay.refused_passages"), before);
+}
+
 }  // namespace
 }  // namespace p2pd::overlay

@@ -331,7 +331,6 @@ class Rack {
       for (uint32_t i = 0; i < kPieces; ++i) {
         const bool have = holding->have().Has(pieces::Piece(i));
         look.have.push_back(have);
-        if (have) look.bytes_on_disk += kPiece;
       }
       look.organic.assign(kPieces, seeded ? 1 : 0);
       look.members.assign(kPieces, 0);

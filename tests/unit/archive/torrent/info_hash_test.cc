@@ -34,6 +34,16 @@ TEST(InfoHashes, AHybridAnswersToBothNames) {
   EXPECT_TRUE(hybrid.Has(hybrid.Best()));
   EXPECT_TRUE(hybrid.Has(Truncate(v2)));
   EXPECT_FALSE(hybrid.Has(InfoHash()));
+  EXPECT_EQ(hybrid.Names(), (std::vector<InfoHash>{hybrid.Best(), Truncate(v2)}));
+  EXPECT_EQ(only.Names(), std::vector<InfoHash>{Truncate(v2)});
+}
+
+TEST(InfoHash, APersonNamesItByEitherHash) {
+  EXPECT_EQ(ParseTorrentHash(kHex), ParseInfoHash(kHex));
+  const std::string v2 = std::string(kHex) + std::string(24, '0');
+  EXPECT_EQ(ParseTorrentHash(v2), ParseInfoHash(kHex));
+  EXPECT_FALSE(ParseTorrentHash(v2 + "0").has_value());
+  EXPECT_FALSE(ParseTorrentHash(std::string(64, 'g')).has_value());
 }
 
 }  // namespace

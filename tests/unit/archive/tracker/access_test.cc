@@ -27,6 +27,8 @@ TEST(Access, EachModeHasItsRule) {
   EXPECT_EQ(access.Judge(HashNumber(3), "0123456789abcdee"), Refusal::kUnknownKey);
   EXPECT_EQ(access.Judge(HashNumber(3), "0123456789abcdef"), std::nullopt);
   EXPECT_EQ(access.Judge(HashNumber(1), "0123456789abcdef"), Refusal::kDenied);
+  access.denied_by_archive.insert(HashNumber(3));
+  EXPECT_EQ(access.Judge(HashNumber(3), "0123456789abcdef"), Refusal::kDenied);
 }
 
 TEST(Access, ListsAreReadByLine) {
