@@ -36,8 +36,9 @@ std::optional<net::Endpoint> Detours::WayTo(const NodeId& id, size_t nth) const 
   }
   if (vouchers.empty()) return std::nullopt;
   const size_t count = std::min(vouchers.size(), kVouchers);
+  const std::vector<NodeId> on_the_way = leaves.Between(id);
   const auto between = [&](const NodeId& leaf) {
-    return Nearer(id, leaf, self_->id()) && Nearer(self_->id(), leaf, id);
+    return std::find(on_the_way.begin(), on_the_way.end(), leaf) != on_the_way.end();
   };
   const auto better = [&](const NodeId& a, const NodeId& b) {
     return between(a) != between(b) ? between(a) : Nearer(id, a, b);

@@ -68,6 +68,22 @@ std::vector<NodeId> LeafSet::Upwards(const std::vector<NodeId>& more) const {
   return out;
 }
 
+std::vector<NodeId> LeafSet::Between(const NodeId& id) const {
+  std::vector<NodeId> out;
+  for (const bool up : {true, false}) {
+    const auto distance = [&](const NodeId& other) {
+      return up ? Clockwise(self_, other) : Clockwise(other, self_);
+    };
+    const std::vector<NodeId>& side = Side(up);
+    const auto end = std::find_if(side.begin(), side.end(), [&](const NodeId& leaf) {
+      return distance(leaf) >= distance(id);
+    });
+    const auto before = static_cast<size_t>(end - side.begin());
+    if (before < per_side_) out.insert(out.end(), side.begin(), end);
+  }
+  return out;
+}
+
 LeafSet::Shared LeafSet::SharedWith(const NodeId& other, const std::vector<NodeId>& coming) const {
   std::vector<NodeId> more = coming;
   more.push_back(other);

@@ -56,6 +56,9 @@ class LeafSet {
   const std::vector<NodeId>& Side(bool clockwise) const {
     return clockwise ? successors_ : predecessors_;
   }
+  // Leaves that stand between us and `id`, on each side where it is or would be one: they have both
+  // of us among theirs. Which way is shorter says nothing of that, where ids are few.
+  std::vector<NodeId> Between(const NodeId& id) const;
   // True when the two sides meet: the set is the whole ring.
   bool Whole() const { return whole_; }
   // True when the key lies between our farthest leaves, so that the nearest member is its root.

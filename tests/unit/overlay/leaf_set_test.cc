@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 
 #include "tests/unit/overlay/overlay_fixture.h"
 
@@ -67,6 +68,43 @@ TEST(LeafSet, TwoThatKnowTheSameOfTheNodesBetweenThemAgree) {
   // Before either has the other.
   EXPECT_EQ(set_of(5, 3).SharedWith(crowd[3].id(), {}).hash,
             set_of(3, 5).SharedWith(crowd[5].id(), {}).hash);
+}
+
+// Found by the scenario faults, seed 1347: the way round the ring with fewer nodes was the longer
+// one, and who stood on the shorter one vouched for neither.
+TEST(LeafSet, WhoStandsBetweenTwoHasBothWhereverTheRingIsThin) {
+  std::vector<NodeRecord> crowd = Crowd(60);
+  std::sort(crowd.begin(), crowd.end(),
+            [](const NodeRecord& a, const NodeRecord& b) { return a.id() < b.id(); });
+  crowd.erase(crowd.begin() + 18, crowd.end() - 8);  // so that most stand in a third of the ring
+  std::map<NodeId, LeafSet> sets;
+  for (const NodeRecord& self : crowd) {
+    LeafSet set(self.id(), 8);
+    for (const NodeRecord& record : crowd) {
+      if (record.id() != self.id()) set.Insert(record);
+    }
+    sets.emplace(self.id(), std::move(set));
+  }
+  size_t seen = 0;
+  size_t most = 0;
+  for (const auto& [self, set] : sets) {
+    EXPECT_FALSE(set.Whole());
+    for (const NodeId& other : set.Ids()) {
+      // One that lacks the other, as who cannot talk to it does.
+      LeafSet without = set;
+      without.Remove(other);
+      const std::vector<NodeId> between = without.Between(other);
+      EXPECT_EQ(between, set.Between(other));
+      for (const NodeId& leaf : between) {
+        EXPECT_TRUE(sets.at(leaf).Contains(self));
+        EXPECT_TRUE(sets.at(leaf).Contains(other));
+      }
+      most = std::max(most, between.size());
+      ++seen;
+    }
+  }
+  EXPECT_EQ(seen, 26u * 16);
+  EXPECT_EQ(most, 7u);
 }
 
 TEST(LeafSet, NobodyIsWantedWhileEnoughNearerOnesAreComing) {
