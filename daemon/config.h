@@ -61,6 +61,10 @@ struct TrackerConfig {
   absl::Duration interval = absl::Minutes(30);
 };
 
+// Who may hand torrents to the archive over the overlay: nobody, or whoever has a certificate of an
+// authority that is trusted here.
+enum class Submissions : uint8_t { kNobody, kCertified };
+
 // The S-tracker's archive.
 struct ArchiveConfig {
   bool on = false;
@@ -70,6 +74,7 @@ struct ArchiveConfig {
   bool lan = false;                   // trackers and web seeds of our own network may be asked
   archive::SameName same_name = archive::SameName::kKeepBoth;
   archive::Announced announced = archive::Announced::kAllowed;
+  Submissions submissions = Submissions::kNobody;
   absl::Duration idle = absl::Minutes(10);  // until a torrent without peers sleeps
   // How long enough others have to hold what is to go.
   absl::Duration holding_time = absl::Minutes(30);

@@ -43,7 +43,7 @@ bool MayEnter(const runtime::PeerCredentials& peer, const runtime::OwnCredential
 class ControlServer {
  public:
   // Largest request; larger answers are allowed up to twice that. Values are 64 KiB at most.
-  static constexpr int kMaxMessage = 1 << 20;
+  static constexpr int kMaxMessage = 11 << 20;
   // RFC 9113 §10.5.1: headers are somebody's memory too. 1.51's default is 8 KiB as well.
   static constexpr int kMaxMetadata = 8 * 1024;
   // Calls at a time on one connection.

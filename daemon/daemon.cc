@@ -30,6 +30,7 @@
 #include "daemon/services/overlay_service.h"
 #include "daemon/services/torrent_service.h"
 #include "daemon/settings.h"
+#include "daemon/submission_host.h"
 #include "daemon/tracker_host.h"
 #include "daemon/version.h"
 #include "libcore/base/log.h"
@@ -83,6 +84,7 @@ class Process {
   // Before the node, whose counters show theirs.
   std::unique_ptr<TrackerHost> tracker_;
   std::unique_ptr<FederationHost> federation_;
+  std::unique_ptr<SubmissionHost> submissions_;
   // Before the archive, whose answers it takes.
   std::unique_ptr<IntakeHost> intake_;
   std::unique_ptr<FeedHost> feeds_;
@@ -112,6 +114,7 @@ absl::Status Process::Run() {
   call_service_.reset();
   metrics_.reset();
   if (federation_ != nullptr) federation_->Leave();
+  if (submissions_ != nullptr) submissions_->Stop();
   host_.reset();
   catalogue_.reset();
   StopIntake();
@@ -119,6 +122,7 @@ absl::Status Process::Run() {
   intake_.reset();
   feeds_.reset();
   federation_.reset();
+  submissions_.reset();
   tracker_.reset();
   P2PD_LOG(daemon, kInfo, "ended");
   return absl::OkStatus();
@@ -154,7 +158,7 @@ absl::Status Process::Start() {
   contact_service_ = std::make_unique<ContactService>(*host_);
   call_service_ = std::make_unique<CallService>(*host_);
   overlay_service_ = std::make_unique<OverlayService>(*host_);
-  torrent_service_ = std::make_unique<TorrentService>(archive_.get());
+  torrent_service_ = std::make_unique<TorrentService>(archive_.get(), *host_);
   archive_service_ = std::make_unique<ArchiveService>(archive_.get(), feeds_.get());
   P2PD_RETURN_IF_ERROR(server_->Serve(
       {node_service_.get(), identity_service_.get(), contact_service_.get(), call_service_.get(),
@@ -177,6 +181,9 @@ absl::Status Process::Start() {
   if (federation_key && archive_ != nullptr) {
     federation_ = std::make_unique<FederationHost>(config_, *archive_, tracker_.get(), *host_,
                                                    *std::move(federation_key));
+  }
+  if (config_.archive.submissions == Submissions::kCertified && archive_ != nullptr) {
+    submissions_ = std::make_unique<SubmissionHost>(*archive_, *host_);
   }
   return absl::OkStatus();
 }

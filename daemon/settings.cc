@@ -443,6 +443,8 @@ constexpr std::pair<absl::string_view, archive::Announced> kAnnounced[] = {
     {"nobodys", archive::Announced::kNobodys},
     {"allowed", archive::Announced::kAllowed},
     {"anybodys", archive::Announced::kAnybodys}};
+constexpr std::pair<absl::string_view, Submissions> kSubmissions[] = {
+    {"nobody", Submissions::kNobody}, {"certified", Submissions::kCertified}};
 
 template <class Value, size_t kSize>
 absl::Status ApplyWord(const std::pair<absl::string_view, Value> (&words)[kSize],
@@ -614,6 +616,14 @@ constexpr Setting kSettings[] = {
        return ApplyWord(kAnnounced, values[0], config.archive.announced);
      },
      [](const Config& config) { return Values{WordOf(kAnnounced, config.archive.announced)}; }},
+    {"archive.submissions", "--archive-submissions", "WHO",
+     "Who may hand torrents to the archive over the overlay: nobody, or certified (whoever has a "
+     "certificate of an authority that 'p2pctl trust' knows here).",
+     false, false,
+     [](Config& config, const Values& values) {
+       return ApplyWord(kSubmissions, values[0], config.archive.submissions);
+     },
+     [](const Config& config) { return Values{WordOf(kSubmissions, config.archive.submissions)}; }},
     {"archive.idle", "--archive-idle", "SPAN",
      "After how long without a peer a torrent sleeps until somebody asks for it, 1s to 24h.", false,
      false, ApplyIdle, [](const Config& config) { return Values{PrintSpan(config.archive.idle)}; }},

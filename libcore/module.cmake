@@ -1,6 +1,6 @@
 # The shelf of libcore, bottom first, by folder. A module may depend on modules before it only, so a cycle or an upward
 # dependency cannot be written down; tests/lint/check_layers.py holds the includes to the same lines.
-set(P2PD_SHELF base db net http metrics pki ice overlay store session presence media archive/torrent archive/tracker archive/pieces archive/lt archive archive/federation archive/catalogue archive/intake runtime node)
+set(P2PD_SHELF base db net http metrics pki ice overlay store session presence media archive/torrent archive/tracker archive/pieces archive/lt archive archive/federation archive/submission archive/catalogue archive/intake runtime node)
 
 # Modules that must not see what lies below them on the shelf although the order would let them.
 set(P2PD_ONLY_runtime base net)

@@ -48,6 +48,7 @@ struct Flags {
   VoiceArgs voice;
   OverlayPutArgs put;
   TorrentCreateArgs torrent_create;
+  TorrentSubmitArgs submit;
   TorrentDownloadArgs download;
 };
 
@@ -342,10 +343,22 @@ class Commands {
         Group("torrent", "torrents: made, fetched (no daemon needed), and what the archive keeps");
     AddTorrentCreate(torrent);
     AddTorrentDownload(torrent);
-    CLI::App* submit = Leaf(torrent, "submit", "hand a torrent to the archive",
-                            [this](Session& s) { return TorrentSubmit(s, flags_.file); });
-    submit->add_option("TORRENT", flags_.file, "a .torrent file, - for standard input, or a magnet")
+    CLI::App* submit =
+        Leaf(torrent, "submit", "hand a torrent to the archive, or to S-trackers elsewhere",
+             [this](Session& s) { return TorrentSubmit(s, flags_.submit); });
+    submit
+        ->add_option("TORRENT", flags_.submit.torrent,
+                     "a .torrent file, - for standard input, or a magnet")
         ->required();
+    CLI::Option* overlay =
+        submit->add_flag("--overlay", flags_.submit.overlay,
+                         "to S-trackers that are found in the overlay, signed as --as");
+    submit
+        ->add_option("--copies", flags_.submit.copies, "how many of them shall take it; default 2")
+        ->check(CLI::Range(1, 8))
+        ->needs(overlay);
+    submit->add_option("--to", flags_.submit.nodes, "only this one: a node's id; may be repeated")
+        ->needs(overlay);
     CLI::App* list = Leaf(torrent, "list", "torrents, or those whose names have all words",
                           [this](Session& s) { return TorrentList(s, flags_.word); });
     list->add_option("WORDS", flags_.word, "beginnings of words of title and files");

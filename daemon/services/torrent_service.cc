@@ -11,6 +11,7 @@
 #include "daemon/convert/torrent.h"
 #include "daemon/services/archive_unary.h"
 #include "daemon/services/page.h"
+#include "daemon/services/torrent_offer.h"
 #include "daemon/services/torrent_watch.h"
 
 namespace p2pd::daemon {
@@ -102,6 +103,14 @@ grpc::ServerUnaryReactor* TorrentService::SubmitTorrent(grpc::CallbackServerCont
       return;
     }
     Show(host, *hash, torrent, std::move(reply));
+  });
+}
+
+grpc::ServerUnaryReactor* TorrentService::OfferTorrent(grpc::CallbackServerContext* context,
+                                                       const v1::OfferTorrentRequest* request,
+                                                       v1::OfferTorrentResponse* response) {
+  return OnCore(node_, context, [request, response](NodeHost& node, Reply reply) {
+    TorrentOffer::Start(node, *request, *response, std::move(reply));
   });
 }
 

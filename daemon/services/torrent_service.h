@@ -3,6 +3,7 @@
 
 #include "daemon/archive_host.h"
 #include "daemon/feed_host.h"
+#include "daemon/node_host.h"
 #include "grpcpp/grpcpp.h"
 #include "p2pd/v1/archive_service.grpc.pb.h"
 #include "p2pd/v1/torrent_service.grpc.pb.h"
@@ -12,7 +13,7 @@ namespace p2pd::daemon {
 class TorrentService final : public v1::TorrentService::CallbackService {
  public:
   // `host` is nullptr where nothing is archived.
-  explicit TorrentService(ArchiveHost* host) : host_(host) {}
+  TorrentService(ArchiveHost* host, NodeHost& node) : host_(host), node_(node) {}
 
   grpc::ServerUnaryReactor* GetTorrent(grpc::CallbackServerContext* context,
                                        const v1::GetTorrentRequest* request,
@@ -23,6 +24,9 @@ class TorrentService final : public v1::TorrentService::CallbackService {
   grpc::ServerUnaryReactor* SubmitTorrent(grpc::CallbackServerContext* context,
                                           const v1::SubmitTorrentRequest* request,
                                           v1::Torrent* torrent) override;
+  grpc::ServerUnaryReactor* OfferTorrent(grpc::CallbackServerContext* context,
+                                         const v1::OfferTorrentRequest* request,
+                                         v1::OfferTorrentResponse* response) override;
   grpc::ServerWriteReactor<v1::WatchTorrentsResponse>* WatchTorrents(
       grpc::CallbackServerContext* context, const v1::WatchTorrentsRequest* request) override;
   grpc::ServerUnaryReactor* SetTorrentPolicy(grpc::CallbackServerContext* context,
@@ -43,6 +47,7 @@ class TorrentService final : public v1::TorrentService::CallbackService {
 
  private:
   ArchiveHost* const host_;
+  NodeHost& node_;
 };
 
 class ArchiveService final : public v1::ArchiveService::CallbackService {

@@ -9,7 +9,7 @@
 namespace p2pd::overlay {
 namespace {
 
-constexpr auto kLastService = static_cast<uint32_t>(Service::kArchive);
+constexpr auto kLastService = static_cast<uint32_t>(Service::kSubmission);
 
 // What a stop says; more than a minute is a lie, since no request takes so long.
 absl::Duration SpanOf(uint64_t microseconds) {

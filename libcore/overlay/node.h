@@ -40,7 +40,8 @@ enum class Service : uint8_t {
   kPresence = 2,
   kSession = 3,
   kApplication = 4,
-  kArchive = 5  // S-trackers among themselves
+  kArchive = 5,    // S-trackers among themselves
+  kSubmission = 6  // to S-trackers, of people
 };
 
 // Of requests for it, and of their answers, on a link.

@@ -71,6 +71,15 @@ absl::StatusOr<IdentityInfo> Presence::Identity(absl::string_view email) const {
   return impl_->InfoOf(*account);
 }
 
+absl::StatusOr<Presence::Signed> Presence::Sign(absl::string_view as, ByteView message) const {
+  P2PD_ASSIGN_OR_RETURN(const Impl::Account* account, std::as_const(*impl_).Find(as));
+  const OwnIdentity& identity = *account->identity;
+  if (!identity.chain()) return absl::FailedPreconditionError("the identity has no certificate");
+  if (!identity.key()) return absl::FailedPreconditionError("the identity is locked: unlock it");
+  P2PD_ASSIGN_OR_RETURN(Bytes signature, identity.key()->Sign(message));
+  return Signed{*identity.chain(), std::move(signature)};
+}
+
 OperationId Presence::Login(Instant now, absl::string_view email) {
   const OperationId id = impl_->Login(now, email);
   impl_->Settle(now);

@@ -217,6 +217,15 @@ class Presence {
   // Empty `email`: the default identity. NotFound.
   absl::StatusOr<IdentityInfo> Identity(absl::string_view email) const;
 
+  // With the key of an identity; the default one when `as` is empty. Words at the beginning of
+  // `message` say what for, and no two purposes have the same. NotFound; FailedPrecondition while
+  // it is locked or has no certificate.
+  struct Signed {
+    pki::CertificateChain chain;
+    Bytes signature;
+  };
+  absl::StatusOr<Signed> Sign(absl::string_view as, ByteView message) const;
+
   OperationId Login(Instant now, absl::string_view email);
   OperationId Logout(Instant now, absl::string_view email);
   // Logs out everybody for shutdown without forgetting that they were logged in. Done when

@@ -112,7 +112,13 @@ ExitCode OverlayTrace(Session& session, const std::string& key);
 
 // torrent.cc
 // A .torrent file, "-" for standard input, or a magnet link.
-ExitCode TorrentSubmit(Session& session, const std::string& torrent);
+struct TorrentSubmitArgs {
+  std::string torrent;  // a file, - or a magnet link
+  bool overlay = false;
+  int copies = 0;  // 0: the daemon's own
+  std::vector<std::string> nodes;
+};
+ExitCode TorrentSubmit(Session& session, const TorrentSubmitArgs& args);
 ExitCode TorrentList(Session& session, const std::string& query);
 ExitCode TorrentShow(Session& session, const std::string& hash);
 // Of one torrent, or of all.

@@ -19,7 +19,8 @@ using Torrents = v1::TorrentService::Stub;
 using Archive = v1::ArchiveService::Stub;
 
 // What a request may have, less what goes around it.
-constexpr size_t kMaxMetainfo = 1000 * 1024;
+// The archive's own limit.
+constexpr size_t kMaxMetainfo = size_t{10} << 20;
 constexpr int kPage = 1000;
 constexpr int kMapColumns = 64;
 
@@ -148,18 +149,45 @@ void PrintLine(const v1::WatchTorrentsResponse& response) {
   std::fflush(stdout);
 }
 
-}  // namespace
-
-ExitCode TorrentSubmit(Session& session, const std::string& torrent) {
-  v1::SubmitTorrentRequest request;
+// Into a request of either kind; empty, or why not.
+template <class Request>
+std::string ReadTorrent(const std::string& torrent, Request& request) {
   if (absl::StartsWith(torrent, "magnet:")) {
     request.set_magnet(torrent);
-  } else {
-    std::string problem;
-    auto metainfo = clients::ReadInput(torrent, kMaxMetainfo, &problem);
-    if (!metainfo) return clients::ReportUsage(problem);
-    request.set_metainfo(*std::move(metainfo));
+    return "";
   }
+  std::string problem;
+  auto metainfo = clients::ReadInput(torrent, kMaxMetainfo, &problem);
+  if (metainfo) request.set_metainfo(*std::move(metainfo));
+  return problem;
+}
+
+ExitCode TorrentOffer(Session& session, const TorrentSubmitArgs& args) {
+  v1::OfferTorrentRequest request;
+  const std::string problem = ReadTorrent(args.torrent, request);
+  if (!problem.empty()) return clients::ReportUsage(problem);
+  request.set_identity(session.Identity());
+  request.set_copies(args.copies);
+  for (const std::string& node : args.nodes) request.add_node_ids(node);
+  return session.CallAndPrint<v1::TorrentService>(
+      &Torrents::OfferTorrent, request, [](const v1::OfferTorrentResponse& answer) {
+        std::printf("%s\n", LastWord(answer.name()).c_str());
+        Table table({"S-TRACKER", "AT", "TOOK IT", "WHY NOT"});
+        for (const v1::TorrentOffer& offer : answer.offers()) {
+          table.Row(
+              {offer.node_id(), offer.address(), offer.taken() ? "yes" : "no", offer.problem()});
+        }
+        table.Print();
+      });
+}
+
+}  // namespace
+
+ExitCode TorrentSubmit(Session& session, const TorrentSubmitArgs& args) {
+  if (args.overlay) return TorrentOffer(session, args);
+  v1::SubmitTorrentRequest request;
+  const std::string problem = ReadTorrent(args.torrent, request);
+  if (!problem.empty()) return clients::ReportUsage(problem);
   return session.CallAndPrint<v1::TorrentService>(
       &Torrents::SubmitTorrent, request, [](const v1::Torrent& answer) {
         std::printf("%s %s\n", LastWord(answer.name()).c_str(), StateWord(answer.state()).c_str());

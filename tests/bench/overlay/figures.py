@@ -119,10 +119,12 @@ def digest_of(path):
 
 @functools.cache
 def version():
-    """Of the working copy; the program is taken to be of it."""
-    ran = subprocess.run(['git', '-C', str(ROOT), 'describe', '--always', '--dirty'], capture_output=True, text=True,
-                         check=False)
-    return ran.stdout.strip() or 'unknown'
+    """Of the working copy; the program is taken to be of it. What was measured does not make it another."""
+    def git(*arguments):
+        return subprocess.run(['git', '-C', str(ROOT), *arguments], capture_output=True, text=True, check=False).stdout.strip()
+    changed = git('status', '--porcelain', '--untracked-files=no', '--', '.', ':!tests/sim/figures.jsonl', ':!tests/sim/FIGURES.md')
+    commit = git('describe', '--always')
+    return f'{commit}-dirty' if changed else commit or 'unknown'
 
 
 def made_with(options, row):
