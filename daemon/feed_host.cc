@@ -94,15 +94,23 @@ void FeedHost::HandOver(Reader::Offer offer) {
   // Owners: the task, and this as long as the archive may refuse it.
   const auto shared = std::make_shared<Reader::Offer>(std::move(offer));
   busy_ = archive_.Post([this, shared](ArchiveHost& host) {
-    loop_.PostAlways([this, status = Submit(host, *shared)] { OnTaken(status); });
+    loop_.PostAlways([this, shared, status = Submit(host, *shared)] { OnTaken(*shared, status); });
   });
-  if (busy_) return;
-  refused_ = std::move(*shared);
-  timer_->Set(loop_.now() + kRetry);
+  if (!busy_) KeepForLater(std::move(*shared), kRetry);
 }
 
-void FeedHost::OnTaken(const absl::Status& status) {
+void FeedHost::KeepForLater(Reader::Offer offer, absl::Duration wait) {
+  refused_ = std::move(offer);
+  timer_->Set(loop_.now() + wait);
+}
+
+void FeedHost::OnTaken(Reader::Offer& offer, const absl::Status& status) {
   busy_ = false;
+  // It could not be saved, for want of room perhaps: the feed will not show it again.
+  if (absl::IsFailedPrecondition(status)) {
+    P2PD_LOG(daemon, kWarn, "archive: an item of a feed waits: ", OneLine(status.message()));
+    return KeepForLater(std::move(offer), kNoRoomRetry);
+  }
   ++(status.ok() ? taken_ : not_taken_);
   if (!status.ok()) {
     P2PD_LOG(daemon, kDebug, "archive: an item of a feed: ", OneLine(status.message()));

@@ -29,6 +29,8 @@ class FeedHost {
   static constexpr absl::Duration kSaveEvery = absl::Seconds(10);
   // Until an archive that had too much to do is given an item again.
   static constexpr absl::Duration kRetry = absl::Seconds(1);
+  // And one that could not save it.
+  static constexpr absl::Duration kNoRoomRetry = absl::Minutes(1);
 
   // What was seen is kept in `file`; one that does not read is said in the log, and all is new.
   // `archive` outlives Stop, and this outlives `archive`, whose answers come back here.
@@ -51,7 +53,8 @@ class FeedHost {
   // Hands over what is there, else asks the next server, and sets the timer.
   void Work();
   void HandOver(Reader::Offer offer);
-  void OnTaken(const absl::Status& status);
+  void KeepForLater(Reader::Offer offer, absl::Duration wait);
+  void OnTaken(Reader::Offer& offer, const absl::Status& status);
   void Ask(const Reader::Fetch& fetch);
   absl::StatusOr<Reader::Answer> Get(const Reader::Fetch& fetch);
   // For List and AddCounters.
@@ -63,7 +66,7 @@ class FeedHost {
   runtime::Loop loop_;
   std::unique_ptr<runtime::Timer> timer_;
   Reader reader_;
-  std::optional<Reader::Offer> refused_;  // by an archive that had too much to do
+  std::optional<Reader::Offer> refused_;  // by an archive that had too much to do, or no room
   bool busy_ = false;                     // one is with the archive
   std::string saved_;
   Instant next_save_;

@@ -20,7 +20,6 @@ constexpr absl::string_view kAtom = "http://www.w3.org/2005/Atom\n";
 constexpr absl::string_view kTorznab = "http://torznab.com/schemas/2015/feed\n";
 constexpr absl::string_view kTorrentType = "application/x-bittorrent";
 
-bool IsMagnet(absl::string_view link) { return absl::StartsWithIgnoreCase(link, "magnet:?"); }
 bool IsHttp(absl::string_view link) {
   return absl::StartsWithIgnoreCase(link, "http://") ||
          absl::StartsWithIgnoreCase(link, "https://");
@@ -141,6 +140,8 @@ class Reader {
 Reader& ReaderOf(void* data) { return *static_cast<Reader*>(data); }
 
 }  // namespace
+
+bool IsMagnet(absl::string_view link) { return absl::StartsWithIgnoreCase(link, "magnet:?"); }
 
 absl::StatusOr<std::vector<FeedItem>> ParseFeed(ByteView xml) {
   if (xml.size() > kMaxFeed) return absl::InvalidArgumentError("the feed is too long");

@@ -19,8 +19,6 @@ namespace {
 
 constexpr absl::string_view kHead = "p2pd feeds 1";
 
-bool IsMagnet(absl::string_view link) { return absl::StartsWithIgnoreCase(link, "magnet:?"); }
-
 // Not for secrecy: an id may be long, and thousands are kept.
 uint64_t Short(absl::string_view id) {
   const pki::Sha1Digest digest = pki::Sha1(AsBytes(id));
@@ -107,9 +105,11 @@ std::string Resolve(absl::string_view base, absl::string_view reference) {
   if (absl::StartsWith(reference, "//")) {
     return absl::StrCat(base.substr(0, base.find("//")), reference);
   }
-  const size_t path = base.find('/', base.find("//") + 2);
-  if (absl::StartsWith(reference, "/")) return absl::StrCat(base.substr(0, path), reference);
   const absl::string_view before = base.substr(0, base.find_first_of("?#"));
+  if (reference.empty() || reference[0] == '#') return std::string(base.substr(0, base.find('#')));
+  if (reference[0] == '?') return absl::StrCat(before, reference);
+  const size_t path = before.find('/', before.find("//") + 2);
+  if (reference[0] == '/') return absl::StrCat(before.substr(0, path), reference);
   if (path == absl::string_view::npos) return absl::StrCat(before, "/", reference);
   return absl::StrCat(before.substr(0, before.rfind('/') + 1), reference);
 }
@@ -177,6 +177,7 @@ std::optional<Instant> FeedReader::PollTimeout() const {
 }
 
 bool FeedReader::Follow(const Fetch& fetch, const Answer& answer) {
+  if (answer.location.empty()) return false;
   Fetch next = fetch;
   next.url = Resolve(fetch.url, answer.location);
   next.may_be_inside = MayBeInside(feeds_[fetch.feed].settings.url, next.url);
@@ -338,11 +339,13 @@ std::vector<FeedReader::Status> FeedReader::List() const {
   return out;
 }
 
-// A line "feed URL", "etag …" and "modified …" where there is one, and a line for each id.
+// A line "feed URL", one "words …" of all that its operator wrote, "etag …" and "modified …" where
+// there is one, and a line for each id.
 std::string FeedReader::Encode() const {
   std::string out = absl::StrCat(kHead, "\n");
   for (const Feed& feed : feeds_) {
-    absl::StrAppend(&out, "feed ", feed.settings.url, "\n");
+    absl::StrAppend(&out, "feed ", feed.settings.url, "\nwords ",
+                    absl::Hex(Short(feed.settings.text), absl::kZeroPad16), "\n");
     // Items that wait are read again by the next run.
     const bool all = feed.waiting.empty() && !(redirect_ && redirect_->item);
     if (all && !feed.etag.empty()) absl::StrAppend(&out, "etag ", feed.etag, "\n");
@@ -359,6 +362,8 @@ absl::Status FeedReader::Restore(absl::string_view text) {
   // Of a feed that is not asked any more.
   Feed gone;
   Feed* feed = nullptr;
+  // A new filter reads the same document anew.
+  bool same_words = true;
   bool head = true;
   for (absl::string_view line : absl::StrSplit(text, '\n', absl::SkipEmpty())) {
     uint64_t id = 0;
@@ -368,12 +373,15 @@ absl::Status FeedReader::Restore(absl::string_view text) {
       const auto found = std::find_if(feeds.begin(), feeds.end(),
                                       [&](const Feed& one) { return one.settings.url == line; });
       feed = found == feeds.end() ? &gone : &*found;
+      same_words = true;
     } else if (feed == nullptr) {
       return absl::InvalidArgumentError("names no feed");
+    } else if (absl::ConsumePrefix(&line, "words ")) {
+      same_words = absl::SimpleHexAtoi(line, &id) && id == Short(feed->settings.text);
     } else if (absl::ConsumePrefix(&line, "etag ")) {
-      feed->etag = Printable(line, kMaxVersion);
+      if (same_words) feed->etag = Printable(line, kMaxVersion);
     } else if (absl::ConsumePrefix(&line, "modified ")) {
-      feed->modified = Printable(line, kMaxVersion);
+      if (same_words) feed->modified = Printable(line, kMaxVersion);
     } else if (line.size() == 16 && absl::SimpleHexAtoi(line, &id)) {
       if (feed->known.size() < kMaxRemembered + kMaxFeedItems && feed->known.insert(id).second) {
         feed->remembered.push_back(id);

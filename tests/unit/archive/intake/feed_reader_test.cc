@@ -46,6 +46,18 @@ TEST(Urls, HaveOrigins) {
   EXPECT_EQ(WithoutSecrets("https://a?key=@d"), "https://a");
   EXPECT_EQ(Resolve("http://a/b/c?d", "e"), "http://a/b/e");
   EXPECT_EQ(Resolve("http://a", "e"), "http://a/e");
+  // RFC 3986 §5.4.1, as far as there are no dots; and a query that has slashes of its own.
+  constexpr absl::string_view kBase = "http://a/b/c/d;p?q";
+  EXPECT_EQ(Resolve(kBase, "g"), "http://a/b/c/g");
+  EXPECT_EQ(Resolve(kBase, "g/"), "http://a/b/c/g/");
+  EXPECT_EQ(Resolve(kBase, "/g"), "http://a/g");
+  EXPECT_EQ(Resolve(kBase, "//g"), "http://g");
+  EXPECT_EQ(Resolve(kBase, "?y"), "http://a/b/c/d;p?y");
+  EXPECT_EQ(Resolve(kBase, "g?y"), "http://a/b/c/g?y");
+  EXPECT_EQ(Resolve(kBase, "#s"), "http://a/b/c/d;p?q");
+  EXPECT_EQ(Resolve(kBase, ""), "http://a/b/c/d;p?q");
+  EXPECT_EQ(Resolve("http://a?x=/y/z", "e"), "http://a/e");
+  EXPECT_EQ(Resolve("http://a?x=/y/z", "/e"), "http://a/e");
   EXPECT_EQ(Resolve("http://a/b/c", "/e"), "http://a/e");
   EXPECT_EQ(Resolve("https://a/b/c", "//f/e"), "https://f/e");
   EXPECT_EQ(Resolve("http://a/b", "https://f/e"), "https://f/e");
@@ -82,8 +94,16 @@ TEST(FeedReader, TakesEachItemOnce) {
   EXPECT_EQ(ToText(offer->metainfo), "metainfo");
   EXPECT_EQ(reader.PollTimeout(), At(kPeriod));
   // The same feed again, in this run and in the next.
-  FeedReader again = Reader();
+  FeedReader again = Reader(absl::StrCat(kFeed, " -beta"));
   ASSERT_TRUE(again.Restore(reader.Encode()).ok());
+  // With other words the next run reads the whole document, and takes what is new to it.
+  FeedReader other = Reader();
+  ASSERT_TRUE(other.Restore(reader.Encode()).ok());
+  fetch = other.Next(At(kPeriod));
+  EXPECT_EQ(fetch->etag, "");
+  other.OnAnswer(At(kPeriod), *fetch, Ok(Rss(Item("one", kMagnet) + Item("beta", kMagnet))));
+  EXPECT_EQ(other.PollOffer()->item.title, "beta");
+  EXPECT_FALSE(other.PollOffer().has_value());
   for (FeedReader* one : {&reader, &again}) {
     fetch = one->Next(At(kPeriod));
     ASSERT_TRUE(fetch.has_value());
