@@ -284,6 +284,7 @@ void ArchiveHost::ApplyLimits(uint64_t sent) {
 }
 
 void ArchiveHost::OnTick() {
+  AddBlocked();
   for (const auto& [hash, name] : loaded_) LookAt(hash);
   archive_->OnTimeout(loop_.now());
   scrub_->Go(loop_.now(), wall());
@@ -413,7 +414,7 @@ bool ArchiveHost::WhenLoaded(const InfoHash& hash, absl::AnyInvocable<void()> ta
 }
 
 void ArchiveHost::Fail(const InfoHash& hash, const absl::Status& status) {
-  archive_->OnTrouble(hash, status);
+  archive_->OnNotLoaded(hash, status);
   RunWaiting(hash);
 }
 
@@ -474,12 +475,24 @@ void ArchiveHost::Add(archive::lt::AddRequest request) {
     loaded_[hash] = {archive::torrent::ToHex(hash), again.folder};
   } else if (!again.metainfo.empty() && IsLoaded(hash)) {
     Dial(hash, again);
-  } else if (absl::IsAlreadyExists(status) || absl::IsFailedPrecondition(status)) {
+  } else if (absl::IsAlreadyExists(status)) {
     // The one before it is on its way out.
     waiting_[hash] = std::move(again);
   } else {
     Fail(hash, status);
+    // Until somebody takes away what stands in its way.
+    blocked_[hash] = {loop_.now() + kBlockedRetry, std::move(again)};
   }
+}
+
+void ArchiveHost::AddBlocked() {
+  std::vector<archive::lt::AddRequest> due;
+  std::erase_if(blocked_, [this, &due](auto& entry) {
+    if (entry.second.next > loop_.now()) return false;
+    due.push_back(std::move(entry.second.request));
+    return true;
+  });
+  for (archive::lt::AddRequest& request : due) Add(std::move(request));
 }
 
 // The other S-trackers.
@@ -604,6 +617,7 @@ void ArchiveHost::Obey(const archive::SleepTorrent& sleep) {
 
 void ArchiveHost::Obey(const archive::StopTorrent& stop) {
   waiting_.erase(stop.hash);
+  blocked_.erase(stop.hash);
   {
     const MutexLock lock(&mutex_);
     beds_.erase(stop.hash);

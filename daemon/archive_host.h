@@ -35,6 +35,8 @@ namespace p2pd::daemon {
 class ArchiveHost {
  public:
   static constexpr absl::Duration kLook = absl::Seconds(1);
+  // When one that could not be loaded is tried again.
+  static constexpr absl::Duration kBlockedRetry = absl::Seconds(30);
   // How often is measured what the files of a torrent occupy, and how much later for each file.
   static constexpr absl::Duration kMeasure = absl::Seconds(10);
   static constexpr absl::Duration kMeasureFile = absl::Milliseconds(1);
@@ -130,6 +132,8 @@ class ArchiveHost {
   absl::StatusOr<archive::lt::AddRequest> RequestOf(Bytes metainfo, std::string folder,
                                                     archive::pieces::Layout& layout) const;
   void Add(archive::lt::AddRequest request);
+  // Those that could not be loaded, once more.
+  void AddBlocked();
   // It is loaded by now; whoever was to be asked is dialled.
   void Dial(const archive::torrent::InfoHash& hash, const archive::lt::AddRequest& request);
   // Loaded, and not on its way out.
@@ -171,6 +175,12 @@ class ArchiveHost {
   // Loaded, and what waits until the engine let go of one of that name.
   std::map<archive::torrent::InfoHash, archive::pieces::HoldingName> loaded_;
   std::map<archive::torrent::InfoHash, archive::lt::AddRequest> waiting_;
+  // What could not be loaded: something stands where a file should be, perhaps.
+  struct Blocked {
+    Instant next;
+    archive::lt::AddRequest request;
+  };
+  std::map<archive::torrent::InfoHash, Blocked> blocked_;
   // What is erased when the engine let go of it.
   struct Erasure {
     archive::pieces::HoldingName name;

@@ -472,6 +472,18 @@ void Archive::OnTrouble(const torrent::InfoHash& hash, const absl::Status& statu
   SetTrouble(found->second, std::string(status.message()));
 }
 
+void Archive::OnNotLoaded(const torrent::InfoHash& hash, const absl::Status& status) {
+  const auto found = torrents_.find(hash);
+  if (found == torrents_.end()) return;
+  Torrent& torrent = found->second;
+  SetTrouble(torrent, std::string(status.message()));
+  if (Sleeps(torrent)) return;
+  // Once it is loaded it is judged anew, and asked for what it lacks.
+  torrent.wanted.clear();
+  torrent.looked = false;
+  SetState(torrent, TorrentState::kKnown);
+}
+
 void Archive::OnLook(Instant now, absl::Time wall, Look look) {
   const auto found = torrents_.find(look.hash);
   if (found == torrents_.end() || Sleeps(found->second)) return;
@@ -515,8 +527,11 @@ void Archive::OnLook(Instant now, absl::Time wall, Look look) {
   }
   torrent.overhead = look.overhead.value_or(torrent.overhead);
   torrent.look = std::move(look);
-  // One that was just loaded is judged at once.
-  if (!torrent.looked) next_keep_ = now;
+  // One that was just loaded is judged at once; what kept it from that is over.
+  if (!torrent.looked) {
+    next_keep_ = now;
+    SetTrouble(torrent, "");
+  }
   torrent.looked = torrent.seen = true;
   torrent.holders.OnLook(torrent.look.holders, torrent.row.pieces);
   for (Holder& holder : torrent.look.holders) {

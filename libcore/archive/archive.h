@@ -269,6 +269,8 @@ class Archive {
   void OnMetainfo(Instant now, absl::Time wall, const torrent::InfoHash& hash, ByteView metainfo);
   void OnLook(Instant now, absl::Time wall, Look look);
   void OnTrouble(const torrent::InfoHash& hash, const absl::Status& status);
+  // The same, and nothing of it can be given or fetched: it is known, no more, until a look comes.
+  void OnNotLoaded(const torrent::InfoHash& hash, const absl::Status& status);
   // A peer asked the engine for a torrent that slept, and the engine loaded it.
   void OnWoken(Instant now, const torrent::InfoHash& hash);
   // How many the engine may wake by itself until the next OnTimeout.

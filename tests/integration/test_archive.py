@@ -204,6 +204,28 @@ class Archive(SwarmTest):
         daemon.ctl('torrent', 'submit', torrent.file)
         daemon.ctl('torrent', 'remove', torrent.hash, '--yes')
 
+    def test_a_link_in_the_place_of_a_file_is_named_and_never_followed(self):
+        daemon = self.archive()
+        torrent = Torrent(self.lab.folder, 'speech', 1 << 20, daemon.announce)
+        daemon.ctl('torrent', 'submit', torrent.file)
+        seed = self.seed('seed', torrent)
+        self.archived(daemon, torrent)
+        seed.signal(9)
+        daemon.stop()
+        file, other = daemon.data / 'archive' / 'Files' / 'speech' / 'speech', self.lab.folder / 'other'
+        other.write_bytes(b'nothing of ours')
+        file.unlink()
+        file.symlink_to(other)
+        daemon.start()
+        wait('it to be named', lambda: 'a link' in self.show(daemon, torrent).get('trouble', ''))
+        self.assertEqual(self.show(daemon, torrent)['state'], 'KNOWN')
+        file.unlink()
+        self.client('again', torrent, '--check-integrity=true', '--seed-ratio=0', f'--bt-tracker={announce(daemon)}', holds=True)
+        self.archived(daemon, torrent)
+        self.assertEqual(other.read_bytes(), b'nothing of ours')
+        self.assertEqual(file.read_bytes(), torrent.data)
+        self.assertEqual(self.show(daemon, torrent).get('trouble', ''), '')
+
     def test_what_the_trackers_list_names_the_archive_has_not(self):
         deny = self.lab.folder / 'deny'
         deny.write_text('')

@@ -30,7 +30,7 @@ class DiskPieceStore final : public PieceStore {
     {
       const MutexLock lock(&mutex_);
       if (!open_.insert(name.key).second) {
-        return absl::FailedPreconditionError(absl::StrCat(name.key, " is open already"));
+        return absl::AlreadyExistsError(absl::StrCat(name.key, " is open already"));
       }
       number = ++last_;
     }

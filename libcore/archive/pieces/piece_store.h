@@ -95,8 +95,8 @@ class PieceStore {
   virtual ~PieceStore() = default;
   // What is there, or nothing yet; makes no file before the first Write. InvalidArgument for a name
   // or path that could leave the store; FailedPrecondition when a link or something else stands
-  // where a folder or file should, or when the holding is open already. Another layout than the one
-  // that was kept under this key makes everything doubtful.
+  // where a folder or file should; AlreadyExists when the holding is open. Another layout than the
+  // one that was kept under this key makes everything doubtful.
   virtual absl::StatusOr<std::unique_ptr<Holding>> Open(const HoldingName& name,
                                                         const Layout& layout) = 0;
   // All files of a torrent that is not open, and all knowledge of it. The bits go first. Files in

@@ -252,6 +252,20 @@ TEST_F(ArchiveTest, WhereThereIsNoRoomItStaysKnownAndIsFetchedWhenThereIs) {
   options_.keeper.quota *= 100;
 }
 
+TEST_F(ArchiveTest, WhatCouldNotBeLoadedIsKnownAndAskedForWhenItCan) {
+  const InfoHash hash = Submit(MakeMetainfo("speech"));
+  Show(LookAt(hash, 0, 1));
+  EXPECT_EQ(StateOf(hash), TorrentState::kFetching);
+  EXPECT_TRUE(Next<WantPieces>().has_value());
+  archive_->OnNotLoaded(hash, absl::FailedPreconditionError("a link stands in its way"));
+  EXPECT_EQ(StateOf(hash), TorrentState::kKnown);
+  EXPECT_THAT(archive_->Find(hash)->trouble, HasSubstr("a link"));
+  Show(LookAt(hash, 0, 1));
+  EXPECT_EQ(StateOf(hash), TorrentState::kFetching);
+  EXPECT_TRUE(Next<WantPieces>().has_value());
+  EXPECT_EQ(archive_->Find(hash)->trouble, "");
+}
+
 TEST_F(ArchiveTest, TheQuotaCountsWhatTheDiskHasForIt) {
   options_.keeper.quota = 3 * kPieces * kPiece;
   Make();

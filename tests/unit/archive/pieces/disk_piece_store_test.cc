@@ -34,7 +34,7 @@ TEST_F(DiskPieceStoreTest, NamesThatLeaveTheStoreAreRefused) {
 
 TEST_F(DiskPieceStoreTest, ATorrentIsOpenOnce) {
   auto holding = *store->Open(torrent.name, torrent.layout);
-  EXPECT_TRUE(absl::IsFailedPrecondition(store->Open(torrent.name, torrent.layout).status()));
+  EXPECT_TRUE(absl::IsAlreadyExists(store->Open(torrent.name, torrent.layout).status()));
   EXPECT_TRUE(absl::IsFailedPrecondition(store->Erase(torrent.name, torrent.layout)));
   holding.reset();
   EXPECT_TRUE(store->Open(torrent.name, torrent.layout).ok());
