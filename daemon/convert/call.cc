@@ -232,7 +232,8 @@ v1::MediaStats ToProto(const media::CallStats& stats) {
   out.set_received_packet_count(stats.packets_received);
   out.set_lost_packet_count(stats.packets_lost);
   out.set_late_packet_count(stats.packets_late);
-  out.set_rejected_packet_count(stats.dropped_forged + stats.dropped_replayed);
+  out.set_rejected_packet_count(stats.dropped_forged + stats.dropped_replayed +
+                                stats.dropped_unknown_key);
   out.set_receive_loss_ratio(stats.loss);
   out.set_send_loss_ratio(stats.remote_loss);
   *out.mutable_jitter() = ToProto(stats.jitter);
@@ -242,6 +243,7 @@ v1::MediaStats ToProto(const media::CallStats& stats) {
   out.set_r_factor(stats.r_factor);
   out.set_mos(stats.mos);
   out.set_peer_hears(OfHearing(stats.peer_hears));
+  out.set_key_epoch(stats.key_epoch);
   return out;
 }
 

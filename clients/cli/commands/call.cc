@@ -92,7 +92,8 @@ void PrintCall(const v1::Call& call) {
   std::printf("\n");
   if (!call.safety_phrase().empty()) std::printf("safety       %s\n", call.safety_phrase().c_str());
   if (!call.key_fingerprint().empty())
-    std::printf("keys         %s\n", call.key_fingerprint().c_str());
+    std::printf("keys         %s, epoch %u\n", call.key_fingerprint().c_str(),
+                call.media_stats().key_epoch());
   if (call.path() != v1::Call::PATH_UNSPECIFIED) {
     std::printf("path         %s\n", call.path() == v1::Call::RELAYED
                                          ? "through another node, which cannot listen"
