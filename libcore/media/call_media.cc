@@ -240,6 +240,7 @@ class CallMedia::Impl {
   std::array<uint32_t, 256> sent_timestamps_{};
   bool sent_since_report_ = false;
   RateMeter send_rate_;
+  LevelMeter send_level_;
 
   // Keys that the peer has not shown yet to have, for sending.
   std::optional<SrtpKeyPair> waiting_keys_;
@@ -251,6 +252,7 @@ class CallMedia::Impl {
   // What we receive, and what the peer says of us.
   uint64_t bytes_received_ = 0;
   RateMeter receive_rate_;
+  LevelMeter receive_level_;
   bool first_audio_ = false;
   bool bye_ = false;
   std::optional<net::Endpoint> reported_move_;
@@ -354,6 +356,7 @@ void CallMedia::Impl::SendFrame(Instant now) {
     gap_ = true;
     return;
   }
+  send_level_.Add(frame);
   RtpHeader header;
   header.marker = gap_;
   header.payload_type = negotiated_.payload_type;
@@ -416,6 +419,7 @@ void CallMedia::Impl::Play(Instant due) {
       Report(MediaEvent::Kind::kFirstAudio, last_tick_);
     }
   }
+  if (first_audio_) receive_level_.Add(samples);
   if (sink_ != nullptr) sink_->Write(samples);
 }
 
@@ -676,6 +680,8 @@ CallStats CallMedia::Impl::stats(Instant) const {
   s.packets_sent = packets_sent_;
   s.bytes_sent = bytes_sent_;
   s.send_bitrate = send_rate_.bits_per_second();
+  s.send_level = send_level_.level();
+  s.receive_level = receive_level_.level();
   s.encoder_bitrate = frame_bitrate();
   s.encoder_loss_percent = loss_percent_;
   s.copy_distance = redundancy_.distance();

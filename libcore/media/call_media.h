@@ -31,6 +31,7 @@
 #include "libcore/base/rng.h"
 #include "libcore/base/time.h"
 #include "libcore/media/audio.h"
+#include "libcore/media/level_meter.h"
 #include "libcore/media/negotiation.h"
 #include "libcore/net/endpoint.h"
 #include "libcore/net/transmit.h"
@@ -98,6 +99,7 @@ enum class PeerHears {
 // What a call shows. Totals since the start unless a field says otherwise.
 struct CallStats {
   // Ours to the peer.
+  std::optional<AudioLevel> send_level;  // of what is encoded; none before the first frame
   uint64_t packets_sent = 0;
   uint64_t bytes_sent = 0;       // UDP payload
   double send_bitrate = 0;       // bit/s of UDP payload over the last second or so
@@ -106,6 +108,7 @@ struct CallStats {
   int copy_distance = 0;         // frames back of the copy in each packet (RED); 0: none
   absl::Duration send_queue;     // what our packets wait on the way, beyond the least lately
   // The peer's to us.
+  std::optional<AudioLevel> receive_level;  // of what the sink hears; none before the first frame
   uint64_t packets_received = 0;
   uint64_t bytes_received = 0;
   double receive_bitrate = 0;

@@ -365,6 +365,23 @@ TEST(CallMedia, FlappingAddressesDoNotFloodEvents) {
   EXPECT_LE(Count(pair.b_events(), Kind::kRemoteMoved), 8);
 }
 
+TEST(CallMedia, LevelsAreThoseOfWhatIsSaidAndHeard) {
+  CallPair pair(Talk(12));
+  EXPECT_FALSE(pair.a().stats(pair.Now()).send_level.has_value());
+  EXPECT_FALSE(pair.a().stats(pair.Now()).receive_level.has_value());
+  pair.Run(absl::Seconds(4));
+  const AudioLevel said = *pair.a().stats(pair.Now()).send_level;
+  const AudioLevel heard = *pair.b().stats(pair.Now(true)).receive_level;
+  EXPECT_GT(said.rms_dbov, -45.0);
+  EXPECT_LT(said.rms_dbov, said.peak_dbov);
+  // The two seconds are not the same ones to the sample.
+  EXPECT_NEAR(heard.rms_dbov, said.rms_dbov, 4.0);
+  pair.a().SetMuted(true);
+  pair.Run(absl::Seconds(3));
+  EXPECT_EQ(pair.a().stats(pair.Now()).send_level->peak_dbov, kSilenceDbov);
+  EXPECT_LT(pair.b().stats(pair.Now(true)).receive_level->rms_dbov, -60.0);
+}
+
 TEST(CallMedia, MuteSendsSilenceAndKeepsThePace) {
   CallPair pair(Talk(6));
   pair.Run(absl::Seconds(1));
