@@ -114,6 +114,7 @@ struct Config {
   size_t store_max_bytes = size_t{256} << 20;
   absl::Duration state_lifetime = absl::Minutes(5);
   absl::Duration ring_timeout = absl::Seconds(60);
+  absl::Duration rekey = absl::Hours(1);  // between two changes of a call's media keys
   bool ring_contacts_only = false;
   bool strict_revocation = false;
   TrackerConfig tracker;

@@ -100,6 +100,12 @@ void MediaHost::Run(Instant now, Command command) {
     }
   } else if (const auto* mute = std::get_if<node::MediaMute>(&command.what)) {
     if (Voice* voice = Find(mute->call)) voice->media->SetMuted(mute->muted);
+  } else if (auto* rekey = std::get_if<node::MediaRekey>(&command.what)) {
+    Voice* voice = Find(rekey->call);
+    if (voice == nullptr) return;
+    const absl::Status status =
+        voice->media->Rekey(std::move(rekey->keys), rekey->epoch, rekey->send);
+    if (!status.ok()) P2PD_LOG(daemon, kError, "no fresh keys for a call: ", status.message());
   }
 }
 

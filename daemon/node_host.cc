@@ -125,6 +125,7 @@ absl::Status NodeHost::StartNode() {
   options.store_max_bytes = config_.store_max_bytes;
   options.state_lifetime = config_.state_lifetime;
   options.ring_timeout = config_.ring_timeout;
+  options.rekey = config_.rekey;
   options.strict_revocation = config_.strict_revocation;
   options.ring_contacts_only = config_.ring_contacts_only;
   node_timer_ = std::make_unique<runtime::Timer>(loop_, [this] {

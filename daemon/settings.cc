@@ -193,6 +193,11 @@ absl::Status ApplyRingTimeout(Config& config, const Values& values) {
   return absl::OkStatus();
 }
 
+absl::Status ApplyRekey(Config& config, const Values& values) {
+  P2PD_ASSIGN_OR_RETURN(config.rekey, SpanWithin(values[0], absl::Seconds(2), absl::Hours(24)));
+  return absl::OkStatus();
+}
+
 absl::Status ApplyRingFrom(Config& config, const Values& values) {
   if (values[0] != "everybody" && values[0] != "contacts") {
     return Bad(values[0], "is neither everybody nor contacts");
@@ -529,6 +534,9 @@ constexpr Setting kSettings[] = {
      [](const Config& config) {
        return Values{config.ring_contacts_only ? "contacts" : "everybody"};
      }},
+    {"calls.rekey", "--rekey", "SPAN",
+     "How long a call's voice is encrypted by the same keys, 2s to 24h.", false, false, ApplyRekey,
+     [](const Config& config) { return Values{PrintSpan(config.rekey)}; }},
     {"trust.strict_revocation", "--strict-revocation", "BOOL",
      "Refuse a certificate of whose authority no revocation list was ever seen.", false, false,
      ApplyStrict, [](const Config& config) { return Values{Bool(config.strict_revocation)}; }},

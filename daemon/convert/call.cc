@@ -180,6 +180,13 @@ void AddSteps(const node::CallView& call, Call& out) {
   step->set_detail(out.end_detail());
 }
 
+v1::AudioLevel OfLevel(const media::AudioLevel& level) {
+  v1::AudioLevel out;
+  out.set_rms_dbov(level.rms_dbov);
+  out.set_peak_dbov(level.peak_dbov);
+  return out;
+}
+
 v1::MediaStats::PeerHears OfHearing(media::PeerHears hears) {
   switch (hears) {
     case media::PeerHears::kUnknown:
@@ -232,7 +239,8 @@ v1::MediaStats ToProto(const media::CallStats& stats) {
   out.set_received_packet_count(stats.packets_received);
   out.set_lost_packet_count(stats.packets_lost);
   out.set_late_packet_count(stats.packets_late);
-  out.set_rejected_packet_count(stats.dropped_forged + stats.dropped_replayed);
+  out.set_rejected_packet_count(stats.dropped_forged + stats.dropped_replayed +
+                                stats.dropped_unknown_key);
   out.set_receive_loss_ratio(stats.loss);
   out.set_send_loss_ratio(stats.remote_loss);
   *out.mutable_jitter() = ToProto(stats.jitter);
@@ -242,6 +250,9 @@ v1::MediaStats ToProto(const media::CallStats& stats) {
   out.set_r_factor(stats.r_factor);
   out.set_mos(stats.mos);
   out.set_peer_hears(OfHearing(stats.peer_hears));
+  out.set_key_epoch(stats.key_epoch);
+  if (stats.send_level) *out.mutable_send_level() = OfLevel(*stats.send_level);
+  if (stats.receive_level) *out.mutable_receive_level() = OfLevel(*stats.receive_level);
   return out;
 }
 

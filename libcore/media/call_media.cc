@@ -131,6 +131,7 @@ class CallMedia::Impl {
 
   void OnTick(Instant now);
   bool OnDatagram(Instant now, const net::Endpoint& from, ByteView datagram);
+  absl::Status Rekey(CallMediaKeys keys, uint32_t epoch, bool send);
   void Stop(Instant now);
   CallStats stats(Instant now) const;
 
@@ -186,6 +187,9 @@ class CallMedia::Impl {
   void OnReportBlock(Instant now, const ReportBlock& block);
   void OnExtendedReport(const RtcpReport& report);
   void NoteAuthentic(Instant now, const net::Endpoint& from);
+  // The peer has the newest keys.
+  void NoteNewestKey(Instant now);
+  void SendUnderNewest();
   bool Drop(SrtpReceiver::Verdict verdict);
   void Send(ByteView datagram);
   void Report(MediaEvent::Kind kind, Instant now, const net::Endpoint& from = {});
@@ -236,10 +240,19 @@ class CallMedia::Impl {
   std::array<uint32_t, 256> sent_timestamps_{};
   bool sent_since_report_ = false;
   RateMeter send_rate_;
+  LevelMeter send_level_;
+
+  // Keys that the peer has not shown yet to have, for sending.
+  std::optional<SrtpKeyPair> waiting_keys_;
+  uint32_t newest_epoch_ = 0;
+  uint32_t send_epoch_ = 0;
+  bool overlap_ = false;  // keys of two epochs are listened to
+  std::optional<Instant> overlap_until_;
 
   // What we receive, and what the peer says of us.
   uint64_t bytes_received_ = 0;
   RateMeter receive_rate_;
+  LevelMeter receive_level_;
   bool first_audio_ = false;
   bool bye_ = false;
   std::optional<net::Endpoint> reported_move_;
@@ -300,6 +313,11 @@ void CallMedia::Impl::OnTick(Instant now) {
   CatchUp(now, next_play_, false);
   for (; next_send_ <= now; next_send_ = next_send_ + kFrameDuration) SendFrame(now);
   for (; next_play_ <= now; next_play_ = next_play_ + kPullDuration) Play(next_play_);
+  if (overlap_until_ && *overlap_until_ <= now) {
+    receiver_.ForgetOldKeys();
+    overlap_ = false;
+    overlap_until_.reset();
+  }
   send_rate_.OnTick(now);
   receive_rate_.OnTick(now);
   if (next_report_ <= now) {
@@ -338,6 +356,7 @@ void CallMedia::Impl::SendFrame(Instant now) {
     gap_ = true;
     return;
   }
+  send_level_.Add(frame);
   RtpHeader header;
   header.marker = gap_;
   header.payload_type = negotiated_.payload_type;
@@ -346,7 +365,8 @@ void CallMedia::Impl::SendFrame(Instant now) {
   header.ssrc = negotiated_.local_ssrc;
   std::array<uint8_t, net::kMaxDatagram> packet;
   const MutableByteView bytes = absl::MakeSpan(packet);
-  const size_t payload = Packetise(frame, header, bytes.first(bytes.size() - kSrtpOverhead));
+  const size_t payload =
+      Packetise(frame, header, bytes.first(bytes.size() - kSrtpOverhead - kSrtpMkiSize));
   const size_t size =
       payload == 0 ? 0 : sender_.ProtectRtp(bytes, kRtpHeaderSize + payload, kRtpHeaderSize);
   if (size == 0) {
@@ -399,6 +419,7 @@ void CallMedia::Impl::Play(Instant due) {
       Report(MediaEvent::Kind::kFirstAudio, last_tick_);
     }
   }
+  if (first_audio_) receive_level_.Add(samples);
   if (sink_ != nullptr) sink_->Write(samples);
 }
 
@@ -489,6 +510,9 @@ bool CallMedia::Impl::Drop(SrtpReceiver::Verdict verdict) {
     case SrtpReceiver::Verdict::kWrongSsrc:
       counters_.Add("media.dropped_wrong_ssrc");
       return true;
+    case SrtpReceiver::Verdict::kUnknownKey:
+      counters_.Add("media.dropped_unknown_key");
+      return true;
     case SrtpReceiver::Verdict::kReplayed:
       counters_.Add("media.dropped_replayed");
       return true;
@@ -514,12 +538,41 @@ bool CallMedia::Impl::OnDatagram(Instant now, const net::Endpoint& from, ByteVie
   bytes_received_ += datagram.size();
   receive_rate_.Add(datagram.size());
   NoteAuthentic(now, from);
+  if (result.newest_key) NoteNewestKey(now);
   if (rtp) {
     OnRtp(now, scratch.first(result.size));
   } else {
     OnRtcp(now, scratch.first(result.size));
   }
   return true;
+}
+
+absl::Status CallMedia::Impl::Rekey(CallMediaKeys keys, uint32_t epoch, bool send) {
+  const size_t size = SrtpKeySize(negotiated_.suite);
+  if (keys.send_key.size() != size || keys.receive_key.size() != size ||
+      keys.send_salt.size() != kSrtpSaltSize || keys.receive_salt.size() != kSrtpSaltSize)
+    return absl::InvalidArgumentError("SRTP master key or salt has the wrong length");
+  if (!negotiated_.mki) return absl::FailedPreconditionError("packets carry no MKI");
+  // 256 epochs on, those that shared the byte are long forgotten.
+  receiver_.AddKeys(DeriveSrtpKeys(keys.receive_key.view(), keys.receive_salt.view()),
+                    static_cast<uint8_t>(epoch));
+  overlap_ = true;
+  overlap_until_.reset();
+  newest_epoch_ = epoch;
+  waiting_keys_ = DeriveSrtpKeys(keys.send_key.view(), keys.send_salt.view());
+  if (send) SendUnderNewest();
+  return absl::OkStatus();
+}
+
+void CallMedia::Impl::SendUnderNewest() {
+  sender_.Rekey(*waiting_keys_, static_cast<uint8_t>(newest_epoch_));
+  send_epoch_ = newest_epoch_;
+  waiting_keys_.reset();
+}
+
+void CallMedia::Impl::NoteNewestKey(Instant now) {
+  if (waiting_keys_) SendUnderNewest();
+  if (overlap_ && !overlap_until_) overlap_until_ = now + kKeyOverlap;
 }
 
 void CallMedia::Impl::NoteAuthentic(Instant now, const net::Endpoint& from) {
@@ -627,6 +680,8 @@ CallStats CallMedia::Impl::stats(Instant) const {
   s.packets_sent = packets_sent_;
   s.bytes_sent = bytes_sent_;
   s.send_bitrate = send_rate_.bits_per_second();
+  s.send_level = send_level_.level();
+  s.receive_level = receive_level_.level();
   s.encoder_bitrate = frame_bitrate();
   s.encoder_loss_percent = loss_percent_;
   s.copy_distance = redundancy_.distance();
@@ -664,6 +719,8 @@ CallStats CallMedia::Impl::stats(Instant) const {
   s.dropped_replayed = counters_.Get("media.dropped_replayed");
   s.dropped_malformed = counters_.Get("media.dropped_malformed");
   s.dropped_wrong_ssrc = counters_.Get("media.dropped_wrong_ssrc");
+  s.dropped_unknown_key = counters_.Get("media.dropped_unknown_key");
+  s.key_epoch = send_epoch_;
   s.late_ticks = late_ticks_;
   s.skipped = skipped_;
   s.codec = "opus";
@@ -675,12 +732,15 @@ absl::StatusOr<std::unique_ptr<CallMedia>> CallMedia::Create(CallMediaConfig con
                                                              AudioSource* source, AudioSink* sink,
                                                              Rng& rng) {
   const SrtpSuite suite = config.negotiated.suite;
-  P2PD_ASSIGN_OR_RETURN(SrtpSender sender,
-                        SrtpSender::Create(suite, config.send_key.view(), config.send_salt.view()));
+  const CallMediaKeys& keys = config.keys;
+  std::optional<uint8_t> mki;
+  if (config.negotiated.mki) mki = 0;
+  P2PD_ASSIGN_OR_RETURN(SrtpSender sender, SrtpSender::Create(suite, keys.send_key.view(),
+                                                              keys.send_salt.view(), mki));
   P2PD_ASSIGN_OR_RETURN(
       SrtpReceiver receiver,
-      SrtpReceiver::Create(suite, config.receive_key.view(), config.receive_salt.view(),
-                           config.negotiated.remote_ssrc));
+      SrtpReceiver::Create(suite, keys.receive_key.view(), keys.receive_salt.view(),
+                           config.negotiated.remote_ssrc, mki));
   SpeechEncoder::Options options;
   options.complexity = config.options.complexity;
   options.loss_percent = kMinLossPercent;
@@ -721,6 +781,9 @@ CallStats CallMedia::stats(Instant now) const { return impl_->stats(now); }
 const Counters& CallMedia::counters() const { return impl_->counters_; }
 uint32_t CallMedia::remote_ssrc() const { return impl_->negotiated_.remote_ssrc; }
 std::optional<net::Endpoint> CallMedia::remote() const { return impl_->remote_; }
+absl::Status CallMedia::Rekey(CallMediaKeys keys, uint32_t epoch, bool send) {
+  return impl_->Rekey(std::move(keys), epoch, send);
+}
 void CallMedia::SetMuted(bool muted) { impl_->muted_ = muted; }
 void CallMedia::SetHold(bool hold) { impl_->SetHeld(impl_->hold_, hold); }
 void CallMedia::SetRemoteHold(bool hold) { impl_->SetHeld(impl_->remote_hold_, hold); }

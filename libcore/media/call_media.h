@@ -13,6 +13,7 @@
 //  is
 //    heard, and reported as kRemoteMoved; the session layer checks the new path and decides.
 //  - SRTP contexts live as long as the object: hold, mute and a change of path leave them alone.
+//  - Fresh keys come by Rekey. What is under way under the old ones is heard for kKeyOverlap more.
 // Threads: one owner, the media thread. No lock; no allocation in steady state but the datagrams
 // given out. Limits: the jitter buffer's (kMaxBufferedPackets), kMaxMediaEvents events,
 // kMaxPendingDatagrams datagrams that wait for PollTransmit; what is beyond is dropped and counted.
@@ -30,6 +31,7 @@
 #include "libcore/base/rng.h"
 #include "libcore/base/time.h"
 #include "libcore/media/audio.h"
+#include "libcore/media/level_meter.h"
 #include "libcore/media/negotiation.h"
 #include "libcore/net/endpoint.h"
 #include "libcore/net/transmit.h"
@@ -42,6 +44,9 @@ inline constexpr absl::Duration kTickInterval = absl::Milliseconds(10);
 inline constexpr absl::Duration kMaxCatchUp = absl::Milliseconds(200);
 // Without an authentic RTP packet for so long, the media counts as stalled.
 inline constexpr absl::Duration kStallTime = absl::Seconds(2);
+// After the first packet under fresh keys, those of before are forgotten: longer than any packet is
+// overtaken.
+inline constexpr absl::Duration kKeyOverlap = absl::Seconds(5);
 inline constexpr size_t kMaxMediaEvents = 32;
 inline constexpr size_t kMaxPendingDatagrams = 32;
 
@@ -53,14 +58,19 @@ struct CallMediaOptions {
   int complexity = 5;
 };
 
-struct CallMediaConfig {
-  Negotiated negotiated;
-  // SrtpKeySize(negotiated.suite) bytes each; the direction is ours.
+// Of one epoch, both directions; the direction is ours.
+struct CallMediaKeys {
+  // SrtpKeySize of the suite each.
   SecretBytes send_key;
   SecretBytes receive_key;
   // kSrtpSaltSize bytes each.
   SecretBytes send_salt;
   SecretBytes receive_salt;
+};
+
+struct CallMediaConfig {
+  Negotiated negotiated;
+  CallMediaKeys keys;
   net::Endpoint remote;
   CallMediaOptions options;
 };
@@ -89,6 +99,7 @@ enum class PeerHears {
 // What a call shows. Totals since the start unless a field says otherwise.
 struct CallStats {
   // Ours to the peer.
+  std::optional<AudioLevel> send_level;  // of what is encoded; none before the first frame
   uint64_t packets_sent = 0;
   uint64_t bytes_sent = 0;       // UDP payload
   double send_bitrate = 0;       // bit/s of UDP payload over the last second or so
@@ -97,6 +108,7 @@ struct CallStats {
   int copy_distance = 0;         // frames back of the copy in each packet (RED); 0: none
   absl::Duration send_queue;     // what our packets wait on the way, beyond the least lately
   // The peer's to us.
+  std::optional<AudioLevel> receive_level;  // of what the sink hears; none before the first frame
   uint64_t packets_received = 0;
   uint64_t bytes_received = 0;
   double receive_bitrate = 0;
@@ -126,6 +138,8 @@ struct CallStats {
   uint64_t dropped_replayed = 0;
   uint64_t dropped_malformed = 0;
   uint64_t dropped_wrong_ssrc = 0;
+  uint64_t dropped_unknown_key = 0;  // an MKI of keys that we have not, or no more
+  uint32_t key_epoch = 0;            // of the keys that we send under
   // Ticks that came more than one interval late, and media time left out for that.
   uint64_t late_ticks = 0;
   absl::Duration skipped;
@@ -170,6 +184,10 @@ class CallMedia {
   void SetRemoteHold(bool hold);
   // Where datagrams go from now on. nullopt: nowhere, nothing is sent; the source is still read.
   void SetRemote(const std::optional<net::Endpoint>& remote);
+  // Fresh keys, of an epoch above the last. `send`: what leaves from now on is under them; else
+  // from the first packet on that came under them. InvalidArgument for keys of the wrong length,
+  // FailedPrecondition when packets carry no MKI.
+  absl::Status Rekey(CallMediaKeys keys, uint32_t epoch, bool send);
   // From the next frame; the old one is not Finished. Null as in Create.
   void ReplaceSource(AudioSource* source);
   void ReplaceSink(AudioSink* sink);

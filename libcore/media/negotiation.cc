@@ -102,6 +102,7 @@ Offer MakeOffer(const NegotiationOptions& options, Rng& rng) {
   FillOpus(kOpusPayloadType, options.max_bitrate, message.add_codecs());
   message.set_ssrc(offer.local_ssrc);
   if (options.redundancy) message.set_red_payload_type(kRedPayloadType);
+  if (options.rekeying) message.set_mki_size(kSrtpMkiSize);
   for (const SrtpSuite suite : options.suites) message.add_suites(ToWire(suite));
   offer.encoded = Encode(message);
   return offer;
@@ -141,6 +142,10 @@ std::optional<Answer> AnswerOffer(ByteView encoded_offer, const NegotiationOptio
     message.set_red_payload_type(offer.red_payload_type());
     answer.negotiated.red_payload_type = static_cast<uint8_t>(offer.red_payload_type());
   }
+  if (options.rekeying && offer.mki_size() == kSrtpMkiSize) {
+    message.set_mki_size(kSrtpMkiSize);
+    answer.negotiated.mki = true;
+  }
   answer.encoded = Encode(message);
   return answer;
 }
@@ -158,7 +163,11 @@ std::optional<Negotiated> AcceptAnswer(const Offer& offer, ByteView encoded_answ
       (!offer.options.redundancy || answer.red_payload_type() != kRedPayloadType)) {
     return std::nullopt;
   }
+  if (answer.mki_size() != 0 && (!offer.options.rekeying || answer.mki_size() != kSrtpMkiSize)) {
+    return std::nullopt;
+  }
   Negotiated negotiated;
+  negotiated.mki = answer.mki_size() != 0;
   negotiated.payload_type = kOpusPayloadType;
   if (answer.red_payload_type() != 0) negotiated.red_payload_type = kRedPayloadType;
   negotiated.max_send_bitrate = SendBitrate(answer.codec());

@@ -38,6 +38,8 @@ struct NegotiationOptions {
   std::vector<SrtpSuite> suites = {SrtpSuite::kAeadAes128Gcm, SrtpSuite::kAeadAes256Gcm};
   // Packets may carry copies of earlier ones.
   bool redundancy = true;
+  // Keys may change during the call.
+  bool rekeying = true;
 };
 
 // What both sides do once offer and answer are exchanged.
@@ -48,6 +50,8 @@ struct Negotiated {
   // That of packets with redundant copies (RFC 2198), another of 96..127; nullopt when the other
   // side knows none.
   std::optional<uint8_t> red_payload_type;
+  // Each packet carries a master key identifier (RFC 3711 §3.1), so that keys can change.
+  bool mki = false;
   // The highest rate that the other side wants to receive, within [kMinBitrate, kMaxBitrate].
   int max_send_bitrate = kMaxBitrate;
   SrtpSuite suite = SrtpSuite::kAeadAes128Gcm;

@@ -123,19 +123,29 @@ void ReplayWindow::Mark(uint64_t index) {
 }
 
 absl::StatusOr<SrtpSender> SrtpSender::Create(SrtpSuite suite, ByteView master_key,
-                                              ByteView master_salt) {
+                                              ByteView master_salt, std::optional<uint8_t> mki) {
   if (!LengthsFit(suite, master_key, master_salt)) return WrongLengths();
-  return SrtpSender(DeriveSrtpKeys(master_key, master_salt));
+  return SrtpSender(DeriveSrtpKeys(master_key, master_salt), mki);
 }
 
-SrtpSender::SrtpSender(SrtpKeyPair keys)
+SrtpSender::SrtpSender(SrtpKeyPair keys, std::optional<uint8_t> mki)
     : rtp_(keys.rtp.key.view()),
       rtcp_(keys.rtcp.key.view()),
       rtp_salt_(std::move(keys.rtp.salt)),
-      rtcp_salt_(std::move(keys.rtcp.salt)) {}
+      rtcp_salt_(std::move(keys.rtcp.salt)),
+      mki_(mki) {}
+
+void SrtpSender::Rekey(const SrtpKeyPair& keys, uint8_t mki) {
+  rtp_ = pki::Aead(keys.rtp.key.view());
+  rtcp_ = pki::Aead(keys.rtcp.key.view());
+  rtp_salt_ = SecretBytes(keys.rtp.salt.view());
+  rtcp_salt_ = SecretBytes(keys.rtcp.salt.view());
+  mki_ = mki;
+}
 
 size_t SrtpSender::ProtectRtp(MutableByteView buffer, size_t size, size_t header_size) {
-  if (header_size < kRtpHeaderSize || size < header_size || buffer.size() < size + kSrtpOverhead) {
+  const size_t overhead = kSrtpOverhead + mki_size();
+  if (header_size < kRtpHeaderSize || size < header_size || buffer.size() < size + overhead) {
     return 0;
   }
   const uint16_t sequence = GetU16(buffer.data() + 2);
@@ -153,11 +163,13 @@ size_t SrtpSender::ProtectRtp(MutableByteView buffer, size_t size, size_t header
   roc_ = roc;
   last_sequence_ = sequence;
   started_ = true;
-  return size + kSrtpOverhead;
+  if (mki_) buffer[size + kSrtpOverhead] = *mki_;
+  return size + overhead;
 }
 
 size_t SrtpSender::ProtectRtcp(MutableByteView buffer, size_t size) {
-  if (size < kRtcpClearSize || buffer.size() < size + kSrtcpOverhead) return 0;
+  const size_t overhead = kSrtcpOverhead + mki_size();
+  if (size < kRtcpClearSize || buffer.size() < size + overhead) return 0;
   if (rtcp_index_ == kMaxRtcpIndex) return 0;
   const uint32_t index = ++rtcp_index_;
   const uint32_t ssrc = GetU32(buffer.data() + 4);
@@ -167,21 +179,44 @@ size_t SrtpSender::ProtectRtcp(MutableByteView buffer, size_t size) {
                  buffer.subspan(kRtcpClearSize, body),
                  buffer.subspan(kRtcpClearSize, body + kSrtpTagSize));
   PutU32(kEncryptedFlag | index, buffer.data() + size + kSrtpTagSize);
-  return size + kSrtcpOverhead;
+  if (mki_) buffer[size + kSrtcpOverhead] = *mki_;
+  return size + overhead;
 }
 
 absl::StatusOr<SrtpReceiver> SrtpReceiver::Create(SrtpSuite suite, ByteView master_key,
-                                                  ByteView master_salt, uint32_t remote_ssrc) {
+                                                  ByteView master_salt, uint32_t remote_ssrc,
+                                                  std::optional<uint8_t> mki) {
   if (!LengthsFit(suite, master_key, master_salt)) return WrongLengths();
-  return SrtpReceiver(DeriveSrtpKeys(master_key, master_salt), remote_ssrc);
+  return SrtpReceiver(DeriveSrtpKeys(master_key, master_salt), remote_ssrc, mki);
 }
 
-SrtpReceiver::SrtpReceiver(SrtpKeyPair keys, uint32_t remote_ssrc)
-    : rtp_(keys.rtp.key.view()),
-      rtcp_(keys.rtcp.key.view()),
-      rtp_salt_(std::move(keys.rtp.salt)),
-      rtcp_salt_(std::move(keys.rtcp.salt)),
-      remote_ssrc_(remote_ssrc) {}
+SrtpReceiver::SrtpReceiver(SrtpKeyPair keys, uint32_t remote_ssrc, std::optional<uint8_t> mki)
+    : remote_ssrc_(remote_ssrc) {
+  keys_[0].emplace(keys, mki);
+}
+
+SrtpReceiver::Keys::Keys(const SrtpKeyPair& pair, std::optional<uint8_t> identifier)
+    : mki(identifier),
+      rtp(pair.rtp.key.view()),
+      rtcp(pair.rtcp.key.view()),
+      rtp_salt(pair.rtp.salt.view()),
+      rtcp_salt(pair.rtcp.salt.view()) {}
+
+void SrtpReceiver::AddKeys(const SrtpKeyPair& keys, uint8_t mki) {
+  P2PD_CHECK(keys_[0]->mki.has_value());
+  keys_[1] = std::move(keys_[0]);
+  keys_[0].emplace(keys, mki);
+}
+
+SrtpReceiver::Keys* SrtpReceiver::Select(ByteView& packet) {
+  if (!keys_[0]->mki) return &*keys_[0];
+  const uint8_t mki = packet.back();
+  packet.remove_suffix(kSrtpMkiSize);
+  for (std::optional<Keys>& keys : keys_) {
+    if (keys && keys->mki == mki) return &*keys;
+  }
+  return nullptr;
+}
 
 // RFC 3711 §3.3.1 and Appendix A: the index nearest to the highest seen.
 uint64_t SrtpReceiver::GuessIndex(uint16_t sequence) const {
@@ -200,37 +235,45 @@ uint64_t SrtpReceiver::GuessIndex(uint16_t sequence) const {
 SrtpReceiver::Result SrtpReceiver::UnprotectRtp(ByteView packet, MutableByteView out) {
   Result result;
   const auto header = ParseRtpHeader(packet);
-  if (!header || packet.size() < header->size + kSrtpTagSize || out.size() < packet.size()) {
+  const size_t least = kSrtpTagSize + (keys_[0]->mki ? kSrtpMkiSize : 0);
+  if (!header || packet.size() < header->size + least || out.size() < packet.size()) {
     return result;
   }
   if (header->ssrc != remote_ssrc_) {
     result.verdict = Verdict::kWrongSsrc;
     return result;
   }
+  Keys* const keys = Select(packet);
+  if (keys == nullptr) {
+    result.verdict = Verdict::kUnknownKey;
+    return result;
+  }
   result.index = GuessIndex(header->sequence);
-  if (!rtp_window_.MayAccept(result.index)) {
+  if (!keys->rtp_window.MayAccept(result.index)) {
     result.verdict = Verdict::kReplayed;
     return result;
   }
   const ByteView sealed = packet.subspan(header->size);
   if (out.data() != packet.data()) std::copy_n(packet.begin(), header->size, out.begin());
-  if (!rtp_.OpenInto(RtpNonce(rtp_salt_.view(), header->ssrc, result.index),
-                     packet.first(header->size), sealed,
-                     out.subspan(header->size, sealed.size() - kSrtpTagSize))) {
+  if (!keys->rtp.OpenInto(RtpNonce(keys->rtp_salt.view(), header->ssrc, result.index),
+                          packet.first(header->size), sealed,
+                          out.subspan(header->size, sealed.size() - kSrtpTagSize))) {
     result.verdict = Verdict::kForged;
     return result;
   }
-  rtp_window_.Mark(result.index);
+  keys->rtp_window.Mark(result.index);
   highest_index_ = started_ ? std::max(highest_index_, result.index) : result.index;
   started_ = true;
   result.verdict = Verdict::kOk;
+  result.newest_key = keys == &*keys_[0];
   result.size = packet.size() - kSrtpTagSize;
   return result;
 }
 
 SrtpReceiver::Result SrtpReceiver::UnprotectRtcp(ByteView packet, MutableByteView out) {
   Result result;
-  if (packet.size() < kRtcpClearSize + kSrtcpOverhead || out.size() < packet.size() ||
+  const size_t overhead = kSrtcpOverhead + (keys_[0]->mki ? kSrtpMkiSize : 0);
+  if (packet.size() < kRtcpClearSize + overhead || out.size() < packet.size() ||
       packet[0] >> 6 != 2) {
     return result;
   }
@@ -239,12 +282,17 @@ SrtpReceiver::Result SrtpReceiver::UnprotectRtcp(ByteView packet, MutableByteVie
     result.verdict = Verdict::kWrongSsrc;
     return result;
   }
+  Keys* const keys = Select(packet);
+  if (keys == nullptr) {
+    result.verdict = Verdict::kUnknownKey;
+    return result;
+  }
   const uint32_t trailer = GetU32(packet.data() + packet.size() - kRtcpTrailerSize);
   // Unencrypted SRTCP is possible in RFC 7714 §9.3; our offers never ask for it.
   if ((trailer & kEncryptedFlag) == 0) return result;
   const uint32_t index = trailer & ~kEncryptedFlag;
   result.index = index;
-  if (!rtcp_window_.MayAccept(index)) {
+  if (!keys->rtcp_window.MayAccept(index)) {
     result.verdict = Verdict::kReplayed;
     return result;
   }
@@ -252,13 +300,14 @@ SrtpReceiver::Result SrtpReceiver::UnprotectRtcp(ByteView packet, MutableByteVie
   const ByteView sealed =
       packet.subspan(kRtcpClearSize, packet.size() - kRtcpClearSize - kRtcpTrailerSize);
   if (out.data() != packet.data()) std::copy_n(packet.begin(), kRtcpClearSize, out.begin());
-  if (!rtcp_.OpenInto(RtcpNonce(rtcp_salt_.view(), ssrc, index), aad, sealed,
-                      out.subspan(kRtcpClearSize, sealed.size() - kSrtpTagSize))) {
+  if (!keys->rtcp.OpenInto(RtcpNonce(keys->rtcp_salt.view(), ssrc, index), aad, sealed,
+                           out.subspan(kRtcpClearSize, sealed.size() - kSrtpTagSize))) {
     result.verdict = Verdict::kForged;
     return result;
   }
-  rtcp_window_.Mark(index);
+  keys->rtcp_window.Mark(index);
   result.verdict = Verdict::kOk;
+  result.newest_key = keys == &*keys_[0];
   result.size = packet.size() - kSrtcpOverhead;
   return result;
 }

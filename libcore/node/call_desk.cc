@@ -22,6 +22,10 @@ constexpr size_t kStepsMax = 64;
 // Keypad digits that a call still shows.
 constexpr size_t kDigitsMax = 64;
 
+std::string Fingerprint(const session::Calls& calls, const session::CallId& wire) {
+  return Hex(calls.MediaKey(wire, "media both fingerprint", 8).view());
+}
+
 absl::string_view StateWord(CallState state) {
   switch (state) {
     case CallState::kDialing:
@@ -340,23 +344,45 @@ void CallDesk::StartMedia(Instant now, Record& record) {
     (void)parts_.calls.HangUp(now, info.id);
     return;
   }
-  const size_t key_size = media::SrtpKeySize(negotiated->suite);
-  const auto take = [&](absl::string_view side, absl::string_view what, size_t size) {
-    return parts_.sessions.ExportKey(*info.session, absl::StrCat("media ", side, " ", what), size);
-  };
-  const absl::string_view ours = info.outgoing ? "caller" : "callee";
-  const absl::string_view theirs = info.outgoing ? "callee" : "caller";
   media::CallMediaConfig config;
   config.negotiated = *negotiated;
-  config.send_key = take(ours, "key", key_size);
-  config.send_salt = take(ours, "salt", media::kSrtpSaltSize);
-  config.receive_key = take(theirs, "key", key_size);
-  config.receive_salt = take(theirs, "salt", media::kSrtpSaltSize);
+  config.keys = MediaKeys(info, negotiated->suite);
   config.remote = *remote;
   record.media_started = true;
+  record.suite = negotiated->suite;
   SetRemote(record, *remote);
-  record.view.key_fingerprint = Hex(take("both", "fingerprint", 8).view());
+  record.view.key_fingerprint = Fingerprint(parts_.calls, info.id);
+  // Without an identifier in each packet nobody could tell the old keys from the new.
+  if (negotiated->mki) (void)parts_.calls.KeepFresh(now, info.id, options_.rekey);
   media_.push_back(MediaStart{record.view.info.id, std::move(config)});
+}
+
+media::CallMediaKeys CallDesk::MediaKeys(const CallInfo& wire, media::SrtpSuite suite) const {
+  const auto take = [&](absl::string_view side, absl::string_view what, size_t size) {
+    return parts_.calls.MediaKey(wire.id, absl::StrCat("media ", side, " ", what), size);
+  };
+  const size_t key_size = media::SrtpKeySize(suite);
+  const absl::string_view ours = wire.outgoing ? "caller" : "callee";
+  const absl::string_view theirs = wire.outgoing ? "callee" : "caller";
+  media::CallMediaKeys keys;
+  keys.send_key = take(ours, "key", key_size);
+  keys.send_salt = take(ours, "salt", media::kSrtpSaltSize);
+  keys.receive_key = take(theirs, "key", key_size);
+  keys.receive_salt = take(theirs, "salt", media::kSrtpSaltSize);
+  return keys;
+}
+
+void CallDesk::OnRekeyed(Instant now, const session::CallRekeyed& rekeyed) {
+  const CallInfo* info = parts_.calls.Find(rekeyed.id);
+  Record* record = FindByWire(rekeyed.id);
+  if (info == nullptr || record == nullptr || !record->media_started) return;
+  record->view.info.key_epoch = info->key_epoch;
+  record->view.key_fingerprint = Fingerprint(parts_.calls, rekeyed.id);
+  media_.push_back(MediaRekey{.call = record->view.info.id,
+                              .keys = MediaKeys(*info, record->suite),
+                              .epoch = info->key_epoch,
+                              .send = rekeyed.begun_here});
+  Changed(now, *record, absl::StrCat("keys of epoch ", info->key_epoch));
 }
 
 void CallDesk::SetRemote(Record& record, const std::optional<net::Endpoint>& remote) {
@@ -436,6 +462,8 @@ void CallDesk::OnCallEvent(Instant now, const session::CallEvent& event) {
     Changed(now, *record, "keys ready");
   } else if (const auto* changed = std::get_if<session::CallChanged>(&event)) {
     OnChanged(now, changed->id);
+  } else if (const auto* rekeyed = std::get_if<session::CallRekeyed>(&event)) {
+    OnRekeyed(now, *rekeyed);
   } else if (const auto* paths = std::get_if<session::PathsReceived>(&event)) {
     parts_.paths.OnPaths(now, paths->session, paths->paths);
   } else if (const auto* fork = std::get_if<session::ForkEnded>(&event)) {

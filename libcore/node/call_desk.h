@@ -83,7 +83,16 @@ struct MediaMute {
 struct MediaStop {
   session::CallId call;
 };
-using MediaCommand = std::variant<MediaStart, MediaRemote, MediaHold, MediaMute, MediaStop>;
+
+// The fresh keys of a call. `send`: at once; else when the peer has been heard under them.
+struct MediaRekey {
+  session::CallId call;
+  media::CallMediaKeys keys;
+  uint32_t epoch = 0;
+  bool send = false;
+};
+using MediaCommand =
+    std::variant<MediaStart, MediaRemote, MediaHold, MediaMute, MediaRekey, MediaStop>;
 
 // What the media thread says.
 struct MediaReport {
@@ -106,6 +115,7 @@ class CallDesk {
 
   struct Options {
     bool ring_contacts_only = false;
+    absl::Duration rekey = absl::Hours(1);  // between two changes of a call's media keys
   };
   struct Parts {
     session::Sessions& sessions;
@@ -159,6 +169,7 @@ class CallDesk {
     std::optional<media::Answer> answer;  // incoming
     bool contact = false;                 // incoming: somebody we know
     bool media_started = false;
+    media::SrtpSuite suite = media::SrtpSuite::kAeadAes128Gcm;  // of the media that started
     bool first_audio = false;
     std::optional<Instant> figures_until;  // see CallView::figures_pending
   };
@@ -177,6 +188,9 @@ class CallDesk {
   void OnOffered(Instant now, const session::CallId& wire);
   void OnChanged(Instant now, const session::CallId& wire);
   void StartMedia(Instant now, Record& record);
+  // Of the present epoch.
+  media::CallMediaKeys MediaKeys(const session::CallInfo& wire, media::SrtpSuite suite) const;
+  void OnRekeyed(Instant now, const session::CallRekeyed& rekeyed);
   // From now on the voice goes there; nullopt: nowhere.
   void SetRemote(Record& record, const std::optional<net::Endpoint>& remote);
   // The voice of this session's call goes there from now on.

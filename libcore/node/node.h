@@ -47,6 +47,7 @@ struct NodeOptions {
   size_t store_max_bytes = 256 << 20;
   absl::Duration state_lifetime = absl::Minutes(5);
   absl::Duration ring_timeout = absl::Seconds(60);
+  absl::Duration rekey = absl::Hours(1);  // between two changes of a call's media keys
   bool strict_revocation = false;
   // Who may make our telephone ring: everybody with a certificate that we trust, or contacts only.
   bool ring_contacts_only = false;

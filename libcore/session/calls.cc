@@ -7,6 +7,8 @@
 #include "absl/strings/str_cat.h"
 #include "libcore/base/status.h"
 #include "libcore/session/end_reason.h"
+#include "libcore/session/key_schedule.h"
+#include "libcore/session/rekey.h"
 #include "p2pd/wire/v1/session.pb.h"
 
 namespace p2pd::session {
@@ -33,6 +35,7 @@ struct Call {
   CallEnd fork_end = CallEnd::kSession;  // the best word of the forks that failed
   std::optional<Instant> deadline;
   Bytes our_answer;
+  std::optional<Rekey> rekey;  // by KeepFresh
 };
 
 bool ValidDigits(absl::string_view digits) {
@@ -86,6 +89,8 @@ class Calls::Impl {
   absl::Status Hold(Instant now, const CallId& id, bool hold);
   absl::Status SendDtmf(Instant now, const CallId& id, absl::string_view digits);
   absl::Status SendPaths(Instant now, SessionId session, ByteView paths);
+  absl::Status KeepFresh(Instant now, const CallId& id, absl::Duration every);
+  SecretBytes MediaKey(const CallId& id, absl::string_view label, size_t size);
   bool OnSessionEvent(Instant now, const Event& event);
   void OnTimeout(Instant now);
   std::optional<Instant> PollTimeout() const;
@@ -122,6 +127,10 @@ class Calls::Impl {
   void OnCalleeSignal(Instant now, Call& call, SessionId session, Signal::Kind kind);
   void OnCallerSignal(Instant now, Call& call, Signal::Kind kind);
   void OnSharedSignal(Instant now, Call& call, SessionId session, const Signal& signal);
+  void OnKeyHalf(Instant now, Call& call, SessionId session, const Signal& signal);
+  void BeginRekey(Instant now, Call& call);
+  void TellHalf(Instant now, SessionId session, Signal::Kind kind, Rekey::Half half);
+  void Rekeyed(Call& call, bool begun_here);
   void Win(Instant now, Call& call, SessionId session);
 
   CallOptions options_;
@@ -195,6 +204,7 @@ void Calls::Impl::Finish(Instant now, Call& call, CallEnd end) {
   }
   call.forks.clear();
   call.deadline.reset();
+  call.rekey.reset();
   call.info.end = end;
   SetState(call, CallState::kEnded);
   ended_.push_back(call.info.id);
@@ -336,6 +346,72 @@ absl::Status Calls::Impl::SendPaths(Instant now, SessionId session, ByteView pat
   return sessions_.Send(now, session, AsBytes(signal.SerializeAsString()));
 }
 
+// --- fresh media keys ---
+
+absl::Status Calls::Impl::KeepFresh(Instant now, const CallId& id, absl::Duration every) {
+  P2PD_ASSIGN_OR_RETURN(Call * call, Running(id));
+  const bool accepted =
+      call->info.state == CallState::kActive || call->info.state == CallState::kHeld;
+  if (!accepted || !call->info.peer)
+    return absl::FailedPreconditionError("the call is not accepted");
+  const SessionId session = *call->info.session;
+  Rekey::Options options;
+  options.caller = call->info.outgoing;
+  options.every = every;
+  options.peer = call->info.peer->signing_key;
+  options.binding = sessions_.ExportKey(session, "rekey binding", Rekey::kSecretSize);
+  options.secret = sessions_.ExportKey(session, "rekey secret", Rekey::kSecretSize);
+  if (options.secret.empty()) return absl::FailedPreconditionError("no keys stand");
+  call->rekey.emplace(now, std::move(options));
+  return absl::OkStatus();
+}
+
+SecretBytes Calls::Impl::MediaKey(const CallId& id, absl::string_view label, size_t size) {
+  const Call* call = Find(id);
+  if (call == nullptr || !call->info.session) return SecretBytes();
+  if (call->info.key_epoch == 0) return sessions_.ExportKey(*call->info.session, label, size);
+  return call->rekey ? Export(call->rekey->secret(), label, size) : SecretBytes();
+}
+
+void Calls::Impl::TellHalf(Instant now, SessionId session, Signal::Kind kind, Rekey::Half half) {
+  Signal signal;
+  signal.set_kind(kind);
+  *signal.mutable_key_half() = std::move(half);
+  if (!sessions_.Send(now, session, AsBytes(signal.SerializeAsString())).ok())
+    counters_.Add("session.signal_unsent");
+}
+
+void Calls::Impl::BeginRekey(Instant now, Call& call) {
+  const pki::Ed25519Key* key = sessions_.SigningKey(*call.info.session);
+  if (key == nullptr) {  // logged out: nobody may sign any more, and the keys stay
+    call.rekey.reset();
+    return counters_.Add("session.rekey_without_identity");
+  }
+  if (std::optional<Rekey::Half> half = call.rekey->OnTimeout(now, *key, rng_))
+    TellHalf(now, *call.info.session, Signal::KIND_REKEY, *std::move(half));
+}
+
+void Calls::Impl::Rekeyed(Call& call, bool begun_here) {
+  call.info.key_epoch = call.rekey->epoch();
+  counters_.Add("session.rekeyed");
+  events_.push_back(CallRekeyed{call.info.id, begun_here});
+}
+
+void Calls::Impl::OnKeyHalf(Instant now, Call& call, SessionId session, const Signal& signal) {
+  const pki::Ed25519Key* key = sessions_.SigningKey(session);
+  if (!call.rekey || call.info.session != session || key == nullptr)
+    return counters_.Add("session.dropped_rekey");
+  if (signal.kind() == Signal::KIND_REKEY_ANSWER) {
+    if (!call.rekey->OnAnswer(now, signal.key_half()))
+      return counters_.Add("session.dropped_rekey");
+    return Rekeyed(call, true);
+  }
+  Rekey::Begun begun = call.rekey->OnHalf(now, signal.key_half(), *key, rng_);
+  if (!begun.answer) return counters_.Add("session.dropped_rekey");
+  TellHalf(now, session, Signal::KIND_REKEY_ANSWER, *std::move(begun.answer));
+  if (begun.fresh) Rekeyed(call, false);
+}
+
 // --- what the sessions say ---
 
 bool Calls::Impl::OnHello(Instant now, const IncomingHello& hello) {
@@ -474,6 +550,9 @@ void Calls::Impl::OnMessage(Instant now, Call& call, SessionId session, ByteView
     case Signal::KIND_RESUME:
     case Signal::KIND_DTMF:
       return OnSharedSignal(now, call, session, signal);
+    case Signal::KIND_REKEY:
+    case Signal::KIND_REKEY_ANSWER:
+      return OnKeyHalf(now, call, session, signal);
     case Signal::KIND_PATHS:
       events_.push_back(
           PathsReceived{call.info.id, session, ToBytes(absl::string_view(signal.paths()))});
@@ -514,11 +593,17 @@ void Calls::Impl::OnTimeout(Instant now) {
                   call.info.outgoing ? Signal::KIND_NOT_ANSWERED : Signal::KIND_REJECT);
     Finish(now, call, CallEnd::kNotAnswered);
   }
+  for (auto& [id, call] : calls_) {
+    if (call.rekey && call.rekey->Timeout() <= now) BeginRekey(now, call);
+  }
 }
 
 std::optional<Instant> Calls::Impl::PollTimeout() const {
   std::optional<Instant> next;
-  for (const auto& [id, call] : calls_) next = Earliest(next, call.deadline);
+  for (const auto& [id, call] : calls_) {
+    next = Earliest(next, call.deadline);
+    if (call.rekey) next = Earliest(next, call.rekey->Timeout());
+  }
   return next;
 }
 
@@ -548,6 +633,12 @@ absl::Status Calls::SendDtmf(Instant now, const CallId& id, absl::string_view di
 }
 absl::Status Calls::SendPaths(Instant now, SessionId session, ByteView paths) {
   return impl_->SendPaths(now, session, paths);
+}
+absl::Status Calls::KeepFresh(Instant now, const CallId& id, absl::Duration every) {
+  return impl_->KeepFresh(now, id, every);
+}
+SecretBytes Calls::MediaKey(const CallId& id, absl::string_view label, size_t size) const {
+  return impl_->MediaKey(id, label, size);
 }
 const CallInfo* Calls::Find(const CallId& id) const {
   const Call* call = impl_->Find(id);

@@ -3,7 +3,8 @@
 //
 // Rules: an incoming call rings only after the hello verified and the owner's policy let it; a call
 // that nobody answers ends by itself; "answered elsewhere" is not "rejected". What a call is about
-// (offer, answer) is opaque here. Threads: one owner (core), the owner of the Sessions below.
+// (offer, answer) is opaque here. An accepted call changes its media keys by rekey.h once its owner
+// asks for it by KeepFresh. Threads: one owner (core), the owner of the Sessions below.
 #pragma once
 
 #include <map>
@@ -52,8 +53,9 @@ struct CallInfo {
   bool held_by_peer = false;
   std::optional<SessionId> session;  // the fork that won; for incoming calls the only one
   std::string safety_phrase;
-  Bytes offer;   // the caller's
-  Bytes answer;  // the callee's, of the fork that won
+  Bytes offer;             // the caller's
+  Bytes answer;            // the callee's, of the fork that won
+  uint32_t key_epoch = 0;  // of MediaKey: how often the keys have changed
 };
 
 // Emitted on every change of a call's CallInfo.
@@ -80,13 +82,19 @@ struct PathsReceived {
   SessionId session;
   Bytes paths;
 };
+// Both sides hold fresh keys (CallInfo::key_epoch). Who began may send under them at once: the
+// other side has them already. Who answered sends under them when it has received under them.
+struct CallRekeyed {
+  CallId id;
+  bool begun_here = false;
+};
 // A fork is over, whatever becomes of the call.
 struct ForkEnded {
   CallId id;
   SessionId session;
 };
-using CallEvent =
-    std::variant<CallChanged, CallKeysReady, CallOffered, DtmfReceived, PathsReceived, ForkEnded>;
+using CallEvent = std::variant<CallChanged, CallKeysReady, CallOffered, DtmfReceived, PathsReceived,
+                               CallRekeyed, ForkEnded>;
 
 struct CallOptions {
   absl::Duration ring_timeout = absl::Seconds(60);
@@ -115,6 +123,14 @@ class Calls {
 
   // To the other end of one fork whose keys stand. As Sessions::Send.
   absl::Status SendPaths(Instant now, SessionId session, ByteView paths);
+
+  // Fresh keys for an accepted call after each `every` (more than zero), begun by whichever side is
+  // first; without it those of the other side are dropped. FailedPrecondition in the wrong state or
+  // when the identity has logged out, NotFound.
+  absl::Status KeepFresh(Instant now, const CallId& id, absl::Duration every);
+  // Key material of the present epoch, the same on both sides; as Sessions::ExportKey of the fork
+  // that won, and exactly that in epoch 0.
+  SecretBytes MediaKey(const CallId& id, absl::string_view label, size_t size) const;
 
   const CallInfo* Find(const CallId& id) const;
   std::vector<const CallInfo*> List() const;  // oldest first

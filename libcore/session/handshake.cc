@@ -127,6 +127,7 @@ Judged JudgeChain(const ReadChain& read, const pki::DeviceInfo& device, absl::st
                   .name = read.leaf->name(),
                   .user = read.leaf->public_key().hash(),
                   .device = device.id,
+                  .signing_key = device.signing_key,
                   .certificate = *read.leaf,
                   .root = read.chain->root().fingerprint(),
                   .revocation = verdict.revocation};

@@ -582,6 +582,12 @@ SecretBytes Sessions::ExportKey(SessionId id, absl::string_view label, size_t si
   if (session == nullptr || session->exporter.empty()) return SecretBytes();
   return Export(session->exporter, label, size);
 }
+const pki::Ed25519Key* Sessions::SigningKey(SessionId id) const {
+  const Session* session = impl_->Find(id);
+  if (session == nullptr) return nullptr;
+  const auto identity = impl_->identities_.find(session->identity);
+  return identity == impl_->identities_.end() ? nullptr : &identity->second.device.signing_key;
+}
 std::optional<net::Endpoint> Sessions::RemoteEndpoint(SessionId id) const {
   const Session* session = impl_->Find(id);
   if (session == nullptr || !session->link) return std::nullopt;

@@ -64,6 +64,7 @@ struct Peer {
   std::string name;
   pki::KeyHash user;
   pki::DeviceId device;
+  pki::Ed25519Public signing_key;  // the device's, certified by the user's key
   pki::Certificate certificate;
   pki::CertificateHash root;
   pki::RevocationStatus revocation = pki::RevocationStatus::kUnknown;
@@ -203,6 +204,9 @@ class Sessions {
   // Key material bound to this session, the same on both sides; `label` separates uses. Empty
   // unless established (callee: acknowledged). For media: "media caller" and "media callee".
   SecretBytes ExportKey(SessionId id, absl::string_view label, size_t size) const;
+  // By which our device signs within this session; null when there is no such session, and once its
+  // identity was removed. Valid until the next call of a method that is not const.
+  const pki::Ed25519Key* SigningKey(SessionId id) const;
   std::optional<net::Endpoint> RemoteEndpoint(SessionId id) const;
   bool IsCaller(SessionId id) const;
   // Packets go there from now on. The owner proved, under keys of this session (ExportKey), that

@@ -151,10 +151,10 @@ void CallMediaEnd(benchmark::State& state) {
   const auto end = [&rng](const Negotiated& negotiated, AudioSource* source, AudioSink* sink) {
     CallMediaConfig config;
     config.negotiated = negotiated;
-    config.send_key = SecretBytes(Bytes(16, 1));
-    config.receive_key = SecretBytes(Bytes(16, 1));
-    config.send_salt = SecretBytes(Bytes(12, 2));
-    config.receive_salt = SecretBytes(Bytes(12, 2));
+    config.keys.send_key = SecretBytes(Bytes(16, 1));
+    config.keys.receive_key = SecretBytes(Bytes(16, 1));
+    config.keys.send_salt = SecretBytes(Bytes(12, 2));
+    config.keys.receive_salt = SecretBytes(Bytes(12, 2));
     return *CallMedia::Create(std::move(config), source, sink, rng);
   };
   BufferSource speech(Speech(Speaker::kReader, 20), BufferSource::AtEnd::kLoop);

@@ -24,10 +24,10 @@ CallMediaConfig Config() {
   CallMediaConfig config;
   config.negotiated.local_ssrc = 0x05060708;
   config.negotiated.remote_ssrc = kPeer;
-  config.send_key = SecretBytes(Bytes(16, 3));
-  config.receive_key = SecretBytes(Bytes(16, 1));
-  config.send_salt = SecretBytes(Bytes(12, 4));
-  config.receive_salt = SecretBytes(Bytes(12, 2));
+  config.keys.send_key = SecretBytes(Bytes(16, 3));
+  config.keys.receive_key = SecretBytes(Bytes(16, 1));
+  config.keys.send_salt = SecretBytes(Bytes(12, 4));
+  config.keys.receive_salt = SecretBytes(Bytes(12, 2));
   config.options.complexity = 0;
   return config;
 }

@@ -176,6 +176,10 @@ void NodeHost::Obey(Instant now, node::MediaCommand command) {
     }
   } else if (const auto* mute = std::get_if<node::MediaMute>(&command)) {
     if (voices_.count(mute->call) != 0) voices_[mute->call]->media->SetMuted(mute->muted);
+  } else if (auto* rekey = std::get_if<node::MediaRekey>(&command)) {
+    if (voices_.count(rekey->call) == 0) return;
+    P2PD_CHECK(
+        voices_[rekey->call]->media->Rekey(std::move(rekey->keys), rekey->epoch, rekey->send).ok());
   }
 }
 

@@ -48,10 +48,19 @@ class StepPrinter {
   int printed_ = 0;
 };
 
+// "-21 dBov, peak -6"; a dash before anything was sent or heard.
+std::string LevelText(bool there, const v1::AudioLevel& level) {
+  if (!there) return "-";
+  return absl::StrFormat("%.0f dBov, peak %.0f", level.rms_dbov(), level.peak_dbov());
+}
+
 void PrintMedia(const v1::MediaStats& stats) {
   std::printf("codec        %s\n", stats.codec().c_str());
   std::printf("bit rate     %d out, %d in (bit/s)\n", stats.send_bits_per_second(),
               stats.receive_bits_per_second());
+  std::printf("level        %s out; %s in\n",
+              LevelText(stats.has_send_level(), stats.send_level()).c_str(),
+              LevelText(stats.has_receive_level(), stats.receive_level()).c_str());
   std::printf("packets      %llu out, %llu in, %llu lost, %llu late, %llu rejected\n",
               static_cast<unsigned long long>(stats.sent_packet_count()),
               static_cast<unsigned long long>(stats.received_packet_count()),
@@ -67,6 +76,17 @@ void PrintMedia(const v1::MediaStats& stats) {
     std::printf("round trip   %s\n", Show(stats.round_trip_time()).c_str());
   if (stats.mos() > 0)
     std::printf("quality      R %.0f, MOS %.1f (estimate)\n", stats.r_factor(), stats.mos());
+}
+
+// One line of `call watch`.
+std::string WatchText(const v1::Call& call) {
+  std::string out = Show(call.state());
+  if (call.state() != v1::Call::ACTIVE || !call.has_media_stats()) return out;
+  const v1::MediaStats& stats = call.media_stats();
+  absl::StrAppend(&out, "  keys of epoch ", stats.key_epoch(), "  out ",
+                  LevelText(stats.has_send_level(), stats.send_level()), "  in ",
+                  LevelText(stats.has_receive_level(), stats.receive_level()));
+  return out;
 }
 
 std::string WhyItEnded(const v1::Call& call) {
@@ -92,7 +112,8 @@ void PrintCall(const v1::Call& call) {
   std::printf("\n");
   if (!call.safety_phrase().empty()) std::printf("safety       %s\n", call.safety_phrase().c_str());
   if (!call.key_fingerprint().empty())
-    std::printf("keys         %s\n", call.key_fingerprint().c_str());
+    std::printf("keys         %s, epoch %u\n", call.key_fingerprint().c_str(),
+                call.media_stats().key_epoch());
   if (call.path() != v1::Call::PATH_UNSPECIFIED) {
     std::printf("path         %s\n", call.path() == v1::Call::RELAYED
                                          ? "through another node, which cannot listen"
@@ -514,7 +535,7 @@ ExitCode CallWatch(Session& session, const std::string& call) {
           const v1::Call& seen = response.call();
           std::printf("%s  %s %s  %s\n", LastWord(seen.name()).c_str(),
                       seen.direction() == v1::Call::INCOMING ? "from" : "to",
-                      seen.peer_email().c_str(), Show(seen.state()).c_str());
+                      seen.peer_email().c_str(), WatchText(seen).c_str());
           std::fflush(stdout);
         }
         return true;

@@ -65,10 +65,10 @@ class MediaHostTest : public ::testing::Test {
     media::CallMediaConfig config;
     config.negotiated = negotiated;
     const size_t key = media::SrtpKeySize(negotiated.suite);
-    config.send_key = Key(key, ours);
-    config.receive_key = Key(key, theirs);
-    config.send_salt = Key(media::kSrtpSaltSize, ours);
-    config.receive_salt = Key(media::kSrtpSaltSize, theirs);
+    config.keys.send_key = Key(key, ours);
+    config.keys.receive_key = Key(key, theirs);
+    config.keys.send_salt = Key(media::kSrtpSaltSize, ours);
+    config.keys.receive_salt = Key(media::kSrtpSaltSize, theirs);
     config.remote = At("127.0.0.1:9");
     starts_[id] = node::MediaStart{end.call, std::move(config)};
   }

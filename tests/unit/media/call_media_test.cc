@@ -365,6 +365,23 @@ TEST(CallMedia, FlappingAddressesDoNotFloodEvents) {
   EXPECT_LE(Count(pair.b_events(), Kind::kRemoteMoved), 8);
 }
 
+TEST(CallMedia, LevelsAreThoseOfWhatIsSaidAndHeard) {
+  CallPair pair(Talk(12));
+  EXPECT_FALSE(pair.a().stats(pair.Now()).send_level.has_value());
+  EXPECT_FALSE(pair.a().stats(pair.Now()).receive_level.has_value());
+  pair.Run(absl::Seconds(4));
+  const AudioLevel said = *pair.a().stats(pair.Now()).send_level;
+  const AudioLevel heard = *pair.b().stats(pair.Now(true)).receive_level;
+  EXPECT_GT(said.rms_dbov, -45.0);
+  EXPECT_LT(said.rms_dbov, said.peak_dbov);
+  // The two seconds are not the same ones to the sample.
+  EXPECT_NEAR(heard.rms_dbov, said.rms_dbov, 4.0);
+  pair.a().SetMuted(true);
+  pair.Run(absl::Seconds(3));
+  EXPECT_EQ(pair.a().stats(pair.Now()).send_level->peak_dbov, kSilenceDbov);
+  EXPECT_LT(pair.b().stats(pair.Now(true)).receive_level->rms_dbov, -60.0);
+}
+
 TEST(CallMedia, MuteSendsSilenceAndKeepsThePace) {
   CallPair pair(Talk(6));
   pair.Run(absl::Seconds(1));
@@ -406,6 +423,66 @@ TEST(CallMedia, HoldKeepsThePathOpenAndResumes) {
   const CallStats after = pair.b().stats(pair.Now(true));
   EXPECT_EQ(after.dropped_forged + after.dropped_replayed, 0u);
   EXPECT_LE(after.buffer_delay, absl::Milliseconds(60));
+}
+
+CallMediaKeys KeysOf(uint8_t epoch, bool a) {
+  const Bytes ab(16, static_cast<uint8_t>(2 * epoch)), ba(16, static_cast<uint8_t>(2 * epoch + 1));
+  CallMediaKeys keys;
+  keys.send_key = SecretBytes(ByteView(a ? ab : ba));
+  keys.receive_key = SecretBytes(ByteView(a ? ba : ab));
+  keys.send_salt = SecretBytes(Bytes(kSrtpSaltSize, static_cast<uint8_t>(a ? 8 : 9)));
+  keys.receive_salt = SecretBytes(Bytes(kSrtpSaltSize, static_cast<uint8_t>(a ? 9 : 8)));
+  return keys;
+}
+
+// Every two seconds, through jitter and over a hold: nothing is lost, nothing is refused.
+TEST(CallMedia, FreshKeysAreNotHeard) {
+  CallPair::Options options = Talk(20);
+  options.there.jitter = options.back.jitter = absl::Milliseconds(15);
+  options.there.reorder = options.back.reorder = true;
+  CallPair pair(std::move(options));
+  for (uint8_t epoch = 1; epoch <= 8; ++epoch) {
+    pair.Run(absl::Seconds(2));
+    pair.a().SetHold(epoch == 4);
+    pair.b().SetRemoteHold(epoch == 4);
+    ASSERT_TRUE(pair.b().Rekey(KeysOf(epoch, false), epoch, false).ok());
+    EXPECT_EQ(pair.b().stats(pair.Now(true)).key_epoch, epoch - 1u);
+    pair.Run(absl::Milliseconds(30));  // the answer is on its way
+    ASSERT_TRUE(pair.a().Rekey(KeysOf(epoch, true), epoch, true).ok());
+  }
+  pair.Run(absl::Seconds(2));
+  for (const bool a : {true, false}) {
+    const CallStats stats = a ? pair.a().stats(pair.Now()) : pair.b().stats(pair.Now(true));
+    EXPECT_EQ(stats.key_epoch, 8u);
+    EXPECT_EQ(stats.packets_lost, 0u);
+    EXPECT_EQ(stats.dropped_forged + stats.dropped_replayed + stats.dropped_unknown_key, 0u);
+    EXPECT_EQ(Count(a ? pair.a_events() : pair.b_events(), Kind::kStalled), 0);
+  }
+  const auto heard = pair.b_heard();
+  EXPECT_GT(Loudness(heard.subspan(heard.size() - kSampleRate)), 1'000);
+}
+
+TEST(CallMedia, KeysThatThePeerNeverHadAreNotSentUnder) {
+  CallPair pair(Talk(20));
+  pair.Run(absl::Seconds(1));
+  ASSERT_TRUE(pair.b().Rekey(KeysOf(1, false), 1, false).ok());
+  pair.Run(absl::Seconds(10));
+  EXPECT_EQ(pair.b().stats(pair.Now(true)).key_epoch, 0u);
+  EXPECT_EQ(pair.a().stats(pair.Now()).dropped_unknown_key, 0u);
+  EXPECT_EQ(pair.b().stats(pair.Now(true)).dropped_unknown_key, 0u);
+}
+
+TEST(CallMedia, APeerThatCannotChangeKeysIsNotAskedTo) {
+  CallPair::Options options = Talk(4);
+  options.offer.rekeying = false;
+  CallPair pair(std::move(options));
+  pair.Run(absl::Seconds(2));
+  EXPECT_EQ(pair.a().Rekey(KeysOf(1, true), 1, true).code(), absl::StatusCode::kFailedPrecondition);
+  CallMediaKeys shorter = KeysOf(1, true);
+  shorter.send_salt = SecretBytes(Bytes(3));
+  EXPECT_EQ(pair.a().Rekey(std::move(shorter), 1, true).code(), absl::StatusCode::kInvalidArgument);
+  pair.Run(absl::Seconds(1));
+  EXPECT_EQ(pair.b().stats(pair.Now(true)).packets_lost, 0u);
 }
 
 TEST(CallMedia, AStallIsReportedOnceAndItsEndToo) {
@@ -534,10 +611,10 @@ TEST(CallMedia, AesWith256BitsToo) {
 TEST(CallMedia, KeysOfTheWrongLengthAreRefused) {
   SeededRng rng(1);
   CallMediaConfig config;
-  config.send_key = SecretBytes(Bytes(16));
-  config.receive_key = SecretBytes(Bytes(15));
-  config.send_salt = SecretBytes(Bytes(12));
-  config.receive_salt = SecretBytes(Bytes(12));
+  config.keys.send_key = SecretBytes(Bytes(16));
+  config.keys.receive_key = SecretBytes(Bytes(15));
+  config.keys.send_salt = SecretBytes(Bytes(12));
+  config.keys.receive_salt = SecretBytes(Bytes(12));
   const auto media = CallMedia::Create(std::move(config), nullptr, nullptr, rng);
   EXPECT_EQ(media.status().code(), absl::StatusCode::kInvalidArgument);
 }

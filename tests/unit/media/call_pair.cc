@@ -43,10 +43,10 @@ CallPair::CallPair(Options options)
     end.sink = std::make_unique<BufferSink>(size_t{kSampleRate} * 3600);
     CallMediaConfig config;
     config.negotiated = negotiated;
-    config.send_key = SecretBytes(ByteView(is_a ? key_ab : key_ba));
-    config.send_salt = SecretBytes(ByteView(is_a ? salt_ab : salt_ba));
-    config.receive_key = SecretBytes(ByteView(is_a ? key_ba : key_ab));
-    config.receive_salt = SecretBytes(ByteView(is_a ? salt_ba : salt_ab));
+    config.keys.send_key = SecretBytes(ByteView(is_a ? key_ab : key_ba));
+    config.keys.send_salt = SecretBytes(ByteView(is_a ? salt_ab : salt_ba));
+    config.keys.receive_key = SecretBytes(ByteView(is_a ? key_ba : key_ab));
+    config.keys.receive_salt = SecretBytes(ByteView(is_a ? salt_ba : salt_ab));
     config.remote = remote;
     auto media = CallMedia::Create(std::move(config), end.source.get(), end.sink.get(), media_rng_);
     P2PD_CHECK(media.ok());

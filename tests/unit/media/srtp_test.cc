@@ -262,6 +262,94 @@ TEST_F(Ends, ASenderNeverUsesAnIndexTwice) {
   EXPECT_EQ(sender_.ProtectRtp(absl::MakeSpan(back), size, kRtpHeaderSize), 0u);
 }
 
+SrtpKeyPair Epoch(uint8_t epoch) {
+  return DeriveSrtpKeys(Bytes(16, epoch), Bytes(12, static_cast<uint8_t>(epoch + 1)));
+}
+
+// Two ends whose packets say under which keys they are.
+class Epochs : public ::testing::Test {
+ protected:
+  Bytes Protect(uint16_t sequence) {
+    Bytes packet = Rtp(sequence);
+    const size_t size = packet.size();
+    packet.resize(size + kSrtpOverhead + kSrtpMkiSize);
+    EXPECT_EQ(sender_.ProtectRtp(absl::MakeSpan(packet), size, kRtpHeaderSize), packet.size());
+    return packet;
+  }
+  SrtpReceiver::Result Open(const Bytes& packet) {
+    Bytes out(packet.size());
+    return receiver_.UnprotectRtp(packet, absl::MakeSpan(out));
+  }
+
+  SrtpSender sender_{Epoch(0), 0};
+  SrtpReceiver receiver_{Epoch(0), kSsrc, 0};
+};
+
+TEST_F(Epochs, BothAreOpenedUntilTheOldIsForgotten) {
+  const Bytes overtaken = Protect(100);
+  const Bytes old = Protect(101);
+  receiver_.AddKeys(Epoch(1), 1);
+  sender_.Rekey(Epoch(1), 1);
+  const auto fresh = Open(Protect(102));
+  EXPECT_EQ(fresh.verdict, Verdict::kOk);
+  EXPECT_TRUE(fresh.newest_key);
+  const auto late = Open(overtaken);
+  EXPECT_EQ(late.verdict, Verdict::kOk);
+  EXPECT_FALSE(late.newest_key);
+  EXPECT_EQ(late.size, overtaken.size() - kSrtpOverhead - kSrtpMkiSize);
+  EXPECT_EQ(Open(overtaken).verdict, Verdict::kReplayed);
+  receiver_.ForgetOldKeys();
+  EXPECT_EQ(Open(old).verdict, Verdict::kUnknownKey);
+}
+
+TEST_F(Epochs, AnIdentifierThatWasChangedOpensNothing) {
+  receiver_.AddKeys(Epoch(1), 1);
+  Bytes packet = Protect(100);
+  packet.back() = 1;
+  EXPECT_EQ(Open(packet).verdict, Verdict::kForged);
+  packet.back() = 7;
+  EXPECT_EQ(Open(packet).verdict, Verdict::kUnknownKey);
+  packet.back() = 0;
+  EXPECT_EQ(Open(packet).verdict, Verdict::kOk);
+}
+
+// RFC 3711 §3.3.1: the change falls together with the wrap, and all packets about it are lost.
+TEST_F(Epochs, TheRolloverCounterOutlivesTheChange) {
+  for (uint16_t s = 32'000; s < 65'530; ++s) ASSERT_EQ(Open(Protect(s)).verdict, Verdict::kOk);
+  receiver_.AddKeys(Epoch(1), 1);
+  sender_.Rekey(Epoch(1), 1);
+  uint16_t sequence = 65'530;
+  for (int lost = 0; lost < 100; ++lost) Protect(sequence++);
+  const auto opened = Open(Protect(sequence));
+  EXPECT_EQ(opened.verdict, Verdict::kOk);
+  EXPECT_EQ(opened.index, 65'536u + sequence);
+}
+
+TEST_F(Epochs, ReportsGoOnCounting) {
+  const auto protect = [&] {
+    Bytes packet = {0x80, 201, 0, 1, 0x55, 0x01, 0xa0, 0xb2};
+    packet.resize(8 + kSrtcpOverhead + kSrtpMkiSize);
+    EXPECT_EQ(sender_.ProtectRtcp(absl::MakeSpan(packet), 8), packet.size());
+    return packet;
+  };
+  SrtpReceiver receiver(Epoch(0), 0x5501a0b2, 0);
+  const auto open = [&](Bytes packet) {
+    return receiver.UnprotectRtcp(packet, absl::MakeSpan(packet));
+  };
+  EXPECT_EQ(open(protect()).index, 1u);
+  const Bytes old = protect();
+  receiver.AddKeys(Epoch(1), 1);
+  sender_.Rekey(Epoch(1), 1);
+  EXPECT_EQ(open(protect()).index, 3u);
+  EXPECT_EQ(open(old).verdict, Verdict::kOk);
+  receiver.ForgetOldKeys();
+  EXPECT_EQ(open(old).verdict, Verdict::kUnknownKey);
+  for (size_t size = 0; size < old.size(); ++size) {
+    EXPECT_NE(open(Bytes(old.begin(), old.begin() + static_cast<std::ptrdiff_t>(size))).verdict,
+              Verdict::kOk);
+  }
+}
+
 TEST_F(Ends, WithoutRoomNothingIsDone) {
   Bytes packet = Rtp(5);
   EXPECT_EQ(sender_.ProtectRtp(absl::MakeSpan(packet), packet.size(), kRtpHeaderSize), 0u);

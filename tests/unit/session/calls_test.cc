@@ -291,6 +291,79 @@ TEST_F(CallsTest, PathsTravelAndTheEndOfAForkIsTold) {
   EXPECT_FALSE(caller_.calls().SendPaths(world_.now(), session, Bytes{1}).ok());
 }
 
+TEST_F(CallsTest, BothSidesHaveFreshKeysEachTimeAndOverALossyWay) {
+  for (const bool lossy : {false, true}) {
+    const CallId id = Talk();
+    LinkOptions link = Steady();
+    if (lossy) link.loss = 0.3;
+    world_.options() = link;
+    ASSERT_TRUE(caller_.calls().KeepFresh(world_.now(), id, absl::Seconds(10)).ok());
+    ASSERT_TRUE(desk_.calls().KeepFresh(world_.now(), id, absl::Seconds(10)).ok());
+    caller_.Kick();
+    desk_.Kick();
+    const SecretBytes first = caller_.calls().MediaKey(id, "media caller key", 16);
+    EXPECT_EQ(
+        first.view(),
+        caller_.sessions().ExportKey(*At(caller_, id).session, "media caller key", 16).view());
+    ASSERT_TRUE(world_.RunUntil(absl::Seconds(120), [&] {
+      return At(caller_, id).key_epoch == 5 && At(desk_, id).key_epoch == 5;
+    }));
+    const SecretBytes ours = caller_.calls().MediaKey(id, "media caller key", 16);
+    EXPECT_EQ(ours.view(), desk_.calls().MediaKey(id, "media caller key", 16).view());
+    EXPECT_NE(ours.view(), first.view());
+    EXPECT_NE(ours.view(), caller_.calls().MediaKey(id, "media callee key", 16).view());
+    ASSERT_TRUE(caller_.calls().HangUp(world_.now(), id).ok());
+    caller_.Kick();
+    world_.options() = Steady();
+    Run(absl::Seconds(10));
+  }
+  EXPECT_EQ(CountOf<CallRekeyed>(caller_), 10u);
+  EXPECT_EQ(CountOf<CallRekeyed>(desk_), 10u);
+}
+
+TEST_F(CallsTest, FreshKeysNeedAnAcceptedCallAndAnIdentity) {
+  const CallId id = Dial({Desk()});
+  Run();
+  EXPECT_EQ(caller_.calls().KeepFresh(world_.now(), id, absl::Hours(1)).code(),
+            absl::StatusCode::kFailedPrecondition);
+  ASSERT_TRUE(desk_.calls().Accept(world_.now(), id).ok());
+  desk_.Kick();
+  Run();
+  ASSERT_TRUE(caller_.calls().KeepFresh(world_.now(), id, absl::Seconds(10)).ok());
+  caller_.Kick();
+  Run(absl::Seconds(11));
+  EXPECT_EQ(desk_.Count("session.dropped_rekey"), 1u) << "its owner did not ask for fresh keys";
+  EXPECT_EQ(At(caller_, id).key_epoch, 0u);
+  caller_.sessions().RemoveIdentity(alice_.user());
+  Run(absl::Seconds(10));
+  EXPECT_EQ(caller_.Count("session.rekey_without_identity"), 1u);
+  EXPECT_EQ(At(caller_, id).state, CallState::kActive);
+}
+
+// A machine that dies and begins anew with the very same randomness: its peer's half is fresh.
+TEST_F(CallsTest, ACallAfterADeathHasOtherKeys) {
+  const CallId before = Talk();
+  const SecretBytes old = caller_.calls().MediaKey(before, "media caller key", 16);
+  caller_.Vanish();
+  Run(absl::Minutes(1));
+  EXPECT_EQ(At(desk_, before).state, CallState::kEnded);
+  SessionHost reborn(world_, 11);
+  reborn.LogIn(alice_);
+  const auto dial = [&] {
+    const auto id = reborn.calls().Dial(world_.now(), alice_.user(), {Desk()}, ToBytes("offer"));
+    EXPECT_TRUE(id.ok()) << id.status();
+    reborn.Kick();
+    Run(absl::Seconds(10));
+    return *id;
+  };
+  EXPECT_EQ(dial(), before) << "its randomness is that of before; the callee knows the id";
+  const CallId after = dial();
+  ASSERT_TRUE(desk_.calls().Accept(world_.now(), after).ok());
+  const SecretBytes fresh = desk_.calls().MediaKey(after, "media caller key", 16);
+  EXPECT_FALSE(fresh.empty());
+  EXPECT_NE(fresh.view(), old.view());
+}
+
 TEST_F(CallsTest, TwoPeopleWhoDialEachOtherHaveTwoCalls) {
   const CallId ours = Dial({Desk()});
   const auto theirs = desk_.calls().Dial(world_.now(), bob_desk_.user(),

@@ -143,12 +143,18 @@ TEST(MediaStats, CarryTheirUnits) {
   stats.jitter = absl::Milliseconds(3);
   stats.dropped_forged = 2;
   stats.dropped_replayed = 3;
+  stats.key_epoch = 4;
+  stats.send_level = media::AudioLevel{.rms_dbov = -30, .peak_dbov = -12};
   const v1::MediaStats out = ToProto(stats);
   EXPECT_EQ(out.codec(), "opus/48000");
   EXPECT_EQ(out.send_bits_per_second(), 32'000);
   EXPECT_EQ(out.receive_loss_ratio(), 0.25);
   EXPECT_EQ(out.jitter().nanos(), 3'000'000);
   EXPECT_EQ(out.rejected_packet_count(), 5u);
+  EXPECT_EQ(out.key_epoch(), 4u);
+  EXPECT_EQ(out.send_level().rms_dbov(), -30);
+  EXPECT_EQ(out.send_level().peak_dbov(), -12);
+  EXPECT_FALSE(out.has_receive_level()) << "nothing was heard yet";
   EXPECT_FALSE(out.has_round_trip_time());
   EXPECT_EQ(out.peer_hears(), v1::MediaStats::PEER_HEARS_UNSPECIFIED);
   stats.peer_hears = media::PeerHears::kNothing;
