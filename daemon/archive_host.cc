@@ -150,25 +150,35 @@ absl::Status ArchiveHost::OpenLibrary() {
 }
 
 void ArchiveHost::FindTorrents() {
-  if (!archive_->List().empty()) return;
+  const std::set<std::string> known = archive_->Files();
   std::vector<std::string> files;
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(TorrentPath(""), error)) {
-    if (entry.path().extension() == ".torrent") files.push_back(entry.path().filename().string());
+    const std::string file = entry.path().filename().string();
+    if (entry.path().extension() == ".torrent" && known.count(file) == 0) files.push_back(file);
   }
   // A file's name begins with the torrent's and says when it came. Of two of one name the first has
   // the folder of that name.
   std::sort(files.begin(), files.end());
-  size_t found = 0;
-  for (const std::string& file : files) {
-    const absl::Status status = TakeFound(file);
-    if (status.ok()) {
-      ++found;
-    } else {
-      P2PD_LOG(daemon, kWarn, "archive: ", TorrentPath(file), ": ", status.message());
-    }
+  found_.assign(files.begin(), files.end());
+  if (!found_.empty()) {
+    P2PD_LOG(daemon, kInfo, "archive: ", found_.size(), " torrents in ", TorrentPath(""),
+             " are new to it, and are taken one after the other");
+    loop_.PostAlways([this] { TakeNextFound(); });
   }
-  if (found > 0) P2PD_LOG(daemon, kInfo, "archive: ", found, " torrents found in Torrents");
+}
+
+// Each is a task of its own: whoever asks has his turn between them.
+void ArchiveHost::TakeNextFound() {
+  const std::string file = std::move(found_.front());
+  found_.pop_front();
+  const absl::Status status = TakeFound(file);
+  if (!status.ok()) P2PD_LOG(daemon, kWarn, "archive: ", TorrentPath(file), ": ", status.message());
+  if (!found_.empty()) {
+    loop_.PostAlways([this] { TakeNextFound(); });
+  } else {
+    P2PD_LOG(daemon, kInfo, "archive: all that was found in Torrents is taken");
+  }
 }
 
 absl::Status ArchiveHost::TakeFound(const std::string& file) {
@@ -347,13 +357,13 @@ void ArchiveHost::LookAt(const InfoHash& hash) {
   engine_->SetServed(hash, !held_back).IgnoreError();
 }
 
-std::optional<uint64_t> ArchiveHost::Measure(const InfoHash& hash) {
+std::optional<int64_t> ArchiveHost::Measure(const InfoHash& hash) {
   const auto layout = layouts_.find(hash);
   if (layout == layouts_.end()) return std::nullopt;
   Instant& next = measures_[hash];
   if (loop_.now() < next) return std::nullopt;
   next = loop_.now() + kMeasure + kMeasureFile * layout->second.files().size();
-  const absl::StatusOr<uint64_t> overhead = engine_->Overhead(hash);
+  const absl::StatusOr<int64_t> overhead = engine_->Overhead(hash);
   return overhead.ok() ? std::optional(*overhead) : std::nullopt;
 }
 

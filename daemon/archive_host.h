@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -100,8 +101,9 @@ class ArchiveHost {
   absl::Status Open(const std::string& announce);
   // One that is damaged is put aside, and a new one made.
   absl::Status OpenLibrary();
-  // What stands in Torrents, into a library that is new.
+  // What stands in Torrents and the library does not know, since it is new or was made anew.
   void FindTorrents();
+  void TakeNextFound();
   absl::Status TakeFound(const std::string& file);
   archive::ArchiveOptions OptionsWith(const std::string& announce) const;
   absl::Status StartEngine(archive::lt::EngineOptions options);
@@ -154,7 +156,7 @@ class ArchiveHost {
   void NotifyWatchers();
   void LookAt(const archive::torrent::InfoHash& hash);
   // nullopt: it was measured not long ago.
-  std::optional<uint64_t> Measure(const archive::torrent::InfoHash& hash);
+  std::optional<int64_t> Measure(const archive::torrent::InfoHash& hash);
   std::string TorrentPath(const std::string& file) const;
 
   const ArchiveConfig config_;
@@ -167,6 +169,7 @@ class ArchiveHost {
   std::unique_ptr<archive::Archive> archive_;
   // Of the torrent whose file could not be written last.
   std::optional<std::pair<archive::torrent::InfoHash, absl::Status>> unsaved_;
+  std::deque<std::string> found_;  // .torrent files that are to be taken
   std::vector<net::Endpoint> endpoints_;
   runtime::SystemRng rng_;
   std::optional<archive::federation::FederationKey> key_;

@@ -132,6 +132,12 @@ std::vector<TorrentSummary> Archive::Summaries(const std::optional<torrent::Info
   return out;
 }
 
+std::set<std::string> Archive::Files() const {
+  std::set<std::string> out;
+  for (const auto& [hash, torrent] : torrents_) out.insert(torrent.row.file);
+  return out;
+}
+
 std::optional<torrent::Metainfo> Archive::MetainfoOf(const torrent::InfoHash& name) const {
   const auto found = torrents_.find(KnownAs(name));
   if (found == torrents_.end()) return std::nullopt;
@@ -301,6 +307,8 @@ absl::Status Archive::Remove(Instant now, const torrent::InfoHash& name) {
   if (found == torrents_.end()) {
     return absl::NotFoundError(absl::StrCat("no torrent ", torrent::ToHex(hash)));
   }
+  // First of all, or it would be back after a restart.
+  P2PD_RETURN_IF_ERROR(library_.Erase(hash));
   // What erases its files has to know them.
   if (Sleeps(found->second)) Wake(now, found->second);
   for (const auto& called : found->second.row.hashes.Names()) {
@@ -319,7 +327,7 @@ absl::Status Archive::Remove(Instant now, const torrent::InfoHash& name) {
   keeper_.Forget(hash);
   shares_.Forget(hash);
   next_keep_ = now;
-  return library_.Erase(hash);
+  return absl::OkStatus();
 }
 
 absl::Status Archive::Deny(Instant now, absl::Time wall, const torrent::InfoHash& hash,
@@ -327,8 +335,8 @@ absl::Status Archive::Deny(Instant now, absl::Time wall, const torrent::InfoHash
   const auto found = torrents_.find(KnownAs(hash));
   const bool here = found != torrents_.end();
   for (const auto& name : here ? found->second.row.hashes.Names() : std::vector{hash}) {
-    denied_.insert(name);
     P2PD_RETURN_IF_ERROR(library_.Deny({name, reason, wall}));
+    denied_.insert(name);
   }
   Say(TellDenied{});
   const absl::Status removed = Remove(now, hash);
@@ -359,11 +367,20 @@ bool Archive::Denied(const torrent::InfoHashes& hashes) const {
 
 void Archive::SetDenyList(Instant now, NamesDenied names) {
   deny_list_ = std::move(names);
-  std::vector<torrent::InfoHash> named;
+  doomed_.clear();
   for (const auto& [hash, torrent] : torrents_) {
-    if (Denied(torrent.row.hashes)) named.push_back(hash);
+    if (Denied(torrent.row.hashes)) doomed_.push_back(hash);
   }
-  for (const torrent::InfoHash& hash : named) Remove(now, hash).IgnoreError();
+  RemoveDoomed(now);
+}
+
+void Archive::RemoveDoomed(Instant now) {
+  for (size_t i = std::min(kRemovalsASecond, doomed_.size()); i > 0; --i) {
+    const torrent::InfoHash hash = doomed_.front();
+    doomed_.pop_front();
+    const absl::Status removed = Remove(now, hash);
+    if (!removed.ok() && !absl::IsNotFound(removed)) doomed_.push_back(hash);
+  }
 }
 
 absl::Status Archive::SetPolicy(Instant now, const torrent::InfoHash& name, bool pinned,
@@ -666,7 +683,8 @@ uint64_t Archive::HeldBytes(const Torrent& torrent) {
   uint64_t held = uint64_t{torrent.held} * row.piece_length;
   const Pieces& have = torrent.look.have;
   if (!have.empty() && have.back()) held -= uint64_t{row.piece_length} * row.pieces - row.size;
-  return held + torrent.overhead;
+  const int64_t all = static_cast<int64_t>(held) + torrent.overhead;
+  return static_cast<uint64_t>(std::max<int64_t>(all, 0));
 }
 
 uint64_t Archive::Used() const {
@@ -758,6 +776,7 @@ void Archive::Want(Torrent& torrent, Wanted wanted) {
 }
 
 void Archive::OnTimeout(Instant now) {
+  RemoveDoomed(now);
   for (const torrent::InfoHash& hash : awake_) {
     Torrent& torrent = torrents_.at(hash);
     DialFellows(now, torrent);

@@ -75,8 +75,9 @@ struct Look {
   std::vector<Holder> holders;
   uint64_t uploaded = 0;
   uint64_t downloaded = 0;
-  // Bytes that its files occupy on the disk beside its pieces, if that was measured now.
-  std::optional<uint64_t> overhead;
+  // Bytes that its files occupy on the disk beside its pieces, if that was measured now: more for
+  // the blocks of small files, less for padding (BEP 47), which is never stored.
+  std::optional<int64_t> overhead;
 };
 
 // Orders, to be carried out in their order.
@@ -227,6 +228,8 @@ class Archive {
   // What strangers may wake each second: an announce costs them a packet, and us a file and a
   // handle of libtorrent's for kAwakeAtLeast.
   static constexpr size_t kWakesASecond = 100;
+  // Of what the operator's list names so many are removed each second.
+  static constexpr size_t kRemovalsASecond = 100;
   // Of those that sleep so many are looked at each second when something changed among the
   // S-trackers. Those that lack something wake while fewer than kMostBusy fetch; the others with a
   // need while fewer than kMostAwake are awake. The rest waits for its turn.
@@ -256,7 +259,7 @@ class Archive {
   // NotFound: it is not denied; FailedPrecondition: the operator's list names it.
   absl::Status Allow(const torrent::InfoHash& hash);
   // What the operator's list names is denied, too, and never listed among denials. To be called
-  // after Load and whenever the list changed: what it names is removed.
+  // after Load and whenever the list changed: what it names is removed, kRemovalsASecond of them.
   using NamesDenied = std::function<bool(const torrent::InfoHash& hash)>;
   void SetDenyList(Instant now, NamesDenied names);
   absl::Status SetPolicy(Instant now, const torrent::InfoHash& name, bool pinned, bool may_lose);
@@ -301,6 +304,8 @@ class Archive {
 
   std::optional<TorrentView> Find(const torrent::InfoHash& name) const;
   std::vector<torrent::InfoHash> List() const;
+  // Names of their .torrent files.
+  std::set<std::string> Files() const;
   // By hash, at most `limit` of those behind `after`: who wants all asks in turns, so that none of
   // them is long.
   std::vector<TorrentSummary> Summaries(const std::optional<torrent::InfoHash>& after,
@@ -342,7 +347,7 @@ class Archive {
     Availability organic;
     Availability total;
     uint32_t held = 0;
-    uint64_t overhead = 0;  // as it was measured last
+    int64_t overhead = 0;  // as it was measured last
     uint32_t seeds = 0;
     std::set<uint32_t> wanted;  // groups
     Holders holders;
@@ -454,6 +459,7 @@ class Archive {
   void Drop(Instant now, const Verdict& verdict);
   void Want(Torrent& torrent, Wanted wanted);
   std::vector<uint32_t> PiecesOf(const Torrent& torrent, const GroupId& group, bool held) const;
+  void RemoveDoomed(Instant now);
   void Say(Order order);
   // Best of the torrent that is here by either of its names; `name` where there is none.
   const torrent::InfoHash& KnownAs(const torrent::InfoHash& name) const;
@@ -485,6 +491,7 @@ class Archive {
   std::map<torrent::InfoHash, torrent::InfoHash> other_names_;
   std::set<torrent::InfoHash> denied_;
   NamesDenied deny_list_;
+  std::deque<torrent::InfoHash> doomed_;  // it names them
   std::deque<Order> orders_;
   ChangeLog changes_;
   Instant next_keep_;

@@ -27,7 +27,7 @@ class Calls(LabTest):
         wait('somebody sits by the telephone', lambda: 'waiting for calls' in answering.text())
         dialling = self.ann.background('dial.log', 'call', 'dial', BOB, '--play', said['ann'],
                                        '--record', self.heard['ann'], '--for', span)
-        while dialling.running():
+        while dialling.running:
             both = [self.shown(side) for side in (self.ann, self.bob)]
             if all(call.get('state') == 'ACTIVE' for call in both):
                 yield both
@@ -48,7 +48,7 @@ class Calls(LabTest):
             self.assertGreaterEqual(verdict['coverage'], 0.97)
 
     def test_fresh_keys_every_two_seconds_are_not_heard(self):
-        """Both begin at the same moments, so that some of them cross."""
+        """Both begin at nearly the same moments, so that some may cross."""
         self.people(ann=['--rekey', '2500ms'], bob=['--rekey', '2s'])
         epochs, prints = set(), set()
         for ann, bob in self.talk('15s'):

@@ -156,8 +156,13 @@ net::Endpoint World::TranslateOnce(Translator& nat, const net::Endpoint& from,
   }
   const net::Endpoint outside{nat.outside, nat.ports.at({from, told_apart})};
   Mapping& mapping = mappings_.at(outside);
-  mapping.sent_to.insert(to);
+  mapping.sent_to[to] = now_;
   mapping.used = now_;
+  constexpr size_t kMany = 64;
+  if (mapping.sent_to.size() % kMany == 0) {
+    std::erase_if(mapping.sent_to,
+                  [this](const auto& one) { return one.second + kNatLifetime <= now_; });
+  }
   return outside;
 }
 
@@ -178,14 +183,21 @@ std::optional<net::Endpoint> World::Admit(const net::Endpoint& from,
        mapping = mappings_.find(at)) {
     const Mapping& m = mapping->second;
     if (m.used + kNatLifetime <= now_) return std::nullopt;
-    const Nat kind = nats_.at(m.inside.address).filtering;
-    const bool known = std::any_of(m.sent_to.begin(), m.sent_to.end(), [&](const auto& peer) {
-      return kind == Nat::kPortDependent ? peer == from : peer.address == from.address;
-    });
-    if (kind != Nat::kEndpointIndependent && !known) return std::nullopt;
+    if (!Lets(m, nats_.at(m.inside.address).filtering, from)) return std::nullopt;
     at = m.inside;
   }
   return at;
+}
+
+bool World::Lets(const Mapping& mapping, Nat filtering, const net::Endpoint& from) const {
+  if (filtering == Nat::kEndpointIndependent) return true;
+  const bool any_port = filtering == Nat::kAddressDependent;
+  auto peer = mapping.sent_to.lower_bound(any_port ? net::Endpoint{from.address, 0} : from);
+  for (; peer != mapping.sent_to.end() && peer->first.address == from.address; ++peer) {
+    if (!any_port && peer->first != from) return false;
+    if (peer->second + kNatLifetime > now_) return true;
+  }
+  return false;
 }
 
 std::optional<absl::Duration> World::Queue(std::map<net::Endpoint, Instant>& lines,

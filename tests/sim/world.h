@@ -107,8 +107,9 @@ class World {
   // nobody else; a host on no segment speaks to itself.
   void SetSegment(const net::Endpoint& host, int segment);
   // Puts a host behind a translator of its own with this outside address. A mapping that nothing
-  // went out through for kNatLifetime is gone. The second form tells how it maps from whom it lets
-  // in, and takes an outside address of another translator as well: that one then stands behind.
+  // went out through for kNatLifetime is gone, and so is whoever nothing was sent to. The second
+  // form tells how it maps from whom it lets in, and takes an outside address of another translator
+  // as well: that one then stands behind.
   static constexpr absl::Duration kNatLifetime = absl::Seconds(60);
   void SetNat(const net::Endpoint& host, const net::IpAddress& outside, Nat kind) {
     SetNat(host.address, outside, kind, kind);
@@ -156,7 +157,7 @@ class World {
 
   struct Mapping {
     net::Endpoint inside;
-    std::set<net::Endpoint> sent_to;
+    std::map<net::Endpoint, Instant> sent_to;  // when last
     Instant used;
   };
   struct Translator {
@@ -171,6 +172,8 @@ class World {
   net::Endpoint TranslateOnce(Translator& nat, const net::Endpoint& from, const net::Endpoint& to);
   // The sender's address outside of all.
   net::Endpoint Translate(const net::Endpoint& from, const net::Endpoint& to);
+  // Whether the mapping lets him in.
+  bool Lets(const Mapping& mapping, Nat filtering, const net::Endpoint& from) const;
   // The receiver inside; nullopt: not let in.
   std::optional<net::Endpoint> Admit(const net::Endpoint& from, const net::Endpoint& to) const;
   // When the line at `at` has carried so many bytes more; nullopt: its queue is full.

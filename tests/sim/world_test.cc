@@ -230,6 +230,37 @@ TEST_F(WorldTest, SomeComeLate) {
   EXPECT_GT(overtaken, 5);
 }
 
+// A translator that is in use all the time lets in nobody for it to whom nothing was sent of late.
+TEST(World, ATranslatorForgetsEachPeerByItself) {
+  for (const Nat kind : {Nat::kAddressDependent, Nat::kPortDependent}) {
+    World world(1);
+    Probe inside;
+    Probe kept;
+    Probe forgotten;
+    const net::Endpoint inside_at = world.NextEndpoint();
+    const net::Endpoint kept_at = world.NextEndpoint();
+    const net::Endpoint forgotten_at = world.NextEndpoint();
+    world.Attach(inside_at, &inside);
+    world.Attach(kept_at, &kept);
+    world.Attach(forgotten_at, &forgotten);
+    world.SetNat(inside_at.address, net::IpAddress::V4({198, 51, 100, 1}),
+                 Nat::kEndpointIndependent, kind);
+    world.Inject(inside_at, {forgotten_at, Bytes{1}});
+    for (int i = 0; i < 3; ++i) {
+      world.Inject(inside_at, {kept_at, Bytes{2}});
+      world.RunFor(World::kNatLifetime / 2);
+    }
+    ASSERT_EQ(forgotten.received.size(), 1u);
+    const net::Endpoint outside_at = forgotten.received[0].first;
+    world.Inject(forgotten_at, {outside_at, Bytes{3}});
+    world.RunFor(absl::Seconds(1));
+    EXPECT_TRUE(inside.received.empty());
+    world.Inject(kept_at, {outside_at, Bytes{4}});
+    world.RunFor(absl::Seconds(1));
+    EXPECT_EQ(inside.received.size(), 1u);
+  }
+}
+
 // Who gets through to a host behind each kind of translator, and from how many ports it is seen.
 TEST(World, TranslatorsOfThreeKinds) {
   struct Case {

@@ -56,7 +56,7 @@ void Engine::SetMembers(std::vector<net::Endpoint> members) {
 
 void Engine::SetTrusted(const std::vector<std::string>& trackers) { impl_->SetTrusted(trackers); }
 std::optional<Event> Engine::PollEvent() { return impl_->PollEvent(); }
-absl::StatusOr<uint64_t> Engine::Overhead(const torrent::InfoHash& hash) const {
+absl::StatusOr<int64_t> Engine::Overhead(const torrent::InfoHash& hash) const {
   return impl_->Overhead(hash);
 }
 absl::StatusOr<TorrentSnapshot> Engine::Snapshot(const torrent::InfoHash& hash) const {

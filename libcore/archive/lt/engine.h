@@ -175,9 +175,9 @@ class Engine {
   std::optional<Event> PollEvent();
   // Of a torrent that is loaded, as of at most a second ago. NotFound.
   absl::StatusOr<TorrentSnapshot> Snapshot(const torrent::InfoHash& hash) const;
-  // Bytes that the files of a loaded torrent occupy beside its pieces, kept and arriving: the
-  // blocks of small files most of all. Looks at each file. NotFound.
-  absl::StatusOr<uint64_t> Overhead(const torrent::InfoHash& hash) const;
+  // Bytes that the files of a loaded torrent occupy beside its pieces, kept and arriving: more for
+  // the blocks of small files, less for padding. Looks at each file. NotFound.
+  absl::StatusOr<int64_t> Overhead(const torrent::InfoHash& hash) const;
   EngineCounters Counters() const;
   // What we listen on, with real ports.
   std::vector<net::Endpoint> Listening() const;

@@ -511,7 +511,7 @@ absl::StatusOr<TorrentSnapshot> Engine::Impl::Snapshot(const torrent::InfoHash& 
   return out;
 }
 
-absl::StatusOr<uint64_t> Engine::Impl::Overhead(const torrent::InfoHash& hash) const {
+absl::StatusOr<int64_t> Engine::Impl::Overhead(const torrent::InfoHash& hash) const {
   P2PD_ASSIGN_OR_RETURN(const Loaded torrent, Find(hash));
   if (!torrent->holding) return 0;
   const pieces::Holding& holding = *torrent->holding;
@@ -522,7 +522,7 @@ absl::StatusOr<uint64_t> Engine::Impl::Overhead(const torrent::InfoHash& hash) c
     const bool absent = state == PieceState::kAbsent;
     if (!absent) expected += holding.layout().SizeOf(Piece(i));
   }
-  return on_disk - std::min(on_disk, expected);
+  return static_cast<int64_t>(on_disk) - static_cast<int64_t>(expected);
 }
 
 EngineCounters Engine::Impl::Counters() const {

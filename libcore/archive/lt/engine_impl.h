@@ -84,7 +84,7 @@ class Engine::Impl {
   void SetMembers(std::vector<net::Endpoint> members);
   void SetTrusted(const std::vector<std::string>& trackers);
   absl::StatusOr<TorrentSnapshot> Snapshot(const torrent::InfoHash& hash) const;
-  absl::StatusOr<uint64_t> Overhead(const torrent::InfoHash& hash) const;
+  absl::StatusOr<int64_t> Overhead(const torrent::InfoHash& hash) const;
   EngineCounters Counters() const;
   std::optional<Event> PollEvent() { return events_.Take(); }
   const std::vector<net::Endpoint>& listening() const { return listening_; }

@@ -49,8 +49,8 @@ struct Access {
   std::optional<Refusal> Judge(const torrent::InfoHash& hash, absl::string_view key) const;
 };
 
-// One hash of 40 hexadecimal digits (32 of base32, 64 of version 2) a line; `#` begins a comment. InvalidArgument
-// names `file` and the line.
+// One hash of 40 hexadecimal digits (32 of base32, 64 of version 2) a line; `#` begins a comment.
+// InvalidArgument names `file` and the line.
 absl::StatusOr<absl::flat_hash_set<torrent::InfoHash>> ParseHashList(absl::string_view text,
                                                                      absl::string_view file);
 // One key a line: 8 to kMaxKey letters, digits, '-' or '_', so that it stands in a URL as it is.

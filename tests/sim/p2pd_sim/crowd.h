@@ -46,8 +46,8 @@ struct CrowdOptions {
   // Through how many nodes that are up a new one starts; the first one when `one_door`.
   int bootstrap = 3;
   bool one_door = false;
-  // The first machine's nodes have one address, one after the other, everybody knows it and can talk
-  // to it: the others move, and who knows nobody but the dead could never come back.
+  // The first machine's nodes have one address, one after the other, everybody knows it and can
+  // talk to it: the others move, and who knows nobody but the dead could never come back.
   bool known_door = false;
   // Infinite: nobody leaves.
   absl::Duration median_session = absl::InfiniteDuration();

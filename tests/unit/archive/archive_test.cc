@@ -283,6 +283,9 @@ TEST_F(ArchiveTest, TheQuotaCountsWhatTheDiskHasForIt) {
   look.overhead = 0;
   Show(look);
   EXPECT_EQ(archive_->Counts(now_).bytes, kPieces * kPiece);
+  look.overhead = -int64_t{kPieces - 1} * kPiece;  // padding is in no file
+  Show(look);
+  EXPECT_EQ(archive_->Counts(now_).bytes, kPiece);
 }
 
 TEST_F(ArchiveTest, WhatOthersKeepGoesWhenRoomIsNeededAndComesBackWhenTheyLeave) {

@@ -100,7 +100,7 @@ TEST(Settings, RefusesWhatIsNoValueAndSaysWhy) {
       {"archive.schedule", Values65(), "more than 64 rules"},
       {"archive.budget", {"1025TiB"}, "more than 1 PiB"},
       {"calls.ring_timeout", {"1h"}, "not within 5s and 10min"},
-      {"calls.rekey", {"1s"}, "not within 2s and 24h"},
+      {"calls.rekey", {"1s"}, "not within 2s and 1d"},
       {"calls.ring_from", {"friends"}, "neither everybody nor contacts"},
       {"trust.strict_revocation", {"yes"}, "neither true nor false"},
   };
