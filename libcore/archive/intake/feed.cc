@@ -10,6 +10,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "libcore/archive/torrent/magnet.h"
 
 namespace p2pd::archive::intake {
 namespace {
@@ -20,7 +21,6 @@ constexpr absl::string_view kAtom = "http://www.w3.org/2005/Atom\n";
 constexpr absl::string_view kTorznab = "http://torznab.com/schemas/2015/feed\n";
 constexpr absl::string_view kTorrentType = "application/x-bittorrent";
 
-bool IsMagnet(absl::string_view link) { return absl::StartsWithIgnoreCase(link, "magnet:?"); }
 bool IsHttp(absl::string_view link) {
   return absl::StartsWithIgnoreCase(link, "http://") ||
          absl::StartsWithIgnoreCase(link, "https://");
@@ -28,7 +28,7 @@ bool IsHttp(absl::string_view link) {
 
 // How much better a link is than another one of the same item; 0: it is none.
 int RankOf(absl::string_view link, bool says_torrent) {
-  if (IsMagnet(link)) return 3;
+  if (torrent::IsMagnet(link)) return 3;
   if (!IsHttp(link)) return 0;
   const absl::string_view path = link.substr(0, link.find_first_of("?#"));
   return says_torrent || absl::EndsWithIgnoreCase(path, ".torrent") ? 2 : 1;

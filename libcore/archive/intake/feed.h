@@ -1,8 +1,9 @@
 // Feeds of torrents: RSS 2.0 with enclosures, RSS with Torznab's attributes, and Atom with links.
 //
 // Rules: XML without a document type: nothing is expanded, nothing is fetched. What an item names
-// is an http(s) address of a .torrent, or a magnet link; an item that names neither, or whose words
-// are longer than their limits, is left out. Sources: RSS 2.0; RFC 4287; Torznab 1.3; XML 1.0.
+// is an http(s) address of a .torrent, or a magnet link; an item that names neither is left out. A
+// text or an attribute longer than kMaxFeedText is passed by as if it was not there, and its item
+// is taken by what else it says. Sources: RSS 2.0; RFC 4287; Torznab 1.3; XML 1.0.
 #pragma once
 
 #include <cstdint>

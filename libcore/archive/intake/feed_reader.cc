@@ -11,6 +11,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "libcore/archive/lt/address_guard.h"
+#include "libcore/archive/torrent/magnet.h"
 #include "libcore/base/status.h"
 #include "libcore/pki/sha1.h"
 
@@ -18,8 +19,6 @@ namespace p2pd::archive::intake {
 namespace {
 
 constexpr absl::string_view kHead = "p2pd feeds 1";
-
-bool IsMagnet(absl::string_view link) { return absl::StartsWithIgnoreCase(link, "magnet:?"); }
 
 // Not for secrecy: an id may be long, and thousands are kept.
 uint64_t Short(absl::string_view id) {
@@ -197,7 +196,7 @@ void FeedReader::OnAnswer(Instant now, const Fetch& fetch, absl::StatusOr<Answer
       answer.ok() && std::count(std::begin(kRedirects), std::end(kRedirects), answer->status) != 0;
   if (redirect) {
     // What indexers answer where they have no file.
-    if (fetch.item && IsMagnet(answer->location)) {
+    if (fetch.item && torrent::IsMagnet(answer->location)) {
       FeedItem item = *fetch.item;
       item.link = answer->location;
       return Take(feed, std::move(item), {});
@@ -251,7 +250,7 @@ void FeedReader::TakeItems(Feed& feed, size_t index, std::vector<FeedItem> items
 }
 
 void FeedReader::TakeItem(Feed& feed, size_t index, FeedItem item) {
-  if (IsMagnet(item.link)) return Take(feed, std::move(item), {});
+  if (torrent::IsMagnet(item.link)) return Take(feed, std::move(item), {});
   Fetch fetch;
   fetch.feed = index;
   fetch.url = item.link;
