@@ -4,12 +4,12 @@
 #include <iterator>
 #include <utility>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "libcore/archive/intake/url.h"
 #include "libcore/archive/lt/address_guard.h"
 #include "libcore/archive/torrent/magnet.h"
 #include "libcore/base/status.h"
@@ -67,50 +67,6 @@ absl::StatusOr<FeedSettings> FeedSettings::Parse(absl::string_view text) {
   P2PD_ASSIGN_OR_RETURN(FeedFilter filter,
                         FeedFilter::Parse(absl::MakeConstSpan(words).subspan(1)));
   return FeedSettings{std::string(text), std::string(words[0]), std::move(filter)};
-}
-
-std::string OriginOf(absl::string_view url) {
-  std::string scheme;
-  for (const absl::string_view one : {"http", "https"}) {
-    if (absl::StartsWithIgnoreCase(url, absl::StrCat(one, "://"))) scheme = std::string(one);
-  }
-  if (scheme.empty()) return "";
-  url.remove_prefix(scheme.size() + 3);
-  absl::string_view authority = url.substr(0, url.find_first_of("/?#\\"));
-  const size_t user = authority.rfind('@');
-  if (user != absl::string_view::npos) authority.remove_prefix(user + 1);
-  if (authority.empty()) return "";
-  std::string host = absl::AsciiStrToLower(authority);
-  // The colons of an IPv6 address stand before its bracket.
-  const size_t colon = host.rfind(':');
-  const bool port = colon != std::string::npos && host.find(']', colon) == std::string::npos;
-  if (!port) absl::StrAppend(&host, scheme == "http" ? ":80" : ":443");
-  return absl::StrCat(scheme, "://", host);
-}
-
-std::string WithoutSecrets(absl::string_view url) {
-  const size_t scheme = url.find("://");
-  if (scheme == absl::string_view::npos) return "";
-  const absl::string_view before = url.substr(0, url.find_first_of("?#"));
-  const size_t authority = scheme + 3;
-  const size_t end = std::min(before.find('/', authority), before.size());
-  const size_t user = before.substr(0, end).rfind('@');
-  const size_t host = user == absl::string_view::npos ? authority : user + 1;
-  return absl::StrCat(url.substr(0, authority), before.substr(host));
-}
-
-std::string Resolve(absl::string_view base, absl::string_view reference) {
-  // Of another scheme it stays as it is, and is none that is asked.
-  const size_t end = reference.find_first_of(":/?#");
-  if (end != absl::string_view::npos && reference[end] == ':') return std::string(reference);
-  if (absl::StartsWith(reference, "//")) {
-    return absl::StrCat(base.substr(0, base.find("//")), reference);
-  }
-  const size_t path = base.find('/', base.find("//") + 2);
-  if (absl::StartsWith(reference, "/")) return absl::StrCat(base.substr(0, path), reference);
-  const absl::string_view before = base.substr(0, base.find_first_of("?#"));
-  if (path == absl::string_view::npos) return absl::StrCat(before, "/", reference);
-  return absl::StrCat(before.substr(0, before.rfind('/') + 1), reference);
 }
 
 FeedReader::FeedReader(std::vector<FeedSettings> feeds, absl::Duration period) {
@@ -192,8 +148,10 @@ void FeedReader::OnAnswer(Instant now, const Fetch& fetch, absl::StatusOr<Answer
   ++asked_;
   Feed& feed = feeds_[fetch.feed];
   constexpr int kRedirects[] = {301, 302, 303, 307, 308};
+  // One without a place leads nowhere, and by §5.2 to itself.
   const bool redirect =
-      answer.ok() && std::count(std::begin(kRedirects), std::end(kRedirects), answer->status) != 0;
+      answer.ok() && !answer->location.empty() &&
+      std::count(std::begin(kRedirects), std::end(kRedirects), answer->status) != 0;
   if (redirect) {
     // What indexers answer where they have no file.
     if (fetch.item && torrent::IsMagnet(answer->location)) {

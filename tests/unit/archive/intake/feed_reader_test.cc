@@ -33,26 +33,6 @@ std::string Item(absl::string_view id, absl::string_view link) {
 }
 std::string Rss(absl::string_view items) { return absl::StrCat("<rss>", items, "</rss>"); }
 
-TEST(Urls, HaveOrigins) {
-  EXPECT_EQ(OriginOf("HTTP://Example.org/a:b"), "http://example.org:80");
-  EXPECT_EQ(OriginOf("https://u:p@example.org:8443?x"), "https://example.org:8443");
-  EXPECT_EQ(OriginOf("https://[::1]/"), "https://[::1]:443");
-  EXPECT_EQ(OriginOf("https://[::1]:9/"), "https://[::1]:9");
-  EXPECT_EQ(OriginOf("http://good.example\\@evil.example/"), "http://good.example:80");
-  for (const char* url : {"", "http://", "http:///a", "ftp://a/", "magnet:?xt=a", "/a"}) {
-    EXPECT_EQ(OriginOf(url), "") << url;
-  }
-  EXPECT_EQ(WithoutSecrets("https://u:p@a:8/b@c?key=d"), "https://a:8/b@c");
-  EXPECT_EQ(WithoutSecrets("https://a?key=@d"), "https://a");
-  EXPECT_EQ(Resolve("http://a/b/c?d", "e"), "http://a/b/e");
-  EXPECT_EQ(Resolve("http://a", "e"), "http://a/e");
-  EXPECT_EQ(Resolve("http://a/b/c", "/e"), "http://a/e");
-  EXPECT_EQ(Resolve("https://a/b/c", "//f/e"), "https://f/e");
-  EXPECT_EQ(Resolve("http://a/b", "https://f/e"), "https://f/e");
-  EXPECT_EQ(Resolve("http://a/b", kMagnet), kMagnet);
-  EXPECT_EQ(Resolve("http://a/b", "file:///etc/passwd"), "file:///etc/passwd");
-}
-
 TEST(FeedSettings, WhatIsNoneIsNamed) {
   EXPECT_EQ(FeedSettings::Parse("http://a/rss?k=v ubuntu -beta")->url, "http://a/rss?k=v");
   EXPECT_THAT(std::string(FeedSettings::Parse("ubuntu").status().message()), HasSubstr("http://"));
@@ -82,7 +62,7 @@ TEST(FeedReader, TakesEachItemOnce) {
   EXPECT_EQ(ToText(offer->metainfo), "metainfo");
   EXPECT_EQ(reader.PollTimeout(), At(kPeriod));
   // The same feed again, in this run and in the next.
-  FeedReader again = Reader();
+  FeedReader again = Reader(absl::StrCat(kFeed, " -beta"));
   ASSERT_TRUE(again.Restore(reader.Encode()).ok());
   for (FeedReader* one : {&reader, &again}) {
     fetch = one->Next(At(kPeriod));
@@ -206,6 +186,15 @@ TEST(FeedReader, OtherSettingsKeepWhatWasSeen) {
   reader.Configure(now, {}, kPeriod);
   EXPECT_FALSE(reader.Next(now).has_value());
   EXPECT_FALSE(reader.PollTimeout().has_value());
+}
+
+TEST(FeedReader, ARedirectToNowhereIsNoneAndIsNotAskedAgain) {
+  FeedReader reader = Reader();
+  const Instant now = At(absl::ZeroDuration());
+  reader.OnAnswer(now, *reader.Next(now), To(""));
+  EXPECT_FALSE(reader.Next(now).has_value());
+  EXPECT_EQ(reader.List()[0].trouble, "it answers 302");
+  EXPECT_EQ(reader.PollTimeout(), At(kPeriod));
 }
 
 TEST(FeedReader, RedirectsAreCounted) {
