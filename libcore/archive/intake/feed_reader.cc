@@ -19,6 +19,7 @@ namespace p2pd::archive::intake {
 namespace {
 
 constexpr absl::string_view kHead = "p2pd feeds 1";
+constexpr absl::string_view kFilter = "filter ";
 
 // Not for secrecy: an id may be long, and thousands are kept.
 uint64_t Short(absl::string_view id) {
@@ -26,6 +27,11 @@ uint64_t Short(absl::string_view id) {
   uint64_t out = 0;
   for (size_t i = 0; i < 8; ++i) out = out << 8 | digest.view()[i];
   return out;
+}
+
+// Of all that its operator wrote.
+std::string FilterOf(const FeedSettings& settings) {
+  return absl::StrCat(absl::Hex(Short(settings.text), absl::kZeroPad16));
 }
 
 // A stranger's words, for a person.
@@ -295,11 +301,12 @@ std::vector<FeedReader::Status> FeedReader::List() const {
   return out;
 }
 
-// A line "feed URL", "etag …" and "modified …" where there is one, and a line for each id.
+// A line "feed URL", "filter HASH", "etag …" and "modified …" where there is one, and a line for
+// each id.
 std::string FeedReader::Encode() const {
   std::string out = absl::StrCat(kHead, "\n");
   for (const Feed& feed : feeds_) {
-    absl::StrAppend(&out, "feed ", feed.settings.url, "\n");
+    absl::StrAppend(&out, "feed ", feed.settings.url, "\n", kFilter, FilterOf(feed.settings), "\n");
     // Items that wait are read again by the next run.
     const bool all = feed.waiting.empty() && !(redirect_ && redirect_->item);
     if (all && !feed.etag.empty()) absl::StrAppend(&out, "etag ", feed.etag, "\n");
@@ -317,6 +324,8 @@ absl::Status FeedReader::Restore(absl::string_view text) {
   Feed gone;
   Feed* feed = nullptr;
   bool head = true;
+  // Another one may take what that one left, so that the feed is read though it did not change.
+  bool same_filter = false;
   for (absl::string_view line : absl::StrSplit(text, '\n', absl::SkipEmpty())) {
     uint64_t id = 0;
     if (std::exchange(head, false)) {
@@ -325,12 +334,15 @@ absl::Status FeedReader::Restore(absl::string_view text) {
       const auto found = std::find_if(feeds.begin(), feeds.end(),
                                       [&](const Feed& one) { return one.settings.url == line; });
       feed = found == feeds.end() ? &gone : &*found;
+      same_filter = false;
     } else if (feed == nullptr) {
       return absl::InvalidArgumentError("names no feed");
+    } else if (absl::ConsumePrefix(&line, kFilter)) {
+      same_filter = line == FilterOf(feed->settings);
     } else if (absl::ConsumePrefix(&line, "etag ")) {
-      feed->etag = Printable(line, kMaxVersion);
+      if (same_filter) feed->etag = Printable(line, kMaxVersion);
     } else if (absl::ConsumePrefix(&line, "modified ")) {
-      feed->modified = Printable(line, kMaxVersion);
+      if (same_filter) feed->modified = Printable(line, kMaxVersion);
     } else if (line.size() == 16 && absl::SimpleHexAtoi(line, &id)) {
       if (feed->known.size() < kMaxRemembered + kMaxFeedItems && feed->known.insert(id).second) {
         feed->remembered.push_back(id);

@@ -3,7 +3,7 @@
 //
 // Rules:
 //   - Feeds are asked each period, with what they said of their version last time (ETag,
-//     Last-Modified); one that fails is asked after twice
+//     Last-Modified) unless their filter is another one now; one that fails is asked after twice
 //     the time, up to kMaxBackoff. Between them one item of each feed in turn: a slow server delays
 //     the others by one answer.
 //   - An item is taken once, by its id: what a person removed does not come back by its feed. Ids

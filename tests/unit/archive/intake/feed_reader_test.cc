@@ -188,6 +188,35 @@ TEST(FeedReader, OtherSettingsKeepWhatWasSeen) {
   EXPECT_FALSE(reader.PollTimeout().has_value());
 }
 
+TEST(FeedReader, AnotherFilterReadsWhatDidNotChange) {
+  const Instant now = At(absl::ZeroDuration());
+  FeedReader before = Reader(absl::StrCat(kFeed, " -beta"));
+  const std::string feed =
+      Rss(Item("one", kMagnet) + Item("a beta", absl::StrCat(kMagnet, "&amp;x=2")));
+  before.OnAnswer(now, *before.Next(now), Ok(feed));
+  ASSERT_TRUE(before.PollOffer().has_value());
+  ASSERT_FALSE(before.PollOffer().has_value());
+  const std::string saved = before.Encode();
+  FeedReader same = Reader(absl::StrCat(kFeed, " -beta"));
+  ASSERT_TRUE(same.Restore(saved).ok());
+  EXPECT_EQ(same.Next(now)->etag, "\"v1\"");
+  // Edited while the daemon did not run.
+  FeedReader other = Reader();
+  ASSERT_TRUE(other.Restore(saved).ok());
+  const auto fetch = other.Next(now);
+  EXPECT_EQ(fetch->etag, "");
+  EXPECT_EQ(fetch->modified, "");
+  other.OnAnswer(now, *fetch, Ok(feed));
+  const auto offer = other.PollOffer();
+  ASSERT_TRUE(offer.has_value());
+  EXPECT_EQ(offer->item.title, "a beta");
+  EXPECT_FALSE(other.PollOffer().has_value());
+  // Nor is it known whose version an older file has.
+  FeedReader older = Reader();
+  ASSERT_TRUE(older.Restore("p2pd feeds 1\nfeed https://example.org/rss\netag \"v1\"\n").ok());
+  EXPECT_EQ(older.Next(now)->etag, "");
+}
+
 TEST(FeedReader, ARedirectToNowhereIsNoneAndIsNotAskedAgain) {
   FeedReader reader = Reader();
   const Instant now = At(absl::ZeroDuration());
