@@ -75,8 +75,8 @@ class ArchiveHost {
   // What limits() says is what holds, from now on.
   const archive::LimitsInForce& ApplyLimits();
   absl::Time wall() const;
-  // As Archive::Submit; its .torrent file is on disk then. FailedPrecondition: it could not be
-  // written, and nothing of it stays.
+  // As Archive::Submit; its .torrent file is on disk then, a magnet is in the library.
+  // FailedPrecondition: it could not be written, and nothing of it stays.
   absl::StatusOr<archive::torrent::InfoHash> Submit(ByteView metainfo, archive::Source source);
   absl::StatusOr<archive::torrent::InfoHash> Submit(const archive::torrent::Magnet& magnet,
                                                     archive::Source source);

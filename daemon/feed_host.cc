@@ -91,31 +91,39 @@ void FeedHost::Work() {
 }
 
 void FeedHost::HandOver(Reader::Offer offer) {
-  // Owners: the task, and this as long as the archive may refuse it.
+  // Owners: the task and its answer, and this as long as the archive may refuse it.
   const auto shared = std::make_shared<Reader::Offer>(std::move(offer));
   busy_ = archive_.Post([this, shared](ArchiveHost& host) {
-    loop_.PostAlways([this, shared, status = Submit(host, *shared)] { OnTaken(*shared, status); });
+    loop_.PostAlways([this, shared, status = Submit(host, *shared)] { OnAnswer(*shared, status); });
   });
-  if (!busy_) KeepForLater(std::move(*shared), kRetry);
+  if (!busy_) OfferAgain(std::move(*shared), kRetry);
 }
 
-void FeedHost::KeepForLater(Reader::Offer offer, absl::Duration wait) {
+void FeedHost::OfferAgain(Reader::Offer offer, absl::Duration wait) {
   refused_ = std::move(offer);
   timer_->Set(loop_.now() + wait);
 }
 
-void FeedHost::OnTaken(Reader::Offer& offer, const absl::Status& status) {
+void FeedHost::OnAnswer(Reader::Offer& offer, const absl::Status& status) {
   busy_ = false;
-  // It could not be saved, for want of room perhaps: the feed will not show it again.
-  if (absl::IsFailedPrecondition(status)) {
-    P2PD_LOG(daemon, kWarn, "archive: an item of a feed waits: ", OneLine(status.message()));
-    return KeepForLater(std::move(offer), kNoRoomRetry);
-  }
+  if (absl::IsFailedPrecondition(status)) return OnUnsaved(std::move(offer), status);
+  unsaved_ = false;
   ++(status.ok() ? taken_ : not_taken_);
   if (!status.ok()) {
     P2PD_LOG(daemon, kDebug, "archive: an item of a feed: ", OneLine(status.message()));
   }
   Work();
+}
+
+void FeedHost::OnUnsaved(Reader::Offer offer, const absl::Status& status) {
+  ++not_saved_;
+  // Once until one is saved again.
+  if (!std::exchange(unsaved_, true)) {
+    P2PD_LOG(daemon, kWarn, "archive: the feeds wait, since what they show cannot be saved: ",
+             OneLine(status.message()));
+  }
+  OfferAgain(std::move(offer), kRetryUnsaved);
+  Publish();
 }
 
 void FeedHost::Ask(const Reader::Fetch& fetch) {
@@ -152,6 +160,7 @@ void FeedHost::Publish() {
   counters_["archive.feed_requests_failed"] = reader_.failed();
   counters_["archive.feed_items_taken"] = taken_;
   counters_["archive.feed_items_refused"] = not_taken_ + reader_.refused();
+  counters_["archive.feed_items_not_saved"] = not_saved_;
 }
 
 std::vector<archive::intake::FeedReader::Status> FeedHost::List() const {

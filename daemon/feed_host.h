@@ -2,9 +2,11 @@
 //
 // Rules: one question at a time, and the thread waits for its answer; what a feed offers is handed
 // to the archive one by one, and asked for again by the next run where the archive did not answer.
-// What was seen is written after each turn, and each kSaveEvery of a long one. Feeds are named in
-// the log, what stands in them is not. Threads: Start, Stop, the destructor and Configure from
-// main's; List and AddCounters from any.
+// What the archive could not save (the disk is full) is handed over again after kRetryUnsaved or by
+// Configure, and all else waits for it: nothing of that could be saved, either. What was seen is
+// written after each turn, and each kSaveEvery of a long one. Feeds are named in the log, what
+// stands in them is not. Threads: Start, Stop, the destructor and Configure from main's; List and
+// AddCounters from any.
 #pragma once
 
 #include <cstdint>
@@ -29,8 +31,8 @@ class FeedHost {
   static constexpr absl::Duration kSaveEvery = absl::Seconds(10);
   // Until an archive that had too much to do is given an item again.
   static constexpr absl::Duration kRetry = absl::Seconds(1);
-  // And one that could not save it.
-  static constexpr absl::Duration kNoRoomRetry = absl::Minutes(1);
+  // Until an archive that could not save an item is given it again: somebody has to make room.
+  static constexpr absl::Duration kRetryUnsaved = absl::Minutes(1);
 
   // What was seen is kept in `file`; one that does not read is said in the log, and all is new.
   // `archive` outlives Stop, and this outlives `archive`, whose answers come back here.
@@ -53,8 +55,10 @@ class FeedHost {
   // Hands over what is there, else asks the next server, and sets the timer.
   void Work();
   void HandOver(Reader::Offer offer);
-  void KeepForLater(Reader::Offer offer, absl::Duration wait);
-  void OnTaken(Reader::Offer& offer, const absl::Status& status);
+  // What PollOffer gives next comes after this one.
+  void OfferAgain(Reader::Offer offer, absl::Duration wait);
+  void OnAnswer(Reader::Offer& offer, const absl::Status& status);
+  void OnUnsaved(Reader::Offer offer, const absl::Status& status);
   void Ask(const Reader::Fetch& fetch);
   absl::StatusOr<Reader::Answer> Get(const Reader::Fetch& fetch);
   // For List and AddCounters.
@@ -66,13 +70,15 @@ class FeedHost {
   runtime::Loop loop_;
   std::unique_ptr<runtime::Timer> timer_;
   Reader reader_;
-  std::optional<Reader::Offer> refused_;  // by an archive that had too much to do, or no room
+  std::optional<Reader::Offer> refused_;  // by an archive with too much to do, or no room
+  bool unsaved_ = false;                  // the last one that the archive answered
   bool busy_ = false;                     // one is with the archive
   std::string saved_;
   Instant next_save_;
   // Of what the archive said.
   uint64_t taken_ = 0;
   uint64_t not_taken_ = 0;
+  uint64_t not_saved_ = 0;  // each time
 
   mutable Mutex mutex_;
   std::vector<Reader::Status> list_ ABSL_GUARDED_BY(mutex_);

@@ -172,17 +172,23 @@ absl::StatusOr<torrent::InfoHash> Archive::Enter(Instant now, TorrentRow row,
     return absl::PermissionDeniedError(
         absl::StrCat("torrent ", torrent::ToHex(hash), " was denied by the operator"));
   }
-  // Who asked for a hybrid by the other of its names asked for this one.
-  const std::vector<torrent::InfoHash> names = row.hashes.Names();
-  if (names.size() > 1 && torrents_.count(names[1]) != 0) Remove(now, names[1]).IgnoreError();
   const auto found = torrents_.find(hash);
   const bool known = found != torrents_.end();
-  if (known && (Described(found->second) || !metainfo)) return hash;
-  if (!known && torrents_.size() >= kMaxTorrents) {
+  // Who asked for a hybrid by the other of its names asked for this one.
+  const std::vector<torrent::InfoHash> names = row.hashes.Names();
+  const bool twice = names.size() > 1 && torrents_.count(names[1]) != 0;
+  if (!known && torrents_.size() - (twice ? 1 : 0) >= kMaxTorrents) {
     counters_.Add("archive.refused_full");
     return absl::ResourceExhaustedError(
         absl::StrCat("the archive has ", kMaxTorrents, " torrents, which is all that it takes"));
   }
+  // Of a link the library is all that stays.
+  if (!known && !metainfo) {
+    const absl::Status kept = library_.Put(row);
+    if (!kept.ok()) return NotKept(kept);
+  }
+  if (twice) Remove(now, names[1]).IgnoreError();
+  if (known && (Described(found->second) || !metainfo)) return hash;
   if (metainfo) P2PD_RETURN_IF_ERROR(CheckName(row));
   if (known) {
     row.added = found->second.row.added;
@@ -201,7 +207,7 @@ absl::StatusOr<torrent::InfoHash> Archive::Enter(Instant now, TorrentRow row,
     changes_.NoteState(hash, torrent.row.state);
   }
   Name(torrent);
-  NoteKept(torrent, library_.Put(torrent.row));
+  if (torrent.metainfo) NoteKept(torrent, library_.Put(torrent.row));
   torrent.row.paths = {};
   if (torrent.metainfo) Begin(now, torrent, bytes);
   return hash;
@@ -257,7 +263,12 @@ absl::StatusOr<torrent::InfoHash> Archive::Submit(Instant now, absl::Time wall,
   }
   torrent.sources = fetch.peers;
   torrent.trackers = magnet.trackers;
-  NoteKept(torrent, library_.PutTrackers(hash, torrent.trackers));
+  const absl::Status kept = library_.PutTrackers(hash, torrent.trackers);
+  if (!kept.ok() && !known) {
+    Remove(now, hash).IgnoreError();
+    return NotKept(kept);
+  }
+  NoteKept(torrent, kept);
   Say(std::move(fetch));
   torrent.metainfo_until = now + kMetainfoPatience;
   SetState(torrent, TorrentState::kMetadata);
@@ -481,6 +492,11 @@ void Archive::NoteKept(Torrent& torrent, const absl::Status& status) {
   if (status.ok()) return;
   counters_.Add("archive.library_errors");
   SetTrouble(torrent, std::string(status.message()));
+}
+
+absl::Status Archive::NotKept(const absl::Status& why) {
+  counters_.Add("archive.library_errors");
+  return absl::FailedPreconditionError(why.message());
 }
 
 void Archive::OnTrouble(const torrent::InfoHash& hash, const absl::Status& status) {

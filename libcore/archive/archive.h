@@ -247,7 +247,8 @@ class Archive {
   void Load(Instant now, ReadMetainfo read);
 
   // InvalidArgument or ResourceExhausted as ParseMetainfo; PermissionDenied: denied; AlreadyExists:
-  // its name is another's, and the policy refuses that. One that is here already is OK.
+  // its name is another's, and the policy refuses that; FailedPrecondition: the library cannot keep
+  // a magnet, and nothing of it stays. One that is here already is OK.
   absl::StatusOr<torrent::InfoHash> Submit(Instant now, absl::Time wall, ByteView metainfo,
                                            Source source);
   absl::StatusOr<torrent::InfoHash> Submit(Instant now, absl::Time wall,
@@ -401,6 +402,8 @@ class Archive {
   void SetState(Torrent& torrent, TorrentState state);
   void Save(Torrent& torrent);
   void NoteKept(Torrent& torrent, const absl::Status& kept);
+  // The answer to who handed in what could not be kept, and may do so again.
+  absl::Status NotKept(const absl::Status& why);
 
   static bool Sleeps(const Torrent& torrent) { return torrent.row.state == TorrentState::kDormant; }
   // Its metainfo is known; of one that sleeps it is in the file alone.

@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 """Feeds that an archive takes torrents from: a web server of the test's own shows them, with what a stranger could do."""
 
+import contextlib
 import http.server
 import shutil
+import sqlite3
 import ssl
 import subprocess
 import threading
 from xml.sax.saxutils import escape
 
-from lab import main, wait
+from lab import PATIENCE, main, wait
 from test_intake import IntakeTest
 from torrents import Torrent
 
@@ -126,6 +128,58 @@ class Feeds(IntakeTest):
         self.reload(daemon)
         wait('no feed', lambda: not self.feeds(daemon))
         daemon.stop()
+
+    def test_what_cannot_be_saved_is_not_lost(self):
+        daemon = self.archive()
+        torrent = Torrent(self.lab.folder, 'speech', 1 << 18, daemon.announce)
+        self.web.show('/1.torrent', torrent.file.read_bytes())
+        self.web.show('/rss', rss(('link', f'magnet:?xt=urn:btih:{UNKNOWN}'), ('speech', f'{self.web.url}/1.torrent')), ETag='"v1"')
+        # As on a full disk: first the library takes nothing, then the folder.
+        archive = daemon.data / 'archive'
+        self.change(archive / 'library.db', "CREATE TRIGGER full BEFORE INSERT ON torrents BEGIN SELECT RAISE(ABORT, 'no room'); END")
+        self.configure(*self.lines(f'{self.web.url}/rss'))
+        self.reload(daemon)
+        self.not_saved(daemon, 1)
+        daemon.stop()
+        daemon.start()
+        self.not_saved(daemon, 1)
+        self.assertEqual(daemon.json('torrent', 'list').get('torrents', []), [])
+        self.change(archive / 'library.db', 'DROP TRIGGER full')
+        (archive / 'Torrents').rmdir()
+        (archive / 'Torrents').touch()
+        # Who made room need not wait: a reload tries again at once.
+        self.reload(daemon)
+        wait('the magnet link', lambda: daemon.ctl('torrent', 'show', UNKNOWN, code=None).code == 0)
+        self.not_saved(daemon, 2)
+        self.assertNotEqual(daemon.ctl('torrent', 'show', torrent.hash, code=None).code, 0)
+        self.assertIn('what they show cannot be saved', daemon.tail(1 << 20))
+        (archive / 'Torrents').unlink()
+        (archive / 'Torrents').mkdir()
+        # kRetryUnsaved
+        wait('the torrent', lambda: daemon.ctl('torrent', 'show', torrent.hash, code=None).code == 0, 2 * PATIENCE)
+        counters = daemon.status()['counters']
+        self.assertEqual((int(counters['archive.feed_items_taken']), int(counters['archive.feed_items_refused'])), (2, 0))
+        self.assertEqual(self.show(daemon, torrent)['source'], 'feed')
+        # Another filter at the next start is asked of the whole feed, though that did not change.
+        self.web.show('/rss', rss(('link', f'magnet:?xt=urn:btih:{UNKNOWN}'), ('a beta', f'{self.web.url}/beta')), ETag='"v2"')
+        self.configure(*self.lines(f'{self.web.url}/rss -beta'))
+        self.reload(daemon)
+        self.turns('/rss')
+        self.assertEqual(self.web.asked[-1][1].get('If-None-Match'), '"v2"')
+        daemon.stop()
+        self.configure(*self.lines(f'{self.web.url}/rss'))
+        daemon.start()
+        wait('the beta to be asked for', lambda: self.web.count('/beta'))
+        daemon.stop()
+
+    def change(self, library, sql):
+        with contextlib.closing(sqlite3.connect(library)) as database:
+            database.execute(sql)
+            database.commit()
+
+    def not_saved(self, daemon, times):
+        wait(f'items that could not be saved: {times}',
+             lambda: int(daemon.status()['counters'].get('archive.feed_items_not_saved', 0)) >= times)
 
     def test_nothing_leads_inside(self):
         inside = self.serve()

@@ -10,6 +10,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "libcore/archive/torrent/magnet.h"
 
 namespace p2pd::archive::intake {
 namespace {
@@ -27,7 +28,7 @@ bool IsHttp(absl::string_view link) {
 
 // How much better a link is than another one of the same item; 0: it is none.
 int RankOf(absl::string_view link, bool says_torrent) {
-  if (IsMagnet(link)) return 3;
+  if (torrent::IsMagnet(link)) return 3;
   if (!IsHttp(link)) return 0;
   const absl::string_view path = link.substr(0, link.find_first_of("?#"));
   return says_torrent || absl::EndsWithIgnoreCase(path, ".torrent") ? 2 : 1;
@@ -140,8 +141,6 @@ class Reader {
 Reader& ReaderOf(void* data) { return *static_cast<Reader*>(data); }
 
 }  // namespace
-
-bool IsMagnet(absl::string_view link) { return absl::StartsWithIgnoreCase(link, "magnet:?"); }
 
 absl::StatusOr<std::vector<FeedItem>> ParseFeed(ByteView xml) {
   if (xml.size() > kMaxFeed) return absl::InvalidArgumentError("the feed is too long");

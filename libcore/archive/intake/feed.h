@@ -1,9 +1,9 @@
 // Feeds of torrents: RSS 2.0 with enclosures, RSS with Torznab's attributes, and Atom with links.
 //
 // Rules: XML without a document type: nothing is expanded, nothing is fetched. What an item names
-// is an http(s) address of a .torrent, or a magnet link; an item that names neither is left out,
-// and an element or attribute that is longer than its limit is as if it were not there. Sources:
-// RSS 2.0; RFC 4287; Torznab 1.3; XML 1.0.
+// is an http(s) address of a .torrent, or a magnet link; an item that names neither is left out. A
+// text or an attribute longer than kMaxFeedText is passed by as if it was not there, and its item
+// is taken by what else it says. Sources: RSS 2.0; RFC 4287; Torznab 1.3; XML 1.0.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,6 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 #include "libcore/base/bytes.h"
 
 namespace p2pd::archive::intake {
@@ -29,8 +28,6 @@ constexpr size_t kMaxFeed = size_t{4} << 20;
 constexpr size_t kMaxFeedItems = 1000;
 constexpr size_t kMaxFeedText = 8192;  // of an element or attribute that is read
 constexpr int kMaxFeedDepth = 32;
-
-bool IsMagnet(absl::string_view link);
 
 // The first kMaxFeedItems. InvalidArgument: no XML, none of a feed, with a document type, or nested
 // deeper than kMaxFeedDepth.

@@ -4,13 +4,14 @@
 #include <iterator>
 #include <utility>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "libcore/archive/intake/url.h"
 #include "libcore/archive/lt/address_guard.h"
+#include "libcore/archive/torrent/magnet.h"
 #include "libcore/base/status.h"
 #include "libcore/pki/sha1.h"
 
@@ -18,6 +19,7 @@ namespace p2pd::archive::intake {
 namespace {
 
 constexpr absl::string_view kHead = "p2pd feeds 1";
+constexpr absl::string_view kFilter = "filter ";
 
 // Not for secrecy: an id may be long, and thousands are kept.
 uint64_t Short(absl::string_view id) {
@@ -25,6 +27,11 @@ uint64_t Short(absl::string_view id) {
   uint64_t out = 0;
   for (size_t i = 0; i < 8; ++i) out = out << 8 | digest.view()[i];
   return out;
+}
+
+// Of all that its operator wrote.
+std::string FilterOf(const FeedSettings& settings) {
+  return absl::StrCat(absl::Hex(Short(settings.text), absl::kZeroPad16));
 }
 
 // A stranger's words, for a person.
@@ -66,52 +73,6 @@ absl::StatusOr<FeedSettings> FeedSettings::Parse(absl::string_view text) {
   P2PD_ASSIGN_OR_RETURN(FeedFilter filter,
                         FeedFilter::Parse(absl::MakeConstSpan(words).subspan(1)));
   return FeedSettings{std::string(text), std::string(words[0]), std::move(filter)};
-}
-
-std::string OriginOf(absl::string_view url) {
-  std::string scheme;
-  for (const absl::string_view one : {"http", "https"}) {
-    if (absl::StartsWithIgnoreCase(url, absl::StrCat(one, "://"))) scheme = std::string(one);
-  }
-  if (scheme.empty()) return "";
-  url.remove_prefix(scheme.size() + 3);
-  absl::string_view authority = url.substr(0, url.find_first_of("/?#\\"));
-  const size_t user = authority.rfind('@');
-  if (user != absl::string_view::npos) authority.remove_prefix(user + 1);
-  if (authority.empty()) return "";
-  std::string host = absl::AsciiStrToLower(authority);
-  // The colons of an IPv6 address stand before its bracket.
-  const size_t colon = host.rfind(':');
-  const bool port = colon != std::string::npos && host.find(']', colon) == std::string::npos;
-  if (!port) absl::StrAppend(&host, scheme == "http" ? ":80" : ":443");
-  return absl::StrCat(scheme, "://", host);
-}
-
-std::string WithoutSecrets(absl::string_view url) {
-  const size_t scheme = url.find("://");
-  if (scheme == absl::string_view::npos) return "";
-  const absl::string_view before = url.substr(0, url.find_first_of("?#"));
-  const size_t authority = scheme + 3;
-  const size_t end = std::min(before.find('/', authority), before.size());
-  const size_t user = before.substr(0, end).rfind('@');
-  const size_t host = user == absl::string_view::npos ? authority : user + 1;
-  return absl::StrCat(url.substr(0, authority), before.substr(host));
-}
-
-std::string Resolve(absl::string_view base, absl::string_view reference) {
-  // Of another scheme it stays as it is, and is none that is asked.
-  const size_t end = reference.find_first_of(":/?#");
-  if (end != absl::string_view::npos && reference[end] == ':') return std::string(reference);
-  if (absl::StartsWith(reference, "//")) {
-    return absl::StrCat(base.substr(0, base.find("//")), reference);
-  }
-  const absl::string_view before = base.substr(0, base.find_first_of("?#"));
-  if (reference.empty() || reference[0] == '#') return std::string(base.substr(0, base.find('#')));
-  if (reference[0] == '?') return absl::StrCat(before, reference);
-  const size_t path = before.find('/', before.find("//") + 2);
-  if (reference[0] == '/') return absl::StrCat(before.substr(0, path), reference);
-  if (path == absl::string_view::npos) return absl::StrCat(before, "/", reference);
-  return absl::StrCat(before.substr(0, before.rfind('/') + 1), reference);
 }
 
 FeedReader::FeedReader(std::vector<FeedSettings> feeds, absl::Duration period) {
@@ -177,7 +138,6 @@ std::optional<Instant> FeedReader::PollTimeout() const {
 }
 
 bool FeedReader::Follow(const Fetch& fetch, const Answer& answer) {
-  if (answer.location.empty()) return false;
   Fetch next = fetch;
   next.url = Resolve(fetch.url, answer.location);
   next.may_be_inside = MayBeInside(feeds_[fetch.feed].settings.url, next.url);
@@ -194,11 +154,13 @@ void FeedReader::OnAnswer(Instant now, const Fetch& fetch, absl::StatusOr<Answer
   ++asked_;
   Feed& feed = feeds_[fetch.feed];
   constexpr int kRedirects[] = {301, 302, 303, 307, 308};
+  // One without a place leads nowhere, and by §5.2 to itself.
   const bool redirect =
-      answer.ok() && std::count(std::begin(kRedirects), std::end(kRedirects), answer->status) != 0;
+      answer.ok() && !answer->location.empty() &&
+      std::count(std::begin(kRedirects), std::end(kRedirects), answer->status) != 0;
   if (redirect) {
     // What indexers answer where they have no file.
-    if (fetch.item && IsMagnet(answer->location)) {
+    if (fetch.item && torrent::IsMagnet(answer->location)) {
       FeedItem item = *fetch.item;
       item.link = answer->location;
       return Take(feed, std::move(item), {});
@@ -252,7 +214,7 @@ void FeedReader::TakeItems(Feed& feed, size_t index, std::vector<FeedItem> items
 }
 
 void FeedReader::TakeItem(Feed& feed, size_t index, FeedItem item) {
-  if (IsMagnet(item.link)) return Take(feed, std::move(item), {});
+  if (torrent::IsMagnet(item.link)) return Take(feed, std::move(item), {});
   Fetch fetch;
   fetch.feed = index;
   fetch.url = item.link;
@@ -339,13 +301,12 @@ std::vector<FeedReader::Status> FeedReader::List() const {
   return out;
 }
 
-// A line "feed URL", one "words …" of all that its operator wrote, "etag …" and "modified …" where
-// there is one, and a line for each id.
+// A line "feed URL", "filter HASH", "etag …" and "modified …" where there is one, and a line for
+// each id.
 std::string FeedReader::Encode() const {
   std::string out = absl::StrCat(kHead, "\n");
   for (const Feed& feed : feeds_) {
-    absl::StrAppend(&out, "feed ", feed.settings.url, "\nwords ",
-                    absl::Hex(Short(feed.settings.text), absl::kZeroPad16), "\n");
+    absl::StrAppend(&out, "feed ", feed.settings.url, "\n", kFilter, FilterOf(feed.settings), "\n");
     // Items that wait are read again by the next run.
     const bool all = feed.waiting.empty() && !(redirect_ && redirect_->item);
     if (all && !feed.etag.empty()) absl::StrAppend(&out, "etag ", feed.etag, "\n");
@@ -362,9 +323,9 @@ absl::Status FeedReader::Restore(absl::string_view text) {
   // Of a feed that is not asked any more.
   Feed gone;
   Feed* feed = nullptr;
-  // A new filter reads the same document anew.
-  bool same_words = true;
   bool head = true;
+  // Another one may take what that one left, so that the feed is read though it did not change.
+  bool same_filter = false;
   for (absl::string_view line : absl::StrSplit(text, '\n', absl::SkipEmpty())) {
     uint64_t id = 0;
     if (std::exchange(head, false)) {
@@ -373,15 +334,15 @@ absl::Status FeedReader::Restore(absl::string_view text) {
       const auto found = std::find_if(feeds.begin(), feeds.end(),
                                       [&](const Feed& one) { return one.settings.url == line; });
       feed = found == feeds.end() ? &gone : &*found;
-      same_words = true;
+      same_filter = false;
     } else if (feed == nullptr) {
       return absl::InvalidArgumentError("names no feed");
-    } else if (absl::ConsumePrefix(&line, "words ")) {
-      same_words = absl::SimpleHexAtoi(line, &id) && id == Short(feed->settings.text);
+    } else if (absl::ConsumePrefix(&line, kFilter)) {
+      same_filter = line == FilterOf(feed->settings);
     } else if (absl::ConsumePrefix(&line, "etag ")) {
-      if (same_words) feed->etag = Printable(line, kMaxVersion);
+      if (same_filter) feed->etag = Printable(line, kMaxVersion);
     } else if (absl::ConsumePrefix(&line, "modified ")) {
-      if (same_words) feed->modified = Printable(line, kMaxVersion);
+      if (same_filter) feed->modified = Printable(line, kMaxVersion);
     } else if (line.size() == 16 && absl::SimpleHexAtoi(line, &id)) {
       if (feed->known.size() < kMaxRemembered + kMaxFeedItems && feed->known.insert(id).second) {
         feed->remembered.push_back(id);

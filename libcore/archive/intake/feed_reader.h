@@ -3,8 +3,9 @@
 //
 // Rules:
 //   - Feeds are asked each period, with what they said of their version last time (ETag,
-//     Last-Modified); one that fails is asked after twice the time, up to kMaxBackoff. Between
-//     them one item of each feed in turn: a slow server delays the others by one answer.
+//     Last-Modified) unless their filter is another one now; one that fails is asked after twice
+//     the time, up to kMaxBackoff. Between them one item of each feed in turn: a slow server delays
+//     the others by one answer.
 //   - An item is taken once, by its id: what a person removed does not come back by its feed. Ids
 //     that the feed still shows are remembered, and kMaxRemembered of others, the latest.
 //   - Where an item leads is asked by the rules for a stranger's trackers (lt/address_guard.h): not
@@ -13,7 +14,7 @@
 //     it leads. Redirects are followed by the same rules, kMaxRedirects of them, never from https
 //     to http.
 //   - An item whose answer did not come is tried kTries times, with the feed's next turns.
-// Threads: one owner. Limits: below. Sources: RFC 9110 §13, §15.4; RFC 3986 §5.
+// Threads: one owner. Limits: below. Sources: RFC 9110 §13, §15.4.
 #pragma once
 
 #include <cstdint>
@@ -43,14 +44,6 @@ struct FeedSettings {
   // InvalidArgument says what is wrong.
   static absl::StatusOr<FeedSettings> Parse(absl::string_view text);
 };
-
-// "http://host:port" of an address, in lower case and with the port that it means; empty: it is
-// none of http or https.
-std::string OriginOf(absl::string_view url);
-// Without a user's name and without what follows a ?, since both carry passwords and keys.
-std::string WithoutSecrets(absl::string_view url);
-// Where a reference leads that stands at `base` (RFC 3986 §5, without dot segments).
-std::string Resolve(absl::string_view base, absl::string_view reference);
 
 class FeedReader {
  public:

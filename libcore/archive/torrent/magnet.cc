@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
@@ -73,9 +74,13 @@ absl::Status Add(std::vector<std::string>& list, std::string value) {
 
 }  // namespace
 
+// A scheme is the same in either case (RFC 3986 §3.1).
+bool IsMagnet(absl::string_view link) { return absl::StartsWithIgnoreCase(link, kScheme); }
+
 absl::StatusOr<Magnet> ParseMagnet(absl::string_view link) {
   if (link.size() > Magnet::kMaxLink) return Wrong("too long");
-  if (!absl::ConsumePrefix(&link, kScheme)) return Wrong("it does not begin with magnet:?");
+  if (!IsMagnet(link)) return Wrong("it does not begin with magnet:?");
+  link.remove_prefix(kScheme.size());
   Magnet out;
   for (const absl::string_view field : absl::StrSplit(link, '&')) {
     const std::pair<absl::string_view, absl::string_view> pair =

@@ -22,6 +22,8 @@ struct Magnet {
   std::vector<std::string> peers;      // x.pe: host:port
 };
 
+// Whether a link is one, by its scheme alone.
+bool IsMagnet(absl::string_view link);
 // InvalidArgument says in words for a person what is wrong.
 absl::StatusOr<Magnet> ParseMagnet(absl::string_view link);
 std::string ToLink(const Magnet& magnet);

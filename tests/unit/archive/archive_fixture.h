@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "libcore/archive/archive.h"
 #include "libcore/archive/torrent/bencode.h"
+#include "libcore/db/database.h"
 
 namespace p2pd::archive {
 
@@ -51,6 +52,20 @@ class ArchiveTest : public testing::Test {
     library_.reset();
     library_ = *Library::Open(folder_ + "/library.db");
     archive_ = std::make_unique<Archive>(options_, *library_, counters_, now_);
+  }
+  // As on a full disk, no row comes into this table of the library until Allow.
+  void Forbid(const std::string& table) {
+    Execute(absl::StrCat("CREATE TRIGGER no_", table, " BEFORE INSERT ON ", table,
+                         " BEGIN SELECT RAISE(ABORT, 'no room'); END"));
+  }
+  void Allow(const std::string& table) { Execute(absl::StrCat("DROP TRIGGER no_", table)); }
+  // By a connection of its own.
+  void Execute(const std::string& sql) {
+    auto database = db::Database::Open(
+        folder_ + "/library.db",
+        {.what = "library", .application_id = 0x7032616c, .version = Library::kSchemaVersion});
+    ASSERT_TRUE(database.ok()) << database.status();
+    ASSERT_TRUE(database->Execute(sql, "change it").ok());
   }
   torrent::InfoHash Submit(const Bytes& metainfo) {
     const auto hash = archive_->Submit(now_, Wall(), metainfo, Source::kSubmitted);

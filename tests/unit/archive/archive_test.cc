@@ -11,6 +11,18 @@ using testing::HasSubstr;
 using torrent::BencodeWriter;
 using torrent::InfoHash;
 
+Bytes MakeHybrid() {
+  BencodeWriter out;
+  out.OpenDictionary().String("info").OpenDictionary();
+  out.String("file tree").OpenDictionary().String("a").OpenDictionary().String("");
+  out.OpenDictionary().String("length").Integer(kPiece).String("pieces root");
+  out.String(std::string(32, 'r')).Close().Close().Close();
+  out.String("length").Integer(kPiece).String("meta version").Integer(2).String("name").String("a");
+  out.String("piece length").Integer(kPiece).String("pieces").String(std::string(20, 'h'));
+  out.Close().Close();
+  return out.Take();
+}
+
 TEST_F(ArchiveTest, ATorrentGoesFromItsSubmissionToTheArchive) {
   const Bytes metainfo = MakeMetainfo("speech");
   const InfoHash hash = Submit(metainfo);
@@ -83,6 +95,42 @@ TEST_F(ArchiveTest, AMagnetAsksPeersForWhatItIsMadeOf) {
   EXPECT_EQ(archive_->Find(HashOf(metainfo))->row.name, "speech");
 }
 
+TEST_F(ArchiveTest, AMagnetThatCannotBeKeptIsNotTaken) {
+  const auto magnet = torrent::ParseMagnet(
+      "magnet:?xt=urn:btih:00112233445566778899aabbccddeeff00112233&tr=udp%3A%2F%2Fa.example%3A1");
+  for (const char* table : {"torrents", "trackers"}) {
+    Forbid(table);
+    EXPECT_TRUE(
+        absl::IsFailedPrecondition(archive_->Submit(now_, Wall(), *magnet, Source::kFeed).status()))
+        << table;
+    EXPECT_TRUE(archive_->List().empty());
+    EXPECT_FALSE(Next<FetchMetainfo>().has_value());
+    Allow(table);
+    Make();
+    archive_->Load(now_, nullptr);
+    EXPECT_TRUE(archive_->List().empty()) << "nor does it come back";
+  }
+  EXPECT_EQ(counters_.Get("archive.library_errors"), 2u);
+  // It may be handed in again.
+  EXPECT_TRUE(archive_->Submit(now_, Wall(), *magnet, Source::kFeed).ok());
+  EXPECT_EQ(Next<FetchMetainfo>()->trackers, magnet->trackers);
+}
+
+TEST_F(ArchiveTest, ALinkStaysWhereTheOneThatTakesItsPlaceCannotBeKept) {
+  const torrent::InfoHashes hashes = torrent::ParseMetainfo(MakeHybrid())->hashes;
+  torrent::Magnet magnet;
+  magnet.hashes.v2 = hashes.v2;
+  const auto link = archive_->Submit(now_, Wall(), magnet, Source::kSubmitted);
+  ASSERT_TRUE(link.ok());
+  magnet.hashes.v1 = hashes.v1;
+  Forbid("torrents");
+  EXPECT_FALSE(archive_->Submit(now_, Wall(), magnet, Source::kSubmitted).ok());
+  EXPECT_EQ(archive_->List(), std::vector<InfoHash>{*link});
+  Allow("torrents");
+  ASSERT_TRUE(archive_->Submit(now_, Wall(), magnet, Source::kSubmitted).ok());
+  EXPECT_EQ(archive_->List(), std::vector<InfoHash>{hashes.Best()});
+}
+
 TEST_F(ArchiveTest, AnothersMetainfoIsRefused) {
   const InfoHash hash = HashOf(MakeMetainfo("speech"));
   torrent::Magnet magnet;
@@ -92,18 +140,6 @@ TEST_F(ArchiveTest, AnothersMetainfoIsRefused) {
   EXPECT_EQ(StateOf(hash), TorrentState::kKnown);
   EXPECT_THAT(archive_->Find(hash)->trouble, HasSubstr("another torrent"));
   EXPECT_EQ(archive_->List().size(), 1u);
-}
-
-Bytes MakeHybrid() {
-  BencodeWriter out;
-  out.OpenDictionary().String("info").OpenDictionary();
-  out.String("file tree").OpenDictionary().String("a").OpenDictionary().String("");
-  out.OpenDictionary().String("length").Integer(kPiece).String("pieces root");
-  out.String(std::string(32, 'r')).Close().Close().Close();
-  out.String("length").Integer(kPiece).String("meta version").Integer(2).String("name").String("a");
-  out.String("piece length").Integer(kPiece).String("pieces").String(std::string(20, 'h'));
-  out.Close().Close();
-  return out.Take();
 }
 
 TEST_F(ArchiveTest, WhatWasAskedForByItsOtherNameIsKnownByOneOnly) {

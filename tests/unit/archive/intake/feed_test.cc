@@ -82,5 +82,17 @@ TEST(Feed, NothingIsExpandedAndNothingIsTooMuch) {
       Parse(Rss(absl::StrCat("<item><link>http://", long_link, "</link></item>")))->empty());
 }
 
+TEST(Feed, WhatIsTooLongIsPassedByAndTheRestIsTaken) {
+  const std::string text(kMaxFeedText + 1, 'a');
+  const auto items = Parse(Rss(absl::StrCat(
+      "<item><title>", text, "</title><guid>", text, "</guid><enclosure url=\"http://", text,
+      "\" type=\"application/x-bittorrent\"/><link>", kMagnet, "</link></item>")));
+  ASSERT_TRUE(items.ok()) << items.status();
+  ASSERT_EQ(items->size(), 1u);
+  EXPECT_EQ((*items)[0].title, "");
+  EXPECT_EQ((*items)[0].id, kMagnet);
+  EXPECT_EQ((*items)[0].link, kMagnet);
+}
+
 }  // namespace
 }  // namespace p2pd::archive::intake

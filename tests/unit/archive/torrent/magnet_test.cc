@@ -32,6 +32,13 @@ TEST(Magnet, ReadsALinkWithBothNames) {
   EXPECT_EQ(again->trackers, magnet->trackers);
 }
 
+TEST(Magnet, IsToldByItsSchemeInEitherCase) {
+  const std::string link = absl::StrCat("Magnet:?xt=urn:btih:", kV1);
+  EXPECT_TRUE(IsMagnet(link));
+  EXPECT_TRUE(ParseMagnet(link).ok());
+  for (const char* other : {"", "magnet:", "http://a/magnet:?"}) EXPECT_FALSE(IsMagnet(other));
+}
+
 TEST(Magnet, SeveralOfAKindMayBeNumbered) {
   const auto magnet =
       ParseMagnet(absl::StrCat("magnet:?xt.1=urn:btih:", kV1, "&tr.1=a&tr.2=b&unknown=1&flag"));
