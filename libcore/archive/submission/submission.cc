@@ -76,9 +76,9 @@ std::optional<Submission> ParseBody(ByteView body) {
 }
 
 Bytes ToSign(ByteView body) {
-  Bytes out = ToBytes(kPrefix);
-  Append(out, body);
-  return out;
+  ByteWriter out(kPrefix.size() + body.size());
+  out.Put(AsBytes(kPrefix)).Put(body);
+  return std::move(out).Take();
 }
 
 Bytes Write(const Request& request) {
