@@ -391,7 +391,8 @@ void ArchiveHost::OnEvent(archive::lt::Event event) {
   } else if (const auto* gone = std::get_if<archive::lt::TorrentGone>(&event)) {
     OnGone(gone->hash);
   } else if (const auto* error = std::get_if<archive::lt::TorrentError>(&event)) {
-    Fail(error->hash, error->status);
+    archive_->OnTrouble(error->hash, error->status);
+    RunWaiting(error->hash);
   } else if (const auto* finished = std::get_if<archive::lt::WantedFinished>(&event)) {
     LookAt(finished->hash);
   } else if (const auto* ready = std::get_if<archive::lt::TorrentReady>(&event)) {
