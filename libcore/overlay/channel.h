@@ -123,6 +123,8 @@ class Channel {
   // The same where something went more than once (RoundTrip::OnBound).
   void OnRoundTripBound(absl::Duration most) { round_trip_.OnBound(most); }
   const RoundTrip& round_trip() const { return round_trip_; }
+  // Several timeouts went by and nothing was acknowledged.
+  bool Stalled() const { return backoff_ > 1; }
   size_t window() const { return window_; }
   size_t repair_window() const { return repair_window_; }
   size_t messages_waiting() const { return outgoing_.size(); }

@@ -443,13 +443,17 @@ void LinkTable::OnHalfOpenPacket(Instant now, const net::Endpoint& from, uint32_
 // address, so it has to answer from there first (RFC 9000 §8.2).
 void LinkTable::NoteAddress(Instant now, const net::Endpoint& from, Peer& peer) {
   const bool asked = peer.challenge && peer.challenge->sent + kChallengeGap > now;
-  // Who passes on for us is our own choice; the other end has its own.
-  if (asked || !peer.current || (IsDetour(from) && IsDetour(peer.endpoint))) return;
+  // Who passes on for us is our own choice and the other end has its own, unless nothing comes of
+  // ours: whom we chose may have lost it from its leaves.
+  const bool rounds = IsDetour(from) && IsDetour(peer.endpoint);
+  if (asked || !peer.current || (rounds && !peer.channel.Stalled())) return;
   SendChallenge(peer, from, now);
 }
 
 void LinkTable::SendChallenge(Peer& peer, const net::Endpoint& at, Instant sent) {
-  peer.challenge = Challenge{at, rng_.Next(), sent};
+  // The answer to an earlier one counts too: it may take longer than we wait until the next.
+  const bool again = peer.challenge && peer.challenge->at == at;
+  peer.challenge = Challenge{at, again ? peer.challenge->nonce : rng_.Next(), sent};
   ByteWriter writer;
   WriteFrame(ChallengeFrame{peer.challenge->nonce}, writer);
   Emit(at, peer.current->link.Seal(writer.bytes()));

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <deque>
+#include <utility>
+
 #include "tests/unit/overlay/overlay_fixture.h"
 
 namespace p2pd::overlay {
@@ -290,6 +293,30 @@ TEST_F(LinkTableTest, FollowsANeighbourOnlyAfterAChallenge) {
   Exchange2(now_, a_, b_);
   EXPECT_EQ(b_.links.EndpointOf(a_.record.id()), elsewhere);
   EXPECT_EQ(b_.counters.Get("overlay.neighbours_moved"), 1u);
+}
+
+TEST_F(LinkTableTest, AnAnswerToAChallengeCountsHoweverLongItTakes) {
+  Connect();
+  a_.at = EndpointAt(77);
+  // Two seconds and a half there and back, and a packet of a's each second and a fifth.
+  std::deque<std::pair<Instant, net::Transmit>> to_a;
+  std::deque<std::pair<Instant, net::Transmit>> to_b;
+  const absl::Duration way = absl::Milliseconds(1250);
+  for (int i = 0; i < 100; ++i) {
+    if (i % 12 == 0) a_.links.Send(now_, b_.record.id(), Purpose::kRequest, Bytes{1});
+    for (net::Transmit& t : a_.Send(now_)) to_b.emplace_back(now_ + way, std::move(t));
+    for (net::Transmit& t : b_.Send(now_)) {
+      if (t.to == a_.at) to_a.emplace_back(now_ + way, std::move(t));
+    }
+    now_ = now_ + absl::Milliseconds(100);
+    for (; !to_b.empty() && to_b.front().first <= now_; to_b.pop_front()) {
+      b_.Receive(now_, a_.at, to_b.front().second.datagram);
+    }
+    for (; !to_a.empty() && to_a.front().first <= now_; to_a.pop_front()) {
+      a_.Receive(now_, b_.at, to_a.front().second.datagram);
+    }
+  }
+  EXPECT_EQ(b_.links.EndpointOf(a_.record.id()), a_.at);
 }
 
 TEST_F(LinkTableTest, ADeadAddressFailsAndItsMessagesAreLost) {
