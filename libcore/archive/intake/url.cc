@@ -60,7 +60,7 @@ std::string WithoutDots(absl::string_view path) {
     if (!folder) out.push_back(segment);
     if (segment == ".." && !out.empty()) out.pop_back();
   }
-  if (folder) out.emplace_back();
+  if (folder) out.emplace_back("");
   return absl::StrCat("/", absl::StrJoin(out, "/"));
 }
 
