@@ -76,7 +76,7 @@ v1::Torrent ToProto(const archive::TorrentView& view, bool full) {
   out.set_piece_count(row.pieces);
   out.set_organic_availability(view.organic.value());
   out.set_total_availability(view.total.value());
-  out.set_availability_text(archive::Explain(view.total));
+  out.set_availability_text(archive::ExplainTotal(view.organic, view.total, view.archived > 0));
   out.set_archived_share(view.archived);
   out.set_source(archive::ToString(row.source));
   out.set_pinned(row.pinned);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "libcore/base/check.h"
 
@@ -46,6 +47,11 @@ std::string Explain(const Availability& availability) {
                                  : absl::StrFormat("%d whole copies", availability.whole);
   if (availability.fraction == 0) return absl::StrFormat("%s: %s", value, copies);
   return absl::StrFormat("%s: %s, and %.4g %% of the pieces once more", value, copies, share);
+}
+
+std::string ExplainTotal(const Availability& organic, const Availability& total, bool here) {
+  const bool claimed = !here && organic == total && total != Availability();
+  return absl::StrCat(Explain(total), claimed ? ", as peers claim; nothing is archived yet" : "");
 }
 
 }  // namespace p2pd::archive

@@ -30,5 +30,9 @@ Availability Count(absl::Span<const uint32_t> copies);
 Availability CountWith(absl::Span<const uint32_t> copies, const std::vector<bool>& held);
 // In words for a person: "1.8: one whole copy, and 80 % of the pieces once more".
 std::string Explain(const Availability& availability);
+// The same of the copies in all. Where neither we nor another S-tracker have anything of it (`here`
+// is about us) it says that peers claim them: who says to have everything cannot be asked for a
+// piece that we know.
+std::string ExplainTotal(const Availability& organic, const Availability& total, bool here);
 
 }  // namespace p2pd::archive

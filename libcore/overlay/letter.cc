@@ -12,15 +12,15 @@
 namespace p2pd::overlay {
 namespace {
 
-constexpr absl::string_view kKeyLabel("p2pd overlay letter 1");
+constexpr absl::string_view kLetterLabel("p2pd overlay letter 1");
 constexpr absl::string_view kRouteLabel("p2pd overlay route answer 1");
 constexpr absl::string_view kSignaturePrefix("p2pd overlay letter\0", 20);
 constexpr size_t kNameSize = 8;
-constexpr size_t kKeySize = 16;  // AES-128, as links
-constexpr size_t kSignatureSize = 64;
+constexpr size_t kLetterKey = 16;  // AES-128, as links
+constexpr size_t kLetterSignature = 64;
 constexpr size_t kTagSize = pki::Aead::kTagSize;
 // What stands around LetterBody: header, length, signature, tag.
-constexpr size_t kAroundBody = kLetterHeader + 2 + kSignatureSize + kTagSize;
+constexpr size_t kAroundBody = kLetterHeader + 2 + kLetterSignature + kTagSize;
 // What an answer's payload has around it, without the record and with it; a record with an IPv4 and
 // an IPv6 address takes 175 bytes. A larger one costs the origin another round trip.
 constexpr size_t kAroundAnswer = kLetterAnswerHeader + kTagSize + 3;
@@ -39,10 +39,10 @@ LetterKeys Derive(const SecretBytes& shared, const pki::X25519Public& ephemeral,
   Bytes salt = ToBytes(ephemeral.view());
   Append(salt, receiver.view());
   const SecretBytes block =
-      pki::HkdfSha256(shared.view(), salt, AsBytes(kKeyLabel),
-                      kKeySize + pki::AeadNonce::kSize + AnswerSeal::kSecretSize);
+      pki::HkdfSha256(shared.view(), salt, AsBytes(kLetterLabel),
+                      kLetterKey + pki::AeadNonce::kSize + AnswerSeal::kSecretSize);
   ByteReader reader(block.view());
-  pki::Aead aead(reader.Take(kKeySize));
+  pki::Aead aead(reader.Take(kLetterKey));
   const auto nonce = reader.Fixed<pki::AeadNonce>();
   return LetterKeys{std::move(aead), nonce, AnswerSeal(reader.TakeRest())};
 }
@@ -96,7 +96,7 @@ std::optional<LetterParts> Split(ByteView plaintext) {
   ByteReader reader(plaintext);
   LetterParts out;
   out.body = reader.Take16();
-  out.signature = reader.Take(kSignatureSize);
+  out.signature = reader.Take(kLetterSignature);
   const ByteView padding = reader.TakeRest();
   if (!reader.ok()) return std::nullopt;
   if (!std::all_of(padding.begin(), padding.end(), [](uint8_t b) { return b == 0; })) {
@@ -187,8 +187,8 @@ Bytes AnswerSeal::Seal(ByteView plaintext, Rng& rng) const {
   ByteWriter writer = StartDatagram(DatagramType::kLetterAnswer);
   writer.U64(name()).U64(number);
   Bytes out = std::move(writer).Take();
-  const pki::Aead aead(secret_.view().subspan(kNameSize, kKeySize));
-  const auto iv = *pki::AeadNonce::FromView(secret_.view().subspan(kNameSize + kKeySize));
+  const pki::Aead aead(secret_.view().subspan(kNameSize, kLetterKey));
+  const auto iv = *pki::AeadNonce::FromView(secret_.view().subspan(kNameSize + kLetterKey));
   const Bytes sealed = aead.Seal(pki::NonceFor(iv, number), out, plaintext);
   Append(out, sealed);
   return out;
@@ -199,8 +199,8 @@ std::optional<Bytes> AnswerSeal::Open(ByteView datagram) const {
   ByteReader reader(datagram.subspan(2));
   if (reader.U64() != name()) return std::nullopt;
   const uint64_t number = reader.U64();
-  const pki::Aead aead(secret_.view().subspan(kNameSize, kKeySize));
-  const auto iv = *pki::AeadNonce::FromView(secret_.view().subspan(kNameSize + kKeySize));
+  const pki::Aead aead(secret_.view().subspan(kNameSize, kLetterKey));
+  const auto iv = *pki::AeadNonce::FromView(secret_.view().subspan(kNameSize + kLetterKey));
   return aead.Open(pki::NonceFor(iv, number), datagram.first(kLetterAnswerHeader),
                    datagram.subspan(kLetterAnswerHeader));
 }

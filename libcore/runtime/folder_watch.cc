@@ -14,7 +14,7 @@ namespace {
 constexpr uint32_t kEvents = IN_CREATE | IN_MODIFY | IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM |
                              IN_DELETE | IN_ATTRIB | IN_ONLYDIR;
 // A page of events at a time; what they are is of no interest.
-constexpr size_t kBuffer = 4096;
+constexpr size_t kEventBuffer = 4096;
 
 }  // namespace
 
@@ -34,7 +34,7 @@ FolderWatch::~FolderWatch() {
 }
 
 void FolderWatch::OnReadable() {
-  std::array<char, kBuffer> events{};
+  std::array<char, kEventBuffer> events{};
   while (read(fd_, events.data(), events.size()) > 0) {
   }
   on_change_();

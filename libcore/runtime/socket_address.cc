@@ -1,9 +1,13 @@
 #include "libcore/runtime/socket_address.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
 
 #include <array>
+#include <string>
+
+#include "absl/strings/str_cat.h"
 
 namespace p2pd::runtime {
 
@@ -55,6 +59,19 @@ net::Endpoint BoundTo(int fd) {
   bound.size = sizeof(bound.storage);
   getsockname(fd, reinterpret_cast<sockaddr*>(&bound.storage), &bound.size);
   return FromSockaddr(bound.storage);
+}
+
+absl::Status ListenError(const net::Endpoint& bind, absl::string_view transport, int error,
+                         absl::string_view option) {
+  std::string advice;
+  if (error == EADDRINUSE) {
+    advice = absl::StrCat("; another program has this port: choose another",
+                          option.empty() ? "" : " with ", option);
+  }
+  if (error == EADDRNOTAVAIL) advice = "; this machine does not have that address";
+  if (error == EACCES) advice = "; ports below 1024 need CAP_NET_BIND_SERVICE";
+  return absl::FailedPreconditionError(absl::StrCat("cannot listen on ", bind.ToString(), " (",
+                                                    transport, "): ", strerror(error), advice));
 }
 
 }  // namespace p2pd::runtime

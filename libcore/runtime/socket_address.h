@@ -3,6 +3,8 @@
 
 #include <sys/socket.h>
 
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "libcore/net/endpoint.h"
 
 namespace p2pd::runtime {
@@ -21,5 +23,9 @@ SocketAddress ToSockaddr(const net::Endpoint& endpoint, bool v6);
 net::Endpoint FromSockaddr(const sockaddr_storage& storage);
 // The address that `fd` is bound to.
 net::Endpoint BoundTo(int fd);
+// Why no socket of `transport`, "UDP" or "TCP", could be bound, with advice; `error` is errno. With
+// `option` a user chooses another port; empty where several may be meant.
+absl::Status ListenError(const net::Endpoint& bind, absl::string_view transport, int error,
+                         absl::string_view option = "");
 
 }  // namespace p2pd::runtime

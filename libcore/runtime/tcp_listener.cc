@@ -19,14 +19,6 @@ namespace {
 constexpr int kBacklog = 64;
 constexpr absl::Duration kRetryAfterExhaustion = absl::Milliseconds(100);
 
-absl::Status ListenError(const net::Endpoint& bind, int error) {
-  absl::string_view advice;
-  if (error == EADDRINUSE) advice = "; another program has this port: choose another";
-  if (error == EADDRNOTAVAIL) advice = "; this machine does not have that address";
-  return absl::FailedPreconditionError(
-      absl::StrCat("cannot listen on ", bind.ToString(), " (TCP): ", strerror(error), advice));
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<TcpListener>> TcpListener::Open(Loop& loop,
@@ -34,7 +26,7 @@ absl::StatusOr<std::unique_ptr<TcpListener>> TcpListener::Open(Loop& loop,
                                                                OnConnection on_connection) {
   const bool v6 = !bind.address.is_v4();
   const int fd = socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return ListenError(bind, errno);
+  if (fd < 0) return ListenError(bind, "TCP", errno);
   // A restart finds connections of the last run in TIME_WAIT.
   const int on = 1;
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
@@ -42,7 +34,7 @@ absl::StatusOr<std::unique_ptr<TcpListener>> TcpListener::Open(Loop& loop,
   if (::bind(fd, address.get(), address.size) != 0 || listen(fd, kBacklog) != 0) {
     const int error = errno;
     close(fd);
-    return ListenError(bind, error);
+    return ListenError(bind, "TCP", error);
   }
   std::unique_ptr<TcpListener> listener(
       new TcpListener(loop, fd, BoundTo(fd), std::move(on_connection)));

@@ -21,26 +21,17 @@
 namespace p2pd::runtime {
 namespace {
 
-constexpr size_t kBatch = 32;
+constexpr size_t kFanBatch = 32;
 // 20 ms of a busy port; the kernel caps it at net.core.rmem_max.
-constexpr int kSocketBuffer = 4 << 20;
+constexpr int kFanBuffer = 4 << 20;
 constexpr absl::Duration kTick = absl::Seconds(1);
 // After an error of the socket itself: no descriptor of ours may spin.
 constexpr int kPauseMillis = 100;
 
-absl::Status ListenError(const net::Endpoint& bind, int error) {
-  absl::string_view advice;
-  if (error == EADDRINUSE) advice = "; another program has this port: choose another";
-  if (error == EADDRNOTAVAIL) advice = "; this machine does not have that address";
-  if (error == EACCES) advice = "; ports below 1024 need CAP_NET_BIND_SERVICE";
-  return absl::FailedPreconditionError(
-      absl::StrCat("cannot listen on ", bind.ToString(), " (UDP): ", strerror(error), advice));
-}
-
 // Blocking, since a worker has nothing else to do; it wakes for its tick.
 void Configure(int fd, bool v6, bool shared) {
-  setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &kSocketBuffer, sizeof(kSocketBuffer));
-  setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &kSocketBuffer, sizeof(kSocketBuffer));
+  setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &kFanBuffer, sizeof(kFanBuffer));
+  setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &kFanBuffer, sizeof(kFanBuffer));
   const timeval tick = absl::ToTimeval(kTick);
   setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tick, sizeof(tick));
   const int on = 1;
@@ -52,13 +43,13 @@ void Configure(int fd, bool v6, bool shared) {
 absl::StatusOr<int> OpenSocket(const net::Endpoint& bind, bool shared) {
   const bool v6 = !bind.address.is_v4();
   const int fd = socket(v6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return ListenError(bind, errno);
+  if (fd < 0) return ListenError(bind, "UDP", errno);
   Configure(fd, v6, shared);
   const SocketAddress address = ToSockaddr(bind, v6);
   if (::bind(fd, address.get(), address.size) == 0) return fd;
   const int error = errno;
   close(fd);
-  return ListenError(bind, error);
+  return ListenError(bind, "UDP", error);
 }
 
 }  // namespace
@@ -67,7 +58,7 @@ class UdpFan::Worker {
  public:
   // Owns `fd`.
   Worker(int fd, UdpResponder* responder) : fd_(fd), responder_(*responder) {
-    for (size_t i = 0; i < kBatch; ++i) {
+    for (size_t i = 0; i < kFanBatch; ++i) {
       in_vectors_[i] = {.iov_base = in_[i].data(), .iov_len = in_[i].size()};
       in_headers_[i].msg_hdr.msg_name = &names_[i];
       in_headers_[i].msg_hdr.msg_namelen = sizeof(sockaddr_storage);
@@ -108,7 +99,7 @@ class UdpFan::Worker {
   void Run() {
     Instant ticked = MonotonicNow();
     while (!stop_.load(std::memory_order_acquire)) {
-      const int got = recvmmsg(fd_, in_headers_.data(), kBatch, MSG_WAITFORONE, nullptr);
+      const int got = recvmmsg(fd_, in_headers_.data(), kFanBatch, MSG_WAITFORONE, nullptr);
       const int error = errno;
       const Instant now = MonotonicNow();
       if (got > 0) {
@@ -176,13 +167,13 @@ class UdpFan::Worker {
   const int fd_;
   UdpResponder& responder_;
   std::atomic<bool> stop_{false};
-  std::array<mmsghdr, kBatch> in_headers_{};
-  std::array<mmsghdr, kBatch> out_headers_{};
-  std::array<iovec, kBatch> in_vectors_{};
-  std::array<iovec, kBatch> out_vectors_{};
-  std::array<sockaddr_storage, kBatch> names_{};
-  std::array<std::array<uint8_t, kMaxReceive>, kBatch> in_{};
-  std::array<std::array<uint8_t, kMaxReply>, kBatch> out_{};
+  std::array<mmsghdr, kFanBatch> in_headers_{};
+  std::array<mmsghdr, kFanBatch> out_headers_{};
+  std::array<iovec, kFanBatch> in_vectors_{};
+  std::array<iovec, kFanBatch> out_vectors_{};
+  std::array<sockaddr_storage, kFanBatch> names_{};
+  std::array<std::array<uint8_t, kMaxReceive>, kFanBatch> in_{};
+  std::array<std::array<uint8_t, kMaxReply>, kFanBatch> out_{};
   Number received_datagrams_{0};
   Number received_bytes_{0};
   Number sent_datagrams_{0};

@@ -26,15 +26,6 @@ constexpr int kBatchesPerTurn = 8;
 // 100 ms of 80 Mbit/s; the kernel caps it at net.core.rmem_max.
 constexpr int kSocketBuffer = 1 << 20;
 
-absl::Status ListenError(const net::Endpoint& bind, int error) {
-  absl::string_view advice;
-  if (error == EADDRINUSE) advice = "; another program has this port: choose another with --listen";
-  if (error == EADDRNOTAVAIL) advice = "; this machine does not have that address";
-  if (error == EACCES) advice = "; ports below 1024 need CAP_NET_BIND_SERVICE";
-  return absl::FailedPreconditionError(
-      absl::StrCat("cannot listen on ", bind.ToString(), " (UDP): ", strerror(error), advice));
-}
-
 void Configure(int fd, bool v6) {
   const int size = kSocketBuffer;
   setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
@@ -75,13 +66,13 @@ absl::StatusOr<std::unique_ptr<UdpPort>> UdpPort::Open(Loop& loop, const net::En
     wanted.address = net::IpAddress();
     fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   }
-  if (fd < 0) return ListenError(bind, errno);
+  if (fd < 0) return ListenError(bind, "UDP", errno, "--listen");
   Configure(fd, v6);
   const SocketAddress address = ToSockaddr(wanted, v6);
   if (::bind(fd, address.get(), address.size) != 0) {
     const int error = errno;
     close(fd);
-    return ListenError(bind, error);
+    return ListenError(bind, "UDP", error, "--listen");
   }
   net::Endpoint local = BoundTo(fd);
   if (v6 && wanted.address.IsUnspecified()) local.address = wanted.address;

@@ -14,11 +14,6 @@ constexpr size_t kMaxServiceName = 64;
 constexpr size_t kMaxServiceDescription = 512;
 constexpr size_t kMaxSecret = 64;
 
-template <class Body>
-bool ParseBody(const ObjectDraft& draft, Body& body) {
-  return body.ParseFromArray(draft.body.data(), static_cast<int>(draft.body.size()));
-}
-
 // SHA-256 of the data, then the hash of the secret: who puts the same data with another secret gets
 // a value of his own and cannot take the first one's removal away.
 Bytes RawSlot(ByteView data_digest, ByteView secret_hash) {

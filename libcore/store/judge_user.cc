@@ -21,11 +21,6 @@ constexpr size_t kMaxEnvironment = 60 * 1024;
 constexpr size_t kMinEnvironment = 12 + 16;  // nonce and tag of an empty plaintext
 constexpr size_t kMaxSpki = 2048;            // RSA of 8,192 bits has 1,062
 
-template <class Body>
-bool ParseBody(const ObjectDraft& draft, Body& body) {
-  return body.ParseFromArray(draft.body.data(), static_cast<int>(draft.body.size()));
-}
-
 // A sequence of not-before first, then of the expiry, in seconds: a newer certificate replaces an
 // older one, and the same certificate put for longer replaces the shorter put. 30 bits of lifetime
 // are 34 years.

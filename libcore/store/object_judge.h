@@ -39,6 +39,11 @@ struct ObjectDraft {
   std::optional<pki::Sha256Digest> contents;
 };
 
+template <class Body>
+bool ParseBody(const ObjectDraft& draft, Body& body) {
+  return body.ParseFromArray(draft.body.data(), static_cast<int>(draft.body.size()));
+}
+
 // Makes an Object of bytes. The only door besides Validate() and the makers.
 class ObjectParser {
  public:

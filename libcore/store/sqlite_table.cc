@@ -202,24 +202,24 @@ bool SqliteTable::Holds(const Key& place, const pki::Sha256Digest& digest) const
 
 namespace {
 
-struct Arc {
+struct Stretch {
   Key from;
   Key to;
 };
 
 // A range that wraps is two that do not.
-std::vector<Arc> Unwrap(const Key& from, const Key& to) {
-  if (from <= to) return {Arc{from, to}};
+std::vector<Stretch> Unwrap(const Key& from, const Key& to) {
+  if (from <= to) return {Stretch{from, to}};
   Key highest;
   for (uint8_t& byte : highest.mutable_view()) byte = 0xff;
-  return {Arc{from, highest}, Arc{Key(), to}};
+  return {Stretch{from, highest}, Stretch{Key(), to}};
 }
 
 }  // namespace
 
 std::vector<Key> SqliteTable::KeysBetween(const Key& from, const Key& to, size_t limit) const {
   std::vector<Key> keys;
-  for (const Arc& arc : Unwrap(from, to)) {
+  for (const Stretch& arc : Unwrap(from, to)) {
     db::Query query(impl_->keys_);
     query.Bind(arc.from.view()).Bind(arc.to.view()).Bind(static_cast<int64_t>(limit - keys.size()));
     while (impl_->NextRow(query)) {
@@ -232,7 +232,7 @@ std::vector<Key> SqliteTable::KeysBetween(const Key& from, const Key& to, size_t
 std::vector<RowSummary> SqliteTable::SummariesBetween(const Key& from, const Key& to,
                                                       size_t limit) const {
   std::vector<RowSummary> rows;
-  for (const Arc& arc : Unwrap(from, to)) {
+  for (const Stretch& arc : Unwrap(from, to)) {
     db::Query query(impl_->summaries_);
     query.Bind(arc.from.view()).Bind(arc.to.view()).Bind(static_cast<int64_t>(limit - rows.size()));
     while (impl_->NextRow(query)) {

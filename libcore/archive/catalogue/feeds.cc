@@ -13,7 +13,7 @@
 namespace p2pd::archive::catalogue {
 namespace {
 
-constexpr absl::string_view kXml = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
+constexpr absl::string_view kXmlHead = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
 // Torznab's "Other": what a torrent is about nobody has told us.
 constexpr int kCategory = 8000;
 constexpr size_t kMaxReadings = 500;
@@ -113,14 +113,14 @@ std::string RssFeed(const FeedOptions& options, const Search& search, const Foun
   const std::string title =
       search.text.empty() ? "Archive" : absl::StrCat("Archive: ", search.text);
   return absl::StrCat(
-      kXml, "<rss version=\"2.0\" xmlns:atom=\"http://www.w3.org/2005/Atom\"><channel>",
+      kXmlHead, "<rss version=\"2.0\" xmlns:atom=\"http://www.w3.org/2005/Atom\"><channel>",
       Channel(title, absl::StrCat(options.base, "/"), absl::StrCat(options.base, "/rss"), items),
       "</channel></rss>\n");
 }
 
 std::string TorznabCaps(const FeedOptions& options) {
   return absl::StrCat(
-      kXml, "<caps><server title=\"p2pd archive\" url=\"", Markup(options.base),
+      kXmlHead, "<caps><server title=\"p2pd archive\" url=\"", Markup(options.base),
       "/\"/><limits max=\"", kMaxLimit, "\" default=\"", kPageSize,
       "\"/><searching><search available=\"yes\" supportedParams=\"q\"/>"
       "<tv-search available=\"no\" supportedParams=\"q\"/>"
@@ -148,7 +148,7 @@ std::string TorznabFeed(const FeedOptions& options, const Search& search, const 
         Attribute("downloadvolumefactor", "0"), Attribute("uploadvolumefactor", "1"), "</item>\n");
   }
   return absl::StrCat(
-      kXml,
+      kXmlHead,
       "<rss version=\"2.0\" xmlns:atom=\"http://www.w3.org/2005/Atom\" "
       "xmlns:torznab=\"http://torznab.com/schemas/2015/feed\" "
       "xmlns:newznab=\"http://www.newznab.com/DTD/2010/feeds/attributes/\"><channel>",
@@ -158,7 +158,7 @@ std::string TorznabFeed(const FeedOptions& options, const Search& search, const 
 }
 
 std::string TorznabError(int code, absl::string_view why) {
-  return absl::StrCat(kXml, "<error code=\"", code, "\" description=\"", Markup(why), "\"/>\n");
+  return absl::StrCat(kXmlHead, "<error code=\"", code, "\" description=\"", Markup(why), "\"/>\n");
 }
 
 std::string JsonList(const FeedOptions& options, const Search& search, const Found& found) {
@@ -178,7 +178,8 @@ std::string JsonItem(const FeedOptions& options, const Detail& detail) {
   JsonWriter out;
   out.OpenObject();
   WriteSummary(options, detail.summary, detail.trackers, out);
-  out.Key("availability_text").String(Explain(detail.summary.total));
+  out.Key("availability_text")
+      .String(ExplainTotal(detail.summary.organic, detail.summary.total, detail.summary.held > 0));
   out.Key("trouble").String(detail.trouble);
   out.Key("comment").String(detail.comment);
   out.Key("piece_length").Number(uint64_t{detail.row.piece_length});

@@ -139,9 +139,8 @@ std::string Form(const Search& search) {
 
 // The number, large, and what it means.
 std::string Explained(absl::string_view title, const Availability& availability,
-                      absl::string_view among) {
-  const std::pair<std::string, std::string> parts =
-      absl::StrSplit(Explain(availability), absl::MaxSplits(": ", 1));
+                      absl::string_view words, absl::string_view among) {
+  const std::pair<std::string, std::string> parts = absl::StrSplit(words, absl::MaxSplits(": ", 1));
   return absl::StrCat("<section class=\"card\"><h2>", title, "</h2><div class=\"big\">",
                       NumberText(availability), "</div><p>", parts.second, "</p><p class=\"dim\">",
                       among, "</p></section>");
@@ -184,9 +183,13 @@ std::string WithoutArchives(const TorrentSummary& summary) {
 std::string Availabilities(const Detail& detail) {
   const TorrentSummary& summary = detail.summary;
   if (summary.pieces == 0) return "";
-  return absl::StrCat(
-      "<div class=\"two\">", Explained("Copies in all", summary.total, WithArchives(detail)),
-      Explained("Without archives", summary.organic, WithoutArchives(summary)), "</div>");
+  return absl::StrCat("<div class=\"two\">",
+                      Explained("Copies in all", summary.total,
+                                ExplainTotal(summary.organic, summary.total, summary.held > 0),
+                                WithArchives(detail)),
+                      Explained("Without archives", summary.organic, Explain(summary.organic),
+                                WithoutArchives(summary)),
+                      "</div>");
 }
 
 std::string LegendEntry(absl::string_view path, absl::string_view shade, absl::string_view text) {

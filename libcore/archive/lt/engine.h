@@ -110,6 +110,8 @@ struct EngineOptions {
   size_t write_buffers = 32 << 20;
   // How long a dropped piece is still there for whoever asked before.
   absl::Duration drop_grace = absl::Seconds(30);
+  // How soon pieces that the disk had no room to note are tried again.
+  absl::Duration keep_again = absl::Seconds(30);
   // How long a peer has time to show a block, in whole seconds: an honest client opens a slot for
   // who waits within a few rounds of 30 s.
   absl::Duration probe_patience = absl::Minutes(2);

@@ -54,6 +54,7 @@ struct LoadedTorrent {
   // Proved, and not kept on disk yet.
   std::vector<pieces::Piece> passed ABSL_GUARDED_BY(mutex);
   bool keeping ABSL_GUARDED_BY(mutex) = false;
+  bool kept_later ABSL_GUARDED_BY(mutex) = false;      // the disk refused, and is asked again
   std::vector<uint8_t> wanted ABSL_GUARDED_BY(mutex);  // priorities, by piece
 };
 

@@ -266,10 +266,18 @@ void Engine::Impl::KeepPassed(const Loaded& torrent) {
   if (now.empty()) return;
   const absl::Status kept = torrent->holding->Keep(now);
   if (!kept.ok()) {
-    // They are served from what is there, and tried again with the next one.
+    // They are served from what is there, and tried again with the next one, or in a while.
     events_.Put(TorrentError{torrent->id, kept});
     const MutexLock lock(&torrent->mutex);
     torrent->passed.insert(torrent->passed.end(), now.begin(), now.end());
+    if (std::exchange(torrent->kept_later, true)) return;
+    PostAfter(options_.keep_again, [this, torrent] {
+      {
+        const MutexLock again(&torrent->mutex);
+        torrent->kept_later = false;
+      }
+      if (!torrent->gone) threads_.PushKeep([this, torrent] { KeepPassed(torrent); });
+    });
     return;
   }
   for (const Piece piece : now) events_.Put(PieceFinished{torrent->id, piece});

@@ -21,9 +21,9 @@ constexpr int64_t kLeastPiece = 16 << 10;
 constexpr int64_t kMostPiece = 128 << 20;
 constexpr size_t kMaxUrl = 2048;
 constexpr size_t kMaxComment = 4096;
-constexpr int64_t kV2 = 2;
+constexpr int64_t kMetaVersion2 = 2;
 
-absl::Status Wrong(absl::string_view what) {
+absl::Status Malformed(absl::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat("no torrent that we take: ", what));
 }
 absl::Status TooMuch(absl::string_view what) {
@@ -77,21 +77,21 @@ class Judge {
   Judge(const MetainfoLimits& limits, Metainfo& out) : limits_(limits), out_(out) {}
 
   absl::Status Info(const Bencoded& info) {
-    if (info.kind() != Bencoded::Kind::kDictionary) return Wrong("info is no dictionary");
+    if (info.kind() != Bencoded::Kind::kDictionary) return Malformed("info is no dictionary");
     const auto name = info.FindString("name");
-    if (!name) return Wrong("it has no name");
+    if (!name) return Malformed("it has no name");
     out_.name = PlainName(*name);
     const auto length = info.FindInteger("piece length");
     if (!length || *length < kLeastPiece || *length > kMostPiece || *length % kLeastPiece != 0) {
-      return Wrong("its piece length is not 16 KiB to 128 MiB");
+      return Malformed("its piece length is not 16 KiB to 128 MiB");
     }
     out_.piece_length = static_cast<uint32_t>(*length);
     out_.is_private = info.FindInteger("private") == 1;
     const bool v1 = info.Find("pieces") != nullptr;
-    const bool v2 = info.FindInteger("meta version") == kV2;
-    if (!v1 && !v2) return Wrong("it has neither pieces nor a file tree of version 2");
+    const bool v2 = info.FindInteger("meta version") == kMetaVersion2;
+    if (!v1 && !v2) return Malformed("it has neither pieces nor a file tree of version 2");
     if (v2 && (*length & (*length - 1)) != 0)
-      return Wrong("version 2, but no power of two a piece");
+      return Malformed("version 2, but no power of two a piece");
     if (v2) P2PD_RETURN_IF_ERROR(FileTree(info));
     std::vector<MetainfoFile> tree = std::exchange(out_.files, {});
     if (v1) P2PD_RETURN_IF_ERROR(V1Files(info));
@@ -123,7 +123,7 @@ class Judge {
 
  private:
   absl::Status AddFile(std::vector<std::string> path, std::optional<int64_t> size, bool padding) {
-    if (!size || *size < 0) return Wrong("a file without a size");
+    if (!size || *size < 0) return Malformed("a file without a size");
     if (out_.files.size() >= limits_.files) return TooMuch("too many files");
     if (static_cast<uint64_t>(*size) > limits_.size - out_.size) return TooMuch("too many bytes");
     const auto bytes = static_cast<uint64_t>(*size);
@@ -136,7 +136,7 @@ class Judge {
   static absl::StatusOr<bool> IsPadding(const Bencoded& file) {
     const absl::string_view attributes = file.FindString("attr").value_or("");
     if (attributes.find('l') != absl::string_view::npos || file.Find("symlink path") != nullptr) {
-      return Wrong("it has a link in place of a file");
+      return Malformed("it has a link in place of a file");
     }
     return attributes.find('p') != absl::string_view::npos;
   }
@@ -147,18 +147,18 @@ class Judge {
     out_.folder = files != nullptr;
     if (files == nullptr) {
       P2PD_ASSIGN_OR_RETURN(const bool padding, IsPadding(info));
-      if (padding) return Wrong("its only file is padding");
+      if (padding) return Malformed("its only file is padding");
       return AddFile({out_.name}, info.FindInteger("length"), false);
     }
     for (const Bencoded& file : files->items()) {
       P2PD_ASSIGN_OR_RETURN(const bool padding, IsPadding(file));
       std::vector<std::string> path;
       const Bencoded* parts = file.Find("path");
-      if (parts == nullptr || parts->items().empty()) return Wrong("a file without a path");
-      if (parts->items().size() > kMaxDepth) return Wrong("a file too many folders deep");
+      if (parts == nullptr || parts->items().empty()) return Malformed("a file without a path");
+      if (parts->items().size() > kMaxDepth) return Malformed("a file too many folders deep");
       for (const Bencoded& part : parts->items()) {
         const auto text = part.String();
-        if (!text) return Wrong("a path that is no text");
+        if (!text) return Malformed("a path that is no text");
         path.push_back(PlainName(*text));
       }
       P2PD_RETURN_IF_ERROR(AddFile(std::move(path), file.FindInteger("length"), padding));
@@ -168,7 +168,7 @@ class Judge {
 
   absl::Status FileTree(const Bencoded& info) {
     const Bencoded* tree = info.Find("file tree");
-    if (tree == nullptr || tree->items().empty()) return Wrong("version 2 without a file tree");
+    if (tree == nullptr || tree->items().empty()) return Malformed("version 2 without a file tree");
     std::vector<std::string> path;
     P2PD_RETURN_IF_ERROR(Branch(*tree, path));
     out_.folder = out_.files.size() != 1 || out_.files[0].path.size() != 1 ||
@@ -181,20 +181,20 @@ class Judge {
     for (size_t i = 0; i < tree.items().size(); ++i) {
       const Bencoded& node = tree.items()[i];
       if (tree.keys().empty() || node.kind() != Bencoded::Kind::kDictionary) {
-        return Wrong("a file tree that is none");
+        return Malformed("a file tree that is none");
       }
       if (tree.keys()[i].empty()) {
         P2PD_ASSIGN_OR_RETURN(const bool padding, IsPadding(node));
         const auto size = node.FindInteger("length");
         const auto root = node.FindString("pieces root");
-        if (path.empty() || padding) return Wrong("a file tree that is none");
+        if (path.empty() || padding) return Malformed("a file tree that is none");
         if (size.value_or(0) > 0 && (!root || root->size() != InfoHashV2::kSize)) {
-          return Wrong("a file without its pieces root");
+          return Malformed("a file without its pieces root");
         }
         P2PD_RETURN_IF_ERROR(AddFile(path, size, false));
         continue;
       }
-      if (path.size() >= kMaxDepth) return Wrong("a file too many folders deep");
+      if (path.size() >= kMaxDepth) return Malformed("a file too many folders deep");
       path.push_back(PlainName(tree.keys()[i]));
       P2PD_RETURN_IF_ERROR(Branch(node, path));
       path.pop_back();
@@ -208,11 +208,12 @@ class Judge {
     for (const MetainfoFile& file : out_.files) {
       if (file.padding) continue;
       if (at == tree.size() || tree[at].path != file.path || tree[at].size != file.size) {
-        return Wrong("its two versions name different files");
+        return Malformed("its two versions name different files");
       }
       ++at;
     }
-    return at == tree.size() ? absl::OkStatus() : Wrong("its two versions name different files");
+    return at == tree.size() ? absl::OkStatus()
+                             : Malformed("its two versions name different files");
   }
 
   // Version 2 alone: each file begins a piece, and nobody wrote the padding down.
@@ -232,30 +233,48 @@ class Judge {
   }
 
   absl::Status Pieces(const Bencoded& info, bool v1) {
-    if (out_.size == 0) return Wrong("it has no bytes");
+    if (out_.size == 0) return Malformed("it has no bytes");
     const uint64_t pieces = (out_.size + out_.piece_length - 1) / out_.piece_length;
     if (pieces > limits_.pieces) return TooMuch("too many pieces");
     out_.pieces = static_cast<uint32_t>(pieces);
+    if (HasPieceOfPadding()) return Malformed("a piece of it is padding alone");
     if (!v1) return absl::OkStatus();
     const auto hashes = info.FindString("pieces");
     if (!hashes || hashes->size() != pieces * pki::Sha1Digest::kSize) {
-      return Wrong("not one hash for each piece");
+      return Malformed("not one hash for each piece");
     }
     out_.piece_hashes = ToBytes(*hashes);
     return absl::OkStatus();
+  }
+
+  // Padding fills a piece up (BEP 47). A piece of nothing else is never asked for and never comes,
+  // and a torrent with one would never be whole.
+  bool HasPieceOfPadding() const {
+    uint64_t piece = 0;  // the first that may be one
+    for (const MetainfoFile& file : out_.files) {
+      const uint64_t end = file.offset + file.size;
+      if (!file.padding && file.size > 0) {
+        piece = (end + out_.piece_length - 1) / out_.piece_length;
+      } else if (std::min((piece + 1) * out_.piece_length, out_.size) <= end &&
+                 piece < out_.pieces) {
+        return true;
+      }
+    }
+    return false;
   }
 
   // No path comes twice, and none is a file here and a folder there.
   absl::Status NoClash() const {
     std::set<std::vector<std::string>> files;
     for (const MetainfoFile& file : out_.files) {
-      if (!file.padding && !files.insert(file.path).second) return Wrong("two files of one name");
+      if (!file.padding && !files.insert(file.path).second)
+        return Malformed("two files of one name");
     }
     for (const std::vector<std::string>& path : files) {
       for (size_t depth = 1; depth < path.size(); ++depth) {
         const auto end = path.begin() + static_cast<std::ptrdiff_t>(depth);
         if (files.count(std::vector<std::string>(path.begin(), end)) != 0) {
-          return Wrong("a file and a folder of one name");
+          return Malformed("a file and a folder of one name");
         }
       }
     }
@@ -303,9 +322,9 @@ uint32_t Metainfo::PieceSize(uint32_t index) const {
 absl::StatusOr<Metainfo> ParseMetainfo(ByteView bytes, const MetainfoLimits& limits) {
   if (bytes.size() > limits.bytes) return TooMuch("the file");
   const std::optional<Bencoded> root = Bencoded::Parse(bytes);
-  if (!root) return Wrong("it is not bencoded");
+  if (!root) return Malformed("it is not bencoded");
   const Bencoded* info = root->Find("info");
-  if (info == nullptr) return Wrong("it has no info");
+  if (info == nullptr) return Malformed("it has no info");
   Metainfo out;
   Judge judge(limits, out);
   P2PD_RETURN_IF_ERROR(judge.Info(*info));

@@ -44,5 +44,14 @@ TEST(Availability, IsExplainedInWords) {
   EXPECT_EQ(Explain({0, 0}), "0: no piece is there");
 }
 
+TEST(Availability, WhatNobodyCouldTestIsClaimed) {
+  EXPECT_EQ(ExplainTotal({2, 0}, {2, 0}, false),
+            "2: 2 whole copies, as peers claim; nothing is archived yet");
+  EXPECT_EQ(ExplainTotal({2, 0}, {2, 0}, true), "2: 2 whole copies");
+  // Another S-tracker has it.
+  EXPECT_EQ(ExplainTotal({1, 0}, {2, 0}, false), "2: 2 whole copies");
+  EXPECT_EQ(ExplainTotal({0, 0}, {0, 0}, false), "0: no piece is there");
+}
+
 }  // namespace
 }  // namespace p2pd::archive

@@ -298,6 +298,8 @@ TEST(Engine, PoisonIsNoticedAndNotKept) {
 class FullLayer final : public pieces::FileLayer {
  public:
   std::atomic<bool> full = false;
+  std::atomic<bool> fills_books = false;  // the first block leaves no room for what is noted
+  std::atomic<bool> books_full = false;
 
   absl::StatusOr<std::unique_ptr<pieces::File>> Open(const pieces::FilePlace& place,
                                                      bool create) override {
@@ -310,7 +312,7 @@ class FullLayer final : public pieces::FileLayer {
     return system_.ReadWhole(path, max);
   }
   absl::Status Replace(const std::string& path, ByteView content) override {
-    return system_.Replace(path, content);
+    return books_full ? absl::ResourceExhaustedError("full") : system_.Replace(path, content);
   }
   absl::Status RemoveWhole(const std::string& path) override { return system_.RemoveWhole(path); }
   absl::Status MakeRoot(const std::string& path) override { return system_.MakeRoot(path); }
@@ -324,6 +326,7 @@ class FullLayer final : public pieces::FileLayer {
       return file_->ReadAt(offset, to, now);
     }
     absl::Status WriteAt(uint64_t offset, ByteView bytes) override {
+      if (layer_.fills_books.exchange(false)) layer_.books_full = true;
       return layer_.full ? absl::ResourceExhaustedError("full") : file_->WriteAt(offset, bytes);
     }
     absl::Status Sync() override { return file_->Sync(); }
@@ -361,6 +364,30 @@ TEST(Engine, AFullDiskStopsFetchingUntilItIsToldToGoOn) {
   ASSERT_TRUE(archive.engine->SetWanted(torrent.hash(), all).ok());
   EXPECT_TRUE(archive.WaitFor<WantedFinished>());
   EXPECT_TRUE(torrent.IsWholeAt(folder / "Files"));
+  archive.engine.reset();  // before its store
+}
+
+TEST(Engine, WhatADiskHadNoRoomToNoteIsNotedWhenItHas) {
+  const TestTorrent torrent(8);
+  FullLayer layer;
+  const testing::TempFolder folder;
+  const auto store = *pieces::OpenDiskPieceStore({folder / "Files", folder / "have"}, layer);
+  Archive seeder;
+  seeder.AddSeed(torrent);
+  Archive archive([&](EngineOptions& options) {
+    options.store = store.get();
+    options.keep_again = absl::Milliseconds(50);
+  });
+  AddRequest request = torrent.Request();
+  request.peers = {seeder.endpoint()};
+  layer.fills_books = true;
+  ASSERT_TRUE(archive.engine->Add(request).ok());
+  // Everything came, and no other piece will.
+  ASSERT_TRUE(archive.bell.Until([&] { return archive.Count<TorrentError>() > 2; }));
+  EXPECT_EQ(archive.Count<PieceFinished>(), 0u);
+  layer.books_full = false;
+  ASSERT_TRUE(archive.WaitFor<WantedFinished>());
+  EXPECT_EQ(archive.Count<PieceFinished>(), 8u);
   archive.engine.reset();  // before its store
 }
 

@@ -90,6 +90,23 @@ TEST(Metainfo, FilesStandWhereTheOnesBeforeThemEnd) {
   EXPECT_EQ(metainfo->size, 20'107u);
 }
 
+TEST(Metainfo, PaddingFillsPiecesUpAndMakesNone) {
+  const int64_t rest = kPiece - 100;
+  EXPECT_TRUE(
+      ParseInfo(V1Info({{{"a"}, 100, ""}, {{".pad", "1"}, rest, "p"}, {{"b"}, 5, ""}})).ok());
+  EXPECT_TRUE(ParseInfo(V1Info({{{"a"}, 100, ""}, {{".pad", "1"}, rest, "p"}})).ok());
+  EXPECT_TRUE(
+      ParseInfo(V1Info({{{"a"}, kPiece, ""}, {{"b"}, 5, ""}, {{".pad", "1"}, 7, "p"}})).ok());
+  const auto refused = {
+      V1Info({{{"a"}, 100, ""}, {{".pad", "1"}, rest + kPiece, "p"}, {{"b"}, 5, ""}}),
+      V1Info({{{"a"}, 100, ""}, {{".pad", "1"}, rest, "p"}, {{".pad", "2"}, 5, "p"}}),
+      V1Info({{{".pad", "1"}, kPiece, "p"}, {{"b"}, 5, ""}}),
+  };
+  for (const Bytes& info : refused) {
+    EXPECT_THAT(std::string(ParseInfo(info).status().message()), HasSubstr("padding alone"));
+  }
+}
+
 TEST(Metainfo, ReadsVersionTwo) {
   const Bytes info = V2Info(40'000, "speech");
   const auto metainfo = ParseInfo(info);
