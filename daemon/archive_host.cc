@@ -629,14 +629,20 @@ void ArchiveHost::Obey(const archive::SleepTorrent& sleep) {
 void ArchiveHost::Obey(const archive::StopTorrent& stop) {
   waiting_.erase(stop.hash);
   blocked_.erase(stop.hash);
+  std::string slept_in;
   {
     const MutexLock lock(&mutex_);
-    beds_.erase(stop.hash);
+    const auto bed = beds_.extract(stop.hash);
+    if (bed) slept_in = bed.mapped().folder;
   }
   const auto loaded = loaded_.find(stop.hash);
   const auto layout = layouts_.find(stop.hash);
   if (stop.erase && layout != layouts_.end() && loaded != loaded_.end()) {
     erasures_[stop.hash] = {loaded->second, layout->second};
+  } else if (stop.erase && !slept_in.empty()) {
+    // Which files in its folder are its own only the .torrent says, and that could not be read.
+    P2PD_LOG(daemon, kWarn, "archive: the .torrent of ", archive::torrent::ToHex(stop.hash),
+             " is lost, so its files stay; what is in Files/", slept_in, " may be deleted by hand");
   }
   if (layout != layouts_.end()) layouts_.erase(layout);
   measures_.erase(stop.hash);

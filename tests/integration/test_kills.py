@@ -32,6 +32,9 @@ class Kills(SwarmTest):
             '--tracker', '127.0.0.1:0', '--peer', '127.0.0.1:0', '--federation', 'rack', '--federation-key', key, '--member-grace',
             f'{GRACE}s', '--copies', '2', '--holding-time', '1s', '--archive-quota', '1GiB'])
 
+    def dropped(self, daemon):
+        return int(daemon.status()['counters'].get('archive.pieces_dropped', 0))
+
     def held(self, daemons):
         """Groups that each holds."""
         return [int(daemon.json('archive', 'members')['members'][0].get('groupCount', 0)) for daemon in daemons]
@@ -76,13 +79,18 @@ class Kills(SwarmTest):
             seed.signal(9)
             seed.ended()
         dropped = 0
+        ways = []
         for kill in range(KILLS):
+            # Each way comes once before any comes again.
+            if not ways:
+                ways = ['restart', 'away', 'empty']
+                chance.shuffle(ways)
             victim = chance.choice(daemons)
             others = [daemon for daemon in daemons if daemon is not victim]
             # In the middle of whatever it does.
             time.sleep(chance.uniform(0, 2))
             victim.kill9()
-            what = chance.choice(['restart', 'away', 'empty'])
+            what = ways.pop()
             if what == 'away':
                 # The others take its share, and one of them is killed while it does.
                 wait('it to be missed', lambda: all('LOST' in {m['state'] for m in d.json('archive', 'members')['members']}
@@ -94,8 +102,9 @@ class Kills(SwarmTest):
             elif what == 'empty':
                 # It hands everything over, and is killed while it drops.
                 self.restart(victim, others, '0')
-                time.sleep(chance.uniform(1, 6))
-                dropped += int(victim.status()['counters'].get('archive.pieces_dropped', 0))
+                wait('it to drop', lambda: self.dropped(victim) > 0, 3 * PATIENCE)
+                time.sleep(chance.uniform(0, 2))
+                dropped += self.dropped(victim)
                 victim.kill9()
             self.restart(victim, others, '1GiB')
             self.whole(daemons)
