@@ -2,8 +2,10 @@
 
 find_program(P2PD_CCACHE ccache)
 if(P2PD_CCACHE)
-  # The base directory makes a fresh clone in another folder hit the cache.
-  set(launcher ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${P2PD_CCACHE})
+  # The base directory makes a fresh clone in another folder hit the cache; the sloppiness is what its manual asks for where
+  # headers are precompiled.
+  set(launcher ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1
+      CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime ${P2PD_CCACHE})
   set(CMAKE_C_COMPILER_LAUNCHER ${launcher})
   set(CMAKE_CXX_COMPILER_LAUNCHER ${launcher})
 endif()
