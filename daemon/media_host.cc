@@ -42,13 +42,25 @@ void MediaHost::Push(Command command) {
 void MediaHost::Obey(node::MediaCommand command, CallAudio audio) {
   const bool start = std::holds_alternative<node::MediaStart>(command);
   const bool stop = std::holds_alternative<node::MediaStop>(command);
-  Push({.what = std::move(command), .audio = std::move(audio), .audio_only = false});
+  std::shared_ptr<media::Conference> conference;
+  if (const auto* seat = std::get_if<node::MediaSeat>(&command); seat && seat->conference != 0) {
+    conference = ConferenceOf(seat->conference);
+  }
+  Push(
+      {.what = std::move(command), .audio = std::move(audio), .conference = std::move(conference)});
   if (start && ++running_ == 1) beat_->SetActive(true);
   if (stop && running_ > 0) --running_;
 }
 
+std::shared_ptr<media::Conference> MediaHost::ConferenceOf(uint64_t number) {
+  std::erase_if(conferences_, [](const auto& entry) { return entry.second.expired(); });
+  std::shared_ptr<media::Conference> found = conferences_[number].lock();
+  if (found == nullptr) conferences_[number] = found = std::make_shared<media::Conference>();
+  return found;
+}
+
 void MediaHost::SetAudio(const session::CallId& call, CallAudio audio) {
-  Push({.what = node::MediaStop{call}, .audio = std::move(audio), .audio_only = true});
+  Push({.what = AudioChange{call, std::move(audio)}, .audio = {}, .conference = nullptr});
 }
 
 void MediaHost::OnDatagram(Instant now, const net::Endpoint& from, ByteView datagram) {
@@ -73,34 +85,62 @@ void MediaHost::OnTick(Instant due) {
   }
 }
 
-void MediaHost::Run(Instant now, Command command) {
-  if (command.audio_only) {
-    Voice* voice = Find(std::get<node::MediaStop>(command.what).call);
-    if (voice == nullptr) return;
-    if (command.audio.source != nullptr) {
-      voice->media->ReplaceSource(command.audio.source.get());
-      voice->audio.source = std::move(command.audio.source);
-    }
-    if (command.audio.sink != nullptr) {
-      voice->media->ReplaceSink(command.audio.sink.get());
-      voice->audio.sink = std::move(command.audio.sink);
-    }
-    return;
+// Between the call and what its own end plays and hears stands its seat, where it has one.
+void MediaHost::Connect(Voice& voice) {
+  // Who is muted is not heard; what others of a conference say goes on.
+  voice.media->SetMuted(voice.muted && voice.seat == nullptr);
+  if (voice.seat != nullptr) {
+    voice.seat->SetMuted(voice.muted);
+    voice.seat->SetOwn(voice.audio.source.get(), voice.audio.sink.get());
+    voice.media->ReplaceSource(&voice.seat->source());
+    voice.media->ReplaceSink(&voice.seat->sink());
+  } else {
+    voice.media->ReplaceSource(voice.audio.source.get());
+    voice.media->ReplaceSink(voice.audio.sink.get());
   }
-  if (auto* start = std::get_if<node::MediaStart>(&command.what)) {
-    Start(now, std::move(*start), std::move(command.audio));
-  } else if (const auto* stop = std::get_if<node::MediaStop>(&command.what)) {
+}
+
+void MediaHost::Seat(Voice& voice, std::shared_ptr<media::Conference> conference) {
+  // What it leaves is used until it has what comes; the seat goes before its conference.
+  const std::shared_ptr<media::Conference> left = std::move(voice.conference);
+  const std::unique_ptr<media::Conference::Seat> before = std::move(voice.seat);
+  voice.conference = std::move(conference);
+  if (voice.conference != nullptr) voice.seat = voice.conference->Join();
+  Connect(voice);
+}
+
+void MediaHost::Change(AudioChange change) {
+  Voice* voice = Find(change.call);
+  if (voice == nullptr) return;
+  // What goes is used until the call has what comes.
+  const CallAudio before = voice->audio;
+  if (change.audio.source != nullptr) voice->audio.source = std::move(change.audio.source);
+  if (change.audio.sink != nullptr) voice->audio.sink = std::move(change.audio.sink);
+  Connect(*voice);
+}
+
+void MediaHost::Run(Instant now, Command order) {
+  if (auto* change = std::get_if<AudioChange>(&order.what)) return Change(std::move(*change));
+  auto& command = std::get<node::MediaCommand>(order.what);
+  if (auto* start = std::get_if<node::MediaStart>(&command)) {
+    Start(now, std::move(*start), std::move(order.audio));
+  } else if (const auto* stop = std::get_if<node::MediaStop>(&command)) {
     Stop(now, stop->call);
-  } else if (const auto* remote = std::get_if<node::MediaRemote>(&command.what)) {
+  } else if (const auto* seat = std::get_if<node::MediaSeat>(&command)) {
+    if (Voice* voice = Find(seat->call)) Seat(*voice, std::move(order.conference));
+  } else if (const auto* remote = std::get_if<node::MediaRemote>(&command)) {
     if (Voice* voice = Find(remote->call)) voice->media->SetRemote(remote->remote);
-  } else if (const auto* hold = std::get_if<node::MediaHold>(&command.what)) {
+  } else if (const auto* hold = std::get_if<node::MediaHold>(&command)) {
     if (Voice* voice = Find(hold->call)) {
       voice->media->SetHold(hold->by_us);
       voice->media->SetRemoteHold(hold->by_peer);
     }
-  } else if (const auto* mute = std::get_if<node::MediaMute>(&command.what)) {
-    if (Voice* voice = Find(mute->call)) voice->media->SetMuted(mute->muted);
-  } else if (auto* rekey = std::get_if<node::MediaRekey>(&command.what)) {
+  } else if (const auto* mute = std::get_if<node::MediaMute>(&command)) {
+    Voice* voice = Find(mute->call);
+    if (voice == nullptr) return;
+    voice->muted = mute->muted;
+    Connect(*voice);
+  } else if (auto* rekey = std::get_if<node::MediaRekey>(&command)) {
     Voice* voice = Find(rekey->call);
     if (voice == nullptr) return;
     const absl::Status status =
@@ -117,7 +157,9 @@ void MediaHost::Start(Instant now, node::MediaStart start, CallAudio audio) {
     return;
   }
   Voice& voice = voices_[start.call];
-  voice = Voice{.media = *std::move(media), .audio = std::move(audio), .report_at = now};
+  voice.media = *std::move(media);
+  voice.audio = std::move(audio);
+  voice.report_at = now;
 }
 
 void MediaHost::Stop(Instant now, const session::CallId& call) {

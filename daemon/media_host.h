@@ -14,12 +14,14 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <variant>
 
 #include "absl/functional/any_invocable.h"
 #include "libcore/base/bounded_queue.h"
 #include "libcore/base/rng.h"
 #include "libcore/media/audio.h"
 #include "libcore/media/call_media.h"
+#include "libcore/media/conference.h"
 #include "libcore/net/endpoint.h"
 #include "libcore/node/call_desk.h"
 #include "libcore/runtime/tick_loop.h"
@@ -71,24 +73,35 @@ class MediaHost {
     Bytes datagram;
   };
   struct Voice {
-    std::unique_ptr<media::CallMedia> media;
     CallAudio audio;
+    std::shared_ptr<media::Conference> conference;
+    std::unique_ptr<media::Conference::Seat> seat;
+    std::unique_ptr<media::CallMedia> media;
+    bool muted = false;
     Instant report_at;
     bool stopped = false;
   };
-  struct Command {
-    node::MediaCommand what;
+  struct AudioChange {
+    session::CallId call;
     CallAudio audio;
-    bool audio_only = false;  // SetAudio; `what` names the call as a MediaStop would
+  };
+  struct Command {
+    std::variant<node::MediaCommand, AudioChange> what;
+    CallAudio audio;                                // of MediaStart
+    std::shared_ptr<media::Conference> conference;  // of MediaSeat
   };
 
   // Core thread.
   void Push(Command command);
+  std::shared_ptr<media::Conference> ConferenceOf(uint64_t number);
   // Media thread.
   void OnTick(Instant due);
   void Run(Instant now, Command command);
   void Start(Instant now, node::MediaStart start, CallAudio audio);
   void Stop(Instant now, const session::CallId& call);
+  void Change(AudioChange change);
+  static void Seat(Voice& voice, std::shared_ptr<media::Conference> conference);
+  static void Connect(Voice& voice);
   void Deliver(const Packet& packet);
   void Drain(Instant now, const session::CallId& call, Voice& voice);
   Voice* Find(const session::CallId& call);
@@ -100,6 +113,8 @@ class MediaHost {
   BoundedQueue<Command> commands_{kMaxCommands};
   uint64_t dropped_queue_full_ = 0;  // core thread
   size_t running_ = 0;               // core thread
+  // By number; core thread. The calls in them keep them.
+  std::map<uint64_t, std::weak_ptr<media::Conference>> conferences_;
   std::atomic<uint64_t> dropped_unknown_ssrc_{0};
   std::map<session::CallId, Voice> voices_;  // media thread
   // Last, so that the thread ends before what it uses.

@@ -28,6 +28,8 @@ struct Flags {
   std::vector<std::string> emails;
   std::string file;
   std::string word;
+  std::vector<std::string> calls;
+  bool leave = false;
   std::string availability;
   std::string key;
   std::string digest;
@@ -296,6 +298,13 @@ class Commands {
       return CallMute(s, flags_.word, flags_.out.empty() ? "on" : flags_.out);
     });
     mute->add_option("STATE", flags_.out, "on or off; default on");
+    CLI::App* conference =
+        Leaf(call, "conference", "let active calls hear each other",
+             [this](Session& s) { return CallConference(s, flags_.calls, flags_.leave); });
+    conference
+        ->add_option("CALL", flags_.calls, "which: two or more, or one to be added to another's")
+        ->required();
+    conference->add_flag("--leave", flags_.leave, "take these calls out of their conference");
     CLI::App* dtmf = OneCall(call, "dtmf", "press keys", [this](Session& s) {
       return CallDtmf(s, flags_.word, flags_.digest);
     });

@@ -292,6 +292,7 @@ v1::Call ToProto(const node::CallView& call, v1::AudioSource source) {
     if (!call.relayed) out.set_peer_address(call.remote->ToString());
   }
   out.set_received_digits(call.received_digits);
+  out.set_conference(call.conference);
   AddSteps(call, out);
   return out;
 }

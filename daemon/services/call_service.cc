@@ -271,6 +271,41 @@ grpc::ServerUnaryReactor* CallService::SendDtmf(grpc::CallbackServerContext* con
   });
 }
 
+grpc::ServerUnaryReactor* CallService::ConferCalls(grpc::CallbackServerContext* context,
+                                                   const v1::ConferCallsRequest* request,
+                                                   v1::ConferCallsResponse* response) {
+  return OnCore(host_, context, [request, response](NodeHost& host, Reply reply) {
+    const std::vector<node::CallView> calls = host.node().ListCalls();
+    std::vector<session::CallId> named;
+    for (const std::string& name : request->names()) {
+      const auto id = FindCallName(name, calls);
+      if (!id) return reply.Finish(CallUnknown(name));
+      named.push_back(*id);
+    }
+    const absl::Status status = host.node().Confer(host.now(), named);
+    if (!status.ok()) {
+      return reply.Fail(status, {kStateWrong,
+                                 kUnknown,
+                                 {absl::StatusCode::kInvalidArgument, "CALLS_TOO_FEW"},
+                                 {absl::StatusCode::kResourceExhausted, "CONFERENCE_FULL"}});
+    }
+    const uint64_t conference = host.node().FindCall(named.front())->conference;
+    for (const node::CallView& call : host.node().ListCalls()) {
+      if (call.conference == conference) *response->add_calls() = Show(host, call);
+    }
+    reply.Ok();
+  });
+}
+
+grpc::ServerUnaryReactor* CallService::LeaveConference(grpc::CallbackServerContext* context,
+                                                       const v1::LeaveConferenceRequest* request,
+                                                       v1::Call* call) {
+  return OnCall(host_, context, request->name(), call,
+                [](NodeHost& host, const session::CallId& id) {
+                  return host.node().LeaveConference(host.now(), id);
+                });
+}
+
 grpc::ServerBidiReactor<v1::StreamAudioRequest, v1::StreamAudioResponse>* CallService::StreamAudio(
     grpc::CallbackServerContext*) {
   return AudioStream::Start(host_, pump_);

@@ -41,6 +41,12 @@ class CallService final : public v1::CallService::CallbackService {
   grpc::ServerUnaryReactor* SendDtmf(grpc::CallbackServerContext* context,
                                      const v1::SendDtmfRequest* request,
                                      v1::SendDtmfResponse* response) override;
+  grpc::ServerUnaryReactor* ConferCalls(grpc::CallbackServerContext* context,
+                                        const v1::ConferCallsRequest* request,
+                                        v1::ConferCallsResponse* response) override;
+  grpc::ServerUnaryReactor* LeaveConference(grpc::CallbackServerContext* context,
+                                            const v1::LeaveConferenceRequest* request,
+                                            v1::Call* call) override;
   grpc::ServerBidiReactor<v1::StreamAudioRequest, v1::StreamAudioResponse>* StreamAudio(
       grpc::CallbackServerContext* context) override;
 

@@ -440,6 +440,7 @@ void CallDesk::OnChanged(Instant now, const session::CallId& wire) {
     record->view.ended = parts_.wall.At(now);
     if (record->media_started) {
       media_.push_back(MediaStop{id});
+      BreakUp(now, std::exchange(record->view.conference, 0));
       record->figures_until = now + kFiguresWait;
       record->view.figures_pending = true;
     }

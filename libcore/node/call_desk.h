@@ -46,6 +46,7 @@ struct CallView {
   std::optional<media::CallStats> media;  // as last reported
   bool figures_pending = false;           // it has ended, and the last figures are on their way
   bool muted = false;
+  uint64_t conference = 0;       // calls of the same number hear each other; 0: none
   bool voice_both_ways = false;  // audio was sent and decoded
   // Why it ended before a session could say so: resolving failed. `problem` is a stable reason as
   // presence::OperationDone has it.
@@ -80,6 +81,11 @@ struct MediaMute {
   session::CallId call;
   bool muted = false;
 };
+// Its place among the calls that hear each other.
+struct MediaSeat {
+  session::CallId call;
+  uint64_t conference = 0;  // 0: it is alone again
+};
 struct MediaStop {
   session::CallId call;
 };
@@ -92,7 +98,7 @@ struct MediaRekey {
   bool send = false;
 };
 using MediaCommand =
-    std::variant<MediaStart, MediaRemote, MediaHold, MediaMute, MediaRekey, MediaStop>;
+    std::variant<MediaStart, MediaRemote, MediaHold, MediaMute, MediaSeat, MediaRekey, MediaStop>;
 
 // What the media thread says.
 struct MediaReport {
@@ -137,6 +143,8 @@ class CallDesk {
   absl::Status Hold(Instant now, const session::CallId& call, bool hold);
   absl::Status Mute(Instant now, const session::CallId& call, bool muted);
   absl::Status SendDtmf(Instant now, const session::CallId& call, absl::string_view digits);
+  absl::Status Confer(Instant now, absl::Span<const session::CallId> calls);
+  absl::Status LeaveConference(Instant now, const session::CallId& call);
   std::optional<CallView> Find(const session::CallId& call) const;
   std::vector<CallView> List() const;
 
@@ -178,6 +186,10 @@ class CallDesk {
   Record* FindByWire(const session::CallId& wire);
   absl::StatusOr<session::CallId> WireOf(const session::CallId& call) const;
   void Changed(Instant now, Record& record, absl::string_view what);
+  std::vector<Record*> InConference(uint64_t conference);
+  void Seat(Instant now, Record& record, uint64_t conference);
+  // One call alone is no conference.
+  void BreakUp(Instant now, uint64_t conference);
   void StartResolving(Instant now, Record& record);
   void AddStep(Instant now, Record& record, presence::JourneyStep::Kind kind, std::string detail);
   // Else ends the call and says why.
@@ -206,6 +218,7 @@ class CallDesk {
   std::deque<session::CallId> order_;  // oldest first
   std::map<pki::KeyHash, TokenBucket> rings_;
   std::deque<MediaCommand> media_;
+  uint64_t last_conference_ = 0;
   bool draining_ = false;
 };
 

@@ -733,6 +733,16 @@ absl::Status Node::SendDtmf(Instant now, const session::CallId& call, absl::stri
   return status;
 }
 
+absl::Status Node::Confer(Instant now, absl::Span<const session::CallId> calls) {
+  const absl::Status status = impl_->desk_.Confer(now, calls);
+  impl_->Pump(now);
+  return status;
+}
+
+absl::Status Node::LeaveConference(Instant now, const session::CallId& call) {
+  return impl_->desk_.LeaveConference(now, call);
+}
+
 std::optional<CallView> Node::FindCall(const session::CallId& call) const {
   return impl_->desk_.Find(call);
 }

@@ -172,6 +172,12 @@ class Node {
   absl::Status Hold(Instant now, const session::CallId& call, bool hold);
   absl::Status Mute(Instant now, const session::CallId& call, bool muted);
   absl::Status SendDtmf(Instant now, const session::CallId& call, absl::string_view digits);
+  // From now on these calls, and those of the conferences that they are in already, hear each
+  // other; who was on hold here no longer is. NotFound; FailedPrecondition where one is not active;
+  // InvalidArgument for less than two; ResourceExhausted beyond media::Conference::kMaxSeats.
+  absl::Status Confer(Instant now, absl::Span<const session::CallId> calls);
+  // NotFound; FailedPrecondition when it is in none.
+  absl::Status LeaveConference(Instant now, const session::CallId& call);
   std::optional<CallView> FindCall(const session::CallId& call) const;
   std::vector<CallView> ListCalls() const;  // oldest first
 

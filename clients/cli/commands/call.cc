@@ -101,6 +101,7 @@ std::string StateOf(const v1::Call& call) {
   if (call.held_local()) absl::StrAppend(&out, ", held");
   if (call.held_remote()) absl::StrAppend(&out, ", held by the other side");
   if (call.muted()) absl::StrAppend(&out, ", muted");
+  if (call.conference() != 0) absl::StrAppend(&out, ", in conference ", call.conference());
   return out;
 }
 
@@ -580,6 +581,25 @@ ExitCode CallMute(Session& session, const std::string& call, const std::string& 
   v1::MuteCallRequest request;
   request.set_muted(on_off == "on");
   return OnCall(session, &Stub::MuteCall, request, call);
+}
+
+ExitCode CallConference(Session& session, const std::vector<std::string>& calls, bool leave) {
+  if (leave) {
+    for (const std::string& call : calls) {
+      const ExitCode left =
+          OnCall(session, &Stub::LeaveConference, v1::LeaveConferenceRequest(), call);
+      if (left != ExitCode::kDone) return left;
+    }
+    return ExitCode::kDone;
+  }
+  v1::ConferCallsRequest request;
+  for (const std::string& call : calls) request.add_names(CallName(call));
+  return session.CallAndPrint<v1::CallService>(
+      &Stub::ConferCalls, request, [](const v1::ConferCallsResponse& answer) {
+        for (const v1::Call& call : answer.calls()) {
+          std::printf("%s  %s\n", LastWord(call.name()).c_str(), call.peer_email().c_str());
+        }
+      });
 }
 
 ExitCode CallDtmf(Session& session, const std::string& call, const std::string& digits) {

@@ -150,6 +150,25 @@ TEST_F(MediaHostTest, TheAnswerToAStopHasTheLastFigures) {
   EXPECT_FALSE(last_.has_value());
 }
 
+// Its own end changes, it leaves and comes back, and it ends on its seat: nothing is used after it
+// went.
+TEST_F(MediaHostTest, ACallSitsDownInAConferenceAndLeaves) {
+  Start(caller_, 1, {.source = std::make_shared<media::ToneSource>(), .sink = nullptr});
+  Start(callee_, 2, {});
+  caller_.host->Obey(node::MediaSeat{caller_.call, 1}, {});
+  caller_.host->SetAudio(caller_.call, {.source = std::make_shared<media::ToneSource>(),
+                                        .sink = std::make_shared<media::NullSink>()});
+  caller_.host->Obey(node::MediaMute{caller_.call, true}, {});
+  Carry([this] { return first_audio_ == 2; });
+  caller_.host->Obey(node::MediaSeat{caller_.call, 0}, {});
+  caller_.host->Obey(node::MediaMute{caller_.call, false}, {});
+  caller_.host->Obey(node::MediaSeat{caller_.call, 2}, {});
+  caller_.host->Obey(node::MediaStop{caller_.call}, {});
+  const MutexLock lock(&mutex_);
+  const auto stopped = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stopped_ == 1; };
+  mutex_.Await(absl::Condition(&stopped));
+}
+
 TEST_F(MediaHostTest, PacketsOfNoCallAreCountedAndDropped) {
   const Bytes rtp(40, 0x80);
   caller_.host->OnDatagram(runtime::MonotonicNow(), At("192.0.2.1:1"), rtp);

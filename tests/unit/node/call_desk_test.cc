@@ -94,6 +94,41 @@ TEST_F(CallDeskTest, MuteIsShownAndDigitsArrive) {
                           [](const Change& change) { return change.detail == "dtmf 12#"; }));
 }
 
+TEST_F(CallDeskTest, AConferenceIsOfActiveCallsAndOfTwoAtLeast) {
+  const session::CallId unknown;
+  EXPECT_TRUE(absl::IsNotFound(alice_.node().Confer(now(), {unknown, call_})));
+  EXPECT_TRUE(absl::IsFailedPrecondition(alice_.node().Confer(now(), {call_, call_})));  // it rings
+  EXPECT_TRUE(absl::IsInvalidArgument(alice_.node().Confer(now(), {})));
+  Answer();
+  EXPECT_TRUE(absl::IsInvalidArgument(alice_.node().Confer(now(), {call_, call_})));
+  EXPECT_TRUE(absl::IsFailedPrecondition(alice_.node().LeaveConference(now(), call_)));
+  EXPECT_TRUE(absl::IsNotFound(alice_.node().LeaveConference(now(), unknown)));
+}
+
+// Bob calls back, and Alice has two calls with him.
+TEST_F(CallDeskTest, WhoIsInAConferenceIsOffHoldAndOneAloneIsInNone) {
+  Answer();
+  ASSERT_TRUE(bob_.node().Dial(now(), "", "alice@example.org").ok());
+  bob_.Kick();
+  const auto second = [&] { return alice_.node().ListCalls().back(); };
+  ASSERT_TRUE(Until([&] { return second().info.state == CallState::kRinging; }));
+  const session::CallId other = second().info.id;
+  ASSERT_TRUE(alice_.node().Hold(now(), call_, true).ok());
+  ASSERT_TRUE(alice_.node().Accept(now(), other).ok());
+  alice_.Kick();
+  ASSERT_TRUE(Until([&] { return second().info.state == CallState::kActive; }));
+  ASSERT_TRUE(alice_.node().Confer(now(), {call_, other}).ok());
+  EXPECT_NE(View().conference, 0u);
+  EXPECT_EQ(View().conference, second().conference);
+  EXPECT_FALSE(View().info.held_by_us);
+  alice_.Kick();
+  ASSERT_TRUE(alice_.node().HangUp(now(), other).ok());
+  alice_.Kick();
+  ASSERT_TRUE(Until([&] { return second().info.state == CallState::kEnded; }));
+  EXPECT_EQ(View().conference, 0u);
+  EXPECT_EQ(second().conference, 0u);
+}
+
 TEST_F(CallDeskTest, VerbsOnAnUnknownOrEndedCallSayWhatIsWrong) {
   session::CallId unknown;
   EXPECT_TRUE(absl::IsNotFound(alice_.node().Accept(now(), unknown)));

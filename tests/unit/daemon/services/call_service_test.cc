@@ -44,6 +44,12 @@ TEST_F(CallServiceTest, CallsThatAreNotThereAreNamed) {
   EXPECT_EQ(reason(&Stub::HoldCall, v1::HoldCallRequest()), "CALL_UNKNOWN");
   EXPECT_EQ(reason(&Stub::ResumeCall, v1::ResumeCallRequest()), "CALL_UNKNOWN");
   EXPECT_EQ(reason(&Stub::MuteCall, v1::MuteCallRequest()), "CALL_UNKNOWN");
+  EXPECT_EQ(reason(&Stub::LeaveConference, v1::LeaveConferenceRequest()), "CALL_UNKNOWN");
+  v1::ConferCallsRequest confer;
+  v1::ConferCallsResponse conference;
+  EXPECT_EQ(ReasonOfStatus(OfCall(&Stub::ConferCalls, confer, &conference)), "CALLS_TOO_FEW");
+  confer.add_names(name);
+  EXPECT_EQ(ReasonOfStatus(OfCall(&Stub::ConferCalls, confer, &conference)), "CALL_UNKNOWN");
   v1::SendDtmfRequest dtmf;
   v1::SendDtmfResponse sent;
   dtmf.set_name(name);
