@@ -63,6 +63,10 @@ void MediaHost::SetAudio(const session::CallId& call, CallAudio audio) {
   Push({.what = AudioChange{call, std::move(audio)}, .audio = {}, .conference = nullptr});
 }
 
+void MediaHost::SetTap(const session::CallId& call, std::shared_ptr<media::RecordingTap> tap) {
+  Push({.what = TapChange{call, std::move(tap)}, .audio = {}, .conference = nullptr});
+}
+
 void MediaHost::OnDatagram(Instant now, const net::Endpoint& from, ByteView datagram) {
   if (running_ == 0) {
     dropped_unknown_ssrc_.fetch_add(1, std::memory_order_relaxed);
@@ -88,16 +92,23 @@ void MediaHost::OnTick(Instant due) {
 // Between the call and what its own end plays and hears stands its seat, where it has one.
 void MediaHost::Connect(Voice& voice) {
   // Who is muted is not heard; what others of a conference say goes on.
-  voice.media->SetMuted(voice.muted && voice.seat == nullptr);
+  const bool muted = voice.muted && voice.seat == nullptr;
+  voice.media->SetMuted(muted);
+  media::AudioSource* source = voice.audio.source.get();
+  media::AudioSink* sink = voice.audio.sink.get();
   if (voice.seat != nullptr) {
     voice.seat->SetMuted(voice.muted);
-    voice.seat->SetOwn(voice.audio.source.get(), voice.audio.sink.get());
-    voice.media->ReplaceSource(&voice.seat->source());
-    voice.media->ReplaceSink(&voice.seat->sink());
-  } else {
-    voice.media->ReplaceSource(voice.audio.source.get());
-    voice.media->ReplaceSink(voice.audio.sink.get());
+    voice.seat->SetOwn(source, sink);
+    source = &voice.seat->source();
+    sink = &voice.seat->sink();
   }
+  if (voice.tap != nullptr) {
+    voice.tap->SetInner(source, sink, muted);
+    source = &voice.tap->source();
+    sink = &voice.tap->sink();
+  }
+  voice.media->ReplaceSource(source);
+  voice.media->ReplaceSink(sink);
 }
 
 void MediaHost::Seat(Voice& voice, std::shared_ptr<media::Conference> conference) {
@@ -119,8 +130,22 @@ void MediaHost::Change(AudioChange change) {
   Connect(*voice);
 }
 
+void MediaHost::Change(TapChange change) {
+  Voice* voice = Find(change.call);
+  if (voice == nullptr) {
+    // It ended meanwhile.
+    if (change.tap != nullptr) change.tap->Close();
+    return;
+  }
+  const std::shared_ptr<media::RecordingTap> before = std::move(voice->tap);
+  voice->tap = std::move(change.tap);
+  Connect(*voice);
+  if (before != nullptr) before->Close();
+}
+
 void MediaHost::Run(Instant now, Command order) {
   if (auto* change = std::get_if<AudioChange>(&order.what)) return Change(std::move(*change));
+  if (auto* change = std::get_if<TapChange>(&order.what)) return Change(std::move(*change));
   auto& command = std::get<node::MediaCommand>(order.what);
   if (auto* start = std::get_if<node::MediaStart>(&command)) {
     Start(now, std::move(*start), std::move(order.audio));
@@ -175,7 +200,9 @@ void MediaHost::Stop(Instant now, const session::CallId& call) {
   voice->media->Stop(now);
   voice->stopped = true;
   Drain(now, call, *voice);
+  const std::shared_ptr<media::RecordingTap> tap = voice->tap;
   voices_.erase(call);
+  if (tap != nullptr) tap->Close();
 }
 
 void MediaHost::Deliver(const Packet& packet) {

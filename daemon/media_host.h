@@ -22,6 +22,7 @@
 #include "libcore/media/audio.h"
 #include "libcore/media/call_media.h"
 #include "libcore/media/conference.h"
+#include "libcore/media/recording.h"
 #include "libcore/net/endpoint.h"
 #include "libcore/node/call_desk.h"
 #include "libcore/runtime/tick_loop.h"
@@ -52,6 +53,9 @@ class MediaHost {
   // Replaces what a running call plays (when `source` is set) or where it is heard (when `sink`
   // is).
   void SetAudio(const session::CallId& call, CallAudio audio);
+  // From now on the call is heard by `tap` too; null: by the one before no more, which is closed,
+  // as it is at the call's end.
+  void SetTap(const session::CallId& call, std::shared_ptr<media::RecordingTap> tap);
   // A datagram of kind RTP or RTCP.
   void OnDatagram(Instant now, const net::Endpoint& from, ByteView datagram);
 
@@ -76,6 +80,7 @@ class MediaHost {
     CallAudio audio;
     std::shared_ptr<media::Conference> conference;
     std::unique_ptr<media::Conference::Seat> seat;
+    std::shared_ptr<media::RecordingTap> tap;
     std::unique_ptr<media::CallMedia> media;
     bool muted = false;
     Instant report_at;
@@ -85,8 +90,12 @@ class MediaHost {
     session::CallId call;
     CallAudio audio;
   };
+  struct TapChange {
+    session::CallId call;
+    std::shared_ptr<media::RecordingTap> tap;
+  };
   struct Command {
-    std::variant<node::MediaCommand, AudioChange> what;
+    std::variant<node::MediaCommand, AudioChange, TapChange> what;
     CallAudio audio;                                // of MediaStart
     std::shared_ptr<media::Conference> conference;  // of MediaSeat
   };
@@ -100,6 +109,7 @@ class MediaHost {
   void Start(Instant now, node::MediaStart start, CallAudio audio);
   void Stop(Instant now, const session::CallId& call);
   void Change(AudioChange change);
+  void Change(TapChange change);
   static void Seat(Voice& voice, std::shared_ptr<media::Conference> conference);
   static void Connect(Voice& voice);
   void Deliver(const Packet& packet);

@@ -305,7 +305,7 @@ void NodeHost::ObeyMedia() {
       slot.running = true;
       audio = AudioFor(slot);
     } else if (const auto* stop = std::get_if<node::MediaStop>(&*command)) {
-      audio_[stop->call].running = false;
+      audio_[stop->call].running = audio_[stop->call].recording.runs = false;
     }
     media_->Obey(*std::move(command), std::move(audio));
   }
@@ -444,6 +444,51 @@ void NodeHost::DetachAudio(const session::CallId& call, const CallAudio& audio) 
     rest.sink = std::make_shared<media::NullSink>();
   }
   if (slot.running) media_->SetAudio(call, std::move(rest));
+}
+
+absl::Status NodeHost::Record(const session::CallId& call, bool on, media::RecordingFormat format) {
+  const auto view = node_->FindCall(call);
+  if (!view) return absl::NotFoundError("no such call");
+  AudioSlot& slot = audio_[call];
+  if (slot.recording.runs == on) return absl::OkStatus();
+  if (!on) {
+    media_->SetTap(call, nullptr);
+    slot.recording.runs = false;
+    return node_->SetRecorded(now(), call, false);
+  }
+  // First the other side knows.
+  P2PD_RETURN_IF_ERROR(node_->SetRecorded(now(), call, true));
+  if (recorder_ == nullptr) {
+    recorder_ = std::make_unique<Recorder>(
+        config_.data_dir + "/recordings",
+        [this](const session::CallId& of, const std::string& path, const absl::Status& status) {
+          loop_.PostAlways([this, of, path, status] {
+            OnRecorded(of, path, status);
+            Pump();
+          });
+        });
+  }
+  auto started = recorder_->Start(call, view->info.peer_email, wall(), format);
+  if (!started.ok()) {
+    node_->SetRecorded(now(), call, false).IgnoreError();
+    return started.status();
+  }
+  slot.recording = {.path = started->path, .runs = true, .trouble = ""};
+  media_->SetTap(call, std::move(started->tap));
+  return absl::OkStatus();
+}
+
+void NodeHost::OnRecorded(const session::CallId& call, const std::string& path,
+                          const absl::Status& status) {
+  const auto found = audio_.find(call);
+  if (found == audio_.end() || found->second.recording.path != path) return;
+  if (!status.ok()) found->second.recording.trouble = std::string(status.message());
+  Record(call, false, media::RecordingFormat::kWav).IgnoreError();
+}
+
+NodeHost::Recording NodeHost::RecordingOf(const session::CallId& call) const {
+  const auto found = audio_.find(call);
+  return found == audio_.end() ? Recording() : found->second.recording;
 }
 
 std::optional<session::CallId> NodeHost::CallOfRequest(const std::string& request_id) const {

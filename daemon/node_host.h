@@ -23,6 +23,7 @@
 #include "absl/status/statusor.h"
 #include "daemon/config.h"
 #include "daemon/media_host.h"
+#include "daemon/recorder.h"
 #include "daemon/watchers.h"
 #include "libcore/base/storage.h"
 #include "libcore/db/database.h"
@@ -92,6 +93,16 @@ class NodeHost {
   // What a call plays; counts from the start of its media. Unspecified and STREAM: whatever stream
   // is attached, else silence.
   void SetAudioSource(const session::CallId& call, v1::AudioSource source);
+  // Records an active call into a file below the daemon's folder, or no more; the other side is
+  // told before and after. NotFound, FailedPrecondition (not active), errors of the file.
+  absl::Status Record(const session::CallId& call, bool on, media::RecordingFormat format);
+  // The last recording of a call.
+  struct Recording {
+    std::string path;  // empty: none
+    bool runs = false;
+    std::string trouble;  // why it ended before the call did
+  };
+  Recording RecordingOf(const session::CallId& call) const;
   v1::AudioSource AudioSourceOf(const session::CallId& call) const;
   // Attaches a client's stream: AlreadyExists when another has that direction, FailedPrecondition
   // when the call does not play a stream. Either part may be null.
@@ -114,6 +125,7 @@ class NodeHost {
     v1::AudioSource source = v1::AUDIO_SOURCE_UNSPECIFIED;
     CallAudio stream;
     bool running = false;
+    Recording recording;
   };
   struct Request {
     std::string id;
@@ -140,6 +152,7 @@ class NodeHost {
   void CheckAddresses();
   void CheckDrained();
   CallAudio AudioFor(const AudioSlot& slot) const;
+  void OnRecorded(const session::CallId& call, const std::string& path, const absl::Status& status);
 
   const Config& config_;
   runtime::SystemRng rng_;
@@ -152,6 +165,7 @@ class NodeHost {
   std::unique_ptr<runtime::AddressWatch> address_watch_;  // null: the kernel does not tell
   std::unique_ptr<node::Node> node_;
   std::unique_ptr<MediaHost> media_;
+  std::unique_ptr<Recorder> recorder_;  // null until somebody records
   std::vector<net::Endpoint> addresses_;
   Instant started_;
   absl::Time started_wall_;

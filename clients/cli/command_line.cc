@@ -298,6 +298,13 @@ class Commands {
       return CallMute(s, flags_.word, flags_.out.empty() ? "on" : flags_.out);
     });
     mute->add_option("STATE", flags_.out, "on or off; default on");
+    CLI::App* record =
+        OneCall(call, "record", "record both sides; the other one is told", [this](Session& s) {
+          return CallRecord(s, flags_.word, flags_.out.empty() ? "on" : flags_.out,
+                            flags_.key.empty() ? "wav" : flags_.key);
+        });
+    record->add_option("STATE", flags_.out, "on or off; default on");
+    record->add_option("--format", flags_.key, "wav or opus; default wav");
     CLI::App* conference =
         Leaf(call, "conference", "let active calls hear each other",
              [this](Session& s) { return CallConference(s, flags_.calls, flags_.leave); });

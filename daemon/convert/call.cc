@@ -293,6 +293,9 @@ v1::Call ToProto(const node::CallView& call, v1::AudioSource source) {
   }
   out.set_received_digits(call.received_digits);
   out.set_conference(call.conference);
+  const bool over = out.state() == Call::ENDED;
+  out.set_recorded_local(info.recorded_by_us && !over);
+  out.set_recorded_remote(info.recorded_by_peer && !over);
   AddSteps(call, out);
   return out;
 }

@@ -33,7 +33,11 @@ grpc::Status CallUnknown(const std::string& name) {
 }
 
 v1::Call Show(NodeHost& host, const node::CallView& call) {
-  return ToProto(call, host.AudioSourceOf(call.info.id));
+  v1::Call out = ToProto(call, host.AudioSourceOf(call.info.id));
+  const NodeHost::Recording recording = host.RecordingOf(call.info.id);
+  out.set_recording(recording.path);
+  out.set_recording_trouble(recording.trouble);
+  return out;
 }
 
 void ReplyCall(NodeHost& host, const session::CallId& id, v1::Call* out, Reply reply) {
@@ -294,6 +298,26 @@ grpc::ServerUnaryReactor* CallService::ConferCalls(grpc::CallbackServerContext* 
       if (call.conference == conference) *response->add_calls() = Show(host, call);
     }
     reply.Ok();
+  });
+}
+
+grpc::ServerUnaryReactor* CallService::RecordCall(grpc::CallbackServerContext* context,
+                                                  const v1::RecordCallRequest* request,
+                                                  v1::Call* call) {
+  const bool opus = request->format() == v1::RecordCallRequest::OPUS;
+  const auto format = opus ? media::RecordingFormat::kOpus : media::RecordingFormat::kWav;
+  return OnCore(host_, context, [request, call, format](NodeHost& host, Reply reply) {
+    const auto id = FindCallName(request->name(), host.node().ListCalls());
+    if (!id) return reply.Finish(CallUnknown(request->name()));
+    const absl::Status status = host.Record(*id, request->recorded(), format);
+    if (!status.ok()) {
+      return reply.Fail(status, {kStateWrong,
+                                 kUnknown,
+                                 {absl::StatusCode::kResourceExhausted, "DISK_FULL"},
+                                 {absl::StatusCode::kPermissionDenied, "FOLDER_NOT_WRITABLE"},
+                                 {absl::StatusCode::kAlreadyExists, "RECORDING_EXISTS"}});
+    }
+    ReplyCall(host, *id, call, std::move(reply));
   });
 }
 

@@ -41,6 +41,9 @@ class CallService final : public v1::CallService::CallbackService {
   grpc::ServerUnaryReactor* SendDtmf(grpc::CallbackServerContext* context,
                                      const v1::SendDtmfRequest* request,
                                      v1::SendDtmfResponse* response) override;
+  grpc::ServerUnaryReactor* RecordCall(grpc::CallbackServerContext* context,
+                                       const v1::RecordCallRequest* request,
+                                       v1::Call* call) override;
   grpc::ServerUnaryReactor* ConferCalls(grpc::CallbackServerContext* context,
                                         const v1::ConferCallsRequest* request,
                                         v1::ConferCallsResponse* response) override;

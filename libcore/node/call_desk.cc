@@ -528,6 +528,11 @@ absl::Status CallDesk::Hold(Instant now, const session::CallId& call, bool hold)
   return parts_.calls.Hold(now, wire, hold);
 }
 
+absl::Status CallDesk::SetRecorded(Instant now, const session::CallId& call, bool recorded) {
+  P2PD_ASSIGN_OR_RETURN(const session::CallId wire, WireOf(call));
+  return parts_.calls.SetRecorded(now, wire, recorded);
+}
+
 absl::Status CallDesk::Mute(Instant now, const session::CallId& call, bool muted) {
   Record* record = FindRecord(call);
   if (record == nullptr) return UnknownCall(call);

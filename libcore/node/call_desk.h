@@ -143,6 +143,7 @@ class CallDesk {
   absl::Status Hold(Instant now, const session::CallId& call, bool hold);
   absl::Status Mute(Instant now, const session::CallId& call, bool muted);
   absl::Status SendDtmf(Instant now, const session::CallId& call, absl::string_view digits);
+  absl::Status SetRecorded(Instant now, const session::CallId& call, bool recorded);
   absl::Status Confer(Instant now, absl::Span<const session::CallId> calls);
   absl::Status LeaveConference(Instant now, const session::CallId& call);
   std::optional<CallView> Find(const session::CallId& call) const;

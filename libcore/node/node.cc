@@ -733,6 +733,12 @@ absl::Status Node::SendDtmf(Instant now, const session::CallId& call, absl::stri
   return status;
 }
 
+absl::Status Node::SetRecorded(Instant now, const session::CallId& call, bool recorded) {
+  const absl::Status status = impl_->desk_.SetRecorded(now, call, recorded);
+  impl_->Pump(now);
+  return status;
+}
+
 absl::Status Node::Confer(Instant now, absl::Span<const session::CallId> calls) {
   const absl::Status status = impl_->desk_.Confer(now, calls);
   impl_->Pump(now);

@@ -172,6 +172,9 @@ class Node {
   absl::Status Hold(Instant now, const session::CallId& call, bool hold);
   absl::Status Mute(Instant now, const session::CallId& call, bool muted);
   absl::Status SendDtmf(Instant now, const session::CallId& call, absl::string_view digits);
+  // Tells the other side of an active call that it is recorded here, or no more. NotFound,
+  // FailedPrecondition.
+  absl::Status SetRecorded(Instant now, const session::CallId& call, bool recorded);
   // From now on these calls, and those of the conferences that they are in already, hear each
   // other; who was on hold here no longer is. NotFound; FailedPrecondition where one is not active;
   // InvalidArgument for less than two; ResourceExhausted beyond media::Conference::kMaxSeats.

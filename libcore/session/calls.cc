@@ -87,6 +87,7 @@ class Calls::Impl {
   absl::Status Reject(Instant now, const CallId& id);
   absl::Status HangUp(Instant now, const CallId& id);
   absl::Status Hold(Instant now, const CallId& id, bool hold);
+  absl::Status SetRecorded(Instant now, const CallId& id, bool recorded);
   absl::Status SendDtmf(Instant now, const CallId& id, absl::string_view digits);
   absl::Status SendPaths(Instant now, SessionId session, ByteView paths);
   absl::Status KeepFresh(Instant now, const CallId& id, absl::Duration every);
@@ -326,6 +327,17 @@ absl::Status Calls::Impl::Hold(Instant now, const CallId& id, bool hold) {
   return absl::OkStatus();
 }
 
+absl::Status Calls::Impl::SetRecorded(Instant now, const CallId& id, bool recorded) {
+  P2PD_ASSIGN_OR_RETURN(Call * call, Running(id));
+  if (call->info.state != CallState::kActive && call->info.state != CallState::kHeld)
+    return absl::FailedPreconditionError("the call is not accepted");
+  if (call->info.recorded_by_us == recorded) return absl::OkStatus();
+  call->info.recorded_by_us = recorded;
+  Tell(now, *call->info.session, recorded ? Signal::KIND_RECORDING : Signal::KIND_NOT_RECORDING);
+  Changed(*call);
+  return absl::OkStatus();
+}
+
 absl::Status Calls::Impl::SendDtmf(Instant now, const CallId& id, absl::string_view digits) {
   P2PD_ASSIGN_OR_RETURN(Call * call, Running(id));
   if (!ValidDigits(digits))
@@ -525,6 +537,10 @@ void Calls::Impl::OnSharedSignal(Instant now, Call& call, SessionId session, con
     events_.push_back(DtmfReceived{call.info.id, signal.digits()});
     return;
   }
+  if (signal.kind() == Signal::KIND_RECORDING || signal.kind() == Signal::KIND_NOT_RECORDING) {
+    call.info.recorded_by_peer = signal.kind() == Signal::KIND_RECORDING;
+    return Changed(call);
+  }
   call.info.held_by_peer = signal.kind() == Signal::KIND_HOLD;
   call.info.state =
       call.info.held_by_us || call.info.held_by_peer ? CallState::kHeld : CallState::kActive;
@@ -549,6 +565,8 @@ void Calls::Impl::OnMessage(Instant now, Call& call, SessionId session, ByteView
     case Signal::KIND_HOLD:
     case Signal::KIND_RESUME:
     case Signal::KIND_DTMF:
+    case Signal::KIND_RECORDING:
+    case Signal::KIND_NOT_RECORDING:
       return OnSharedSignal(now, call, session, signal);
     case Signal::KIND_REKEY:
     case Signal::KIND_REKEY_ANSWER:
@@ -627,6 +645,9 @@ absl::Status Calls::Reject(Instant now, const CallId& id) { return impl_->Reject
 absl::Status Calls::HangUp(Instant now, const CallId& id) { return impl_->HangUp(now, id); }
 absl::Status Calls::Hold(Instant now, const CallId& id, bool hold) {
   return impl_->Hold(now, id, hold);
+}
+absl::Status Calls::SetRecorded(Instant now, const CallId& id, bool recorded) {
+  return impl_->SetRecorded(now, id, recorded);
 }
 absl::Status Calls::SendDtmf(Instant now, const CallId& id, absl::string_view digits) {
   return impl_->SendDtmf(now, id, digits);

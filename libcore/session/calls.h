@@ -51,6 +51,8 @@ struct CallInfo {
   std::string detail;
   bool held_by_us = false;
   bool held_by_peer = false;
+  bool recorded_by_us = false;
+  bool recorded_by_peer = false;
   std::optional<SessionId> session;  // the fork that won; for incoming calls the only one
   std::string safety_phrase;
   Bytes offer;             // the caller's
@@ -120,6 +122,8 @@ class Calls {
   absl::Status HangUp(Instant now, const CallId& id);
   absl::Status Hold(Instant now, const CallId& id, bool hold);
   absl::Status SendDtmf(Instant now, const CallId& id, absl::string_view digits);
+  // Tells the other side that the call is recorded here, or no more; the owner does it.
+  absl::Status SetRecorded(Instant now, const CallId& id, bool recorded);
 
   // To the other end of one fork whose keys stand. As Sessions::Send.
   absl::Status SendPaths(Instant now, SessionId session, ByteView paths);

@@ -107,8 +107,9 @@ void Signals(const std::string& folder) {
   for (const CallSignal::Kind last :
        {CallSignal::KIND_CANCEL, CallSignal::KIND_BYE, CallSignal::KIND_ANSWERED_ELSEWHERE}) {
     std::vector<std::string> parts;
-    for (const CallSignal::Kind kind : {CallSignal::KIND_HOLD, CallSignal::KIND_RESUME,
-                                        CallSignal::KIND_DTMF, CallSignal::KIND_RINGING, last}) {
+    for (const CallSignal::Kind kind :
+         {CallSignal::KIND_HOLD, CallSignal::KIND_RESUME, CallSignal::KIND_DTMF,
+          CallSignal::KIND_RECORDING, CallSignal::KIND_RINGING, last}) {
       CallSignal signal;
       signal.set_kind(kind);
       if (kind == CallSignal::KIND_DTMF) signal.set_digits("12*#");

@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
 """What may change in a call while two people talk, and what they hear of it: nothing."""
 
+import array
+import pathlib
 import time
+import wave
 
-from lab import DONE, LabTest, main, wait
+from lab import DONE, FAILED, LabTest, main, wait
 
 ANN, BOB = 'ann@example.org', 'bob@example.org'
 
@@ -65,6 +68,41 @@ class Calls(LabTest):
             self.assertLessEqual(int(call['mediaStats'].get('lostPacketCount', 0)), 2, call)
             self.assertIn(', epoch ', daemon.ctl('call', 'show', call['name'].split('/')[1]).out)
         self.understood()
+
+    def test_what_is_recorded_has_both_and_the_other_side_knows(self):
+        self.people()
+        files, told = {}, set()
+        for ann, bob in self.talk('15s'):
+            told.add(bob.get('recordedRemote', False))
+            if not files:
+                call = ann['name'].split('/')[1]
+                for kind in ('wav', 'opus'):
+                    daemon, of = (self.ann, call) if kind == 'wav' else (self.bob, bob['name'].split('/')[1])
+                    made = daemon.json('call', 'record', of, '--format', kind)
+                    files[kind] = made['recording']
+                    self.assertTrue(made['recordedLocal'])
+            self.assertIn('recorded', self.ann.ctl('call', 'show', call).out)
+        self.assertIn(True, told)
+        self.understood()
+        for kind, path in files.items():
+            path = pathlib.Path(path)
+            wait(f'{path} to be whole', lambda path=path: path.stat().st_size > 20_000)
+            self.assertEqual(path.stat().st_mode & 0o777, 0o600)
+        # Left is who records, right the other.
+        with wave.open(files['wav'], 'rb') as recording:
+            self.assertEqual((recording.getnchannels(), recording.getframerate()), (2, 48000))
+            samples = array.array('h', recording.readframes(recording.getnframes()))
+        for side, speaker in enumerate(('ann', 'bob')):
+            alone = self.lab.folder / f'recorded-{speaker}.wav'
+            with wave.open(str(alone), 'wb') as out:
+                out.setnchannels(1)
+                out.setsampwidth(2)
+                out.setframerate(48000)
+                out.writeframes(samples[side::2].tobytes())
+            verdict = self.lab.compare(self.lab.speech(speaker), alone)
+            self.say(f'recorded {speaker}: {verdict}')
+            self.assertGreaterEqual(verdict['estoi'], 0.85)
+        self.assertEqual(self.ann.ctl('call', 'record', self.shown(self.ann)['name'].split('/')[1], code=FAILED).code, FAILED)
 
     def test_by_default_the_keys_stay_for_an_hour(self):
         self.people()

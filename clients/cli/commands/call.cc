@@ -101,6 +101,8 @@ std::string StateOf(const v1::Call& call) {
   if (call.held_local()) absl::StrAppend(&out, ", held");
   if (call.held_remote()) absl::StrAppend(&out, ", held by the other side");
   if (call.muted()) absl::StrAppend(&out, ", muted");
+  if (call.recorded_local()) absl::StrAppend(&out, ", recorded");
+  if (call.recorded_remote()) absl::StrAppend(&out, ", recorded by the other side");
   if (call.conference() != 0) absl::StrAppend(&out, ", in conference ", call.conference());
   return out;
 }
@@ -121,6 +123,9 @@ void PrintCall(const v1::Call& call) {
                                          : "direct");
   }
   if (!call.peer_address().empty()) std::printf("address      %s\n", call.peer_address().c_str());
+  if (!call.recording().empty()) std::printf("recording    %s\n", call.recording().c_str());
+  if (!call.recording_trouble().empty())
+    std::printf("             ended early: %s\n", call.recording_trouble().c_str());
   if (call.has_media_stats()) PrintMedia(call.media_stats());
 }
 
@@ -581,6 +586,18 @@ ExitCode CallMute(Session& session, const std::string& call, const std::string& 
   v1::MuteCallRequest request;
   request.set_muted(on_off == "on");
   return OnCall(session, &Stub::MuteCall, request, call);
+}
+
+ExitCode CallRecord(Session& session, const std::string& call, const std::string& on_off,
+                    const std::string& format) {
+  if (on_off != "on" && on_off != "off")
+    return clients::ReportUsage("record is on or off, not " + on_off);
+  if (format != "wav" && format != "opus")
+    return clients::ReportUsage("--format is wav or opus, not " + format);
+  v1::RecordCallRequest request;
+  request.set_recorded(on_off == "on");
+  request.set_format(format == "opus" ? v1::RecordCallRequest::OPUS : v1::RecordCallRequest::WAV);
+  return OnCall(session, &Stub::RecordCall, request, call);
 }
 
 ExitCode CallConference(Session& session, const std::vector<std::string>& calls, bool leave) {

@@ -92,6 +92,8 @@ ExitCode CallReject(Session& session, const std::string& call);
 ExitCode CallHangUp(Session& session, const std::string& call);
 ExitCode CallHold(Session& session, const std::string& call);
 ExitCode CallResume(Session& session, const std::string& call);
+ExitCode CallRecord(Session& session, const std::string& call, const std::string& on_off,
+                    const std::string& format);
 ExitCode CallConference(Session& session, const std::vector<std::string>& calls, bool leave);
 ExitCode CallMute(Session& session, const std::string& call, const std::string& on_off);
 ExitCode CallDtmf(Session& session, const std::string& call, const std::string& digits);

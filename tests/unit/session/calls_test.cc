@@ -229,6 +229,26 @@ TEST_F(CallsTest, APeerThatVanishesEndsTheCall) {
   EXPECT_EQ(At(caller_, id).session_reason, EndReason::kTimedOut);
 }
 
+TEST_F(CallsTest, WhoIsRecordedIsTold) {
+  const CallId id = Dial({Desk()});
+  Run();
+  EXPECT_TRUE(
+      absl::IsFailedPrecondition(caller_.calls().SetRecorded(world_.now(), id, true)));  // rings
+  ASSERT_TRUE(desk_.calls().Accept(world_.now(), id).ok());
+  desk_.Kick();
+  Run();
+  ASSERT_TRUE(desk_.calls().SetRecorded(world_.now(), id, true).ok());
+  desk_.Kick();
+  Run();
+  EXPECT_TRUE(At(desk_, id).recorded_by_us);
+  EXPECT_TRUE(At(caller_, id).recorded_by_peer);
+  EXPECT_FALSE(At(caller_, id).recorded_by_us);
+  ASSERT_TRUE(desk_.calls().SetRecorded(world_.now(), id, false).ok());
+  desk_.Kick();
+  Run();
+  EXPECT_FALSE(At(caller_, id).recorded_by_peer);
+}
+
 TEST_F(CallsTest, HoldAndResumeOnEitherSide) {
   const CallId id = Talk();
   ASSERT_TRUE(caller_.calls().Hold(world_.now(), id, true).ok());

@@ -44,6 +44,7 @@ TEST_F(CallServiceTest, CallsThatAreNotThereAreNamed) {
   EXPECT_EQ(reason(&Stub::HoldCall, v1::HoldCallRequest()), "CALL_UNKNOWN");
   EXPECT_EQ(reason(&Stub::ResumeCall, v1::ResumeCallRequest()), "CALL_UNKNOWN");
   EXPECT_EQ(reason(&Stub::MuteCall, v1::MuteCallRequest()), "CALL_UNKNOWN");
+  EXPECT_EQ(reason(&Stub::RecordCall, v1::RecordCallRequest()), "CALL_UNKNOWN");
   EXPECT_EQ(reason(&Stub::LeaveConference, v1::LeaveConferenceRequest()), "CALL_UNKNOWN");
   v1::ConferCallsRequest confer;
   v1::ConferCallsResponse conference;
