@@ -85,9 +85,36 @@ bool Exchange::TryLetter(Instant now, const RouteCall& call, Outgoing& out) {
   out.letter = true;
   out.asked = choice->target.head;
   out.expected = choice->expected;
+  out.answer_bytes = call.options.answer_bytes;
   out.next = Instant::Max();
   counters_.Add("overlay.shortcuts");
   return true;
+}
+
+bool Exchange::TryBeside(Instant now, Outgoing& out) {
+  if (shortcut_ == nullptr || out.asked == 0 || out.beside != 0) return false;
+  const auto key = Key::FromView(AsBytes(out.route->key()));
+  const auto choice = shortcut_->Beside(*key, out.asked);
+  if (!choice) return false;
+  out.route->set_attempt(kAfterLetter);
+  wire::v1::RouteMessage route = SignRoute(keys_, *out.route);
+  route.add_silent(out.asked);
+  const uint64_t letter = rng_.Next();
+  LetterBox::Order order{
+      letter, choice->target,   ToService(std::min<uint32_t>(out.route->service(), 255)),
+      {},     out.answer_bytes, choice->patience,
+      route};
+  if (!letters_.Send(now, std::move(order)).ok()) return false;
+  letters_.Expect(out.message_id, route);
+  out.beside = letter;
+  beside_[letter] = out.message_id;
+  counters_.Add("overlay.shortcuts_beside");
+  return true;
+}
+
+uint64_t Exchange::RequestOf(uint64_t letter) const {
+  const auto found = beside_.find(letter);
+  return found == beside_.end() ? letter : found->second;
 }
 
 // Through a neighbour that is chosen without regard to the key: the nodes that stand near it are
@@ -107,7 +134,8 @@ std::optional<NodeId> Exchange::AnotherWay(const Key& key, size_t way) const {
 }
 
 void Exchange::Attempt(Instant now, Outgoing& out) {
-  out.route->set_attempt(static_cast<uint32_t>(out.attempts) + (out.letter ? kAfterLetter : 0));
+  const uint32_t letters = (out.letter ? 1 : 0) + (out.beside != 0 ? 1 : 0);
+  out.route->set_attempt(static_cast<uint32_t>(out.attempts) + letters * kAfterLetter);
   if (out.letter && out.attempts == 0) counters_.Add("overlay.shortcuts_late");
   wire::v1::RouteMessage route = SignRoute(keys_, *out.route);
   if (out.asked != 0) route.add_silent(out.asked);
@@ -313,6 +341,7 @@ void Exchange::OnLetterEvent(Instant now, LetterEvent event) {
   } else {
     const LetterLost& lost = std::get<LetterLost>(event);
     events_.push_back(HintSilent{lost.head});
+    if (beside_.erase(lost.message_id) != 0) return;
     const auto found = outgoing_.find(lost.message_id);
     // A routed one is under way over links.
     if (found == outgoing_.end() || found->second.route) return;
@@ -321,15 +350,19 @@ void Exchange::OnLetterEvent(Instant now, LetterEvent event) {
 }
 
 void Exchange::OnLetterAnswered(Instant now, LetterAnswered answered) {
-  const auto found = outgoing_.find(answered.message_id);
+  const bool beside = beside_.count(answered.message_id) != 0;
+  const uint64_t request = RequestOf(answered.message_id);
+  beside_.erase(answered.message_id);
+  answered.message_id = request;
+  const auto found = outgoing_.find(request);
   if (found != outgoing_.end() && found->second.route) {
     // What came from beyond took longer than the way to whom we asked.
-    if (shortcut_ != nullptr && !answered.reply) {
+    if (shortcut_ != nullptr && !answered.reply && !beside) {
       shortcut_->OnAnswered(found->second.expected, now - found->second.started);
     }
     // Who is too busy is not the only way.
     if (answered.error == wire::v1::ANSWER_ERROR_BUSY && !answered.reply) {
-      found->second.asked = 0;
+      if (!beside) found->second.asked = 0;
       if (found->second.attempts == 0) Attempt(now, found->second);
       return;
     }
@@ -338,18 +371,20 @@ void Exchange::OnLetterAnswered(Instant now, LetterAnswered answered) {
   Finish(now, answered.message_id, answered.from, 1, std::move(answered.payload), answered.error);
 }
 
-void Exchange::OnLetterLate(Instant now, uint64_t message_id) {
+void Exchange::OnLetterLate(Instant now, uint64_t letter) {
+  const uint64_t message_id = RequestOf(letter);
   const auto found = outgoing_.find(message_id);
   if (found == outgoing_.end()) return;
   if (found->second.once) {
     Fail(message_id, absl::UnavailableError("the node does not answer in time"));
   } else if (found->second.route && found->second.attempts == 0) {
-    Attempt(now, found->second);
+    if (letter != message_id || !TryBeside(now, found->second)) Attempt(now, found->second);
   }
 }
 
 void Exchange::OnLetterTooLarge(Instant now, const LetterNeedsLink& large) {
-  const auto found = outgoing_.find(large.message_id);
+  const auto found = outgoing_.find(RequestOf(large.message_id));
+  beside_.erase(large.message_id);
   if (found == outgoing_.end()) return;
   // By its key it finds the node that has the answer ready.
   if (found->second.route) {

@@ -51,9 +51,10 @@ class Exchange {
   static constexpr absl::Duration kMinWait = absl::Milliseconds(1100);
   static constexpr absl::Duration kMaxWait = absl::Milliseconds(1300);
   static constexpr size_t kMaxTraces = 16;
-  // Attempts are numbered from here where a letter went before: it has 0, its copy 1.
+  // Attempts are numbered from here where letters went before: one has 0 and its copy 1, another 2
+  // and 3.
   static constexpr uint32_t kAfterLetter = 2;
-  static_assert(kAfterLetter + kMaxAttempts <= kAttempts);
+  static_assert(2 * kAfterLetter + kMaxAttempts <= kAttempts);
 
   Exchange(const NodeKeys& keys, LinkTable& links, LetterBox& letters, Router& router, Ring& ring,
            Rng& rng, Counters& counters)
@@ -131,7 +132,9 @@ class Exchange {
     bool letter = false;
     uint64_t asked = 0;
     std::optional<absl::Duration> expected;  // until its answer comes
-    bool once = false;                       // it is not waited for any longer when it is late
+    size_t answer_bytes = 0;
+    uint64_t beside = 0;  // the letter that went to somebody beside him when he was late; 0: none
+    bool once = false;    // it is not waited for any longer when it is late
   };
 
   std::optional<RequestId> Refuse(size_t payload);
@@ -139,8 +142,12 @@ class Exchange {
   void Attempt(Instant now, Outgoing& out);
   // The first attempt of a routed request; false when there is no shortcut.
   bool TryLetter(Instant now, const RouteCall& call, Outgoing& out);
+  // The second: to somebody beside the root that was late; false when there is nobody.
+  bool TryBeside(Instant now, Outgoing& out);
+  // Our request that this letter is for.
+  uint64_t RequestOf(uint64_t letter) const;
   void OnLetterAnswered(Instant now, LetterAnswered answered);
-  void OnLetterLate(Instant now, uint64_t message_id);
+  void OnLetterLate(Instant now, uint64_t letter);
   void OnLetterTooLarge(Instant now, const LetterNeedsLink& large);
   // Over the link, which is made if there is none. False when there is no room for it.
   bool SendDirect(Instant now, Outgoing& out, const NodeRecord& peer, Service service,
@@ -169,6 +176,7 @@ class Exchange {
 
   uint64_t next_id_ = 1;
   std::map<uint64_t, Outgoing> outgoing_;  // by message id
+  std::map<uint64_t, uint64_t> beside_;    // second letters, and the requests that they are for
   std::map<uint64_t, uint64_t> waiting_;   // handle of a direct request -> message id
   RoundTrip route_time_;
   std::map<uint64_t, std::vector<TraceHop>> traces_;

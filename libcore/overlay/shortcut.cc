@@ -51,6 +51,19 @@ std::optional<Shortcut::Choice> Shortcut::For(const Key& key, bool any_replica) 
   return best;
 }
 
+std::optional<Shortcut::Choice> Shortcut::Beside(const Key& key, uint64_t root) const {
+  std::optional<Choice> best;
+  for (const Hint& hint : table_.Around(Head(key), per_side_)) {
+    if (hint.head == root) continue;
+    if (neighbours_.Linked(hint.head)) return std::nullopt;
+    const std::optional<absl::Duration> expected = neighbours_.RoundTripTo(hint);
+    const bool nearer = best && expected && (!best->expected || *expected < *best->expected);
+    if (best && !nearer) continue;
+    best = Choice{{hint.head, hint.endpoint, hint.sealing_key}, expected, Patience(expected)};
+  }
+  return best;
+}
+
 std::vector<NearNode> Shortcut::Replicas(const Key& key) const {
   return Replicas(key, table_.Around(Head(key), per_side_));
 }

@@ -54,6 +54,9 @@ class Shortcut {
   // The root of `key` as hints have it; with `any_replica` the nearest to us of its replicas.
   // nullopt where our own links know as much, or the hints do not cover the key.
   std::optional<Choice> For(const Key& key, bool any_replica) const;
+  // When the root was silent: the nearest to us of those that stand beside it, who have a link to
+  // it and know who comes after it. nullopt where one of them has a link to us, too.
+  std::optional<Choice> Beside(const Key& key, uint64_t root) const;
   // The replicas of `key` as hints have it, in the order of their distance from us.
   std::vector<NearNode> Replicas(const Key& key) const;
   // The same of hints that somebody else has, of nodes round the key.

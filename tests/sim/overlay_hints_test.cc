@@ -213,6 +213,21 @@ TEST(OverlayHints, WhoIsNotTheRootSendsALetterOn) {
   EXPECT_GT(ring.Count("overlay.shortcuts"), 20u);
 }
 
+// Whom a letter goes to has just died: who stands beside him knows who comes after him.
+TEST(OverlayHints, WhoStandsBesideASilentRootIsAskedNext) {
+  HintRing ring(11);
+  ring.Grow(60);
+  ring.world().RunFor(absl::Minutes(4));
+  for (size_t i = 5; i < 15; ++i) ring.ring().hosts()[i]->Crash();
+  for (int i = 0; i < 300; ++i) {
+    ring.ring().LookUp();
+    ring.world().RunFor(absl::Milliseconds(5));
+  }
+  ring.world().RunFor(absl::Seconds(5));
+  EXPECT_GT(ring.Count("overlay.shortcuts_beside"), 0u);
+  EXPECT_EQ(ring.ring().results().right, 300);
+}
+
 // A newcomer has no table yet, and asks a neighbour.
 TEST(OverlayHints, WhoKnowsNobodyYetAsksWhoDoes) {
   HintRing ring(10);
