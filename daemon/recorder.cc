@@ -39,6 +39,7 @@ Recorder::Recorder(std::string folder, Ended ended)
 Recorder::~Recorder() {
   loop_.Stop();
   thread_.reset();
+  const MutexLock lock(&mutex_);
   for (Recording& recording : recordings_) {
     recording.tap->Close();
     while (!Write(recording)) {
@@ -57,10 +58,11 @@ absl::StatusOr<Recorder::Started> Recorder::Start(const session::CallId& call,
   P2PD_ASSIGN_OR_RETURN(std::unique_ptr<media::RecordingFile> file,
                         media::RecordingFile::Create(path, format));
   auto tap = std::make_shared<media::RecordingTap>();
-  loop_.PostAlways([this, recording = Recording{call, path, tap, std::move(file)}]() mutable {
-    recordings_.push_back(std::move(recording));
-    timer_.Set(loop_.now() + kPeriod);
-  });
+  {
+    const MutexLock lock(&mutex_);
+    recordings_.push_back({call, path, tap, std::move(file)});
+  }
+  loop_.PostAlways([this] { timer_.Set(loop_.now() + kPeriod); });
   return Started{path, std::move(tap)};
 }
 
@@ -80,7 +82,10 @@ bool Recorder::Write(Recording& recording) {
 }
 
 void Recorder::OnTimer() {
-  std::erase_if(recordings_, [this](Recording& recording) { return Write(recording); });
+  const MutexLock lock(&mutex_);
+  const auto over = [this](Recording& recording)
+                        ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return Write(recording); };
+  std::erase_if(recordings_, over);
   if (!recordings_.empty()) timer_.Set(loop_.now() + kPeriod);
 }
 

@@ -3,7 +3,7 @@
 // Rules: the media thread fills a tap, this one empties it a few times a second, so that no disk is
 // waited for in a call. A recording ends when its tap is closed, or when the disk takes no more;
 // the call goes on in either case. Threads: all methods from the core thread; `ended` is called on
-// the recorder's. Limits: one recording a call.
+// the recorder's, at its end on the one that ends it. Limits: one recording a call.
 #pragma once
 
 #include <map>
@@ -11,10 +11,12 @@
 #include <string>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "libcore/base/mutex.h"
 #include "libcore/media/recording.h"
 #include "libcore/runtime/loop.h"
 #include "libcore/runtime/thread.h"
@@ -49,15 +51,15 @@ class Recorder {
     std::shared_ptr<media::RecordingTap> tap;
     std::unique_ptr<media::RecordingFile> file;
   };
-  void OnTimer();
+  void OnTimer() ABSL_LOCKS_EXCLUDED(mutex_);
   // True when it is over.
-  bool Write(Recording& recording);
+  bool Write(Recording& recording) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const std::string folder_;
-  Ended ended_;
-  // The recorder's thread.
-  std::vector<Recording> recordings_;
-  std::vector<int16_t> scratch_;
+  Mutex mutex_;
+  Ended ended_ ABSL_GUARDED_BY(mutex_);
+  std::vector<Recording> recordings_ ABSL_GUARDED_BY(mutex_);
+  std::vector<int16_t> scratch_ ABSL_GUARDED_BY(mutex_);
   runtime::Loop loop_;
   runtime::Timer timer_;
   std::unique_ptr<runtime::Thread> thread_;
