@@ -81,7 +81,7 @@ class Calls(LabTest):
                     made = daemon.json('call', 'record', of, '--format', kind)
                     files[kind] = made['recording']
                     self.assertTrue(made['recordedLocal'])
-            self.assertIn('recorded', self.ann.ctl('call', 'show', call).out)
+                self.assertIn(', recorded', self.ann.ctl('call', 'show', call).out)
         self.assertIn(True, told)
         self.understood()
         for kind, path in files.items():
