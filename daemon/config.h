@@ -116,6 +116,7 @@ struct Config {
   absl::Duration ring_timeout = absl::Seconds(60);
   absl::Duration rekey = absl::Hours(1);  // between two changes of a call's media keys
   bool ring_contacts_only = false;
+  bool follow_transfers = true;
   bool strict_revocation = false;
   TrackerConfig tracker;
   ArchiveConfig archive;

@@ -149,6 +149,8 @@ void MediaHost::Run(Instant now, Command order) {
   auto& command = std::get<node::MediaCommand>(order.what);
   if (auto* start = std::get_if<node::MediaStart>(&command)) {
     Start(now, std::move(*start), std::move(order.audio));
+  } else if (auto* other = std::get_if<node::MediaSwitch>(&command)) {
+    Switch(now, std::move(*other));
   } else if (const auto* stop = std::get_if<node::MediaStop>(&command)) {
     Stop(now, stop->call);
   } else if (const auto* seat = std::get_if<node::MediaSeat>(&command)) {
@@ -185,6 +187,24 @@ void MediaHost::Start(Instant now, node::MediaStart start, CallAudio audio) {
   voice.media = *std::move(media);
   voice.audio = std::move(audio);
   voice.report_at = now;
+}
+
+void MediaHost::Switch(Instant now, node::MediaSwitch order) {
+  Voice* voice = Find(order.call);
+  if (voice == nullptr) return;
+  auto media = media::CallMedia::Create(std::move(order.config), nullptr, nullptr, rng_);
+  if (!media.ok()) {
+    P2PD_LOG(daemon, kError, "no voice for a transferred call: ", media.status().message());
+    return;
+  }
+  // Its sink is heard further on, and must not be finished.
+  voice->media->ReplaceSource(nullptr);
+  voice->media->ReplaceSink(nullptr);
+  voice->media->Stop(now);
+  Drain(now, order.call, *voice);
+  voice->media = *std::move(media);
+  voice->report_at = now;
+  Connect(*voice);
 }
 
 void MediaHost::Stop(Instant now, const session::CallId& call) {

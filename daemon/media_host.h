@@ -107,6 +107,7 @@ class MediaHost {
   void OnTick(Instant due);
   void Run(Instant now, Command command);
   void Start(Instant now, node::MediaStart start, CallAudio audio);
+  void Switch(Instant now, node::MediaSwitch order);
   void Stop(Instant now, const session::CallId& call);
   void Change(AudioChange change);
   void Change(TapChange change);

@@ -128,6 +128,7 @@ absl::Status NodeHost::StartNode() {
   options.rekey = config_.rekey;
   options.strict_revocation = config_.strict_revocation;
   options.ring_contacts_only = config_.ring_contacts_only;
+  options.follow_transfers = config_.follow_transfers;
   node_timer_ = std::make_unique<runtime::Timer>(loop_, [this] {
     node_->OnTimeout(loop_.now());
     Pump();

@@ -206,6 +206,11 @@ absl::Status ApplyRingFrom(Config& config, const Values& values) {
   return absl::OkStatus();
 }
 
+absl::Status ApplyFollowTransfers(Config& config, const Values& values) {
+  P2PD_ASSIGN_OR_RETURN(config.follow_transfers, ParseBool(values[0]));
+  return absl::OkStatus();
+}
+
 absl::Status ApplyStrict(Config& config, const Values& values) {
   P2PD_ASSIGN_OR_RETURN(config.strict_revocation, ParseBool(values[0]));
   return absl::OkStatus();
@@ -534,6 +539,9 @@ constexpr Setting kSettings[] = {
      [](const Config& config) {
        return Values{config.ring_contacts_only ? "contacts" : "everybody"};
      }},
+    {"calls.follow_transfers", "--follow-transfers", "BOOL",
+     "Dial whom the other side of a call transfers us to.", false, false, ApplyFollowTransfers,
+     [](const Config& config) { return Values{Bool(config.follow_transfers)}; }},
     {"calls.rekey", "--rekey", "SPAN",
      "How long a call's voice is encrypted by the same keys, 2s to 24h.", false, false, ApplyRekey,
      [](const Config& config) { return Values{PrintSpan(config.rekey)}; }},

@@ -59,6 +59,9 @@ std::string Show(v1::Availability availability) {
 std::string Show(v1::Identity::State state) { return Words(v1::Identity::State_Name(state)); }
 std::string Show(v1::Call::State state) { return Words(v1::Call::State_Name(state)); }
 std::string Show(v1::Call::EndReason reason) { return Words(v1::Call::EndReason_Name(reason)); }
+std::string Show(v1::CallTransfer::State state) {
+  return Words(v1::CallTransfer::State_Name(state));
+}
 std::string Show(v1::CallStep::Kind kind) { return Words(v1::CallStep::Kind_Name(kind)); }
 
 std::string Show(const v1::CertificateInfo& certificate) {

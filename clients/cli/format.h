@@ -22,6 +22,7 @@ std::string Show(v1::Availability availability);
 std::string Show(v1::Identity::State state);
 std::string Show(v1::Call::State state);
 std::string Show(v1::Call::EndReason reason);
+std::string Show(v1::CallTransfer::State state);
 std::string Show(v1::CallStep::Kind kind);
 // One line: name, issuer, end of validity.
 std::string Show(const v1::CertificateInfo& certificate);

@@ -187,6 +187,49 @@ v1::AudioLevel OfLevel(const media::AudioLevel& level) {
   return out;
 }
 
+v1::CallTransfer OfTransfer(const node::TransferView& transfer) {
+  v1::CallTransfer out;
+  out.set_target_email(transfer.target);
+  out.set_by_peer(transfer.by_peer);
+  out.set_state(v1::CallTransfer::FAILED);
+  switch (transfer.state) {
+    case wire::v1::REFER_STATE_TRYING:
+      out.set_state(v1::CallTransfer::TRYING);
+      break;
+    case wire::v1::REFER_STATE_RINGING:
+      out.set_state(v1::CallTransfer::RINGING);
+      break;
+    case wire::v1::REFER_STATE_DONE:
+      out.set_state(v1::CallTransfer::DONE);
+      break;
+    case wire::v1::REFER_STATE_REFUSED:
+      out.set_failure(Call::POLICY);
+      break;
+    case wire::v1::REFER_STATE_NOT_FOUND:
+      out.set_failure(Call::NOT_FOUND);
+      break;
+    case wire::v1::REFER_STATE_UNREACHABLE:
+      out.set_failure(Call::UNREACHABLE);
+      break;
+    case wire::v1::REFER_STATE_REJECTED:
+      out.set_failure(Call::REJECTED);
+      break;
+    case wire::v1::REFER_STATE_BUSY:
+      out.set_failure(Call::BUSY);
+      break;
+    case wire::v1::REFER_STATE_NO_ANSWER:
+      out.set_failure(Call::NO_ANSWER);
+      break;
+    case wire::v1::REFER_STATE_UNSPECIFIED:
+    case wire::v1::REFER_STATE_FAILED:
+    case wire::v1::ReferState_INT_MIN_SENTINEL_DO_NOT_USE_:
+    case wire::v1::ReferState_INT_MAX_SENTINEL_DO_NOT_USE_:
+      out.set_failure(Call::FAILED);
+      break;
+  }
+  return out;
+}
+
 v1::MediaStats::PeerHears OfHearing(media::PeerHears hears) {
   switch (hears) {
     case media::PeerHears::kUnknown:
@@ -204,6 +247,10 @@ v1::MediaStats::PeerHears OfHearing(media::PeerHears hears) {
 Call::EndReason EndReasonOf(const node::CallView& call) {
   if (call.info.state != session::CallState::kEnded) return Call::END_REASON_UNSPECIFIED;
   if (call.incompatible) return Call::INCOMPATIBLE;
+  if (call.transfer && !call.transfer->by_peer &&
+      call.transfer->state == wire::v1::REFER_STATE_DONE) {
+    return Call::TRANSFERRED;
+  }
   switch (call.info.end) {
     case session::CallEnd::kNone:
       return Call::FAILED;
@@ -293,6 +340,8 @@ v1::Call ToProto(const node::CallView& call, v1::AudioSource source) {
   }
   out.set_received_digits(call.received_digits);
   out.set_conference(call.conference);
+  if (call.transfer) *out.mutable_transfer() = OfTransfer(*call.transfer);
+  out.set_referred_by(call.referred_by);
   const bool over = out.state() == Call::ENDED;
   out.set_recorded_local(info.recorded_by_us && !over);
   out.set_recorded_remote(info.recorded_by_peer && !over);

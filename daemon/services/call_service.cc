@@ -330,6 +330,38 @@ grpc::ServerUnaryReactor* CallService::LeaveConference(grpc::CallbackServerConte
                 });
 }
 
+grpc::ServerUnaryReactor* CallService::TransferCall(grpc::CallbackServerContext* context,
+                                                    const v1::TransferCallRequest* request,
+                                                    v1::Call* call) {
+  if (request->peer_email().empty() == request->target_call().empty()) {
+    return Refuse(context, Error(grpc::StatusCode::INVALID_ARGUMENT, "TRANSFER_TARGET_INVALID",
+                                 "to whom? name an e-mail address, or a call"));
+  }
+  if (!request->peer_email().empty()) {
+    const auto email = pki::NormaliseEmail(request->peer_email());
+    if (!email.ok()) return Refuse(context, EmailInvalid(email.status()));
+  }
+  return OnCore(host_, context, [request, call](NodeHost& host, Reply reply) {
+    const std::vector<node::CallView> calls = host.node().ListCalls();
+    const auto id = FindCallName(request->name(), calls);
+    if (!id) return reply.Finish(CallUnknown(request->name()));
+    absl::Status status;
+    if (request->target_call().empty()) {
+      status = host.node().Transfer(host.now(), *id, request->peer_email());
+    } else {
+      const auto target = FindCallName(request->target_call(), calls);
+      if (!target) return reply.Finish(CallUnknown(request->target_call()));
+      status = host.node().TransferTo(host.now(), *id, *target);
+    }
+    if (!status.ok()) {
+      return reply.Fail(
+          status,
+          {kStateWrong, kUnknown, {absl::StatusCode::kInvalidArgument, "TRANSFER_TARGET_INVALID"}});
+    }
+    ReplyCall(host, *id, call, std::move(reply));
+  });
+}
+
 grpc::ServerBidiReactor<v1::StreamAudioRequest, v1::StreamAudioResponse>* CallService::StreamAudio(
     grpc::CallbackServerContext*) {
   return AudioStream::Start(host_, pump_);

@@ -50,6 +50,9 @@ class CallService final : public v1::CallService::CallbackService {
   grpc::ServerUnaryReactor* LeaveConference(grpc::CallbackServerContext* context,
                                             const v1::LeaveConferenceRequest* request,
                                             v1::Call* call) override;
+  grpc::ServerUnaryReactor* TransferCall(grpc::CallbackServerContext* context,
+                                         const v1::TransferCallRequest* request,
+                                         v1::Call* call) override;
   grpc::ServerBidiReactor<v1::StreamAudioRequest, v1::StreamAudioResponse>* StreamAudio(
       grpc::CallbackServerContext* context) override;
 

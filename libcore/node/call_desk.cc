@@ -74,6 +74,20 @@ CallDesk::Record* CallDesk::FindByWire(const session::CallId& wire) {
   return nullptr;
 }
 
+CallDesk::Record* CallDesk::FindByOnward(const session::CallId& wire) {
+  for (auto& [id, record] : records_) {
+    if (record.onward && record.onward->wire == wire) return &record;
+  }
+  return nullptr;
+}
+
+std::string CallDesk::EmailOf(const pki::KeyHash& identity) const {
+  for (const presence::IdentityInfo& info : parts_.presence.Identities()) {
+    if (info.user == identity) return info.email;
+  }
+  return std::string();
+}
+
 absl::StatusOr<session::CallId> CallDesk::WireOf(const session::CallId& call) const {
   const Record* record = FindRecord(call);
   if (record == nullptr) return UnknownCall(call);
@@ -202,6 +216,10 @@ bool CallDesk::OnPresence(Instant now, const presence::OperationDone& done) {
   Record* record = nullptr;
   for (auto& [id, candidate] : records_) {
     if (candidate.resolving == done.id) record = &candidate;
+    if (candidate.onward && candidate.onward->resolving == done.id) {
+      DialOnward(now, candidate, done);
+      return true;
+    }
   }
   if (record == nullptr) return false;
   record->resolving.reset();
@@ -269,15 +287,12 @@ void CallDesk::EndUnresolved(Instant now, Record& record, absl::Status status, s
 }
 
 std::optional<presence::Caller> CallDesk::JudgeCaller(Instant now, const CallInfo& info) {
-  std::string as;
-  for (const presence::IdentityInfo& identity : parts_.presence.Identities()) {
-    if (identity.user == info.identity) as = identity.email;
-  }
+  const std::string as = EmailOf(info.identity);
   if (as.empty() || !info.peer) return std::nullopt;
   return parts_.presence.JudgeCaller(now, as, info.peer->email, info.peer->user);
 }
 
-bool CallDesk::MayRing(Instant now, const CallInfo& info) {
+bool CallDesk::MayRing(Instant now, const CallInfo& info, bool referred) {
   const std::optional<presence::Caller> caller = JudgeCaller(now, info);
   if (!caller) return false;
   if (caller == presence::Caller::kContact) return true;
@@ -285,7 +300,7 @@ bool CallDesk::MayRing(Instant now, const CallInfo& info) {
     parts_.counters.Add("node.refused_other_key");
     return false;
   }
-  if (options_.ring_contacts_only) {
+  if (options_.ring_contacts_only && !referred) {
     parts_.counters.Add("node.refused_unknown_caller");
     return false;
   }
@@ -302,7 +317,15 @@ bool CallDesk::MayRing(Instant now, const CallInfo& info) {
 void CallDesk::OnOffered(Instant now, const session::CallId& wire) {
   const CallInfo* info = parts_.calls.Find(wire);
   if (info == nullptr) return;
-  if (draining_ || records_.count(wire) != 0 || !MayRing(now, *info)) {
+  const std::optional<session::Referral> referral = ReadReferral(now, *info);
+  if (referral && referral->replaces) {
+    if (draining_ || !TakeOver(now, *info, *referral)) {
+      parts_.counters.Add("node.refused_replacement");
+      parts_.calls.TurnAway(now, wire, session::EndReason::kRefusedByPolicy);
+    }
+    return;
+  }
+  if (draining_ || records_.count(wire) != 0 || !MayRing(now, *info, referral.has_value())) {
     parts_.calls.TurnAway(now, wire, session::EndReason::kRefusedByPolicy);
     return;
   }
@@ -320,18 +343,16 @@ void CallDesk::OnOffered(Instant now, const session::CallId& wire) {
   record.wire = wire;
   record.view.info = *info;
   record.view.created = parts_.wall.At(now);
-  for (const presence::IdentityInfo& identity : parts_.presence.Identities()) {
-    if (identity.user == info->identity) record.view.identity_email = identity.email;
-  }
+  record.view.identity_email = EmailOf(info->identity);
+  if (referral) record.view.referred_by = referral->by;
   record.contact = JudgeCaller(now, *info) == presence::Caller::kContact;
   record.answer = std::move(answer);
   parts_.calls.Ring(now, wire, record.answer->encoded);
   Changed(now, record, "ringing");
 }
 
-void CallDesk::StartMedia(Instant now, Record& record) {
-  const CallInfo& info = record.view.info;
-  if (record.media_started || !info.session) return;
+std::optional<media::CallMediaConfig> CallDesk::MediaConfig(Instant now, Record& record) {
+  const CallInfo& info = *parts_.calls.Find(*record.wire);
   std::optional<media::Negotiated> negotiated;
   if (record.answer) negotiated = record.answer->negotiated;
   if (record.offer) negotiated = media::AcceptAnswer(*record.offer, info.answer);
@@ -342,19 +363,26 @@ void CallDesk::StartMedia(Instant now, Record& record) {
     parts_.counters.Add("node.ended_incompatible_answer");
     record.view.incompatible = true;
     (void)parts_.calls.HangUp(now, info.id);
-    return;
+    return std::nullopt;
   }
   media::CallMediaConfig config;
   config.negotiated = *negotiated;
   config.keys = MediaKeys(info, negotiated->suite);
   config.remote = *remote;
-  record.media_started = true;
   record.suite = negotiated->suite;
   SetRemote(record, *remote);
   record.view.key_fingerprint = Fingerprint(parts_.calls, info.id);
   // Without an identifier in each packet nobody could tell the old keys from the new.
   if (negotiated->mki) (void)parts_.calls.KeepFresh(now, info.id, options_.rekey);
-  media_.push_back(MediaStart{record.view.info.id, std::move(config)});
+  return config;
+}
+
+void CallDesk::StartMedia(Instant now, Record& record) {
+  if (record.media_started || !record.view.info.session) return;
+  std::optional<media::CallMediaConfig> config = MediaConfig(now, record);
+  if (!config) return;
+  record.media_started = true;
+  media_.push_back(MediaStart{record.view.info.id, *std::move(config)});
 }
 
 media::CallMediaKeys CallDesk::MediaKeys(const CallInfo& wire, media::SrtpSuite suite) const {
@@ -416,9 +444,12 @@ void CallDesk::MoveMedia(Instant now, session::SessionId session,
 }
 
 void CallDesk::OnChanged(Instant now, const session::CallId& wire) {
+  if (Record* record = FindByOnward(wire)) return OnOnwardChanged(now, *record);
   const CallInfo* info = parts_.calls.Find(wire);
   Record* record = FindByWire(wire);
   if (info == nullptr || record == nullptr) return;
+  const bool ends = info->state == CallState::kEnded;
+  if (ends && record->onward) return CutLoose(now, *record);
   const session::CallId id = record->view.info.id;
   const CallState before = record->view.info.state;
   const bool by_us = record->view.info.held_by_us;
@@ -428,43 +459,55 @@ void CallDesk::OnChanged(Instant now, const session::CallId& wire) {
   if (Spoken(info->state) && !record->view.accepted) {
     if (info->session) parts_.paths.Reveal(now, *info->session);
     record->view.accepted = parts_.wall.At(now);
-    record->view.info.id = wire;  // StartMedia may hang up, which speaks to session::Calls
     StartMedia(now, *record);
-    record->view.info.id = id;
-    if (record->media_started) std::get<MediaStart>(media_.back()).call = id;
   }
   if (record->media_started && (info->held_by_us != by_us || info->held_by_peer != by_peer)) {
     media_.push_back(MediaHold{id, info->held_by_us, info->held_by_peer});
   }
-  if (info->state == CallState::kEnded && before != CallState::kEnded) {
-    record->view.ended = parts_.wall.At(now);
-    if (record->media_started) {
-      media_.push_back(MediaStop{id});
-      BreakUp(now, std::exchange(record->view.conference, 0));
-      record->figures_until = now + kFiguresWait;
-      record->view.figures_pending = true;
-    }
-  }
+  if (ends && before != CallState::kEnded) OnEnded(now, *record);
   Changed(now, *record, StateWord(info->state));
+}
+
+void CallDesk::OnEnded(Instant now, Record& record) {
+  record.view.ended = parts_.wall.At(now);
+  const bool by_peer =
+      record.view.info.end == CallEnd::kHungUpByPeer || record.view.info.end == CallEnd::kSession;
+  if (by_peer) EndSending(now, record, wire::v1::REFER_STATE_FAILED);
+  if (!record.media_started) return;
+  media_.push_back(MediaStop{record.view.info.id});
+  BreakUp(now, std::exchange(record.view.conference, 0));
+  record.figures_until = now + kFiguresWait;
+  record.view.figures_pending = true;
+}
+
+void CallDesk::OnKeysReady(Instant now, const session::CallKeysReady& ready) {
+  Record* onward = FindByOnward(ready.id);
+  Record* record = onward != nullptr ? onward : FindByWire(ready.id);
+  if (record == nullptr) return;
+  const bool outgoing = parts_.calls.Find(ready.id)->outgoing;
+  // Who was sent here by whom we talk to is no stranger.
+  const bool stranger = !outgoing && onward == nullptr && !record->contact;
+  parts_.paths.Start(now, ready.session, stranger);
+  if (outgoing) {
+    AddStep(now, *record, JourneyStep::Kind::kAckVerified, "signed by the device that was called");
+  }
+  AddStep(now, *record, JourneyStep::Kind::kKeysReady, "X25519, HKDF-SHA256, AES-GCM");
+  Changed(now, *record, "keys ready");
 }
 
 void CallDesk::OnCallEvent(Instant now, const session::CallEvent& event) {
   if (const auto* offered = std::get_if<session::CallOffered>(&event)) {
     OnOffered(now, offered->id);
   } else if (const auto* ready = std::get_if<session::CallKeysReady>(&event)) {
-    Record* record = FindByWire(ready->id);
-    if (record == nullptr) return;
-    parts_.paths.Start(now, ready->session, !record->view.info.outgoing && !record->contact);
-    if (record->view.info.outgoing) {
-      AddStep(now, *record, JourneyStep::Kind::kAckVerified,
-              "signed by the device that was called");
-    }
-    AddStep(now, *record, JourneyStep::Kind::kKeysReady, "X25519, HKDF-SHA256, AES-GCM");
-    Changed(now, *record, "keys ready");
+    OnKeysReady(now, *ready);
   } else if (const auto* changed = std::get_if<session::CallChanged>(&event)) {
     OnChanged(now, changed->id);
   } else if (const auto* rekeyed = std::get_if<session::CallRekeyed>(&event)) {
     OnRekeyed(now, *rekeyed);
+  } else if (const auto* refer = std::get_if<session::ReferReceived>(&event)) {
+    OnRefer(now, *refer);
+  } else if (const auto* told = std::get_if<session::ReferStateReceived>(&event)) {
+    OnReferState(now, *told);
   } else if (const auto* paths = std::get_if<session::PathsReceived>(&event)) {
     parts_.paths.OnPaths(now, paths->session, paths->paths);
   } else if (const auto* fork = std::get_if<session::ForkEnded>(&event)) {
@@ -488,8 +531,9 @@ void CallDesk::OnMedia(Instant now, const MediaReport& report) {
     record->first_audio = true;
     AddStep(now, *record, JourneyStep::Kind::kFirstAudio, "first frame decoded");
   }
-  record->view.voice_both_ways = record->first_audio && record->view.media &&
-                                 record->view.media->peer_hears == media::PeerHears::kVoice;
+  // Of any of those with whom it went on.
+  record->view.voice_both_ways |= record->first_audio && record->view.media &&
+                                  record->view.media->peer_hears == media::PeerHears::kVoice;
   Changed(now, *record, report.stalled ? "media stalled" : "media");
 }
 
@@ -514,11 +558,13 @@ absl::Status CallDesk::HangUp(Instant now, const session::CallId& call) {
   Record* record = FindRecord(call);
   if (record == nullptr) return UnknownCall(call);
   if (record->view.info.state == CallState::kEnded) return absl::OkStatus();
+  if (record->onward) FailOnward(now, *record, wire::v1::REFER_STATE_FAILED);
+  if (record->view.info.state == CallState::kEnded) return absl::OkStatus();
   if (record->wire) return parts_.calls.HangUp(now, *record->wire);
   record->login_until.reset();
   record->view.info.state = CallState::kEnded;
   record->view.info.end = CallEnd::kCancelled;
-  record->view.ended = parts_.wall.At(now);
+  OnEnded(now, *record);
   Changed(now, *record, "ended");
   return absl::OkStatus();
 }

@@ -31,9 +31,18 @@
 #include "libcore/pki/chain.h"
 #include "libcore/presence/presence.h"
 #include "libcore/session/calls.h"
+#include "libcore/session/referral.h"
 #include "libcore/session/session.h"
 
 namespace p2pd::node {
+
+// How the last transfer of a call goes. On the side that sent, the call ends with it; on the side
+// that was sent, it goes on with the target.
+struct TransferView {
+  std::string target;
+  wire::v1::ReferState state = wire::v1::REFER_STATE_TRYING;
+  bool by_peer = false;  // the other side of the call wanted it
+};
 
 // A call as the API shows it.
 struct CallView {
@@ -54,6 +63,8 @@ struct CallView {
   std::string problem;
   bool incompatible = false;    // no codec in common after all
   std::string received_digits;  // DTMF of the peer, the last 64
+  std::optional<TransferView> transfer;
+  std::string referred_by;  // incoming: the contact who sent the caller here, proved
   // Where the voice goes; none before media starts and while there is no way. Relayed: a way as
   // overlay::DetourPath has it.
   std::optional<net::Endpoint> remote;
@@ -65,6 +76,11 @@ struct CallView {
 // What the media thread is to do. MediaStart: keys, SSRCs, remote endpoint; sources and sinks are
 // the daemon's.
 struct MediaStart {
+  session::CallId call;
+  media::CallMediaConfig config;
+};
+// The call goes on with another end: what it plays and hears stays as it is.
+struct MediaSwitch {
   session::CallId call;
   media::CallMediaConfig config;
 };
@@ -97,8 +113,8 @@ struct MediaRekey {
   uint32_t epoch = 0;
   bool send = false;
 };
-using MediaCommand =
-    std::variant<MediaStart, MediaRemote, MediaHold, MediaMute, MediaSeat, MediaRekey, MediaStop>;
+using MediaCommand = std::variant<MediaStart, MediaSwitch, MediaRemote, MediaHold, MediaMute,
+                                  MediaSeat, MediaRekey, MediaStop>;
 
 // What the media thread says.
 struct MediaReport {
@@ -114,6 +130,10 @@ class CallDesk {
  public:
   static constexpr double kRingsPerMinute = 3;
   static constexpr size_t kCallersRemembered = 1024;
+  // A call is sent elsewhere by its other side at most so often.
+  static constexpr double kReferralsPerMinute = 3;
+  // Referrals that counted and have not expired; more are not believed.
+  static constexpr size_t kReferralsRemembered = 1024;
   // How long a call waits for the caller's own log-in: as long as the API says that one takes.
   static constexpr absl::Duration kLoginWait = absl::Seconds(20);
   // How long the end of a call waits for its last figures, which need a beat of the media thread.
@@ -121,6 +141,7 @@ class CallDesk {
 
   struct Options {
     bool ring_contacts_only = false;
+    bool follow_transfers = true;           // dial whom the other side of a call sends us to
     absl::Duration rekey = absl::Hours(1);  // between two changes of a call's media keys
   };
   struct Parts {
@@ -146,6 +167,8 @@ class CallDesk {
   absl::Status SetRecorded(Instant now, const session::CallId& call, bool recorded);
   absl::Status Confer(Instant now, absl::Span<const session::CallId> calls);
   absl::Status LeaveConference(Instant now, const session::CallId& call);
+  absl::Status Transfer(Instant now, const session::CallId& call, absl::string_view target);
+  absl::Status TransferTo(Instant now, const session::CallId& call, const session::CallId& target);
   std::optional<CallView> Find(const session::CallId& call) const;
   std::vector<CallView> List() const;
 
@@ -168,12 +191,24 @@ class CallDesk {
   std::optional<MediaCommand> PollMedia();
 
  private:
+  // The call that is to take the place of the one with the peer, while that goes on.
+  struct Onward {
+    std::string email;
+    Bytes referral;  // what we show there; empty when somebody was sent to us
+    std::optional<presence::OperationId> resolving;
+    std::optional<session::CallId> wire;
+    std::optional<media::Offer> offer;
+    std::optional<media::Answer> answer;
+  };
   struct Record {
     CallView view;
     Instant dialled;
     std::optional<Instant> login_until;  // nobody is looked for before we are logged in
     std::optional<presence::OperationId> resolving;
     std::optional<session::CallId> wire;  // id in session::Calls
+    std::optional<Onward> onward;
+    std::optional<session::CallId> consulted;  // attended: the call with the target
+    TokenBucket referrals{kReferralsPerMinute / 60, kReferralsPerMinute};
     std::optional<media::Offer> offer;    // outgoing
     std::optional<media::Answer> answer;  // incoming
     bool contact = false;                 // incoming: somebody we know
@@ -185,6 +220,7 @@ class CallDesk {
   Record* FindRecord(const session::CallId& call);
   const Record* FindRecord(const session::CallId& call) const;
   Record* FindByWire(const session::CallId& wire);
+  Record* FindByOnward(const session::CallId& wire);
   absl::StatusOr<session::CallId> WireOf(const session::CallId& call) const;
   void Changed(Instant now, Record& record, absl::string_view what);
   std::vector<Record*> InConference(uint64_t conference);
@@ -199,8 +235,28 @@ class CallDesk {
   void EndUnresolved(Instant now, Record& record, absl::Status status, std::string problem,
                      pki::ChainFault fault);
   void OnOffered(Instant now, const session::CallId& wire);
+  void OnKeysReady(Instant now, const session::CallKeysReady& ready);
   void OnChanged(Instant now, const session::CallId& wire);
+  void OnEnded(Instant now, Record& record);
+  // Of the call's present wire; nullopt and a counter when the two ends do not fit.
+  std::optional<media::CallMediaConfig> MediaConfig(Instant now, Record& record);
   void StartMedia(Instant now, Record& record);
+  // call_transfer.cc
+  absl::Status Send(Instant now, Record& record, const std::string& target, Record* consulted);
+  void SetTransfer(Instant now, Record& record, wire::v1::ReferState state);
+  void OnRefer(Instant now, const session::ReferReceived& refer);
+  void OnReferState(Instant now, const session::ReferStateReceived& told);
+  void EndSending(Instant now, Record& record, wire::v1::ReferState state);
+  bool Follow(Instant now, Record& record, const session::Referral& referral, Bytes encoded);
+  void DialOnward(Instant now, Record& record, const presence::OperationDone& done);
+  void OnOnwardChanged(Instant now, Record& record);
+  void FailOnward(Instant now, Record& record, wire::v1::ReferState why);
+  void GoOn(Instant now, Record& record);
+  // The one with the peer is over while the next is under way.
+  void CutLoose(Instant now, Record& record);
+  std::optional<session::Referral> ReadReferral(Instant now, const session::CallInfo& info);
+  bool TakeOver(Instant now, const session::CallInfo& info, const session::Referral& referral);
+  std::string EmailOf(const pki::KeyHash& identity) const;
   // Of the present epoch.
   media::CallMediaKeys MediaKeys(const session::CallInfo& wire, media::SrtpSuite suite) const;
   void OnRekeyed(Instant now, const session::CallRekeyed& rekeyed);
@@ -210,7 +266,7 @@ class CallDesk {
   void MoveMedia(Instant now, session::SessionId session,
                  const std::optional<net::Endpoint>& remote);
   std::optional<presence::Caller> JudgeCaller(Instant now, const session::CallInfo& info);
-  bool MayRing(Instant now, const session::CallInfo& info);
+  bool MayRing(Instant now, const session::CallInfo& info, bool referred);
   void Forget();
 
   Options options_;
@@ -218,6 +274,7 @@ class CallDesk {
   std::map<session::CallId, Record> records_;
   std::deque<session::CallId> order_;  // oldest first
   std::map<pki::KeyHash, TokenBucket> rings_;
+  std::map<session::ReferralNonce, absl::Time> referrals_;  // those that counted, until they expire
   std::deque<MediaCommand> media_;
   uint64_t last_conference_ = 0;
   bool draining_ = false;

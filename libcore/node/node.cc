@@ -194,7 +194,7 @@ Node::Impl::Impl(const NodeOptions& options, const Parts& parts, Instant now,
                 presence::Presence::Parts{overlay_, store_, sessions_, parts.storage, *crypto_,
                                           trust_, parts.wall, parts.rng, counters_}),
       events_(epoch),
-      desk_(CallDesk::Options{options.ring_contacts_only, options.rekey},
+      desk_(CallDesk::Options{options.ring_contacts_only, options.follow_transfers, options.rekey},
             CallDesk::Parts{sessions_, calls_, presence_, paths_, events_, parts.wall, parts.rng,
                             counters_}),
       keys_{keys.signing_key.Clone(), keys.sealing_key.Clone()},
@@ -747,6 +747,19 @@ absl::Status Node::Confer(Instant now, absl::Span<const session::CallId> calls) 
 
 absl::Status Node::LeaveConference(Instant now, const session::CallId& call) {
   return impl_->desk_.LeaveConference(now, call);
+}
+
+absl::Status Node::Transfer(Instant now, const session::CallId& call, absl::string_view target) {
+  const absl::Status status = impl_->desk_.Transfer(now, call, target);
+  impl_->Pump(now);
+  return status;
+}
+
+absl::Status Node::TransferTo(Instant now, const session::CallId& call,
+                              const session::CallId& target) {
+  const absl::Status status = impl_->desk_.TransferTo(now, call, target);
+  impl_->Pump(now);
+  return status;
 }
 
 std::optional<CallView> Node::FindCall(const session::CallId& call) const {

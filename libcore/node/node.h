@@ -51,6 +51,8 @@ struct NodeOptions {
   bool strict_revocation = false;
   // Who may make our telephone ring: everybody with a certificate that we trust, or contacts only.
   bool ring_contacts_only = false;
+  // Whether the other side of a call may send us to somebody else.
+  bool follow_transfers = true;
 };
 
 // What ended, for the one who asked. Ids are those that the use cases below return.
@@ -181,6 +183,12 @@ class Node {
   absl::Status Confer(Instant now, absl::Span<const session::CallId> calls);
   // NotFound; FailedPrecondition when it is in none.
   absl::Status LeaveConference(Instant now, const session::CallId& call);
+  // Sends the other side of an active call to somebody else (CallView::transfer says how it goes):
+  // to an address, or to whom another active call is with, whose place the new one takes. NotFound;
+  // FailedPrecondition where one is not active or is being transferred; InvalidArgument for no
+  // address, or that of one of the two who talk.
+  absl::Status Transfer(Instant now, const session::CallId& call, absl::string_view target);
+  absl::Status TransferTo(Instant now, const session::CallId& call, const session::CallId& target);
   std::optional<CallView> FindCall(const session::CallId& call) const;
   std::vector<CallView> ListCalls() const;  // oldest first
 

@@ -170,6 +170,15 @@ bool Presence::IsContact(absl::string_view as, absl::string_view email) const {
          (*account)->publisher->environment().Contact(*normalised) != nullptr;
 }
 
+bool Presence::IsPinned(absl::string_view as, absl::string_view email,
+                        const pki::KeyHash& key) const {
+  const absl::StatusOr<const Impl::Account*> account = std::as_const(*impl_).Find(as);
+  const absl::StatusOr<std::string> normalised = pki::NormaliseEmail(email);
+  if (!account.ok() || !normalised.ok()) return false;
+  const wire::v1::ContactEntry* entry = (*account)->publisher->environment().Contact(*normalised);
+  return entry != nullptr && entry->pinned_key() == key.text();
+}
+
 Caller Presence::JudgeCaller(Instant now, absl::string_view as, absl::string_view email,
                              const pki::KeyHash& key) {
   const Caller caller = impl_->JudgeCaller(now, as, email, key);

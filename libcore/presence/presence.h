@@ -250,6 +250,8 @@ class Presence {
   absl::Status RemoveContact(Instant now, absl::string_view as, absl::string_view email);
   std::vector<ContactInfo> Contacts(absl::string_view as) const;
   bool IsContact(absl::string_view as, absl::string_view email) const;
+  // Whether this is a contact, and `key` the one pinned for it.
+  bool IsPinned(absl::string_view as, absl::string_view email, const pki::KeyHash& key) const;
   // `key` was proven by a hello. A contact's other key is shown from then on.
   Caller JudgeCaller(Instant now, absl::string_view as, absl::string_view email,
                      const pki::KeyHash& key);

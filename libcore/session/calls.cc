@@ -38,6 +38,10 @@ struct Call {
   std::optional<Rekey> rekey;  // by KeepFresh
 };
 
+bool Accepted(const Call& call) {
+  return call.info.state == CallState::kActive || call.info.state == CallState::kHeld;
+}
+
 bool ValidDigits(absl::string_view digits) {
   if (digits.empty() || digits.size() > kMaxDigits) return false;
   return std::all_of(digits.begin(), digits.end(), [](char c) {
@@ -80,7 +84,8 @@ class Calls::Impl {
       : options_(options), sessions_(sessions), rng_(rng), counters_(counters) {}
 
   absl::StatusOr<CallId> Dial(Instant now, const pki::KeyHash& as,
-                              const std::vector<RemoteDevice>& devices, Bytes offer);
+                              const std::vector<RemoteDevice>& devices, Bytes offer,
+                              Bytes referral);
   void Ring(Instant now, const CallId& id, ByteView answer);
   void TurnAway(Instant now, const CallId& id, EndReason reason);
   absl::Status Accept(Instant now, const CallId& id);
@@ -88,6 +93,8 @@ class Calls::Impl {
   absl::Status HangUp(Instant now, const CallId& id);
   absl::Status Hold(Instant now, const CallId& id, bool hold);
   absl::Status SetRecorded(Instant now, const CallId& id, bool recorded);
+  absl::Status Refer(Instant now, const CallId& id, ByteView referral);
+  absl::Status TellRefer(Instant now, const CallId& id, wire::v1::ReferState state);
   absl::Status SendDtmf(Instant now, const CallId& id, absl::string_view digits);
   absl::Status SendPaths(Instant now, SessionId session, ByteView paths);
   absl::Status KeepFresh(Instant now, const CallId& id, absl::Duration every);
@@ -225,7 +232,8 @@ void Calls::Impl::Forget(const Call& call, SessionId session) {
 // --- what the owner does ---
 
 absl::StatusOr<CallId> Calls::Impl::Dial(Instant now, const pki::KeyHash& as,
-                                         const std::vector<RemoteDevice>& devices, Bytes offer) {
+                                         const std::vector<RemoteDevice>& devices, Bytes offer,
+                                         Bytes referral) {
   if (devices.empty() || devices.size() > kMaxDevices)
     return absl::InvalidArgumentError(
         absl::StrCat("a call goes to 1 to ", kMaxDevices, " devices"));
@@ -237,8 +245,9 @@ absl::StatusOr<CallId> Calls::Impl::Dial(Instant now, const pki::KeyHash& as,
   std::vector<SessionId> sessions;
   absl::Status status;
   for (const RemoteDevice& device : devices) {
-    const absl::StatusOr<SessionId> session =
-        sessions_.Dial(now, as, device, {.purpose = Purpose::kCall, .call = id, .offer = offer});
+    const absl::StatusOr<SessionId> session = sessions_.Dial(
+        now, as, device,
+        {.purpose = Purpose::kCall, .call = id, .offer = offer, .referral = referral});
     if (session.ok()) {
       sessions.push_back(*session);
     } else {
@@ -300,9 +309,7 @@ absl::Status Calls::Impl::Reject(Instant now, const CallId& id) {
 
 absl::Status Calls::Impl::HangUp(Instant now, const CallId& id) {
   P2PD_ASSIGN_OR_RETURN(Call * call, Running(id));
-  const bool accepted =
-      call->info.state == CallState::kActive || call->info.state == CallState::kHeld;
-  if (accepted) {
+  if (Accepted(*call)) {
     DismissOthers(now, *call, std::nullopt, Signal::KIND_BYE);
     Finish(now, *call, CallEnd::kHungUpByUs);
   } else if (call->info.outgoing) {
@@ -317,8 +324,7 @@ absl::Status Calls::Impl::HangUp(Instant now, const CallId& id) {
 
 absl::Status Calls::Impl::Hold(Instant now, const CallId& id, bool hold) {
   P2PD_ASSIGN_OR_RETURN(Call * call, Running(id));
-  if (call->info.state != CallState::kActive && call->info.state != CallState::kHeld)
-    return absl::FailedPreconditionError("the call is not accepted");
+  if (!Accepted(*call)) return absl::FailedPreconditionError("the call is not accepted");
   if (call->info.held_by_us == hold) return absl::OkStatus();
   call->info.held_by_us = hold;
   Tell(now, *call->info.session, hold ? Signal::KIND_HOLD : Signal::KIND_RESUME);
@@ -329,8 +335,7 @@ absl::Status Calls::Impl::Hold(Instant now, const CallId& id, bool hold) {
 
 absl::Status Calls::Impl::SetRecorded(Instant now, const CallId& id, bool recorded) {
   P2PD_ASSIGN_OR_RETURN(Call * call, Running(id));
-  if (call->info.state != CallState::kActive && call->info.state != CallState::kHeld)
-    return absl::FailedPreconditionError("the call is not accepted");
+  if (!Accepted(*call)) return absl::FailedPreconditionError("the call is not accepted");
   if (call->info.recorded_by_us == recorded) return absl::OkStatus();
   call->info.recorded_by_us = recorded;
   Tell(now, *call->info.session, recorded ? Signal::KIND_RECORDING : Signal::KIND_NOT_RECORDING);
@@ -338,13 +343,30 @@ absl::Status Calls::Impl::SetRecorded(Instant now, const CallId& id, bool record
   return absl::OkStatus();
 }
 
+absl::Status Calls::Impl::Refer(Instant now, const CallId& id, ByteView referral) {
+  P2PD_ASSIGN_OR_RETURN(Call * call, Running(id));
+  if (!Accepted(*call)) return absl::FailedPreconditionError("the call is not accepted");
+  Signal signal;
+  signal.set_kind(Signal::KIND_REFER);
+  signal.set_referral(ToText(referral));
+  return sessions_.Send(now, *call->info.session, AsBytes(signal.SerializeAsString()));
+}
+
+absl::Status Calls::Impl::TellRefer(Instant now, const CallId& id, wire::v1::ReferState state) {
+  P2PD_ASSIGN_OR_RETURN(Call * call, Running(id));
+  if (!Accepted(*call)) return absl::FailedPreconditionError("the call is not accepted");
+  Signal signal;
+  signal.set_kind(Signal::KIND_REFER_STATE);
+  signal.set_refer_state(state);
+  return sessions_.Send(now, *call->info.session, AsBytes(signal.SerializeAsString()));
+}
+
 absl::Status Calls::Impl::SendDtmf(Instant now, const CallId& id, absl::string_view digits) {
   P2PD_ASSIGN_OR_RETURN(Call * call, Running(id));
   if (!ValidDigits(digits))
     return absl::InvalidArgumentError(
         absl::StrCat("digits are 1 to ", kMaxDigits, " of 0-9 A-D * #"));
-  if (call->info.state != CallState::kActive && call->info.state != CallState::kHeld)
-    return absl::FailedPreconditionError("the call is not accepted");
+  if (!Accepted(*call)) return absl::FailedPreconditionError("the call is not accepted");
   Signal signal;
   signal.set_kind(Signal::KIND_DTMF);
   signal.set_digits(std::string(digits));
@@ -362,9 +384,7 @@ absl::Status Calls::Impl::SendPaths(Instant now, SessionId session, ByteView pat
 
 absl::Status Calls::Impl::KeepFresh(Instant now, const CallId& id, absl::Duration every) {
   P2PD_ASSIGN_OR_RETURN(Call * call, Running(id));
-  const bool accepted =
-      call->info.state == CallState::kActive || call->info.state == CallState::kHeld;
-  if (!accepted || !call->info.peer)
+  if (!Accepted(*call) || !call->info.peer)
     return absl::FailedPreconditionError("the call is not accepted");
   const SessionId session = *call->info.session;
   Rekey::Options options;
@@ -441,6 +461,7 @@ bool Calls::Impl::OnHello(Instant now, const IncomingHello& hello) {
   call.info.peer = hello.caller;
   call.info.session = hello.id;
   call.info.offer = hello.offer;
+  call.info.referral = hello.referral;
   call.forks[hello.id].peer = hello.caller;
   by_session_[hello.id] = hello.call;
   events_.push_back(CallOffered{hello.call});
@@ -467,7 +488,7 @@ void Calls::Impl::OnEnded(Instant now, Call& call, const Ended& ended) {
   Forget(call, ended.id);
   call.info.session_reason = ended.reason;
   call.info.detail = ended.detail;
-  if (call.info.state == CallState::kActive || call.info.state == CallState::kHeld) {
+  if (Accepted(call)) {
     const bool hung_up = ended.reason == EndReason::kClosedByPeer;
     return Finish(now, call, hung_up ? CallEnd::kHungUpByPeer : CallEnd::kSession);
   }
@@ -528,13 +549,21 @@ void Calls::Impl::OnCallerSignal(Instant now, Call& call, Signal::Kind kind) {
 }
 
 void Calls::Impl::OnSharedSignal(Instant now, Call& call, SessionId session, const Signal& signal) {
-  const bool accepted =
-      call.info.state == CallState::kActive || call.info.state == CallState::kHeld;
-  if (!accepted || call.info.session != session) return counters_.Add("session.dropped_signal");
+  if (!Accepted(call) || call.info.session != session)
+    return counters_.Add("session.dropped_signal");
   if (signal.kind() == Signal::KIND_BYE) return Finish(now, call, CallEnd::kHungUpByPeer);
   if (signal.kind() == Signal::KIND_DTMF) {
     if (!ValidDigits(signal.digits())) return counters_.Add("session.dropped_signal");
     events_.push_back(DtmfReceived{call.info.id, signal.digits()});
+    return;
+  }
+  if (signal.kind() == Signal::KIND_REFER) {
+    if (signal.referral().size() > kMaxReferral) return counters_.Add("session.dropped_signal");
+    events_.push_back(ReferReceived{call.info.id, ToBytes(absl::string_view(signal.referral()))});
+    return;
+  }
+  if (signal.kind() == Signal::KIND_REFER_STATE) {
+    events_.push_back(ReferStateReceived{call.info.id, signal.refer_state()});
     return;
   }
   if (signal.kind() == Signal::KIND_RECORDING || signal.kind() == Signal::KIND_NOT_RECORDING) {
@@ -567,6 +596,8 @@ void Calls::Impl::OnMessage(Instant now, Call& call, SessionId session, ByteView
     case Signal::KIND_DTMF:
     case Signal::KIND_RECORDING:
     case Signal::KIND_NOT_RECORDING:
+    case Signal::KIND_REFER:
+    case Signal::KIND_REFER_STATE:
       return OnSharedSignal(now, call, session, signal);
     case Signal::KIND_REKEY:
     case Signal::KIND_REKEY_ANSWER:
@@ -633,8 +664,9 @@ Calls::Calls(const CallOptions& options, Sessions& sessions, const WallClock& /*
 Calls::~Calls() = default;
 
 absl::StatusOr<CallId> Calls::Dial(Instant now, const pki::KeyHash& as,
-                                   const std::vector<RemoteDevice>& devices, Bytes offer) {
-  return impl_->Dial(now, as, devices, std::move(offer));
+                                   const std::vector<RemoteDevice>& devices, Bytes offer,
+                                   Bytes referral) {
+  return impl_->Dial(now, as, devices, std::move(offer), std::move(referral));
 }
 void Calls::Ring(Instant now, const CallId& id, ByteView answer) { impl_->Ring(now, id, answer); }
 void Calls::TurnAway(Instant now, const CallId& id, EndReason reason) {
@@ -648,6 +680,12 @@ absl::Status Calls::Hold(Instant now, const CallId& id, bool hold) {
 }
 absl::Status Calls::SetRecorded(Instant now, const CallId& id, bool recorded) {
   return impl_->SetRecorded(now, id, recorded);
+}
+absl::Status Calls::Refer(Instant now, const CallId& id, ByteView referral) {
+  return impl_->Refer(now, id, referral);
+}
+absl::Status Calls::TellRefer(Instant now, const CallId& id, wire::v1::ReferState state) {
+  return impl_->TellRefer(now, id, state);
 }
 absl::Status Calls::SendDtmf(Instant now, const CallId& id, absl::string_view digits) {
   return impl_->SendDtmf(now, id, digits);

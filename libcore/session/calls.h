@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "libcore/session/session.h"
+#include "p2pd/wire/v1/session.pb.h"
 
 namespace p2pd::session {
 
@@ -56,6 +57,7 @@ struct CallInfo {
   std::optional<SessionId> session;  // the fork that won; for incoming calls the only one
   std::string safety_phrase;
   Bytes offer;             // the caller's
+  Bytes referral;          // the caller's, as it came; empty where nobody sent him
   Bytes answer;            // the callee's, of the fork that won
   uint32_t key_epoch = 0;  // of MediaKey: how often the keys have changed
 };
@@ -90,13 +92,24 @@ struct CallRekeyed {
   CallId id;
   bool begun_here = false;
 };
+// The other side wants this one to call somebody else in this call's place; nothing is verified
+// yet.
+struct ReferReceived {
+  CallId id;
+  Bytes referral;  // at most kMaxReferral
+};
+// How far the other side is with what Refer asked of it.
+struct ReferStateReceived {
+  CallId id;
+  wire::v1::ReferState state = wire::v1::REFER_STATE_UNSPECIFIED;
+};
 // A fork is over, whatever becomes of the call.
 struct ForkEnded {
   CallId id;
   SessionId session;
 };
 using CallEvent = std::variant<CallChanged, CallKeysReady, CallOffered, DtmfReceived, PathsReceived,
-                               CallRekeyed, ForkEnded>;
+                               CallRekeyed, ReferReceived, ReferStateReceived, ForkEnded>;
 
 struct CallOptions {
   absl::Duration ring_timeout = absl::Seconds(60);
@@ -112,7 +125,8 @@ class Calls {
 
   // Dials all `devices` (1..8) of one callee at once. ResourceExhausted, NotFound (identity).
   absl::StatusOr<CallId> Dial(Instant now, const pki::KeyHash& as,
-                              const std::vector<RemoteDevice>& devices, Bytes offer);
+                              const std::vector<RemoteDevice>& devices, Bytes offer,
+                              Bytes referral = Bytes());
   // After CallOffered: rings with this answer to be sent in the ack, or refuses.
   void Ring(Instant now, const CallId& id, ByteView answer);
   void TurnAway(Instant now, const CallId& id, EndReason reason);
@@ -124,6 +138,10 @@ class Calls {
   absl::Status SendDtmf(Instant now, const CallId& id, absl::string_view digits);
   // Tells the other side that the call is recorded here, or no more; the owner does it.
   absl::Status SetRecorded(Instant now, const CallId& id, bool recorded);
+  // Asks the other side of an accepted call to call somebody else (referral.h), and answers such a
+  // request. FailedPrecondition in the wrong state, NotFound.
+  absl::Status Refer(Instant now, const CallId& id, ByteView referral);
+  absl::Status TellRefer(Instant now, const CallId& id, wire::v1::ReferState state);
 
   // To the other end of one fork whose keys stand. As Sessions::Send.
   absl::Status SendPaths(Instant now, SessionId session, ByteView paths);

@@ -19,6 +19,9 @@ absl::StatusOr<Dialing> Dialing::Begin(Instant now, absl::Time wall, const Local
   if (setup.offer.size() > kMaxOffer)
     return absl::InvalidArgumentError(
         absl::StrCat("an offer of ", setup.offer.size(), " bytes; at most ", kMaxOffer));
+  if (setup.referral.size() > kMaxReferral)
+    return absl::InvalidArgumentError(
+        absl::StrCat("a referral of ", setup.referral.size(), " bytes; at most ", kMaxReferral));
   Dialing out(std::move(to), std::move(setup), pki::X25519Key::Generate(rng));
   out.nonce_ = rng.Make<HelloNonce>();
   out.receive_id_ = rng.Next();
@@ -41,6 +44,7 @@ absl::StatusOr<SealedHello> Dialing::Seal(absl::Time wall, const LocalIdentity& 
   options.ephemeral = ephemeral_.public_key();
   options.receive_id = receive_id_;
   options.offer = setup_.offer;
+  options.referral = setup_.referral;
   options.addresses = setup_.addresses;
   options.cookie = cookie;
   return MakeHello(from, to_, options, rng);

@@ -31,6 +31,7 @@ class Dialing {
     Purpose purpose = Purpose::kPresence;
     CallId call;
     Bytes offer;
+    Bytes referral;
     std::vector<net::Endpoint> addresses;  // our own, for the hello
     absl::Duration timeout;
   };

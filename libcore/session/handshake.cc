@@ -159,6 +159,7 @@ absl::StatusOr<SealedHello> MakeHello(const LocalIdentity& from, const RemoteDev
   body.set_ephemeral(options.ephemeral.ToString());
   body.set_receive_id(options.receive_id);
   body.set_offer(ToText(options.offer));
+  if (!options.referral.empty()) body.set_referral(ToText(options.referral));
   PutAddresses(options.addresses, body.mutable_addresses());
   if (options.cookie) body.set_cookie(options.cookie->ToString());
 
@@ -202,7 +203,8 @@ bool ReadHelloFields(OpenedHello& out) {
   const auto call = CallId::FromView(body.call());
   const auto ephemeral = pki::X25519Public::FromView(body.ephemeral());
   if (!purpose || !nonce || !call || !ephemeral || !BestVersion(body.versions()) ||
-      body.offer().size() > kMaxOffer || !ReadAddresses(body.addresses()))
+      body.offer().size() > kMaxOffer || body.referral().size() > kMaxReferral ||
+      !ReadAddresses(body.addresses()))
     return false;
   if (!body.cookie().empty()) {
     out.cookie = Cookie::FromView(body.cookie());

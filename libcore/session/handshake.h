@@ -31,6 +31,7 @@ struct HelloOptions {
   pki::X25519Public ephemeral;
   uint64_t receive_id = 0;
   ByteView offer;
+  ByteView referral;
   std::vector<net::Endpoint> addresses;
   std::optional<Cookie> cookie;
 };

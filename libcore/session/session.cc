@@ -215,6 +215,7 @@ absl::StatusOr<SessionId> Sessions::Impl::Dial(Instant now, const pki::KeyHash& 
   Dialing::Setup setup{.purpose = options.purpose,
                        .call = options.call,
                        .offer = options.offer,
+                       .referral = options.referral,
                        .addresses = addresses_,
                        .timeout = options_.dial_timeout};
   P2PD_ASSIGN_OR_RETURN(Dialing dialing, Dialing::Begin(now, wall_.At(now), identity->second, to,
@@ -332,7 +333,8 @@ void Sessions::Impl::OnVerified(Instant now, const net::Endpoint& from,
                                   .caller = std::move(verified.caller),
                                   .identity = verified.identity,
                                   .from = from,
-                                  .offer = ToBytes(verified.hello.body.offer())});
+                                  .offer = ToBytes(verified.hello.body.offer()),
+                                  .referral = ToBytes(verified.hello.body.referral())});
   Settle(now, session);
 }
 
@@ -552,6 +554,10 @@ Sessions::~Sessions() = default;
 void Sessions::AddIdentity(LocalIdentity identity) {
   const pki::KeyHash user = identity.chain.leaf().public_key().hash();
   impl_->identities_.insert_or_assign(user, std::move(identity));
+}
+const LocalIdentity* Sessions::Identity(const pki::KeyHash& user) const {
+  const auto found = impl_->identities_.find(user);
+  return found == impl_->identities_.end() ? nullptr : &found->second;
 }
 void Sessions::RemoveIdentity(const pki::KeyHash& user) { impl_->identities_.erase(user); }
 void Sessions::SetAddresses(std::vector<net::Endpoint> addresses) {

@@ -111,7 +111,8 @@ struct IncomingHello {
   Peer caller;
   pki::KeyHash identity;  // which of ours was called
   net::Endpoint from;
-  Bytes offer;  // opaque here, at most kMaxOffer
+  Bytes offer;     // opaque here, at most kMaxOffer
+  Bytes referral;  // as it came, at most kMaxReferral; empty where nobody sent the caller
 };
 // Keys stand. For the caller: the ack verified. For the callee: the caller's first protected packet
 // verified.
@@ -141,6 +142,7 @@ struct Ended {
 using Event = std::variant<IncomingHello, Established, MessageReceived, RemoteMoved, Ended>;
 
 inline constexpr size_t kMaxOffer = 1024;
+inline constexpr size_t kMaxReferral = 2048;
 inline constexpr size_t kMaxMessage = 16 * 1024;
 
 struct SessionOptions {
@@ -164,12 +166,14 @@ class Sessions {
   // Nobody is "here" under this key any more. Sessions that stand live on; close them if they
   // should not.
   void RemoveIdentity(const pki::KeyHash& user);
+  // Null: nobody is here under that key. Valid until the next call of a method that is not const.
+  const LocalIdentity* Identity(const pki::KeyHash& user) const;
   // Our own addresses, for hellos: at most the first 4 are told.
   void SetAddresses(std::vector<net::Endpoint> addresses);
 
   // Says hello to one device. Exactly one Ended follows, after at most one Established. NotFound if
   // `as` is no identity of ours, ResourceExhausted beyond kMaxSessions, InvalidArgument when the
-  // device has no address, the offer is too long or our chain does not fit in a hello.
+  // device has no address, offer or referral are too long or our chain does not fit in a hello.
   //
   // Every IncomingHello is followed by exactly one Ended, too; after Refuse with its reason.
   static constexpr size_t kMaxSessions = 4096;
@@ -185,6 +189,7 @@ class Sessions {
     Purpose purpose = Purpose::kPresence;
     CallId call;
     Bytes offer;
+    Bytes referral;
   };
   absl::StatusOr<SessionId> Dial(Instant now, const pki::KeyHash& as, const RemoteDevice& to,
                                  const DialOptions& options);

@@ -29,8 +29,10 @@ constexpr double kSparseDenial = 1.5;
 // keep this place.
 bool Implausible(const Carrier& carrier, const GetVoices& voices, bool denial, double sparse) {
   constexpr size_t kKnown = 4;
-  const auto& [place, keepers] = voices;
-  return FarApart(carrier, place, keepers, sparse) ||
+  const auto& [place, keepers, left_out] = voices;
+  // Hardly anybody but many of one network, as no replica set is.
+  const bool crowd = left_out > 0 && keepers.size() < overlay::kFewestForDensity;
+  return crowd || FarApart(carrier, place, keepers, sparse) ||
          // The nearest by round trip are some of the eight.
          ((denial || !Agree(carrier, place, keepers)) &&
           overlay::Omits(place, keepers, carrier.Nearest(place, kKnown))) ||

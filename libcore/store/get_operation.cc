@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "libcore/base/check.h"
+#include "libcore/overlay/network_cap.h"
 
 namespace p2pd::store {
 namespace {
@@ -563,6 +564,15 @@ void GetOperation::NoteVoices() {
   for (const auto& [id, replica] : replicas_) {
     if (!replica.failed) voices.keepers.push_back(id);
   }
+  std::sort(voices.keepers.begin(), voices.keepers.end(),
+            [&](const overlay::NodeId& a, const overlay::NodeId& b) {
+              return overlay::Nearer(voices.place, a, b);
+            });
+  overlay::NetworkCap cap(overlay::kMaxReplicasFromNetwork);
+  voices.left_out = std::erase_if(voices.keepers, [&](const overlay::NodeId& id) {
+    const std::optional<net::IpAddress> network = replicas_.at(id).record.PublicNetwork();
+    return network && !cap.Admits(*network);
+  });
 }
 
 void GetOperation::Reset() {

@@ -42,10 +42,12 @@ struct GetPlan {
   bool second_place = false;  // of a thorough one
 };
 
-// Whom a get rests on, at one place: the nodes that are said to keep it and did not fail.
+// Whom a get rests on, at one place: the nodes that are said to keep it and did not fail, of each
+// public network no more than a replica set has.
 struct GetVoices {
   Key place;
-  std::vector<overlay::NodeId> keepers;
+  std::vector<overlay::NodeId> keepers;  // nearest first
+  size_t left_out = 0;                   // more of one network
 };
 
 struct GetResult {

@@ -7,6 +7,7 @@
 #include "libcore/base/codec.h"
 #include "libcore/base/file.h"
 #include "libcore/session/handshake.h"
+#include "libcore/session/referral.h"
 #include "tests/sim/people.h"
 
 namespace p2pd::session {
@@ -73,6 +74,17 @@ void Handshake(const std::string& folder) {
   Write(folder + "/session_ack", "ack", ToBytes(ack.SerializeAsString()));
 }
 
+void Referrals(const std::string& folder) {
+  sim::Authority ca(7);
+  const sim::Person alice = ca.MakePerson("alice@example.org");
+  const sim::Person bob = ca.MakePerson("bob@example.org");
+  SeededRng rng(2);
+  ReferralTerms terms{.referee = bob.user(), .target = "carol@example.org", .replaces = {}};
+  Write(folder, "blind", MakeReferral(alice.Identity(), terms, ca.now(), rng));
+  terms.replaces = rng.Make<CallId>();
+  Write(folder, "attended", MakeReferral(alice.Identity(), terms, ca.now(), rng));
+}
+
 void Envelopes(const std::string& folder) {
   const HelloNonce nonce = *HelloNonce::FromView("fuzz hello nonce");
   Write(folder, "cookie", EncodeCookieReply({nonce, Cookie()}));
@@ -109,10 +121,14 @@ void Signals(const std::string& folder) {
     std::vector<std::string> parts;
     for (const CallSignal::Kind kind :
          {CallSignal::KIND_HOLD, CallSignal::KIND_RESUME, CallSignal::KIND_DTMF,
-          CallSignal::KIND_RECORDING, CallSignal::KIND_RINGING, last}) {
+          CallSignal::KIND_RECORDING, CallSignal::KIND_REFER, CallSignal::KIND_REFER_STATE,
+          CallSignal::KIND_RINGING, last}) {
       CallSignal signal;
       signal.set_kind(kind);
       if (kind == CallSignal::KIND_DTMF) signal.set_digits("12*#");
+      if (kind == CallSignal::KIND_REFER) signal.set_referral("nobody signed this");
+      if (kind == CallSignal::KIND_REFER_STATE)
+        signal.set_refer_state(wire::v1::REFER_STATE_RINGING);
       parts.push_back(signal.SerializeAsString());
     }
     Bytes input = {static_cast<uint8_t>(last == CallSignal::KIND_CANCEL ? 7 : 0)};
@@ -131,6 +147,7 @@ int main(int argc, char** argv) {
   }
   const std::string folder = argv[1];
   p2pd::session::Handshake(folder);
+  p2pd::session::Referrals(folder + "/session_referral");
   p2pd::session::Envelopes(folder + "/session_envelope");
   p2pd::session::Packets(folder + "/session_packet");
   p2pd::session::Signals(folder + "/session_call_signal");

@@ -3,6 +3,7 @@ p2pd_fuzz(session_hello LINK p2pd::session p2pd::store)
 p2pd_fuzz(session_ack LINK p2pd::session p2pd::store)
 p2pd_fuzz(session_packet LINK p2pd::session p2pd::store)
 p2pd_fuzz(session_rekey LINK p2pd::session)
+p2pd_fuzz(session_referral LINK p2pd::session)
 p2pd_fuzz(session_call_signal LINK p2pd::session p2pd::store p2pd::sim_world)
 
 # Makes their seeds; run by hand (make_session_corpus.cc).

@@ -1,60 +1,21 @@
 #!/usr/bin/env python3
 """A conference of five on one person's machine: four call him, and all hear each other."""
 
-import array
-import cmath
-import math
 import time
-import wave
 
+import tones
 from lab import DONE, USAGE, LabTest, main, wait
 
-RATE = 48000
 GUESTS = ['ann', 'bob', 'cid', 'dora']
 # Hertz of whom.
 TONES = {'host': 1300, 'ann': 500, 'bob': 700, 'cid': 900, 'dora': 1100}
-# A tone that is there and one that is not, of full scale.
-HEARD, NOT_HEARD = 0.05, 0.01
-# How long the second half lasts, and what is listened to at the end of each.
-SECOND, LISTENED = 5, 1
-
-
-def tone(path, hertz, seconds):
-    samples = array.array('h', (int(6000 * math.sin(2 * math.pi * hertz * i / RATE)) for i in range(RATE)))
-    with wave.open(str(path), 'wb') as out:
-        out.setnchannels(1)
-        out.setsampwidth(2)
-        out.setframerate(RATE)
-        out.writeframes(samples.tobytes() * seconds)
-
-
-def tones(path, before_end):
-    """How much of whose tone is in the second that ends so many seconds before the recording's end."""
-    with wave.open(str(path), 'rb') as recording:
-        samples = array.array('h', recording.readframes(recording.getnframes()))
-    end = len(samples) - int(before_end * RATE)
-    part = samples[end - LISTENED * RATE:end:4]  # up to 6 kHz
-    assert len(part) == LISTENED * RATE // 4, f'{path} is {len(samples) / RATE:.1f} s long'
-    out = {}
-    for who, hertz in TONES.items():
-        turn = cmath.exp(-2j * math.pi * hertz * 4 / RATE)
-        angle, total = 1, 0
-        for sample in part:
-            total += sample * angle
-            angle *= turn
-        out[who] = 2 * abs(total) / len(part) / 32768
-    return out
+# How long the second half lasts; at the end of each a second is listened to.
+SECOND = 5
 
 
 class Conference(LabTest):
     def expect(self, listener, before_end, wanted):
-        found = tones(self.heard[listener], before_end)
-        self.say(f'{listener} hears {", ".join(f"{who} {share:.3f}" for who, share in found.items())}')
-        for who, share in found.items():
-            if who in wanted:
-                self.assertGreater(share, HEARD, f'{listener} is to hear {who}')
-            else:
-                self.assertLess(share, NOT_HEARD, f'{listener} is not to hear {who}')
+        tones.expect(self, listener, self.heard[listener], TONES, before_end, wanted)
 
     def ring_in(self, guest, daemon):
         """The guest calls and is answered; the host speaks into the first call alone."""
@@ -81,7 +42,7 @@ class Conference(LabTest):
         self.said = {who: self.lab.folder / f'said-by-{who}.wav' for who in TONES}
         self.heard = {who: self.lab.folder / f'heard-by-{who}.wav' for who in TONES}
         for who, path in self.said.items():
-            tone(path, TONES[who], 90)
+            tones.tone(path, TONES[who], 90)
         self.calls, self.answering = {}, []
         dialling = [self.ring_in(guest, daemon) for guest, daemon in daemons.items()]
 

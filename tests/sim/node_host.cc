@@ -151,6 +151,16 @@ void NodeHost::Obey(Instant now, node::MediaCommand command) {
     voices_[start->call] = std::move(voice);
     return;
   }
+  if (auto* other = std::get_if<node::MediaSwitch>(&command)) {
+    const auto found = voices_.find(other->call);
+    if (found == voices_.end()) return;
+    auto made = media::CallMedia::Create(std::move(other->config), found->second->source.get(),
+                                         found->second->sink.get(), rng_);
+    P2PD_CHECK(made.ok());
+    found->second->media = *std::move(made);
+    found->second->media->OnTick(now);
+    return;
+  }
   if (const auto* stop = std::get_if<node::MediaStop>(&command)) {
     const auto found = voices_.find(stop->call);
     if (found == voices_.end()) return;

@@ -94,6 +94,14 @@ std::string WhyItEnded(const v1::Call& call) {
                       call.end_detail());
 }
 
+std::string TransferText(const v1::CallTransfer& transfer) {
+  std::string out = absl::StrCat(transfer.by_peer() ? "the other side sends us to " : "to ",
+                                 transfer.target_email(), ": ", Show(transfer.state()));
+  if (transfer.state() == v1::CallTransfer::FAILED)
+    absl::StrAppend(&out, " (", Show(transfer.failure()), ")");
+  return out;
+}
+
 // With what keeps voice from flowing while it is active.
 std::string StateOf(const v1::Call& call) {
   std::string out = Show(call.state());
@@ -113,6 +121,8 @@ void PrintCall(const v1::Call& call) {
   std::printf("state        %s", StateOf(call).c_str());
   if (call.state() == v1::Call::ENDED) std::printf(" (%s)", WhyItEnded(call).c_str());
   std::printf("\n");
+  if (!call.referred_by().empty()) std::printf("sent by      %s\n", call.referred_by().c_str());
+  if (call.has_transfer()) std::printf("transfer     %s\n", TransferText(call.transfer()).c_str());
   if (!call.safety_phrase().empty()) std::printf("safety       %s\n", call.safety_phrase().c_str());
   if (!call.key_fingerprint().empty())
     std::printf("keys         %s, epoch %u\n", call.key_fingerprint().c_str(),
@@ -158,7 +168,7 @@ std::string WhatVoiceLacks(const v1::Call& call) {
 
 bool WasHungUp(const v1::Call& call) {
   return call.end_reason() == v1::Call::HANGUP_LOCAL ||
-         call.end_reason() == v1::Call::HANGUP_REMOTE;
+         call.end_reason() == v1::Call::HANGUP_REMOTE || call.end_reason() == v1::Call::TRANSFERRED;
 }
 
 bool HangUp(const clients::Connection& connection, const std::string& name) {
@@ -617,6 +627,54 @@ ExitCode CallConference(Session& session, const std::vector<std::string>& calls,
           std::printf("%s  %s\n", LastWord(call.name()).c_str(), call.peer_email().c_str());
         }
       });
+}
+
+ExitCode CallTransfer(Session& session, const std::string& call, const std::string& to) {
+  v1::TransferCallRequest request;
+  request.set_name(CallName(call));
+  if (absl::StrContains(to, '@')) {
+    request.set_peer_email(to);
+  } else {
+    request.set_target_call(CallName(to));
+  }
+  v1::Call seen;
+  if (!session.Call<v1::CallService>(&Stub::TransferCall, request, &seen)) return session.problem();
+  v1::WatchCallsRequest watch;
+  watch.set_name(seen.name());
+  std::string said;
+  const auto over = [&] {
+    return seen.state() == v1::Call::ENDED || seen.transfer().state() == v1::CallTransfer::DONE ||
+           seen.transfer().state() == v1::CallTransfer::FAILED;
+  };
+  const ExitCode code = ReadStream<v1::CallService, v1::WatchCallsResponse>(
+      session,
+      [&](Stub& stub, grpc::ClientContext* context) { return stub.WatchCalls(context, watch); },
+      [&](const v1::WatchCallsResponse& response) {
+        if (!response.has_call()) return true;
+        seen = response.call();
+        if (session.json()) {
+          Session::PrintJson(seen);
+        } else if (const std::string now = TransferText(seen.transfer()); now != said) {
+          std::printf("%s\n", now.c_str());
+          std::fflush(stdout);
+          said = now;
+        }
+        return !over();
+      });
+  if (code != ExitCode::kDone) return code;
+  if (seen.transfer().state() == v1::CallTransfer::DONE) return ExitCode::kDone;
+  if (seen.transfer().state() != v1::CallTransfer::FAILED) {
+    return clients::ReportFailure(
+        absl::StrCat("how the transfer ended is unknown: the call is over: ", WhyItEnded(seen)));
+  }
+  const ExitCode failed = clients::ReportFailure(absl::StrCat(
+      "no transfer to ", seen.transfer().target_email(), ": ",
+      seen.transfer().failure() == v1::Call::POLICY ? "the other side does not follow transfers"
+                                                    : Show(seen.transfer().failure()),
+      "; the call goes on"));
+  if (seen.transfer().failure() == v1::Call::NOT_FOUND) return ExitCode::kNotFound;
+  if (seen.transfer().failure() == v1::Call::NO_ANSWER) return ExitCode::kTimedOut;
+  return failed;
 }
 
 ExitCode CallDtmf(Session& session, const std::string& call, const std::string& digits) {

@@ -94,6 +94,8 @@ ExitCode CallHold(Session& session, const std::string& call);
 ExitCode CallResume(Session& session, const std::string& call);
 ExitCode CallRecord(Session& session, const std::string& call, const std::string& on_off,
                     const std::string& format);
+// `to`: an e-mail address, or another call.
+ExitCode CallTransfer(Session& session, const std::string& call, const std::string& to);
 ExitCode CallConference(Session& session, const std::vector<std::string>& calls, bool leave);
 ExitCode CallMute(Session& session, const std::string& call, const std::string& on_off);
 ExitCode CallDtmf(Session& session, const std::string& call, const std::string& digits);

@@ -70,5 +70,40 @@ TEST_F(CarefulGetTest, WhoIsSlowIsNotWaitedFor) {
   EXPECT_TRUE(get.result()->status.ok());
 }
 
+TEST_F(CarefulGetTest, ManyOfOneNetworkDoNotDenyAKey) {
+  const auto doubts_after_denial = [&](const char* (*address)(int)) {
+    carrier.responsible = false;
+    carrier.sent.clear();
+    std::vector<overlay::NodeRecord> ring;
+    for (int i = 0; i < 8; ++i) ring.push_back(carrier.NewNode(address(i)));
+    StoreReply denial;
+    denial.mutable_get()->set_status(wire::v1::STORE_STATUS_NOT_FOUND);
+    for (const overlay::NodeRecord& record : ring) {
+      denial.mutable_get()->add_replicas(ToText(record.bytes()));
+    }
+    const uint64_t before = counters.Get("store.gets_doubted");
+    CarefulGet get = Started(f.Raw("x"));
+    for (int i = 0; i < 9 && !carrier.sent.empty(); ++i) {
+      const auto sent = carrier.Take();
+      get.OnReply(now, f.now, carrier, {sent.id, sent.to.value_or(ring[0]), 1, denial});
+    }
+    return counters.Get("store.gets_doubted") - before;
+  };
+  EXPECT_EQ(doubts_after_denial([](int i) {
+              static constexpr const char* kAddresses[] = {
+                  "198.51.100.1:1", "198.52.100.1:1", "198.53.100.1:1", "198.54.100.1:1",
+                  "198.55.100.1:1", "198.56.100.1:1", "198.57.100.1:1", "198.58.100.1:1"};
+              return kAddresses[i];
+            }),
+            0u);
+  EXPECT_EQ(doubts_after_denial([](int i) {
+              static constexpr const char* kAddresses[] = {
+                  "198.51.100.1:1", "198.51.100.2:1", "198.51.100.3:1", "198.51.100.4:1",
+                  "198.51.100.5:1", "198.51.100.6:1", "198.51.100.7:1", "198.52.100.1:1"};
+              return kAddresses[i];
+            }),
+            1u);
+}
+
 }  // namespace
 }  // namespace p2pd::store

@@ -51,7 +51,7 @@ TEST(CommandLine, AnUnknownCommandIsNamedWithItsGroup) {
   const std::vector<std::pair<std::vector<std::string>, std::string>> table = {
       {{"message", "list"}, "there is no command message yet;"},
       {{"group", "status"}, "there is no command group yet;"},
-      {{"call", "transfer", "00ff", "y@z.org"}, "there is no command call transfer yet;"},
+      {{"call", "forward", "00ff", "y@z.org"}, "there is no command call forward;"},
       {{"overlay", "nonsense", "--ttl", "1h"}, "there is no command overlay nonsense;"},
       {{"nonsense"}, "there is no command nonsense;"},
   };
