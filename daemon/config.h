@@ -22,6 +22,7 @@
 #include "libcore/archive/tracker/access.h"
 #include "libcore/base/log.h"
 #include "libcore/net/endpoint.h"
+#include "libcore/node/ring_policy.h"
 #include "libcore/overlay/node_record.h"
 
 namespace p2pd::daemon {
@@ -47,6 +48,16 @@ struct Door {
   // InvalidArgument says why not.
   static absl::StatusOr<Door> Parse(absl::string_view text);
   std::string ToString() const;
+};
+
+// Calls, and who rings.
+struct CallsConfig {
+  absl::Duration ring_timeout = absl::Seconds(60);
+  absl::Duration rekey = absl::Hours(1);  // between two changes of a call's media keys
+  node::RingRules::From ring_from = node::RingRules::From::kEverybody;
+  bool waiting = true;  // rings during a call, too
+  std::optional<node::QuietHours> quiet_hours;
+  bool follow_transfers = true;
 };
 
 // The BitTorrent tracker.
@@ -113,10 +124,7 @@ struct Config {
   LogLevel log_level = LogLevel::kInfo;
   size_t store_max_bytes = size_t{256} << 20;
   absl::Duration state_lifetime = absl::Minutes(5);
-  absl::Duration ring_timeout = absl::Seconds(60);
-  absl::Duration rekey = absl::Hours(1);  // between two changes of a call's media keys
-  bool ring_contacts_only = false;
-  bool follow_transfers = true;
+  CallsConfig calls;
   bool strict_revocation = false;
   TrackerConfig tracker;
   ArchiveConfig archive;

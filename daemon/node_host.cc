@@ -124,11 +124,14 @@ absl::Status NodeHost::StartNode() {
   options.relay_bytes_per_second = config_.relay_bytes_per_second;
   options.store_max_bytes = config_.store_max_bytes;
   options.state_lifetime = config_.state_lifetime;
-  options.ring_timeout = config_.ring_timeout;
-  options.rekey = config_.rekey;
+  options.ring_timeout = config_.calls.ring_timeout;
+  options.rekey = config_.calls.rekey;
   options.strict_revocation = config_.strict_revocation;
-  options.ring_contacts_only = config_.ring_contacts_only;
-  options.follow_transfers = config_.follow_transfers;
+  options.ring = {.from = config_.calls.ring_from,
+                  .waiting = config_.calls.waiting,
+                  .quiet = config_.calls.quiet_hours,
+                  .zone = absl::LocalTimeZone()};
+  options.follow_transfers = config_.calls.follow_transfers;
   node_timer_ = std::make_unique<runtime::Timer>(loop_, [this] {
     node_->OnTimeout(loop_.now());
     Pump();

@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <cstdint>
 #include <iterator>
+#include <optional>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
 
 namespace p2pd::daemon {
 namespace {
@@ -44,6 +47,28 @@ constexpr SizeUnit kSizeUnits[] = {{"KiB", size_t{1} << 10},
                                    {"", 1}};
 // Of these, those of powers of 1024, which stand first.
 constexpr size_t kBinaryUnits = 4;
+
+constexpr int kMinutesOfDay = 24 * 60;
+
+// "08:00" as minutes; 24:00 is midnight at the end of the day.
+std::optional<int> ParseTimeOfDay(absl::string_view text) {
+  int hour = 0;
+  int minute = 0;
+  const auto digit = [text](size_t i) {
+    return absl::ascii_isdigit(static_cast<unsigned char>(text[i]));
+  };
+  if (text.size() != 5 || text[2] != ':' || !digit(0) || !digit(1) || !digit(3) || !digit(4) ||
+      !absl::SimpleAtoi(text.substr(0, 2), &hour) || !absl::SimpleAtoi(text.substr(3), &minute)) {
+    return std::nullopt;
+  }
+  const int all = hour * 60 + minute;
+  if (minute > 59 || all > kMinutesOfDay) return std::nullopt;
+  return all % kMinutesOfDay;
+}
+
+std::string PrintTimeOfDay(int minutes) {
+  return absl::StrFormat("%02d:%02d", minutes / 60, minutes % 60);
+}
 
 }  // namespace
 
@@ -96,6 +121,21 @@ std::string PrintSize(size_t bytes) {
     if (bytes != 0 && bytes % kSizeUnits[binary].bytes == 0) best = &kSizeUnits[binary];
   }
   return absl::StrCat(bytes / best->bytes, best->name);
+}
+
+absl::StatusOr<std::pair<int, int>> ParseHours(absl::string_view text) {
+  const std::pair<absl::string_view, absl::string_view> ends =
+      absl::StrSplit(text, absl::MaxSplits('-', 1));
+  const std::optional<int> from = ParseTimeOfDay(ends.first);
+  const std::optional<int> to = ParseTimeOfDay(ends.second);
+  if (!from || !to) {
+    return Bad(text, "is no hours, such as 08:00-18:00");
+  }
+  return std::pair(*from, *to);
+}
+
+std::string PrintHours(int from, int to) {
+  return absl::StrCat(PrintTimeOfDay(from), "-", PrintTimeOfDay(to));
 }
 
 }  // namespace p2pd::daemon

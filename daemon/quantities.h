@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <string>
+#include <utility>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -20,5 +21,8 @@ std::string PrintSpan(absl::Duration span);
 // for anything else, or more than 1 PiB.
 absl::StatusOr<size_t> ParseSize(absl::string_view text);
 std::string PrintSize(size_t bytes);
+// "22:00-07:00": two minutes of the day, [0, 1440); 24:00 is midnight too. InvalidArgument.
+absl::StatusOr<std::pair<int, int>> ParseHours(absl::string_view text);
+std::string PrintHours(int from, int to);
 
 }  // namespace p2pd::daemon

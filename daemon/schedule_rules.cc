@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <optional>
+#include <tuple>
 #include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "daemon/quantities.h"
@@ -50,26 +50,6 @@ std::optional<uint8_t> ParseDays(absl::string_view text) {
   return days;
 }
 
-// "08:00" as minutes; 24:00 is midnight at the end of the day.
-std::optional<int> ParseTimeOfDay(absl::string_view text) {
-  int hour = 0;
-  int minute = 0;
-  const auto digit = [text](size_t i) {
-    return absl::ascii_isdigit(static_cast<unsigned char>(text[i]));
-  };
-  if (text.size() != 5 || text[2] != ':' || !digit(0) || !digit(1) || !digit(3) || !digit(4) ||
-      !absl::SimpleAtoi(text.substr(0, 2), &hour) || !absl::SimpleAtoi(text.substr(3), &minute)) {
-    return std::nullopt;
-  }
-  const int all = hour * 60 + minute;
-  if (minute > 59 || all > ScheduleRule::kMinutesOfDay) return std::nullopt;
-  return all % ScheduleRule::kMinutesOfDay;
-}
-
-std::string PrintTimeOfDay(int minutes) {
-  return absl::StrFormat("%02d:%02d", minutes / 60, minutes % 60);
-}
-
 }  // namespace
 
 absl::Status CheckRate(uint64_t rate) {
@@ -94,13 +74,7 @@ absl::StatusOr<ScheduleRule> ParseScheduleRule(absl::string_view text) {
     ++word;
   }
   if (word == words.end()) return Bad(text, "names no hours, such as 08:00-18:00");
-  const std::pair<absl::string_view, absl::string_view> hours =
-      absl::StrSplit(*word, absl::MaxSplits('-', 1));
-  const std::optional<int> from = ParseTimeOfDay(hours.first);
-  const std::optional<int> to = ParseTimeOfDay(hours.second);
-  if (!from || !to) return Bad(*word, "is no hours, such as 08:00-18:00");
-  rule.from = *from;
-  rule.to = *to;
+  P2PD_ASSIGN_OR_RETURN(std::tie(rule.from, rule.to), ParseHours(*word));
   for (++word; word != words.end(); ++word) {
     absl::string_view value = *word;
     std::optional<uint64_t>* rate = nullptr;
@@ -120,8 +94,7 @@ std::string PrintScheduleRule(const ScheduleRule& rule) {
     if (((rule.days >> day) & 1) == 0) continue;
     absl::StrAppend(&out, out.empty() ? "" : ",", kDays[day]);
   }
-  absl::StrAppend(&out, out.empty() ? "" : " ", PrintTimeOfDay(rule.from), "-",
-                  PrintTimeOfDay(rule.to));
+  absl::StrAppend(&out, out.empty() ? "" : " ", PrintHours(rule.from, rule.to));
   if (rule.up) absl::StrAppend(&out, " up=", PrintSize(*rule.up));
   if (rule.down) absl::StrAppend(&out, " down=", PrintSize(*rule.down));
   return out;

@@ -55,7 +55,8 @@ absl::Status UnknownCall(const session::CallId& call) {
 
 }  // namespace
 
-CallDesk::CallDesk(const Options& options, const Parts& parts) : options_(options), parts_(parts) {}
+CallDesk::CallDesk(const Options& options, const Parts& parts)
+    : options_(options), parts_(parts), ring_policy_(options.ring, parts.counters) {}
 
 CallDesk::Record* CallDesk::FindRecord(const session::CallId& call) {
   const auto found = records_.find(call);
@@ -292,26 +293,14 @@ std::optional<presence::Caller> CallDesk::JudgeCaller(Instant now, const CallInf
   return parts_.presence.JudgeCaller(now, as, info.peer->email, info.peer->user);
 }
 
-bool CallDesk::MayRing(Instant now, const CallInfo& info, bool referred) {
+RingPolicy::Verdict CallDesk::MayRing(Instant now, const CallInfo& info, bool referred) {
   const std::optional<presence::Caller> caller = JudgeCaller(now, info);
-  if (!caller) return false;
-  if (caller == presence::Caller::kContact) return true;
-  if (caller == presence::Caller::kOtherKey) {
-    parts_.counters.Add("node.refused_other_key");
-    return false;
-  }
-  if (options_.ring_contacts_only && !referred) {
-    parts_.counters.Add("node.refused_unknown_caller");
-    return false;
-  }
-  if (rings_.size() >= kCallersRemembered && rings_.count(info.peer->user) == 0) {
-    rings_.erase(rings_.begin());
-  }
-  const auto bucket =
-      rings_.try_emplace(info.peer->user, kRingsPerMinute / 60, kRingsPerMinute).first;
-  if (bucket->second.TryTake(now, 1)) return true;
-  parts_.counters.Add("node.refused_rings_too_often");
-  return false;
+  if (!caller) return RingPolicy::Verdict::kRefused;
+  const bool talking = std::any_of(records_.begin(), records_.end(), [](const auto& entry) {
+    return Spoken(entry.second.view.info.state);
+  });
+  return ring_policy_.Judge(now, parts_.wall.At(now),
+                            {info.peer->user, *caller, referred, talking});
 }
 
 void CallDesk::OnOffered(Instant now, const session::CallId& wire) {
@@ -325,8 +314,13 @@ void CallDesk::OnOffered(Instant now, const session::CallId& wire) {
     }
     return;
   }
-  if (draining_ || records_.count(wire) != 0 || !MayRing(now, *info, referral.has_value())) {
-    parts_.calls.TurnAway(now, wire, session::EndReason::kRefusedByPolicy);
+  using Verdict = RingPolicy::Verdict;
+  const bool room = !draining_ && records_.count(wire) == 0;
+  const Verdict verdict = room ? MayRing(now, *info, referral.has_value()) : Verdict::kRefused;
+  const bool busy = verdict == Verdict::kQuietly && !options_.answering;
+  if (verdict == Verdict::kRefused || busy) {
+    parts_.calls.TurnAway(
+        now, wire, busy ? session::EndReason::kRefusedBusy : session::EndReason::kRefusedByPolicy);
     return;
   }
   std::optional<media::Answer> answer =
@@ -344,6 +338,7 @@ void CallDesk::OnOffered(Instant now, const session::CallId& wire) {
   record.view.info = *info;
   record.view.created = parts_.wall.At(now);
   record.view.identity_email = EmailOf(info->identity);
+  record.view.quiet = verdict == Verdict::kQuietly;
   if (referral) record.view.referred_by = referral->by;
   record.contact = JudgeCaller(now, *info) == presence::Caller::kContact;
   record.answer = std::move(answer);

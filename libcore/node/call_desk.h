@@ -3,9 +3,8 @@
 // tells the media thread what to do.
 //
 // Rules: a call has its id before anybody was found, so a client can follow it from the first
-// moment. Media starts when the call is accepted, not before. Unknown callers ring at most
-// kRingsPerMinute times a minute each. Threads: one owner (core). Limits: session::CallOptions for
-// calls; kCallersRemembered for ring limits.
+// moment. Media starts when the call is accepted, not before. Threads: one owner (core). Limits:
+// session::CallOptions for calls; those of RingPolicy.
 #pragma once
 
 #include <deque>
@@ -28,6 +27,7 @@
 #include "libcore/net/endpoint.h"
 #include "libcore/node/event_log.h"
 #include "libcore/node/paths.h"
+#include "libcore/node/ring_policy.h"
 #include "libcore/pki/chain.h"
 #include "libcore/presence/presence.h"
 #include "libcore/session/calls.h"
@@ -54,6 +54,7 @@ struct CallView {
   std::vector<presence::JourneyStep> steps;
   std::optional<media::CallStats> media;  // as last reported
   bool figures_pending = false;           // it has ended, and the last figures are on their way
+  bool quiet = false;                     // incoming: nobody is to be disturbed by it
   bool muted = false;
   uint64_t conference = 0;       // calls of the same number hear each other; 0: none
   bool voice_both_ways = false;  // audio was sent and decoded
@@ -128,8 +129,6 @@ struct MediaReport {
 
 class CallDesk {
  public:
-  static constexpr double kRingsPerMinute = 3;
-  static constexpr size_t kCallersRemembered = 1024;
   // A call is sent elsewhere by its other side at most so often.
   static constexpr double kReferralsPerMinute = 3;
   // Referrals that counted and have not expired; more are not believed.
@@ -140,7 +139,10 @@ class CallDesk {
   static constexpr absl::Duration kFiguresWait = absl::Seconds(1);
 
   struct Options {
-    bool ring_contacts_only = false;
+    RingRules ring;
+    // Somebody takes calls that do not ring (CallView::quiet); else the caller hears that we are
+    // busy.
+    bool answering = false;
     bool follow_transfers = true;           // dial whom the other side of a call sends us to
     absl::Duration rekey = absl::Hours(1);  // between two changes of a call's media keys
   };
@@ -266,14 +268,14 @@ class CallDesk {
   void MoveMedia(Instant now, session::SessionId session,
                  const std::optional<net::Endpoint>& remote);
   std::optional<presence::Caller> JudgeCaller(Instant now, const session::CallInfo& info);
-  bool MayRing(Instant now, const session::CallInfo& info, bool referred);
+  RingPolicy::Verdict MayRing(Instant now, const session::CallInfo& info, bool referred);
   void Forget();
 
   Options options_;
   Parts parts_;
   std::map<session::CallId, Record> records_;
   std::deque<session::CallId> order_;  // oldest first
-  std::map<pki::KeyHash, TokenBucket> rings_;
+  RingPolicy ring_policy_;
   std::map<session::ReferralNonce, absl::Time> referrals_;  // those that counted, until they expire
   std::deque<MediaCommand> media_;
   uint64_t last_conference_ = 0;

@@ -49,8 +49,9 @@ struct NodeOptions {
   absl::Duration ring_timeout = absl::Seconds(60);
   absl::Duration rekey = absl::Hours(1);  // between two changes of a call's media keys
   bool strict_revocation = false;
-  // Who may make our telephone ring: everybody with a certificate that we trust, or contacts only.
-  bool ring_contacts_only = false;
+  RingRules ring;
+  // Calls that do not ring are taken by somebody (CallView::quiet).
+  bool answering = false;
   // Whether the other side of a call may send us to somebody else.
   bool follow_transfers = true;
 };

@@ -69,6 +69,12 @@ class Calls(LabTest):
             self.assertIn(', epoch ', daemon.ctl('call', 'show', call['name'].split('/')[1]).out)
         self.understood()
 
+    def test_in_quiet_hours_the_line_is_busy(self):
+        self.people(bob=['--quiet-hours', '00:00-24:00'])
+        dialled = self.ann.ctl('call', 'dial', BOB, code=FAILED)
+        self.assertIn('busy', dialled.err)
+        self.assertEqual(self.bob.json('call', 'list').get('calls', []), [])
+
     def test_what_is_recorded_has_both_and_the_other_side_knows(self):
         self.people()
         files, told = {}, set()

@@ -189,7 +189,7 @@ TEST(Toml, PrintedConfigurationReadsBackToTheSame) {
   config.listen = net::Endpoint::Parse("192.0.2.1:9").value();
   config.bootstrap = {"a.example:1"};
   config.doors = {Door::Parse("unix:/s").value()};
-  config.ring_contacts_only = true;
+  config.calls.ring_from = node::RingRules::From::kNobody;
   const std::string printed = PrintToml(config);
   Config again;
   const absl::Status status = ApplyToml(printed, "p.toml", again);

@@ -36,5 +36,15 @@ TEST(Sizes, AreReadAndWritten) {
   }
 }
 
+TEST(Hours, AreTwoTimesOfADay) {
+  EXPECT_EQ(*ParseHours("22:00-07:30"), std::pair(22 * 60, 7 * 60 + 30));
+  EXPECT_EQ(*ParseHours("00:00-24:00"), std::pair(0, 0));
+  EXPECT_EQ(PrintHours(22 * 60, 7 * 60 + 30), "22:00-07:30");
+  for (const char* text : {"", "22:00", "22:00-", "7:00-8:00", "22-07", "24:01-07:00",
+                           "22:60-07:00", "22:00-07:00-", "aa:bb-cc:dd"}) {
+    EXPECT_FALSE(ParseHours(text).ok()) << text;
+  }
+}
+
 }  // namespace
 }  // namespace p2pd::daemon

@@ -38,7 +38,10 @@ TEST(Settings, WhatIsPrintedIsReadBackToTheSame) {
   config.doors = {Door::Parse("unix:/run/p2pd/control.sock").value(),
                   Door::Parse("127.0.0.1:0").value()};
   config.role = overlay::Role::kClient;
-  config.ring_contacts_only = true;
+  config.calls.ring_from = node::RingRules::From::kContacts;
+  config.calls.waiting = false;
+  config.calls.quiet_hours = node::QuietHours{22 * 60, 7 * 60 + 30};
+  config.calls.follow_transfers = false;
   config.strict_revocation = true;
   config.state_lifetime = absl::Seconds(90);
   config.archive.feeds = {
@@ -101,7 +104,8 @@ TEST(Settings, RefusesWhatIsNoValueAndSaysWhy) {
       {"archive.budget", {"1025TiB"}, "more than 1 PiB"},
       {"calls.ring_timeout", {"1h"}, "not within 5s and 10min"},
       {"calls.rekey", {"1s"}, "not within 2s and 1d"},
-      {"calls.ring_from", {"friends"}, "neither everybody nor contacts"},
+      {"calls.ring_from", {"friends"}, "none of everybody, contacts, nobody"},
+      {"calls.quiet_hours", {"22-7"}, "no hours"},
       {"trust.strict_revocation", {"yes"}, "neither true nor false"},
   };
   for (const Row& row : kRows) {
