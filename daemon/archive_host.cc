@@ -42,6 +42,14 @@ bool IsDatabase(const std::string& path) {
   return begins == kBegins;
 }
 
+std::vector<std::string> PathsOf(const archive::torrent::Metainfo& metainfo) {
+  std::vector<std::string> out;
+  for (const archive::torrent::MetainfoFile& file : metainfo.files) {
+    if (!file.padding) out.push_back(absl::StrJoin(file.path, "/"));
+  }
+  return out;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<ArchiveHost>> ArchiveHost::Start(const ArchiveConfig& config,
@@ -102,6 +110,7 @@ archive::ArchiveOptions ArchiveHost::OptionsWith(const std::string& announce) co
 absl::Status ArchiveHost::Open(const std::string& announce) {
   P2PD_RETURN_IF_ERROR(MakeFolder(absl::StrCat(folder_, "/Torrents")));
   P2PD_RETURN_IF_ERROR(OpenLibrary());
+  P2PD_RETURN_IF_ERROR(CheckFolder());
   archive::pieces::DiskPieceStoreOptions disk;
   disk.files_folder = absl::StrCat(folder_, "/Files");
   disk.have_folder = absl::StrCat(folder_, "/have");
@@ -267,6 +276,10 @@ void ArchiveHost::AddCounters(std::map<std::string, uint64_t>& out) const {
 }
 
 absl::StatusOr<InfoHash> ArchiveHost::Submit(ByteView metainfo, archive::Source source) {
+  // What the engine could not load is not taken.
+  P2PD_ASSIGN_OR_RETURN(const archive::torrent::Metainfo parsed,
+                        archive::torrent::ParseMetainfo(metainfo));
+  P2PD_RETURN_IF_ERROR(archive::lt::ReadTorrent(metainfo, PathsOf(parsed)).status());
   unsaved_.reset();
   P2PD_ASSIGN_OR_RETURN(const InfoHash hash,
                         archive_->Submit(loop_.now(), wall(), metainfo, source));
@@ -295,6 +308,7 @@ void ArchiveHost::ApplyLimits(uint64_t sent) {
 
 void ArchiveHost::OnTick() {
   AddBlocked();
+  CheckDisk();
   for (const auto& [hash, name] : loaded_) LookAt(hash);
   archive_->OnTimeout(loop_.now());
   scrub_->Go(loop_.now(), wall());
@@ -363,6 +377,7 @@ std::optional<int64_t> ArchiveHost::Measure(const InfoHash& hash) {
   Instant& next = measures_[hash];
   if (loop_.now() < next) return std::nullopt;
   next = loop_.now() + kMeasure + kMeasureFile * layout->second.files().size();
+  engine_->CheckFiles(hash).IgnoreError();
   const absl::StatusOr<int64_t> overhead = engine_->Overhead(hash);
   return overhead.ok() ? std::optional(*overhead) : std::nullopt;
 }
@@ -399,6 +414,10 @@ void ArchiveHost::OnEvent(archive::lt::Event event) {
     OnReady(*ready);
   } else if (const auto* scrubbed = std::get_if<archive::lt::Scrubbed>(&event)) {
     scrub_->OnScrubbed(loop_.now(), wall(), *scrubbed);
+  } else if (const auto* touched = std::get_if<archive::lt::FilesTouched>(&event)) {
+    P2PD_LOG(daemon, kWarn, "archive: somebody else removed or changed files of ",
+             archive::torrent::ToHex(touched->hash), "; what is left of them is found out");
+    archive_->OnTouched(loop_.now(), touched->hash);
   } else if (const auto* probed = std::get_if<archive::lt::PeerProbed>(&event)) {
     OnProbed(*probed);
   } else if (const auto* read = std::get_if<archive::lt::RangesRead>(&event)) {
@@ -458,11 +477,15 @@ void ArchiveHost::OnGone(const InfoHash& hash) {
     if (!status.ok()) P2PD_LOG(daemon, kWarn, "archive: ", status.message());
     erasures_.erase(erasure);
   }
-  const auto waiting = waiting_.find(hash);
-  if (waiting == waiting_.end()) return;
-  archive::lt::AddRequest request = std::move(waiting->second);
-  waiting_.erase(waiting);
-  Add(std::move(request));
+  // What stood in the way of a hybrid may have had the other of its names.
+  std::vector<archive::lt::AddRequest> free;
+  std::erase_if(waiting_, [&](auto& entry) {
+    const std::vector<InfoHash> names = entry.second.hashes.Names();
+    if (std::find(names.begin(), names.end(), hash) == names.end()) return false;
+    free.push_back(std::move(entry.second));
+    return true;
+  });
+  for (archive::lt::AddRequest& request : free) Add(std::move(request));
 }
 
 bool ArchiveHost::IsLoaded(const InfoHash& hash) const {
@@ -584,9 +607,7 @@ absl::StatusOr<archive::lt::AddRequest> ArchiveHost::RequestOf(
   archive::lt::AddRequest request;
   P2PD_ASSIGN_OR_RETURN(archive::torrent::Metainfo parsed,
                         archive::torrent::ParseMetainfo(metainfo));
-  for (const archive::torrent::MetainfoFile& file : parsed.files) {
-    if (!file.padding) request.paths.push_back(absl::StrJoin(file.path, "/"));
-  }
+  request.paths = PathsOf(parsed);
   P2PD_ASSIGN_OR_RETURN(const auto facts, archive::lt::ReadTorrent(metainfo, request.paths));
   layout = facts.layout;
   request.hashes = parsed.hashes;

@@ -41,6 +41,14 @@ class ArchiveHost {
   // How often is measured what the files of a torrent occupy, and how much later for each file.
   static constexpr absl::Duration kMeasure = absl::Seconds(10);
   static constexpr absl::Duration kMeasureFile = absl::Milliseconds(1);
+  // Sleepers whose files are looked for each second, in the first round and in later ones.
+  static constexpr size_t kChecksAtFirst = 1000;
+  static constexpr size_t kChecks = 50;
+  // Of those whose files are gone so many wake each second.
+  static constexpr size_t kRouses = 20;
+  // The archive leaves so much of its disk to others: the least of these.
+  static constexpr uint64_t kReserve = uint64_t{1} << 30;
+  static constexpr uint64_t kReserveShare = 20;  // a 20th
   // Ports that are tried where none was named.
   static constexpr uint16_t kUsualPort = 6881;
 
@@ -158,6 +166,10 @@ class ArchiveHost {
   // nullopt: it was measured not long ago.
   std::optional<int64_t> Measure(const archive::torrent::InfoHash& hash);
   std::string TorrentPath(const std::string& file) const;
+  // archive_files.cc: whether what is kept is still there, and what the disk has left.
+  absl::Status CheckFolder() const;
+  void CheckDisk();
+  void CheckSleepers();
 
   const ArchiveConfig config_;
   const std::string folder_;
@@ -193,6 +205,9 @@ class ArchiveHost {
   std::map<archive::torrent::InfoHash, archive::pieces::Layout> layouts_;
   // When they are measured again.
   std::map<archive::torrent::InfoHash, Instant> measures_;
+  // The sleepers whose files were looked at go up to here; and rounds that were ended.
+  std::optional<archive::torrent::InfoHash> checked_;
+  size_t rounds_ = 0;
   // What is done when they are loaded; as many as a federation reads at once.
   std::map<archive::torrent::InfoHash, std::vector<absl::AnyInvocable<void()>>> roused_;
 

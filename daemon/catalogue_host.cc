@@ -21,9 +21,10 @@ constexpr char kThread[] = "p2pd-catalogue";
 
 absl::StatusOr<std::unique_ptr<CatalogueHost>> CatalogueHost::Start(const CatalogueConfig& config,
                                                                     const std::string& folder,
-                                                                    ArchiveHost& archive) {
+                                                                    ArchiveHost& archive,
+                                                                    uint16_t tracker_port) {
   std::unique_ptr<CatalogueHost> host(new CatalogueHost(folder, archive));
-  P2PD_RETURN_IF_ERROR(host->Open(config));
+  P2PD_RETURN_IF_ERROR(host->Open(config, tracker_port));
   return host;
 }
 
@@ -32,11 +33,12 @@ CatalogueHost::CatalogueHost(std::string folder, ArchiveHost& archive)
 
 CatalogueHost::~CatalogueHost() = default;
 
-absl::Status CatalogueHost::Open(const CatalogueConfig& config) {
+absl::Status CatalogueHost::Open(const CatalogueConfig& config, uint16_t tracker_port) {
   P2PD_ASSIGN_OR_RETURN(library_, archive::Library::Open(absl::StrCat(folder_, "/library.db")));
   archive::catalogue::CatalogueOptions options;
   options.url = config.url;
   options.announce = config.announce;
+  options.tracker_port = tracker_port;
   options.list_private = config.list_private;
   options.fallback_host = config.listen->ToString();
   catalogue_ = std::make_unique<Catalogue>(std::move(options));

@@ -33,7 +33,8 @@ class CatalogueHost {
   // for a person.
   static absl::StatusOr<std::unique_ptr<CatalogueHost>> Start(const CatalogueConfig& config,
                                                               const std::string& folder,
-                                                              ArchiveHost& archive);
+                                                              ArchiveHost& archive,
+                                                              uint16_t tracker_port);
   ~CatalogueHost();
 
   const net::Endpoint& listen_endpoint() const { return http_->listen_endpoint(); }
@@ -44,7 +45,7 @@ class CatalogueHost {
   using Wanted = archive::catalogue::Catalogue::Wanted;
 
   CatalogueHost(std::string folder, ArchiveHost& archive);
-  absl::Status Open(const CatalogueConfig& config);
+  absl::Status Open(const CatalogueConfig& config, uint16_t tracker_port);
   void OnRequest(runtime::ConnectionId id, const http::Request& request);
   void OnSummaries(absl::StatusOr<std::vector<archive::TorrentSummary>> summaries);
   void Serve(runtime::ConnectionId id, const http::Request& request);

@@ -265,4 +265,27 @@ std::string PrintToml(const Config& config) {
   return out;
 }
 
+absl::Status CheckTogether(const Config& config) {
+  using archive::tracker::AccessMode;
+  const TrackerConfig& tracker = config.tracker;
+  // A mode whose list nobody named would refuse everybody.
+  if (tracker.mode == AccessMode::kAllowList && tracker.allow.empty()) {
+    return absl::InvalidArgumentError(
+        "tracker.mode is allow-list, and tracker.allow names no file");
+  }
+  if (tracker.mode == AccessMode::kKeys && tracker.keys.empty()) {
+    return absl::InvalidArgumentError("tracker.mode is keys, and tracker.keys names no file");
+  }
+  if (!config.archive.federation.empty() && config.archive.federation_key.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the federation '", config.archive.federation,
+                     "' needs a secret: name its file with --federation-key"));
+  }
+  if (config.catalogue.listen && !config.archive.on && !config.tracker.listen) {
+    return absl::InvalidArgumentError(
+        "the catalogue shows an archive, and there is none: use --archive or --tracker");
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace p2pd::daemon

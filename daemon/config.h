@@ -132,6 +132,9 @@ struct Config {
   std::optional<net::Endpoint> metrics;  // none: not opened
 };
 
+// InvalidArgument where settings that are each right are not together.
+absl::Status CheckTogether(const Config& config);
+
 // With control characters escaped: what a person wrote stays one line in an error.
 std::string OneLine(absl::string_view text);
 

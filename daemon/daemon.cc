@@ -196,10 +196,6 @@ absl::Status Process::StartTracker() {
   }
   // A tracker without an archive would let files die.
   const bool archive = config_.archive.on || config_.tracker.listen;
-  if (config_.catalogue.listen && !archive) {
-    return absl::FailedPreconditionError(
-        "the catalogue shows an archive, and there is none: use --archive or --tracker");
-  }
   if (!archive) return absl::OkStatus();
   const std::string folder = config_.archive.folder.empty()
                                  ? absl::StrCat(config_.data_dir, "/archive")
@@ -207,7 +203,10 @@ absl::Status Process::StartTracker() {
   P2PD_ASSIGN_OR_RETURN(archive_, ArchiveHost::Start(config_.archive, folder, tracker_.get(),
                                                      config_.catalogue.announce));
   if (config_.catalogue.listen) {
-    P2PD_ASSIGN_OR_RETURN(catalogue_, CatalogueHost::Start(config_.catalogue, folder, *archive_));
+    P2PD_ASSIGN_OR_RETURN(
+        catalogue_,
+        CatalogueHost::Start(config_.catalogue, folder, *archive_,
+                             tracker_ == nullptr ? 0 : tracker_->listen_endpoint().port));
   }
   if (!config_.archive.watch_folder.empty()) {
     P2PD_ASSIGN_OR_RETURN(intake_, IntakeHost::Start(config_.archive.watch_folder, *archive_));

@@ -42,11 +42,6 @@ std::vector<std::string> TrackersOf(const Config& config, const TrackerHost* tra
 }  // namespace
 
 absl::StatusOr<FederationKey> ReadFederationKey(const ArchiveConfig& config) {
-  if (config.federation_key.empty()) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("the federation '", config.federation,
-                     "' needs a secret: name its file with --federation-key"));
-  }
   P2PD_ASSIGN_OR_RETURN(
       const Bytes bytes,
       ReadFile(config.federation_key, 2 * FederationKey::kMaxSecret, FileMode::kSecret));

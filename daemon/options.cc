@@ -134,6 +134,7 @@ absl::StatusOr<Config> Resolve(const Parsed& parsed, const Environment& environm
       return absl::InvalidArgumentError(absl::StrCat(setting.flag, ": ", status.message()));
     }
   }
+  P2PD_RETURN_IF_ERROR(CheckTogether(config));
   return config;
 }
 

@@ -38,20 +38,7 @@ absl::StatusOr<std::string> ReadList(const std::string& path) {
   return ToText(content);
 }
 
-// A mode whose list nobody named would refuse everybody.
-absl::Status CheckMode(const TrackerConfig& config) {
-  if (config.mode == AccessMode::kAllowList && config.allow.empty()) {
-    return absl::InvalidArgumentError(
-        "tracker.mode is allow-list, and tracker.allow names no file");
-  }
-  if (config.mode == AccessMode::kKeys && config.keys.empty()) {
-    return absl::InvalidArgumentError("tracker.mode is keys, and tracker.keys names no file");
-  }
-  return absl::OkStatus();
-}
-
 absl::StatusOr<Access> ReadAccess(const TrackerConfig& config) {
-  P2PD_RETURN_IF_ERROR(CheckMode(config));
   Access access;
   access.mode = config.mode;
   P2PD_ASSIGN_OR_RETURN(const std::string allow, ReadList(config.allow));

@@ -145,7 +145,7 @@ grpc::ServerUnaryReactor* TorrentService::DeleteTorrent(grpc::CallbackServerCont
   const auto hash = ParseTorrentName(request->name());
   if (!hash) return Refuse(context, HashInvalid(request->name()));
   return OnArchive(host_, context, [hash = *hash](ArchiveHost& host, Reply reply) {
-    reply.Fail(host.archive().Remove(host.now(), hash), {kUnknown});
+    reply.Fail(host.archive().Dismiss(host.now(), host.wall(), hash), {kUnknown});
   });
 }
 

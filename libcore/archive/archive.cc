@@ -6,48 +6,13 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "libcore/base/check.h"
 #include "libcore/base/status.h"
 
 namespace p2pd::archive {
 namespace {
 
-// Of the words of the search.
-constexpr size_t kMaxPaths = 64 << 10;
-
-std::string PathsOf(const torrent::Metainfo& metainfo) {
-  std::string out;
-  for (const torrent::MetainfoFile& file : metainfo.files) {
-    if (file.padding) continue;
-    if (out.size() > kMaxPaths) break;
-    absl::StrAppend(&out, out.empty() ? "" : "\n", absl::StrJoin(file.path, "/"));
-  }
-  return out;
-}
-
-TorrentRow RowOf(const torrent::Metainfo& metainfo, Source source, absl::Time wall) {
-  TorrentRow row;
-  row.hashes = metainfo.hashes;
-  row.name = metainfo.name;
-  row.paths = PathsOf(metainfo);
-  row.size = metainfo.size;
-  row.piece_length = metainfo.piece_length;
-  row.pieces = metainfo.pieces;
-  row.is_private = metainfo.is_private;
-  row.source = source;
-  row.added = wall;
-  return row;
-}
-
-// `metainfo` with these trackers, a tier each, where it has none of its own.
-Bytes WithTrackers(const torrent::Metainfo& parsed, ByteView metainfo,
-                   const std::vector<std::string>& trackers) {
-  if (trackers.empty() || !parsed.trackers.empty()) return ToBytes(metainfo);
-  std::vector<std::vector<std::string>> tiers;
-  for (const std::string& tracker : trackers) tiers.push_back({tracker});
-  return torrent::WrapInfo(parsed.info, tiers);
-}
+constexpr absl::string_view kNoDisk = "the disk is nearly full, whatever the quota says";
 
 bool HasAll(const Pieces& have) {
   return !have.empty() && std::find(have.begin(), have.end(), false) == have.end();
@@ -161,202 +126,6 @@ ArchiveCounts Archive::Counts(Instant now) const {
   return out;
 }
 
-// Intake.
-
-absl::StatusOr<torrent::InfoHash> Archive::Enter(Instant now, TorrentRow row,
-                                                 std::optional<torrent::Metainfo> metainfo,
-                                                 ByteView bytes) {
-  const torrent::InfoHash hash = KnownAs(row.hashes.Best());
-  if (Denied(row.hashes)) {
-    counters_.Add("archive.refused_denied");
-    return absl::PermissionDeniedError(
-        absl::StrCat("torrent ", torrent::ToHex(hash), " was denied by the operator"));
-  }
-  const auto found = torrents_.find(hash);
-  const bool known = found != torrents_.end();
-  // Who asked for a hybrid by the other of its names asked for this one.
-  const std::vector<torrent::InfoHash> names = row.hashes.Names();
-  const bool twice = names.size() > 1 && torrents_.count(names[1]) != 0;
-  if (!known && torrents_.size() - (twice ? 1 : 0) >= kMaxTorrents) {
-    counters_.Add("archive.refused_full");
-    return absl::ResourceExhaustedError(
-        absl::StrCat("the archive has ", kMaxTorrents, " torrents, which is all that it takes"));
-  }
-  // Of a link the library is all that stays.
-  if (!known && !metainfo) {
-    const absl::Status kept = library_.Put(row);
-    if (!kept.ok()) return NotKept(kept);
-  }
-  if (twice) Remove(now, names[1]).IgnoreError();
-  if (known && (Described(found->second) || !metainfo)) return hash;
-  if (metainfo) P2PD_RETURN_IF_ERROR(CheckName(row));
-  if (known) {
-    row.added = found->second.row.added;
-    row.source = found->second.row.source;
-    Unname(found->second);
-  }
-  Torrent& torrent = torrents_[hash];
-  awake_.insert(hash);
-  torrent.row = std::move(row);
-  torrent.metainfo = std::move(metainfo);
-  torrent.next_reading = now;
-  if (torrent.metainfo) {
-    NameFolders(torrent.row);
-    Say(SaveMetainfo{hash, torrent.row.file, ToBytes(bytes)});
-  } else {
-    changes_.NoteState(hash, torrent.row.state);
-  }
-  Name(torrent);
-  if (torrent.metainfo) NoteKept(torrent, library_.Put(torrent.row));
-  torrent.row.paths = {};
-  if (torrent.metainfo) Begin(now, torrent, bytes);
-  return hash;
-}
-
-void Archive::Begin(Instant now, Torrent& torrent, ByteView metainfo) {
-  const torrent::InfoHash hash = torrent.row.hashes.Best();
-  torrent.metainfo_until.reset();
-  torrent.look.have.assign(torrent.row.pieces, false);
-  torrent.told.assign(GroupsOf(torrent.row.pieces, torrent.row.piece_length), false);
-  fetching_heard_.erase(hash);
-  following_.erase(hash);
-  Start(now, torrent, metainfo);
-  if (!torrent.row.is_private) Say(TellHeld{hash, torrent.told});
-  if (torrent.row.state < TorrentState::kFetching) SetState(torrent, TorrentState::kFetching);
-}
-
-void Archive::Start(Instant now, Torrent& torrent, ByteView metainfo) {
-  const torrent::InfoHash hash = torrent.row.hashes.Best();
-  torrent.woken_at = torrent.met_at = now;
-  torrent.look.hash = hash;
-  torrent.look.organic.assign(torrent.row.pieces, 0);
-  torrent.look.members.assign(torrent.row.pieces, 0);
-  CountCopies(torrent);
-  Say(StartTorrent{hash, ToBytes(metainfo), torrent.row.folder, TiersOf(torrent),
-                   std::exchange(torrent.sources, {})});
-  next_keep_ = now;
-}
-
-absl::StatusOr<torrent::InfoHash> Archive::Submit(Instant now, absl::Time wall, ByteView metainfo,
-                                                  Source source) {
-  P2PD_ASSIGN_OR_RETURN(torrent::Metainfo parsed,
-                        torrent::ParseMetainfo(metainfo, options_.limits));
-  TorrentRow row = RowOf(parsed, source, wall);
-  return Enter(now, std::move(row), std::move(parsed), metainfo);
-}
-
-absl::StatusOr<torrent::InfoHash> Archive::Submit(Instant now, absl::Time wall,
-                                                  const torrent::Magnet& magnet, Source source) {
-  TorrentRow row;
-  row.hashes = magnet.hashes;
-  row.name = magnet.name;
-  row.source = source;
-  row.added = wall;
-  row.state = TorrentState::kMetadata;
-  const bool known = torrents_.count(KnownAs(magnet.hashes.Best())) != 0;
-  P2PD_ASSIGN_OR_RETURN(const torrent::InfoHash hash, Enter(now, std::move(row), std::nullopt, {}));
-  Torrent& torrent = torrents_.at(hash);
-  if (known && Described(torrent)) return hash;
-  FetchMetainfo fetch{magnet.hashes, magnet.trackers, {}};
-  for (const std::string& peer : magnet.peers) {
-    if (const auto endpoint = net::Endpoint::Parse(peer)) fetch.peers.push_back(*endpoint);
-  }
-  torrent.sources = fetch.peers;
-  torrent.trackers = magnet.trackers;
-  const absl::Status kept = library_.PutTrackers(hash, torrent.trackers);
-  if (!kept.ok() && !known) {
-    Remove(now, hash).IgnoreError();
-    return NotKept(kept);
-  }
-  NoteKept(torrent, kept);
-  Say(std::move(fetch));
-  torrent.metainfo_until = now + kMetainfoPatience;
-  SetState(torrent, TorrentState::kMetadata);
-  return hash;
-}
-
-void Archive::OnMetainfo(Instant now, absl::Time wall, const torrent::InfoHash& hash,
-                         ByteView metainfo) {
-  const auto found = torrents_.find(hash);
-  if (found == torrents_.end() || Described(found->second)) return;
-  absl::StatusOr<torrent::Metainfo> parsed = torrent::ParseMetainfo(metainfo, options_.limits);
-  if (parsed.ok() && !parsed->hashes.Has(hash)) {
-    parsed = absl::InvalidArgumentError("what peers gave is another torrent");
-  }
-  if (!parsed.ok()) {
-    counters_.Add("archive.refused_metainfo");
-    fetching_heard_.erase(hash);
-    following_.erase(hash);
-    found->second.metainfo_until.reset();
-    OnTrouble(hash, parsed.status());
-    return SetState(found->second, TorrentState::kKnown);
-  }
-  // Peers give the info alone; where it can be had is what the link said.
-  const Bytes whole = WithTrackers(*parsed, metainfo, std::exchange(found->second.trackers, {}));
-  parsed = torrent::ParseMetainfo(whole, options_.limits);
-  if (!parsed.ok()) return OnTrouble(hash, parsed.status());
-  TorrentRow row = RowOf(*parsed, found->second.row.source, wall);
-  // A torrent that was asked for by its other name goes by this one.
-  if (row.hashes.Best() != hash) {
-    fetching_heard_.erase(hash);
-    following_.erase(hash);
-    Unname(found->second);
-    awake_.erase(hash);
-    torrents_.erase(found);
-    changes_.NoteRemoved(hash);
-    library_.Erase(hash).IgnoreError();
-  }
-  // They stand in its file from now on.
-  library_.PutTrackers(hash, {}).IgnoreError();
-  const absl::Status entered = Enter(now, std::move(row), *std::move(parsed), whole).status();
-  if (!entered.ok()) OnTrouble(hash, entered);
-}
-
-absl::Status Archive::Remove(Instant now, const torrent::InfoHash& name) {
-  const torrent::InfoHash hash = KnownAs(name);
-  const auto found = torrents_.find(hash);
-  if (found == torrents_.end()) {
-    return absl::NotFoundError(absl::StrCat("no torrent ", torrent::ToHex(hash)));
-  }
-  // First of all, or it would be back after a restart.
-  P2PD_RETURN_IF_ERROR(library_.Erase(hash));
-  // What erases its files has to know them.
-  if (Sleeps(found->second)) Wake(now, found->second);
-  for (const auto& called : found->second.row.hashes.Names()) {
-    Say(ListUs{called, false, false, {}});
-  }
-  Say(StopTorrent{hash, true});
-  Say(TellHeld{hash, {}});
-  if (!found->second.row.file.empty()) Say(RemoveMetainfo{found->second.row.file});
-  if (Sleeps(found->second)) asleep_bytes_ -= HeldBytes(found->second);
-  Unname(found->second);
-  awake_.erase(hash);
-  torrents_.erase(found);
-  fetching_heard_.erase(hash);
-  following_.erase(hash);
-  changes_.NoteRemoved(hash);
-  keeper_.Forget(hash);
-  shares_.Forget(hash);
-  next_keep_ = now;
-  return absl::OkStatus();
-}
-
-absl::Status Archive::SetPolicy(Instant now, const torrent::InfoHash& name, bool pinned,
-                                bool may_lose) {
-  const torrent::InfoHash hash = KnownAs(name);
-  const auto found = torrents_.find(hash);
-  if (found == torrents_.end()) {
-    return absl::NotFoundError(absl::StrCat("no torrent ", torrent::ToHex(hash)));
-  }
-  found->second.row.pinned = pinned;
-  found->second.row.may_lose = may_lose;
-  Save(found->second);
-  changes_.NoteFigures(hash);
-  Doubt(found->second);
-  next_keep_ = now;
-  return absl::OkStatus();
-}
-
 absl::StatusOr<torrent::Metainfo> Archive::ReadFileOf(const Torrent& torrent, Bytes& bytes) const {
   P2PD_ASSIGN_OR_RETURN(bytes, read_(torrent.row.file));
   P2PD_ASSIGN_OR_RETURN(torrent::Metainfo parsed, torrent::ParseMetainfo(bytes, options_.limits));
@@ -370,6 +139,7 @@ void Archive::Load(Instant now, ReadMetainfo read) {
   read_ = std::move(read);
   for (const Denial& denial : library_.Denied()) denied_.insert(denial.hash);
   if (!denied_.empty()) Say(TellDenied{});
+  for (const torrent::InfoHash& hash : library_.Removed()) dismissed_.insert(hash);
   for (TorrentRow& row : library_.All()) {
     const torrent::InfoHash hash = row.hashes.Best();
     Torrent& torrent = torrents_[hash];
@@ -427,7 +197,7 @@ void Archive::Save(Torrent& torrent) {
   absl::Status kept = library_.Update(torrent.row);
   if (absl::IsNotFound(kept)) {
     // There was no room on disk when it came.
-    if (torrent.metainfo) torrent.row.paths = PathsOf(*torrent.metainfo);
+    if (torrent.metainfo) torrent.row.paths = SearchedPaths(*torrent.metainfo);
     kept = library_.Put(torrent.row);
     torrent.row.paths = {};
   }
@@ -450,6 +220,20 @@ void Archive::OnTrouble(const torrent::InfoHash& hash, const absl::Status& statu
   const auto found = torrents_.find(hash);
   if (found == torrents_.end()) return;
   SetTrouble(found->second, std::string(status.message()));
+}
+
+void Archive::OnTouched(Instant now, const torrent::InfoHash& hash) {
+  const auto found = torrents_.find(hash);
+  if (found == torrents_.end() || !found->second.metainfo) return;
+  Torrent& torrent = found->second;
+  Bytes bytes;
+  const absl::StatusOr<torrent::Metainfo> parsed = ReadFileOf(torrent, bytes);
+  if (!parsed.ok()) return SetTrouble(torrent, std::string(parsed.status().message()));
+  counters_.Add("archive.torrents_touched");
+  torrent.looked = false;
+  torrent.wanted.clear();
+  Say(StopTorrent{hash, false});
+  Start(now, torrent, bytes);
 }
 
 void Archive::OnNotLoaded(const torrent::InfoHash& hash, const absl::Status& status) {
@@ -510,7 +294,7 @@ void Archive::OnLook(Instant now, absl::Time wall, Look look) {
   // One that was just loaded is judged at once; what kept it from that is over.
   if (!torrent.looked) {
     next_keep_ = now;
-    SetTrouble(torrent, "");
+    if (torrent.trouble != NoRoom()) SetTrouble(torrent, "");
   }
   torrent.looked = torrent.seen = true;
   torrent.holders.OnLook(torrent.look.holders, torrent.row.pieces);
@@ -569,10 +353,18 @@ void Archive::JudgeState(Instant now, absl::Time wall, Torrent& torrent) {
     if (torrent.row.state != TorrentState::kLost) {
       counters_.Add("archive.torrents_lost");
       torrent.trouble = "some of its pieces nobody has who was met";
+      // Of what only a stranger spoke, and nobody gave, nothing stays.
+      if (IsHearsay(torrent.row) && !torrent.row.archived && torrent.held == 0) {
+        doomed_.push_back(torrent.row.hashes.Best());
+      }
     }
     return SetState(torrent, TorrentState::kLost);
   }
   const bool enough = torrent.row.archived || torrent.share_here;
+  // There was no room for any of it.
+  const bool kept_out =
+      torrent.row.state == TorrentState::kKnown && torrent.wanted.empty() && torrent.held == 0;
+  if (kept_out && !enough) return;
   SetState(torrent, enough ? TorrentState::kThinned : TorrentState::kFetching);
 }
 
@@ -656,6 +448,12 @@ uint64_t Archive::Used() const {
   return used;
 }
 
+std::string Archive::NoRoom() const {
+  return disk_short_ ? std::string(kNoDisk) : ToString(Why::kNoRoom);
+}
+
+void Archive::SetDiskRoom(uint64_t bytes) { disk_room_ = bytes; }
+
 Plan Archive::DryRun(Instant now) const { return keeper_.Decide(now, Groups(now), Used()); }
 
 void Archive::Keep(Instant now) {
@@ -670,6 +468,7 @@ void Archive::Keep(Instant now) {
   keeper_.Note(now, groups);
   if (shares_.together()) Ask(now, groups);
   const uint64_t used = Used();
+  NoteDisk(used);
   Plan plan = keeper_.Decide(now, groups, used);
   if (shares_.together()) NoteShares(groups, plan);
   NoteRoom(used, plan);
@@ -710,10 +509,10 @@ void Archive::Drop(Instant now, const Verdict& verdict) {
 
 void Archive::Want(Torrent& torrent, Wanted wanted) {
   if (wanted.refused) {
-    SetTrouble(torrent, ToString(Why::kNoRoom));
+    SetTrouble(torrent, NoRoom());
     const bool nothing = wanted.groups.empty() && CountOf(torrent.look.have) == 0;
     if (nothing) SetState(torrent, TorrentState::kKnown);
-  } else if (torrent.trouble == ToString(Why::kNoRoom)) {
+  } else if (torrent.trouble == ToString(Why::kNoRoom) || torrent.trouble == kNoDisk) {
     SetTrouble(torrent, "");
   }
   std::set<uint32_t> groups;

@@ -201,6 +201,9 @@ struct ArchiveCounts {
   uint64_t quota = 0;
 };
 
+// Paths of its files, a line each, for the words of the search; what is too long is cut off.
+std::string SearchedPaths(const torrent::Metainfo& metainfo);
+
 class Archive {
  public:
   static constexpr size_t kMaxTorrents = 100'000;
@@ -212,6 +215,11 @@ class Archive {
   // and from one public network (/24, /48).
   static constexpr size_t kMaxFollowed = 1000;
   static constexpr int kMaxFollowedFromNetwork = 20;
+  // What torrents cost in memory that a stranger named and that were never here whole: bytes of
+  // metainfo, and kPieceCost each piece. One that would cost more in all is not taken; and one is
+  // forgotten that nobody gave a piece of until it counts as lost.
+  static constexpr uint64_t kMaxHearsay = 64 << 20;
+  static constexpr uint64_t kPieceCost = 32;
   // A torrent whose pieces nobody has is lost after so long.
   static constexpr absl::Duration kLostAfter = absl::Minutes(10);
   static constexpr absl::Duration kReadingPeriod = absl::Minutes(10);
@@ -254,6 +262,9 @@ class Archive {
   absl::StatusOr<torrent::InfoHash> Submit(Instant now, absl::Time wall,
                                            const torrent::Magnet& magnet, Source source);
   absl::Status Remove(Instant now, const torrent::InfoHash& name);
+  // The same by hand: from now on no announce, feed or stranger's submission brings it back, only
+  // who hands it in here.
+  absl::Status Dismiss(Instant now, absl::Time wall, const torrent::InfoHash& name);
   // Removes it, if it is here, and refuses it from now on, by each of its names that are known.
   absl::Status Deny(Instant now, absl::Time wall, const torrent::InfoHash& hash,
                     const std::string& reason);
@@ -283,6 +294,10 @@ class Archive {
   bool Rouse(Instant now, const torrent::InfoHash& name);
   // A piece that was kept was not what it should be when it was read, and is not offered any more.
   void OnRotted(Instant now, const torrent::InfoHash& hash, uint32_t piece);
+  // Its files are not what they were: it is loaded anew, which finds out what is left.
+  void OnTouched(Instant now, const torrent::InfoHash& hash);
+  // Bytes that may still be written on its disk, whatever the quota says.
+  void SetDiskRoom(uint64_t bytes);
   // The answer to ProbePeer.
   void OnShown(Instant now, const torrent::InfoHash& hash, const net::Endpoint& peer, Shown shown);
 
@@ -382,6 +397,9 @@ class Archive {
                                           std::optional<torrent::Metainfo> metainfo,
                                           ByteView bytes);
   std::vector<torrent::InfoHash> OthersNamed(const TorrentRow& row) const;
+  // A stranger named it: ResourceExhausted where it is more than strangers may fill.
+  static bool IsHearsay(const TorrentRow& row);
+  absl::Status CheckHearsay(const torrent::Metainfo& metainfo) const;
   // AlreadyExists where the policy refuses a torrent of a name that another one has.
   absl::Status CheckName(const TorrentRow& row) const;
   // Where the policy says so, what came to be here whole takes the place of older ones of its name.
@@ -389,6 +407,7 @@ class Archive {
   bool FolderTaken(const std::string& folder, const torrent::InfoHash& by) const;
   void NameFolders(TorrentRow& row) const;
   bool MayFollow(const net::Endpoint& seed) const;
+  bool Dismissed(const torrent::InfoHashes& hashes) const;
   // Of those who were met, for as long as kMetainfoPatience.
   void AskForMetainfo(Instant now, Torrent& torrent);
   void GiveUpMetainfo(Instant now);
@@ -445,9 +464,13 @@ class Archive {
                  std::vector<GroupState>& out) const;
   static uint64_t HeldBytes(const Torrent& torrent);
   uint64_t Used() const;
+  // Why there is no room, in words.
+  std::string NoRoom() const;
   void Keep(Instant now);
   // Whether what sleeps and might go is needed.
   void NoteRoom(uint64_t used, const Plan& plan);
+  // The quota is what the disk has, where that is less; nothing goes for that.
+  void NoteDisk(uint64_t used);
   // Asks those on whom a drop would rely, and marks what stays until they promised.
   void Ask(Instant now, std::vector<GroupState>& groups);
   void NoteShares(const std::vector<GroupState>& groups, const Plan& plan);
@@ -490,9 +513,12 @@ class Archive {
   std::vector<torrent::InfoHash> supersedes_;  // came to be here whole
   std::vector<std::string> trackers_;          // of the other S-trackers
   bool full_ = false;
+  std::optional<uint64_t> disk_room_;  // none: nobody said
+  bool disk_short_ = false;            // it is less than the quota leaves
   // Of hybrids: by the second of their names.
   std::map<torrent::InfoHash, torrent::InfoHash> other_names_;
   std::set<torrent::InfoHash> denied_;
+  std::set<torrent::InfoHash> dismissed_;
   NamesDenied deny_list_;
   std::deque<torrent::InfoHash> doomed_;  // it names them
   std::deque<Order> orders_;

@@ -46,6 +46,30 @@ bool Archive::MayFollow(const net::Endpoint& seed) const {
          }) < kMaxFollowedFromNetwork;
 }
 
+bool Archive::IsHearsay(const TorrentRow& row) {
+  return row.source == Source::kAnnounced || row.source == Source::kOverlay;
+}
+
+absl::Status Archive::CheckHearsay(const torrent::Metainfo& metainfo) const {
+  if (metainfo.size > options_.keeper.quota) {
+    return absl::ResourceExhaustedError(
+        "it is larger than the quota: of such ones parts are kept only of what the operator hands "
+        "in");
+  }
+  const auto cost = [](const torrent::Metainfo& of) {
+    return of.info.size() + kPieceCost * of.pieces;
+  };
+  uint64_t sum = cost(metainfo);
+  for (const torrent::InfoHash& hash : awake_) {
+    const Torrent& torrent = torrents_.at(hash);
+    const bool counts = IsHearsay(torrent.row) && torrent.metainfo && !torrent.row.archived;
+    if (counts) sum += cost(*torrent.metainfo);
+  }
+  if (sum <= kMaxHearsay) return absl::OkStatus();
+  return absl::ResourceExhaustedError(
+      "too much was named by strangers and is not here whole: wait, or hand it in yourself");
+}
+
 void Archive::AskForMetainfo(Instant now, Torrent& torrent) {
   torrent.metainfo_until = now + kMetainfoPatience;
   SetState(torrent, TorrentState::kMetadata);

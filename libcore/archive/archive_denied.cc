@@ -22,6 +22,22 @@ absl::Status Archive::Deny(Instant now, absl::Time wall, const torrent::InfoHash
   return absl::IsNotFound(removed) ? absl::OkStatus() : removed;
 }
 
+absl::Status Archive::Dismiss(Instant now, absl::Time wall, const torrent::InfoHash& name) {
+  const auto found = torrents_.find(KnownAs(name));
+  if (found == torrents_.end()) return Remove(now, name);
+  for (const torrent::InfoHash& called : found->second.row.hashes.Names()) {
+    P2PD_RETURN_IF_ERROR(library_.NoteRemoved(called, wall));
+    dismissed_.insert(called);
+  }
+  return Remove(now, name);
+}
+
+bool Archive::Dismissed(const torrent::InfoHashes& hashes) const {
+  const std::vector<torrent::InfoHash> names = hashes.Names();
+  return std::any_of(names.begin(), names.end(),
+                     [this](const torrent::InfoHash& name) { return dismissed_.count(name) != 0; });
+}
+
 absl::Status Archive::Allow(const torrent::InfoHash& hash) {
   if (deny_list_ && deny_list_(hash)) {
     return absl::FailedPreconditionError(

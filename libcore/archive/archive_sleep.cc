@@ -164,6 +164,18 @@ void Archive::NoteRoom(uint64_t used, const Plan& plan) {
   if (std::exchange(tight_, tight) != tight && tight) DoubtAll();
 }
 
+void Archive::NoteDisk(uint64_t used) {
+  KeeperOptions options = options_.keeper;
+  const double share = options.high_water;
+  const double left = static_cast<double>(options.quota) * share - static_cast<double>(used);
+  disk_short_ = disk_room_ && static_cast<double>(*disk_room_) < left;
+  if (disk_short_) {
+    options.quota = std::min(
+        options.quota, static_cast<uint64_t>(static_cast<double>(used + *disk_room_) / share) + 1);
+  }
+  keeper_.SetOptions(options);
+}
+
 void Archive::Review(Instant now) {
   if (doubted_.empty() || !MayDecide()) return;
   auto busy = static_cast<size_t>(

@@ -31,13 +31,17 @@ constexpr char kTrackers[] =
     "CREATE TABLE trackers(hash BLOB NOT NULL, place INTEGER NOT NULL, url TEXT NOT NULL, "
     "PRIMARY KEY(hash, place)) WITHOUT ROWID;";
 
+// What an operator took away, until it is handed in again.
+constexpr char kRemoved[] =
+    "CREATE TABLE removed(hash BLOB PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;";
+
 db::Schema Schema() {
   return db::Schema{
       .what = "archive library",
       .application_id = 0x7032616c,  // "p2al"
       .version = Library::kSchemaVersion,
-      .tables = absl::StrCat(kTorrents, kOthers, kTrackers),
-      .upgrade = kTrackers,
+      .tables = absl::StrCat(kTorrents, kOthers, kTrackers, kRemoved),
+      .upgrade = kRemoved,
       .if_damaged = "move the file away and start again: it is made anew from the folder Torrents",
       .if_full = "make room there"};
 }
@@ -170,6 +174,12 @@ absl::Status Library::Prepare() {
       {&deny_, "INSERT OR REPLACE INTO denied VALUES(?,?,?)"},
       {&allow_, "DELETE FROM denied WHERE hash=?"},
       {&denied_, "SELECT hash,reason,at FROM denied ORDER BY at, hash"},
+      {&note_removed_, "INSERT OR REPLACE INTO removed VALUES(?,?)"},
+      {&trim_removed_,
+       "DELETE FROM removed WHERE hash IN (SELECT hash FROM removed ORDER BY at DESC, hash "
+       "LIMIT -1 OFFSET ?)"},
+      {&forget_removed_, "DELETE FROM removed WHERE hash=?"},
+      {&removed_, "SELECT hash FROM removed ORDER BY at, hash"},
       {&note_, "INSERT OR REPLACE INTO readings VALUES(?,?,?,?)"},
       {&trim_,
        "DELETE FROM readings WHERE hash=?1 AND at<=(SELECT at FROM readings WHERE hash=?1 "
@@ -299,6 +309,28 @@ absl::Status Library::Deny(const Denial& denial) {
 absl::Status Library::Allow(const torrent::InfoHash& hash) {
   return db::Query(allow_).Bind(hash.view()).Run() ? absl::OkStatus()
                                                    : database_.Error("allow a torrent");
+}
+
+absl::Status Library::NoteRemoved(const torrent::InfoHash& hash, absl::Time at) {
+  const bool noted =
+      db::Query(note_removed_).Bind(hash.view()).Bind(absl::ToUnixMicros(at)).Run() &&
+      db::Query(trim_removed_).Bind(Number(kMaxRemoved)).Run();
+  return noted ? absl::OkStatus() : database_.Error("note that a torrent was removed");
+}
+
+absl::Status Library::ForgetRemoved(const torrent::InfoHash& hash) {
+  return db::Query(forget_removed_).Bind(hash.view()).Run()
+             ? absl::OkStatus()
+             : database_.Error("take a torrent again");
+}
+
+std::vector<torrent::InfoHash> Library::Removed() const {
+  std::vector<torrent::InfoHash> out;
+  db::Query query(removed_);
+  while (query.Next() == db::Query::Step::kRow) {
+    if (const auto hash = torrent::InfoHash::FromView(query.Blob(0))) out.push_back(*hash);
+  }
+  return out;
 }
 
 std::vector<Denial> Library::Denied() const {

@@ -85,10 +85,11 @@ struct Reading {
 
 class Library {
  public:
-  static constexpr int kSchemaVersion = 3;
+  static constexpr int kSchemaVersion = 4;
   // Readings of one torrent that are kept, the oldest go first: two weeks of one each ten minutes.
   static constexpr int kMaxReadings = 2016;
   static constexpr size_t kMaxReason = 500;
+  static constexpr size_t kMaxRemoved = 100'000;
   static constexpr size_t kMaxFound = 1000;
   // Words of one search; the rest is passed by.
   static constexpr size_t kMaxWords = 16;
@@ -115,6 +116,12 @@ class Library {
   absl::Status Allow(const torrent::InfoHash& hash);
   std::vector<Denial> Denied() const;
 
+  // Names of torrents that were here and were removed by hand, the first removed first; beyond
+  // kMaxRemoved the oldest are forgotten.
+  absl::Status NoteRemoved(const torrent::InfoHash& hash, absl::Time at);
+  absl::Status ForgetRemoved(const torrent::InfoHash& hash);
+  std::vector<torrent::InfoHash> Removed() const;
+
   absl::Status Note(const torrent::InfoHash& hash, const Reading& reading);
   // The oldest first.
   std::vector<Reading> History(const torrent::InfoHash& hash) const;
@@ -125,7 +132,8 @@ class Library {
 
   db::Database database_;
   db::Statement put_, update_, erase_, all_, put_words_, erase_words_, search_, deny_, allow_,
-      denied_, note_, trim_, history_, erase_history_, put_tracker_, trackers_, erase_trackers_;
+      denied_, note_removed_, trim_removed_, forget_removed_, removed_, note_, trim_, history_,
+      erase_history_, put_tracker_, trackers_, erase_trackers_;
 };
 
 }  // namespace p2pd::archive

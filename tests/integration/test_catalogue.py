@@ -17,7 +17,7 @@ import urllib.parse
 import xml.etree.ElementTree as xml
 from html.parser import HTMLParser
 
-from lab import PATIENCE, main, run, wait
+from lab import PATIENCE, USAGE, main, run, wait
 from torrents import PIECE, SwarmTest, Torrent, announce, bencode, port_of
 
 TORZNAB = '{http://torznab.com/schemas/2015/feed}attr'
@@ -292,7 +292,7 @@ class Catalogue(SwarmTest):
     def test_what_is_not_asked_for_is_not_opened(self):
         plain = self.lab.daemon('plain', start=False, flags=['--catalogue', '127.0.0.1:0'])
         plain.start(ready=False)
-        self.assertEqual(plain.process.ended(), 1)
+        self.assertEqual(plain.process.ended(), USAGE)
         self.assertIn('use --archive or --tracker', plain.process.text())
         taken = self.lab.daemon('taken', start=False, flags=['--metrics', f'127.0.0.1:{self.metrics_port}'])
         taken.start(ready=False)

@@ -5,7 +5,7 @@ file is whole among them, and what one of them held is there again after it was 
 
 import hashlib
 
-from lab import BIN, FAILED, PATIENCE, main, run, wait
+from lab import BIN, FAILED, PATIENCE, USAGE, main, run, wait
 from torrents import SwarmTest, Torrent, announce
 
 # Small, so that a file has many groups of pieces: 64 of them are one.
@@ -164,7 +164,7 @@ class Federation(SwarmTest):
     def test_what_cannot_be_is_said(self):
         start = [BIN / 'p2pd', '--data-dir', self.lab.folder / 'data', '--control', f'unix:{self.lab.folder}/socket',
                  '--listen', '127.0.0.1:0', '--archive', '--peer', '127.0.0.1:0', '--federation', 'rack']
-        self.assertIn('--federation-key', run(start, FAILED).err)
+        self.assertIn('--federation-key', run(start, USAGE).err)
         key = self.lab.folder / 'key'
         key.touch(0o600)
         key.write_text('short')

@@ -258,8 +258,9 @@ ExitCode TorrentRemove(Session& session, const std::string& hash, bool yes) {
   v1::DeleteTorrentRequest request;
   request.set_name(NameOf(hash));
   return session.CallAndPrint<v1::TorrentService>(
-      &Torrents::DeleteTorrent, request,
-      [](const v1::DeleteTorrentResponse&) { std::printf("removed\n"); });
+      &Torrents::DeleteTorrent, request, [](const v1::DeleteTorrentResponse&) {
+        std::printf("removed; it comes back when it is submitted here again\n");
+      });
 }
 
 ExitCode TorrentDeny(Session& session, const std::string& hash, const std::string& reason) {

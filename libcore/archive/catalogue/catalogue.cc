@@ -62,6 +62,21 @@ std::string Disposition(absl::string_view name) {
                       http::PercentEncode(name), ".torrent");
 }
 
+// "http://[::1]:8080/archive" -> "[::1]".
+absl::string_view HostOf(absl::string_view base) {
+  const absl::string_view authority = torrent::AuthorityOf(base);
+  const size_t bracket = authority.find(']');
+  return authority.substr(0, authority.find(':', bracket == authority.npos ? 0 : bracket));
+}
+
+// Who gets it by BEP 9 gets no trackers, and would find nobody.
+Bytes WithAnnounce(const Bytes& metainfo, const std::string& announce) {
+  if (announce.empty()) return metainfo;
+  const absl::StatusOr<torrent::Metainfo> parsed = torrent::ParseMetainfo(metainfo);
+  if (!parsed.ok() || !parsed->trackers.empty() || parsed->is_private) return metainfo;
+  return torrent::WrapInfo(parsed->info, {{announce}});
+}
+
 bool IsApi(absl::string_view target) { return absl::StartsWith(target, "/api/"); }
 
 }  // namespace
@@ -80,6 +95,10 @@ FeedOptions Catalogue::Feed(const http::Request& request) const {
   if (out.base.empty()) {
     out.base =
         absl::StrCat("http://", ValidHost(request.host) ? request.host : options_.fallback_host);
+  }
+  if (out.announce.empty() && options_.tracker_port != 0) {
+    out.announce =
+        absl::StrCat("http://", HostOf(out.base), ":", options_.tracker_port, "/announce");
   }
   return out;
 }
@@ -188,7 +207,7 @@ http::Response Catalogue::Answer(const Wanted& wanted, const std::optional<Detai
     http::Response out;
     out.type = std::string(kTorrent);
     out.headers.emplace_back("Content-Disposition", Disposition(detail->row.name));
-    out.body = detail->metainfo;
+    out.body = WithAnnounce(detail->metainfo, Feed(request).announce);
     return Finish(request, std::move(out));
   }
   const FeedOptions feed = Feed(request);

@@ -28,8 +28,10 @@ struct CatalogueOptions {
   // How others call the catalogue: "https://archive.example.org", without a slash at its end.
   // Empty: "http://" and what the request calls it.
   std::string url{};
-  // The announce address of our tracker, for magnet links; empty: none.
+  // The announce address of our tracker, for magnet links, and for .torrent files that name none;
+  // empty: HTTP at the host of `url` and this port, or none where that is 0.
   std::string announce{};
+  uint16_t tracker_port = 0;
   bool list_private = false;
   // For who does not say whom he asks.
   std::string fallback_host{};

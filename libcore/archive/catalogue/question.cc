@@ -69,7 +69,7 @@ std::optional<Refused> ReadPage(const Query& query, Search& search) {
 std::optional<Refused> ReadWindow(const Query& query, uint64_t least, Search& search) {
   const auto limit = query.Number("limit", kPageSize, least, UINT64_MAX);
   const auto offset = query.Number("offset", 0, 0, kMaxOffset);
-  if (!limit) return Bad("The limit is no number.");
+  if (!limit) return Bad(absl::StrCat("The limit is no number, or less than ", least, "."));
   if (!offset) return Bad("The offset is no number from 0 to 1000000.");
   search.limit = std::min<size_t>(*limit, kMaxLimit);
   search.offset = *offset;
@@ -183,7 +183,10 @@ Question ParseTarget(absl::string_view target) {
   absl::string_view path = target.substr(0, question);
   const auto query = Query::Parse(
       question == absl::string_view::npos ? absl::string_view() : target.substr(question + 1));
-  if (!query) return Bad("What stands behind the question mark cannot be read in one way.");
+  if (!query) {
+    const Refused refused = Bad("What stands behind the question mark cannot be read in one way.");
+    return path == "/torznab/api" ? ForTorznab(refused, kIncorrectParameter) : refused;
+  }
   if (path == "/") return SearchPage(*query);
   if (path == "/in-need") return NeedPage(*query);
   if (path == "/rss") return Rss(*query);

@@ -59,6 +59,7 @@ std::optional<Event> Engine::PollEvent() { return impl_->PollEvent(); }
 absl::StatusOr<int64_t> Engine::Overhead(const torrent::InfoHash& hash) const {
   return impl_->Overhead(hash);
 }
+absl::Status Engine::CheckFiles(const torrent::InfoHash& hash) { return impl_->CheckFiles(hash); }
 absl::StatusOr<TorrentSnapshot> Engine::Snapshot(const torrent::InfoHash& hash) const {
   return impl_->Snapshot(hash);
 }

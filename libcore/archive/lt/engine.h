@@ -180,6 +180,8 @@ class Engine {
   // Bytes that the files of a loaded torrent occupy beside its pieces, kept and arriving: more for
   // the blocks of small files, less for padding. Looks at each file. NotFound.
   absl::StatusOr<int64_t> Overhead(const torrent::InfoHash& hash) const;
+  // Looks at its files, and says FilesTouched where they are not as they were. NotFound.
+  absl::Status CheckFiles(const torrent::InfoHash& hash);
   EngineCounters Counters() const;
   // What we listen on, with real ports.
   std::vector<net::Endpoint> Listening() const;

@@ -525,6 +525,15 @@ absl::StatusOr<int64_t> Engine::Impl::Overhead(const torrent::InfoHash& hash) co
   return static_cast<int64_t>(on_disk) - static_cast<int64_t>(expected);
 }
 
+absl::Status Engine::Impl::CheckFiles(const torrent::InfoHash& hash) {
+  P2PD_ASSIGN_OR_RETURN(const Loaded torrent, Find(hash));
+  if (!torrent->holding) return absl::OkStatus();
+  threads_.PushKeep([this, torrent] {
+    if (torrent->holding->Touched()) events_.Put(FilesTouched{torrent->id});
+  });
+  return absl::OkStatus();
+}
+
 EngineCounters Engine::Impl::Counters() const {
   EngineCounters out;
   {

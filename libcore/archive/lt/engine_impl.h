@@ -85,6 +85,7 @@ class Engine::Impl {
   void SetMembers(std::vector<net::Endpoint> members);
   void SetTrusted(const std::vector<std::string>& trackers);
   absl::StatusOr<TorrentSnapshot> Snapshot(const torrent::InfoHash& hash) const;
+  absl::Status CheckFiles(const torrent::InfoHash& hash);
   absl::StatusOr<int64_t> Overhead(const torrent::InfoHash& hash) const;
   EngineCounters Counters() const;
   std::optional<Event> PollEvent() { return events_.Take(); }
@@ -125,7 +126,9 @@ class Engine::Impl {
   bool Wake(const torrent::InfoHash& hash, libtorrent::add_torrent_params& params);
   void TakeAlerts();
   void OnAlert(const libtorrent::alert& alert);
-  void OnMetadata(const Loaded& torrent);
+  void OnMetadata(const Loaded& torrent,
+                  const std::shared_ptr<const libtorrent::torrent_info>& info);
+  void OnConflict(const Loaded& torrent, const libtorrent::torrent_conflict_alert& conflict);
   Loaded LoadedOf(const libtorrent::torrent_handle& handle) const;
   void ApplyWanted(const Loaded& torrent);
   // engine_probe.cc.

@@ -225,7 +225,9 @@ void Engine::Impl::OnAlert(const lts::alert& alert) {
     if (doubtful.empty()) return;
     threads_.PushKeep([this, torrent, doubtful] { ScrubDoubtful(torrent, doubtful); });
   } else if (lts::alert_cast<lts::metadata_received_alert>(&alert) != nullptr) {
-    OnMetadata(torrent);
+    OnMetadata(torrent, torrent->handle.torrent_file());
+  } else if (const auto* both = lts::alert_cast<lts::torrent_conflict_alert>(&alert)) {
+    OnConflict(torrent, *both);
   } else if (const auto* file = lts::alert_cast<lts::file_error_alert>(&alert)) {
     // A refused read is the peer's affair, and DiskIo said so where it was a loss.
     if (file->op == lts::operation_t::file_read) return;
@@ -244,10 +246,21 @@ void Engine::Impl::OnAlert(const lts::alert& alert) {
   }
 }
 
-void Engine::Impl::OnMetadata(const Loaded& torrent) {
-  if (torrent->info || torrent->gone) return;
-  const std::shared_ptr<const lts::torrent_info> info = torrent->handle.torrent_file();
-  if (!info) return;
+// A hybrid was sought by both its names, as if it were two.
+void Engine::Impl::OnConflict(const Loaded& torrent, const lts::torrent_conflict_alert& conflict) {
+  const Loaded other = LoadedOf(conflict.conflicting_torrent);
+  if (other && !other->info && !other->gone) {
+    other->gone = true;
+    handle_.remove_torrent(other->handle);
+    Unregister(*other);
+    events_.Put(TorrentGone{other->id});
+  }
+  OnMetadata(torrent, conflict.metadata);
+}
+
+void Engine::Impl::OnMetadata(const Loaded& torrent,
+                              const std::shared_ptr<const lts::torrent_info>& info) {
+  if (torrent->info || torrent->gone || !info) return;
   torrent->gone = true;
   handle_.remove_torrent(torrent->handle);
   Unregister(*torrent);
@@ -282,10 +295,15 @@ void Engine::Impl::KeepPassed(const Loaded& torrent) {
   }
   for (const Piece piece : now) events_.Put(PieceFinished{torrent->id, piece});
   const pieces::PieceSet have = torrent->holding->have();
-  const MutexLock lock(&torrent->mutex);
-  for (uint32_t i = 0; i < torrent->wanted.size(); ++i) {
-    if (torrent->wanted[i] > 0 && !have.Has(Piece(i))) return;
+  {
+    const MutexLock lock(&torrent->mutex);
+    for (uint32_t i = 0; i < torrent->wanted.size(); ++i) {
+      if (torrent->wanted[i] > 0 && !have.Has(Piece(i))) return;
+    }
   }
+  // From now on each change of its files is somebody else's.
+  const absl::Status closed = torrent->holding->Close();
+  if (!closed.ok()) events_.Put(TorrentError{torrent->id, closed});
   events_.Put(WantedFinished{torrent->id});
 }
 

@@ -90,6 +90,11 @@ struct PeerProbed {
   ProbeResult result = ProbeResult::kUnknown;
 };
 
+// Somebody else removed or changed files of it: taken out and added again, it has what is right.
+struct FilesTouched {
+  torrent::InfoHash hash;
+};
+
 struct PeerConnected {
   torrent::InfoHash hash;
   net::Endpoint peer;
@@ -108,8 +113,9 @@ struct TrackerAnswered {
   absl::Status status;
 };
 
-using Event = std::variant<TorrentReady, TorrentGone, PieceFinished, WantedFinished, HashFailed,
-                           MetadataReceived, TorrentError, PiecesDropped, Scrubbed, RangesRead,
-                           PeerProbed, PeerConnected, PeerDisconnected, TrackerAnswered>;
+using Event =
+    std::variant<TorrentReady, TorrentGone, PieceFinished, WantedFinished, HashFailed,
+                 MetadataReceived, TorrentError, PiecesDropped, Scrubbed, RangesRead, PeerProbed,
+                 FilesTouched, PeerConnected, PeerDisconnected, TrackerAnswered>;
 
 }  // namespace p2pd::archive::lt

@@ -169,6 +169,33 @@ std::vector<Piece> DiskHolding::Doubtful() const {
   return out;
 }
 
+bool DiskHolding::HasKept(size_t file) const {
+  const auto [first, end] = layout_.PiecesOf(file, 0, layout_.files()[file].size);
+  const auto to = states_.begin() + end;
+  return std::find(states_.begin() + first, to, PieceState::kKept) != to;
+}
+
+bool DiskHolding::Touched() {
+  const MutexLock saving(&saving_);
+  for (size_t i = 0; i < layout_.files().size(); ++i) {
+    if (layout_.files()[i].padding) continue;
+    bool written = on_disk_.writing;
+    {
+      const MutexLock lock(&mutex_);
+      if (!HasKept(i)) continue;
+      written = written || changed_.contains(i) || doubted_.contains(i);
+    }
+    const absl::StatusOr<std::optional<FileFacts>> facts = Look(i);
+    if (!facts.ok()) continue;
+    if (!*facts || !(*facts)->linked) return true;
+    const HaveFile::Seen& seen = on_disk_.files[i];
+    if (!written && (seen.size != (*facts)->size || seen.modified != (*facts)->modified)) {
+      return true;
+    }
+  }
+  return false;
+}
+
 absl::StatusOr<uint64_t> DiskHolding::BytesOnDisk() const {
   uint64_t sum = 0;
   for (size_t i = 0; i < layout_.files().size(); ++i) {

@@ -66,6 +66,7 @@ class DiskHolding final : public Holding {
   absl::Status Hide(absl::Span<const Piece> pieces) override;
   absl::Status Punch(absl::Span<const Piece> pieces) override;
   absl::StatusOr<bool> Scrub(Piece piece, const PieceProof& proof) override;
+  bool Touched() override;
   absl::StatusOr<uint64_t> BytesOnDisk() const override;
   absl::Status Close() override;
 
@@ -79,6 +80,7 @@ class DiskHolding final : public Holding {
   // What stands of a file in the have file against what is there.
   void JudgeFile(size_t file, const std::optional<FileFacts>& facts, const HaveFile* known);
   void Doubt(size_t file, uint64_t from, uint64_t to, PieceState state);
+  bool HasKept(size_t file) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool HasDoubtful(size_t file) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // Enters and leaves the use of a piece, which is not punched meanwhile; nullopt when it is in a

@@ -83,6 +83,10 @@ class Holding {
   // Reads the piece and compares. True when it is as it should be, and kept; false when it was not,
   // and is absent now. NotFound unless it is kept or doubtful.
   virtual absl::StatusOr<bool> Scrub(Piece piece, const PieceProof& proof) = 0;
+  // Whether somebody else removed or changed a file with kept pieces since they were kept: Close,
+  // and Open anew, tell which pieces to doubt. Of files that were written since the last Close
+  // it sees only that they are gone. Looks at each file.
+  virtual bool Touched() = 0;
   // What the files occupy, in bytes, holes not counted.
   virtual absl::StatusOr<uint64_t> BytesOnDisk() const = 0;
   // Writes down that all is in order, so that the next Open need not doubt. The destructor does

@@ -322,7 +322,9 @@ uint32_t Metainfo::PieceSize(uint32_t index) const {
 absl::StatusOr<Metainfo> ParseMetainfo(ByteView bytes, const MetainfoLimits& limits) {
   if (bytes.size() > limits.bytes) return TooMuch("the file");
   const std::optional<Bencoded> root = Bencoded::Parse(bytes);
-  if (!root) return Malformed("it is not bencoded");
+  if (!root)
+    return Malformed(absl::StrCat("it is not bencoded, or has more than ", Bencoded::kMaxValues,
+                                  " values: too many files, perhaps"));
   const Bencoded* info = root->Find("info");
   if (info == nullptr) return Malformed("it has no info");
   Metainfo out;

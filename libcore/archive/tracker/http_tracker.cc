@@ -177,7 +177,7 @@ HttpAnswer HttpTracker::AnswerScrape(absl::string_view key, absl::string_view te
   BencodeWriter out;
   out.OpenDictionary().String("files").OpenDictionary();
   for (const InfoHash& hash : hashes) {
-    if (tracker_.MayScrape(hash, key)) continue;  // BEP 48: what is not known is left out
+    if (tracker_.MayScrape(hash, key)) continue;  // what is refused is left out (BEP 48)
     const SwarmCounts counts = tracker_.Scrape(hash);
     out.String(hash.view()).OpenDictionary();
     out.String("complete").Integer(counts.complete);

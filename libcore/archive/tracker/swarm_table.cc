@@ -310,8 +310,8 @@ void SwarmTable::Announce(Instant now, const PeerAnnounce& announce, SampleStrea
   reply.age = absl::Seconds(seconds - swarm.created);
   reply.archived = swarm.archived != 0;
   reply.scarce = reply.archived ? swarm.scarce != 0 : reply.counts.complete < options_.target_seeds;
-  if (announce.seed && !reply.archived &&
-      (swarm.told == 0 || absl::Seconds(seconds - swarm.told) >= kTellAgain)) {
+  // Of what it holds, too: it may lack some, and counts who is there.
+  if (announce.seed && (swarm.told == 0 || absl::Seconds(seconds - swarm.told) >= kTellAgain)) {
     swarm.told = seconds & kToldMask;
     reply.tell_seed = true;
   }

@@ -92,7 +92,7 @@ struct SwarmReply {
   bool archived = false;       // the archive has pieces of it
   bool scarce = false;         // organic availability is below the target
   bool archive_given = false;  // it is in the list
-  bool tell_seed = false;  // a seed of a torrent that the archive should look at, see kTellAgain
+  bool tell_seed = false;      // the archive should look at this seed, see kTellAgain
 };
 
 // One peer and one swarm as they are written down.
@@ -113,8 +113,8 @@ class SwarmTable {
   static constexpr size_t kShards = 64;
   // Listings of the archive: ten times the catalogue that a node is made for.
   static constexpr size_t kMaxListings = 1'000'000;
-  // The archive hears of a seed of one unknown torrent so often: it may need another seed than the
-  // first, but not all of a large swarm.
+  // The archive hears of a seed of one torrent so often: it may need another seed than the first,
+  // but not all of a large swarm.
   static constexpr absl::Duration kTellAgain = absl::Seconds(30);
   // Ages are told apart up to 2^16 s; a life beyond half of it could wrap between two sweeps.
   static constexpr absl::Duration kMaxPeerLife = absl::Hours(9);

@@ -62,5 +62,56 @@ TEST_F(ArchiveTest, WhatWasSubmittedAsAMagnetIsAskedForAgainWhenASeedComes) {
   EXPECT_TRUE(Next<FetchMetainfo>().has_value());
 }
 
+// Bytes that are wanted at most; nothing of it was ever here.
+TEST_F(ArchiveTest, WhatStrangersNameCostsABoundedPartOfMemory) {
+  options_.announced = Announced::kAnybodys;
+  options_.keeper.quota = uint64_t{1} << 40;
+  Make();
+  constexpr uint32_t kMany = 400'000;
+  constexpr uint64_t kCost = kMany * (20 + Archive::kPieceCost);
+  constexpr int kFit = Archive::kMaxHearsay / kCost;
+  for (int i = 0; i <= kFit; ++i) {
+    const Bytes metainfo = MakeMetainfo(absl::StrCat("large ", i), kMany);
+    archive_->OnSeedAnnounced(now_, Wall(), HashOf(metainfo), Peer(i), true);
+    archive_->OnMetainfo(now_, Wall(), HashOf(metainfo), metainfo);
+  }
+  EXPECT_EQ(archive_->List().size(), static_cast<size_t>(kFit));
+  EXPECT_EQ(counters_.Get("archive.refused_hearsay"), 1u);
+  // Who hands it in here may.
+  Submit(MakeMetainfo("his own", kMany));
+  EXPECT_EQ(archive_->List().size(), kFit + 1u);
+}
+
+TEST_F(ArchiveTest, WhatAStrangerNamesAndTheQuotaCannotHoldIsNotTaken) {
+  options_.announced = Announced::kAnybodys;
+  options_.keeper.quota = kPieces * kPiece - 1;
+  Make();
+  const Bytes metainfo = MakeMetainfo("speech");
+  archive_->OnSeedAnnounced(now_, Wall(), HashOf(metainfo), Peer(1), true);
+  archive_->OnMetainfo(now_, Wall(), HashOf(metainfo), metainfo);
+  EXPECT_TRUE(archive_->List().empty());
+  EXPECT_TRUE(absl::IsResourceExhausted(
+      archive_->Submit(now_, Wall(), metainfo, Source::kOverlay).status()));
+  Submit(metainfo);
+}
+
+TEST_F(ArchiveTest, WhatAStrangerNamedAndNobodyGaveIsForgotten) {
+  options_.announced = Announced::kAnybodys;
+  Make();
+  const Bytes nothing = MakeMetainfo("nothing");
+  const Bytes some = MakeMetainfo("some");
+  for (const Bytes& metainfo : {nothing, some}) {
+    archive_->OnSeedAnnounced(now_, Wall(), HashOf(metainfo), Peer(1), true);
+    archive_->OnMetainfo(now_, Wall(), HashOf(metainfo), metainfo);
+  }
+  for (int i = 0; i < 2; ++i) {
+    Show(LookAt(HashOf(nothing), 0, 0));
+    Show(LookAt(HashOf(some), 1, 0));
+    Wait(Archive::kLostAfter);
+  }
+  // A piece that nobody else has is not thrown away.
+  EXPECT_EQ(archive_->List(), std::vector<InfoHash>{HashOf(some)});
+}
+
 }  // namespace
 }  // namespace p2pd::archive

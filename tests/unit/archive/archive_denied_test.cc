@@ -31,6 +31,31 @@ TEST_F(ArchiveTest, WhatWasDeniedDoesNotComeBack) {
   Submit(metainfo);
 }
 
+TEST_F(ArchiveTest, WhatWasRemovedByHandComesBackByHandAlone) {
+  options_.announced = Announced::kAnybodys;
+  Make();
+  const Bytes metainfo = MakeMetainfo("speech");
+  const InfoHash hash = Submit(metainfo);
+  ASSERT_TRUE(archive_->Dismiss(now_, Wall(), hash).ok());
+  EXPECT_TRUE(absl::IsNotFound(archive_->Dismiss(now_, Wall(), hash)));
+  EXPECT_FALSE(archive_->Find(hash).has_value());
+  for (int i = 0; i < 2; ++i) {
+    archive_->OnSeedAnnounced(now_, Wall(), hash, Peer(1), true);
+    EXPECT_FALSE(archive_->Find(hash).has_value());
+    for (const Source source : {Source::kFeed, Source::kOverlay}) {
+      EXPECT_TRUE(
+          absl::IsPermissionDenied(archive_->Submit(now_, Wall(), metainfo, source).status()));
+    }
+    // Over a restart, too.
+    Make();
+    archive_->Load(now_, [](const std::string&) { return absl::NotFoundError("none"); });
+  }
+  Submit(metainfo);
+  ASSERT_TRUE(archive_->Remove(now_, hash).ok());
+  archive_->OnSeedAnnounced(now_, Wall(), hash, Peer(1), true);
+  EXPECT_TRUE(archive_->Find(hash).has_value());
+}
+
 TEST_F(ArchiveTest, WhatTheOperatorsListNamesIsDeniedToo) {
   options_.announced = Announced::kAnybodys;
   Make();

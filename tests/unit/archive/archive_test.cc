@@ -95,6 +95,80 @@ TEST_F(ArchiveTest, AMagnetAsksPeersForWhatItIsMadeOf) {
   EXPECT_EQ(archive_->Find(HashOf(metainfo))->row.name, "speech");
 }
 
+TEST_F(ArchiveTest, WhoHandsInWhatIsAskedForEndsTheAsking) {
+  const Bytes metainfo = MakeMetainfo("speech");
+  torrent::Magnet magnet;
+  magnet.hashes.v1 = HashOf(metainfo);
+  ASSERT_TRUE(archive_->Submit(now_, Wall(), magnet, Source::kSubmitted).ok());
+  ASSERT_TRUE(Next<FetchMetainfo>().has_value());
+  Submit(metainfo);
+  const auto stop = Next<StopTorrent>();
+  ASSERT_TRUE(stop.has_value());
+  EXPECT_EQ(stop->hash, HashOf(metainfo));
+  EXPECT_FALSE(stop->erase);
+  EXPECT_TRUE(Next<StartTorrent>().has_value());
+  // What came from peers ended it already.
+  const Bytes other = MakeMetainfo("other");
+  magnet.hashes.v1 = HashOf(other);
+  ASSERT_TRUE(archive_->Submit(now_, Wall(), magnet, Source::kSubmitted).ok());
+  archive_->OnMetainfo(now_, Wall(), HashOf(other), other);
+  while (const auto order = archive_->PollOrder()) {
+    EXPECT_FALSE(std::holds_alternative<StopTorrent>(*order));
+  }
+}
+
+TEST_F(ArchiveTest, WhatSomebodyElseChangedIsLoadedAnew) {
+  const Bytes metainfo = MakeMetainfo("speech");
+  archive_->Load(now_, [&](const std::string&) { return metainfo; });
+  const InfoHash hash = Submit(metainfo);
+  Show(LookAt(hash, kPieces, 0));
+  ASSERT_EQ(StateOf(hash), TorrentState::kArchived);
+  while (archive_->PollOrder()) {
+  }
+  archive_->OnTouched(now_, hash);
+  EXPECT_FALSE(Next<StopTorrent>()->erase);
+  EXPECT_EQ(Next<StartTorrent>()->folder, "speech");
+  Show(LookAt(hash, 10, 1));
+  EXPECT_EQ(StateOf(hash), TorrentState::kThinned);
+  EXPECT_EQ(Next<WantPieces>()->pieces.size(), kPieces - 10);
+}
+
+TEST_F(ArchiveTest, WhatTheDiskHasNoRoomForWaitsWhateverTheQuotaSays) {
+  archive_->SetDiskRoom(kPieces * kPiece * 2);
+  const InfoHash hash = Submit(MakeMetainfo("speech"));
+  Show(LookAt(hash, kPieces, 0));
+  ASSERT_EQ(StateOf(hash), TorrentState::kArchived);
+  archive_->SetDiskRoom(0);
+  const InfoHash second = Submit(MakeMetainfo("second"));
+  for (int i = 0; i < 3; ++i) {
+    Show(LookAt(second, 0, 1));
+    Wait(Keeper::kPeriod);
+    EXPECT_EQ(StateOf(second), TorrentState::kKnown);
+    EXPECT_FALSE(Next<DropPieces>().has_value());
+  }
+  EXPECT_THAT(archive_->Find(second)->trouble, HasSubstr("disk"));
+  archive_->SetDiskRoom(kPieces * kPiece * 2);
+  Wait(Keeper::kPeriod);
+  EXPECT_EQ(Next<WantPieces>()->pieces.size(), kPieces);
+  EXPECT_EQ(StateOf(second), TorrentState::kFetching);
+  EXPECT_EQ(archive_->Find(second)->trouble, "");
+}
+
+TEST_F(ArchiveTest, WithoutAnyRoomWhatIsHandedInIsKnownAndNothingElse) {
+  options_.keeper.quota = 0;
+  Make();
+  const InfoHash hash = Submit(MakeMetainfo("speech"));
+  EXPECT_EQ(StateOf(hash), TorrentState::kKnown);
+  EXPECT_THAT(archive_->Find(hash)->trouble, HasSubstr("quota"));
+  for (int i = 0; i < 3; ++i) {
+    Show(LookAt(hash, 0, 1));
+    EXPECT_EQ(StateOf(hash), TorrentState::kKnown);
+    EXPECT_EQ(archive_->Counts(now_).downloading, 0u);
+    Wait(Keeper::kPeriod);
+  }
+  EXPECT_THAT(archive_->Find(hash)->trouble, HasSubstr("quota"));
+}
+
 TEST_F(ArchiveTest, AMagnetThatCannotBeKeptIsNotTaken) {
   const auto magnet = torrent::ParseMagnet(
       "magnet:?xt=urn:btih:00112233445566778899aabbccddeeff00112233&tr=udp%3A%2F%2Fa.example%3A1");

@@ -137,6 +137,15 @@ TEST_F(LibraryTest, AnUpdateLeavesTheWordsAsTheyAre) {
   EXPECT_EQ(rows[0].held, row.held);
 }
 
+TEST_F(LibraryTest, WhatWasRemovedIsRememberedUntilItIsTakenAgain) {
+  ASSERT_TRUE(library_->NoteRemoved(Hash(2), absl::FromUnixSeconds(1)).ok());
+  ASSERT_TRUE(library_->NoteRemoved(Hash(1), absl::FromUnixSeconds(2)).ok());
+  Open();
+  EXPECT_THAT(library_->Removed(), ElementsAre(Hash(2), Hash(1)));
+  ASSERT_TRUE(library_->ForgetRemoved(Hash(2)).ok());
+  EXPECT_THAT(library_->Removed(), ElementsAre(Hash(1)));
+}
+
 // As the version before made it.
 constexpr char kTablesBefore[] =
     "CREATE TABLE torrents("
@@ -151,6 +160,8 @@ constexpr char kTablesBefore[] =
     " WITHOUT ROWID;"
     "CREATE TABLE readings(hash BLOB NOT NULL, at INTEGER NOT NULL, organic INTEGER NOT NULL, "
     "total INTEGER NOT NULL, PRIMARY KEY(hash, at)) WITHOUT ROWID;"
+    "CREATE TABLE trackers(hash BLOB NOT NULL, place INTEGER NOT NULL, url TEXT NOT NULL, "
+    "PRIMARY KEY(hash, place)) WITHOUT ROWID;"
     "INSERT INTO torrents VALUES(x'0100000000000000000000000000000000000000',"
     "x'0100000000000000000000000000000000000000',x'','speech','f','speech','voices/ann.wav',"
     "3,2,1,4,1,0,1700000000000000,0,5,6,0,x'',1);"
@@ -178,7 +189,7 @@ TEST_F(LibraryTest, AFileOfTheVersionBeforeIsBroughtToThisOne) {
     EXPECT_EQ(rows[0].state, TorrentState::kArchived);
     EXPECT_EQ(rows[0].downloaded, 6u);
   }
-  ASSERT_TRUE(library_->PutTrackers(Hash(1), {"udp://a.example:1"}).ok());
+  ASSERT_TRUE(library_->NoteRemoved(Hash(2), absl::FromUnixSeconds(1)).ok());
   ASSERT_TRUE(library_->Put(Row(1, "talk")).ok());
   EXPECT_THAT(library_->Search("ann", 10), IsEmpty());
 }

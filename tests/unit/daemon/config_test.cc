@@ -183,6 +183,26 @@ TEST(Toml, OddFilesAreReadOrRefusedInOneLine) {
   }
 }
 
+TEST(Together, WhatNeedsSomethingElseSaysSo) {
+  const auto wrong = [](void (*change)(Config&)) {
+    Config config;
+    EXPECT_TRUE(CheckTogether(config).ok());
+    change(config);
+    const absl::Status status = CheckTogether(config);
+    EXPECT_TRUE(absl::IsInvalidArgument(status));
+    return std::string(status.message());
+  };
+  using archive::tracker::AccessMode;
+  EXPECT_THAT(wrong([](Config& c) { c.tracker.mode = AccessMode::kKeys; }),
+              HasSubstr("tracker.keys"));
+  EXPECT_THAT(wrong([](Config& c) { c.tracker.mode = AccessMode::kAllowList; }),
+              HasSubstr("tracker.allow"));
+  EXPECT_THAT(wrong([](Config& c) { c.archive.federation = "rack"; }),
+              HasSubstr("--federation-key"));
+  EXPECT_THAT(wrong([](Config& c) { c.catalogue.listen = net::Endpoint::Parse("127.0.0.1:0"); }),
+              HasSubstr("--archive or --tracker"));
+}
+
 TEST(Toml, PrintedConfigurationReadsBackToTheSame) {
   Config config;
   config.data_dir = "/with \"quotes\" and \\";

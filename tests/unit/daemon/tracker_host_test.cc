@@ -112,10 +112,6 @@ TEST_F(TrackerHostTest, ListsAreReadAgain) {
   const absl::Status bad = host_->Reload(config_);
   EXPECT_THAT(std::string(bad.message()), HasSubstr(config_.deny + ":1: "));
   EXPECT_THAT(Announce("port=7&left=0"), HasSubstr("14:failure reason"));
-  config_.mode = archive::tracker::AccessMode::kKeys;
-  EXPECT_THAT(std::string(host_->Reload(config_).message()), HasSubstr("tracker.keys"));
-  config_.mode = archive::tracker::AccessMode::kAllowList;
-  EXPECT_THAT(std::string(host_->Reload(config_).message()), HasSubstr("tracker.allow"));
   config_.deny = dir_.path() + "/none";
   EXPECT_FALSE(TrackerHost::Start(config_, dir_.path() + "/other").ok());
 }

@@ -129,5 +129,15 @@ TEST_F(CatalogueTest, ErrorsInTheFormOfWhoAsked) {
   EXPECT_EQ(catalogue_->counts().refused, 5u);
 }
 
+TEST_F(CatalogueTest, WhoNamesNoTrackerIsSentToOurs) {
+  Make({.tracker_port = 6969, .fallback_host = "127.0.0.1:1"});
+  EXPECT_THAT(ToText(Get("/api/torrents").body),
+              HasSubstr("http%3a%2f%2fa.example%3a6969%2fannounce"));
+  EXPECT_THAT(ToText(Get("/api/torrents", "[2001:db8::1]:8080").body),
+              HasSubstr("http%3a%2f%2f%5b2001%3adb8%3a%3a1%5d%3a6969%2fannounce"));
+  Make({.announce = "udp://known.example:1", .tracker_port = 6969});
+  EXPECT_THAT(ToText(Get("/api/torrents").body), Not(HasSubstr("6969")));
+}
+
 }  // namespace
 }  // namespace p2pd::archive::catalogue

@@ -2,8 +2,10 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <atomic>
 
+#include "libcore/archive/torrent/metainfo.h"
 #include "tests/unit/archive/lt/swarm_fixture.h"
 
 namespace p2pd::archive::lt {
@@ -190,6 +192,51 @@ TEST(Engine, MetainfoIsFetchedFromThePeerWhoHasIt) {
   ASSERT_TRUE(archive.engine->Add(request).ok());
   ASSERT_TRUE(archive.WaitFor<WantedFinished>());
   EXPECT_TRUE(torrent.IsWholeAt(archive.files()));
+}
+
+// As a tracker hears of it that two clients announce to, each by another name.
+TEST(Engine, AHybridThatIsSoughtByBothItsNamesIsFoundOnce) {
+  const TestTorrent torrent(8, 65'536, TorrentFormat::kHybrid);
+  const torrent::InfoHashes hashes = torrent.created.hashes;
+  const std::vector<torrent::InfoHash> names = hashes.Names();
+  ASSERT_EQ(names.size(), 2u);
+  Archive seeder;
+  seeder.AddSeed(torrent);
+  Archive archive;
+  for (const torrent::InfoHash& name : names) {
+    AddRequest request;
+    request.hashes.v1 = name;
+    request.peers = {seeder.endpoint()};
+    ASSERT_TRUE(archive.engine->Add(request).ok());
+  }
+  ASSERT_TRUE(archive.WaitFor<MetadataReceived>([&](const MetadataReceived& e) {
+    return std::find(names.begin(), names.end(), e.hash) != names.end() &&
+           archive::torrent::ParseMetainfo(e.metainfo)->hashes == hashes;
+  }));
+  // Neither of the two stands in its way any more.
+  for (const torrent::InfoHash& name : names) archive.engine->Remove(name).IgnoreError();
+  ASSERT_TRUE(archive.bell.Until([&] { return archive.engine->Add(torrent.Request()).ok(); }));
+  ASSERT_TRUE(archive.WaitFor<TorrentReady>());
+  ASSERT_TRUE(archive.engine->ConnectPeer(torrent.hash(), seeder.endpoint()).ok());
+  EXPECT_TRUE(archive.WaitFor<WantedFinished>());
+}
+
+TEST(Engine, WhatSomebodyElseDoesToItsFilesIsNoticed) {
+  const TestTorrent torrent(8);
+  Archive archive;
+  archive.AddSeed(torrent);
+  const auto touched = [&] {
+    EXPECT_TRUE(archive.engine->CheckFiles(torrent.hash()).ok());
+    // The answer to a later question comes behind it.
+    const size_t before = archive.Count<Scrubbed>();
+    EXPECT_TRUE(archive.engine->Scrub(torrent.hash(), pieces::Piece(0)).ok());
+    EXPECT_TRUE(archive.bell.Until([&] { return archive.Count<Scrubbed>() > before; }));
+    return archive.Count<FilesTouched>();
+  };
+  EXPECT_EQ(touched(), 0u);
+  std::filesystem::remove(archive.files() + "/film/two.bin");
+  EXPECT_EQ(touched(), 1u);
+  EXPECT_TRUE(absl::IsNotFound(archive.engine->CheckFiles(torrent::InfoHash())));
 }
 
 TEST(Engine, ASleepingTorrentWakesWhenAPeerAsksForIt) {

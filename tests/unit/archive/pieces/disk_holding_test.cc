@@ -210,6 +210,27 @@ TEST_F(DiskHoldingTest, AnEditedFileIsScrubbedBeforeItIsOffered) {
   EXPECT_EQ(holding->have().Count(), torrent.layout.pieces() - 1);
 }
 
+TEST_F(DiskHoldingTest, WhatSomebodyElseDidToAFileShows) {
+  ASSERT_TRUE(torrent.ArriveAndKeep(*holding, torrent.All()).ok());
+  EXPECT_FALSE(holding->Touched());
+  // While it is written, its time moves on by our own hand.
+  disk.Touch(PathOf("a/x"));
+  EXPECT_FALSE(holding->Touched());
+  ASSERT_TRUE(holding->Close().ok());
+  EXPECT_TRUE(holding->Touched());
+  Reopen();
+  EXPECT_FALSE(holding->Touched()) << "it is doubted already";
+  for (const Piece piece : {kFirst, kSecond, kThird}) {
+    EXPECT_TRUE(*holding->Scrub(piece, torrent.ProofOf(piece)));
+  }
+  ASSERT_TRUE(holding->Close().ok());
+  EXPECT_FALSE(holding->Touched());
+  disk.Delete(PathOf("a/x"));
+  EXPECT_TRUE(holding->Touched());
+  Reopen();
+  EXPECT_FALSE(holding->Touched()) << "its pieces are not kept any more";
+}
+
 TEST_F(DiskHoldingTest, AScrubFindsWhatRotted) {
   ASSERT_TRUE(torrent.ArriveAndKeep(*holding, torrent.All()).ok());
   EXPECT_TRUE(*holding->Scrub(kFirst, torrent.ProofOf(kFirst)));
