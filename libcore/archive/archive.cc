@@ -467,7 +467,7 @@ void Archive::Keep(Instant now) {
   std::vector<GroupState> groups = Groups(now);
   keeper_.Note(now, groups);
   if (shares_.together()) Ask(now, groups);
-  const uint64_t used = Used();
+  const uint64_t used = used_ = Used();
   NoteDisk(used);
   Plan plan = keeper_.Decide(now, groups, used);
   if (shares_.together()) NoteShares(groups, plan);

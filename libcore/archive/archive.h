@@ -503,6 +503,7 @@ class Archive {
   // Those that sleep and are to be looked at, in turns.
   std::deque<torrent::InfoHash> doubted_;
   uint64_t asleep_bytes_ = 0;
+  uint64_t used_ = 0;   // when the keeper looked last: to add it up takes a while
   size_t woken_ = 0;    // by strangers, since the last OnTimeout
   bool tight_ = false;  // room has to be made
   // By the torrent's name and by its folder.

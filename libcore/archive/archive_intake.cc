@@ -130,7 +130,7 @@ void Archive::Begin(Instant now, Torrent& torrent, ByteView metainfo) {
   if (torrent.row.state >= TorrentState::kFetching) return;
   // It is judged as soon as it was looked at; who hands it in hears now that it has to wait.
   const uint64_t least = std::min(torrent.row.size, uint64_t{torrent.row.piece_length});
-  const bool room = Used() + least <= keeper_.options().quota;
+  const bool room = used_ + least <= keeper_.options().quota;
   if (!room) SetTrouble(torrent, NoRoom());
   SetState(torrent, room ? TorrentState::kFetching : TorrentState::kKnown);
 }

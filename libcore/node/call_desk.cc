@@ -47,8 +47,6 @@ std::string WayText(const overlay::DetourPath& way) {
   return absl::StrCat("by way of node ", overlay::Short(overlay::FromHead(way.via)));
 }
 
-bool Spoken(CallState state) { return state == CallState::kActive || state == CallState::kHeld; }
-
 absl::Status UnknownCall(const session::CallId& call) {
   return absl::NotFoundError(absl::StrCat("no call ", Hex(call.view())));
 }
@@ -297,7 +295,7 @@ RingPolicy::Verdict CallDesk::MayRing(Instant now, const CallInfo& info, bool re
   const std::optional<presence::Caller> caller = JudgeCaller(now, info);
   if (!caller) return RingPolicy::Verdict::kRefused;
   const bool talking = std::any_of(records_.begin(), records_.end(), [](const auto& entry) {
-    return Spoken(entry.second.view.info.state);
+    return IsSpoken(entry.second.view.info.state);
   });
   return ring_policy_.Judge(now, parts_.wall.At(now),
                             {info.peer->user, *caller, referred, talking});
@@ -451,7 +449,7 @@ void CallDesk::OnChanged(Instant now, const session::CallId& wire) {
   const bool by_peer = record->view.info.held_by_peer;
   record->view.info = *info;
   record->view.info.id = id;
-  if (Spoken(info->state) && !record->view.accepted) {
+  if (IsSpoken(info->state) && !record->view.accepted) {
     if (info->session) parts_.paths.Reveal(now, *info->session);
     record->view.accepted = parts_.wall.At(now);
     StartMedia(now, *record);

@@ -143,7 +143,8 @@ class CallDesk {
     // Somebody takes calls that do not ring (CallView::quiet); else the caller hears that we are
     // busy.
     bool answering = false;
-    bool follow_transfers = true;           // dial whom the other side of a call sends us to
+    // Go on with whom the other side of a call sends us to, or sends to us.
+    bool follow_transfers = true;
     absl::Duration rekey = absl::Hours(1);  // between two changes of a call's media keys
   };
   struct Parts {

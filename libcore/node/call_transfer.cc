@@ -18,8 +18,6 @@ using session::CallInfo;
 using session::CallState;
 using wire::v1::ReferState;
 
-bool Spoken(CallState state) { return state == CallState::kActive || state == CallState::kHeld; }
-
 bool UnderWay(ReferState state) {
   return state == wire::v1::REFER_STATE_TRYING || state == wire::v1::REFER_STATE_RINGING;
 }
@@ -98,7 +96,7 @@ absl::Status CallDesk::Send(Instant now, Record& record, const std::string& targ
   for (const Record* one :
        {static_cast<const Record*>(&record), static_cast<const Record*>(consulted)}) {
     if (one == nullptr) continue;
-    if (!Spoken(one->view.info.state) || !one->media_started || !one->wire) {
+    if (!IsSpoken(one->view.info.state) || !one->media_started || !one->wire) {
       return absl::FailedPreconditionError(
           absl::StrCat("the call with ", one->view.info.peer_email, " is not active"));
     }
@@ -173,7 +171,7 @@ bool CallDesk::Follow(Instant now, Record& record, const session::Referral& refe
                     referral.device == info.peer->device && referral.referee == info.identity;
   const bool third =
       referral.target != info.peer_email && referral.target != record.view.identity_email;
-  if (!options_.follow_transfers || !ours || !third || !Spoken(info.state) ||
+  if (!options_.follow_transfers || !ours || !third || !IsSpoken(info.state) ||
       !record.media_started || record.onward || Sending(record.view) || draining_ ||
       !record.referrals.TryTake(now, 1)) {
     return false;
@@ -204,7 +202,7 @@ void CallDesk::DialOnward(Instant now, Record& record, const presence::Operation
 void CallDesk::OnOnwardChanged(Instant now, Record& record) {
   const CallInfo& next = *parts_.calls.Find(*record.onward->wire);
   if (next.state == CallState::kEnded) return FailOnward(now, record, WhyEnded(next));
-  if (Spoken(next.state)) return GoOn(now, record);
+  if (IsSpoken(next.state)) return GoOn(now, record);
   if (next.state != CallState::kRinging) return;
   // Who comes in the place of somebody with whom we talk does not ring.
   if (!next.outgoing) return (void)parts_.calls.Accept(now, next.id);
@@ -300,11 +298,13 @@ std::optional<session::Referral> CallDesk::ReadReferral(Instant now, const CallI
 
 bool CallDesk::TakeOver(Instant now, const CallInfo& info, const session::Referral& referral) {
   Record* record = FindByWire(*referral.replaces);
-  if (record == nullptr || record->onward || !record->media_started) return false;
+  if (!options_.follow_transfers || record == nullptr || record->onward || !record->media_started) {
+    return false;
+  }
   const CallInfo& with = record->view.info;
   const bool theirs = with.peer && with.peer->user == referral.by_user &&
                       with.peer->device == referral.device && with.identity == info.identity;
-  if (!theirs || !Spoken(with.state) || JudgeCaller(now, info) == presence::Caller::kOtherKey) {
+  if (!theirs || !IsSpoken(with.state) || JudgeCaller(now, info) == presence::Caller::kOtherKey) {
     return false;
   }
   std::optional<media::Answer> answer =

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "libcore/base/codec.h"
+#include "libcore/overlay/detour_path.h"
 #include "libcore/overlay/network_cap.h"
 #include "libcore/pki/hash.h"
 
@@ -145,7 +146,10 @@ LeafSet::Change LeafSet::Insert(const NodeRecord& record, const net::Endpoint& s
   }
   if (!Wants(record.id())) return out;
   members_.emplace(record.id(), record);
-  if (!seen_at.address.IsPrivate()) {
+  if (IsDetour(seen_at)) {
+    // Nobody saw where it is: it is taken at its word, which is more than nothing.
+    if (const auto network = record.PublicNetwork()) networks_.emplace(record.id(), *network);
+  } else if (!seen_at.address.IsPrivate()) {
     networks_.emplace(record.id(), net::WideNetworkOf(seen_at.address));
   }
   Recompute();

@@ -38,9 +38,7 @@ struct Call {
   std::optional<Rekey> rekey;  // by KeepFresh
 };
 
-bool Accepted(const Call& call) {
-  return call.info.state == CallState::kActive || call.info.state == CallState::kHeld;
-}
+bool Accepted(const Call& call) { return IsSpoken(call.info.state); }
 
 bool ValidDigits(absl::string_view digits) {
   if (digits.empty() || digits.size() > kMaxDigits) return false;

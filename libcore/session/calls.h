@@ -27,6 +27,11 @@ enum class CallState {
   kEnded,
 };
 
+// Accepted, and not over.
+inline bool IsSpoken(CallState state) {
+  return state == CallState::kActive || state == CallState::kHeld;
+}
+
 enum class CallEnd {
   kNone,
   kHungUpByUs,

@@ -8,10 +8,10 @@
 namespace p2pd::session {
 namespace {
 
-constexpr absl::string_view kSignPrefix("p2pd referral 1\0", 16);
+constexpr absl::string_view kReferralPrefix("p2pd referral 1\0", 16);
 
 Bytes ToSign(absl::string_view body) {
-  Bytes out = ToBytes(kSignPrefix);
+  Bytes out = ToBytes(kReferralPrefix);
   Append(out, AsBytes(body));
   return out;
 }

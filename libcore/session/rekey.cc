@@ -9,7 +9,7 @@
 namespace p2pd::session {
 namespace {
 
-constexpr absl::string_view kSignPrefix{"p2pd rekey 1\0", 13};
+constexpr absl::string_view kRekeyPrefix{"p2pd rekey 1\0", 13};
 constexpr absl::string_view kKeyLabel = "p2pd rekey";
 
 void AppendU32(Bytes& out, uint32_t value) {
@@ -25,7 +25,7 @@ Rekey::Rekey(Instant now, Options options)
 }
 
 Bytes Rekey::ToSign(bool by_caller, uint32_t epoch, ByteView half, ByteView answered) const {
-  Bytes out = ToBytes(kSignPrefix);
+  Bytes out = ToBytes(kRekeyPrefix);
   Append(out, options_.binding.view());
   out.push_back(by_caller ? 1 : 2);
   AppendU32(out, epoch);

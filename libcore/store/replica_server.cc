@@ -11,6 +11,8 @@ namespace {
 // anti-entropy.
 constexpr absl::Duration kPushTimeout = absl::Seconds(2);
 constexpr absl::Duration kNotifyTimeout = absl::Seconds(4);
+// So many times as long as a watcher asks for, the other replicas keep it.
+constexpr uint32_t kKeptLonger = 4;
 // Two clocks may differ: what one of two replicas has dropped already does not count as missing.
 constexpr absl::Duration kExpiryGrace = absl::Seconds(10);
 constexpr size_t kMaxReplicas = 8;
@@ -473,8 +475,6 @@ void ReplicaServer::OnSubscribe(Instant now, absl::Time wall, Carrier& carrier,
   }
   const Watchers::Subscription subscription{place, subscribe.kind(), asked.from,
                                             now + absl::Seconds(subscribe.lease())};
-  StoreRequest pass_on = WatcherRequestFor(now, subscription);
-  pass_on.mutable_watcher()->set_lease(subscribe.lease());  // 0 ends it
   bool stands = true;
   if (subscribe.lease() == 0) {
     watchers_.Remove(place, subscribe.kind(), asked.from.id());
@@ -483,9 +483,7 @@ void ReplicaServer::OnSubscribe(Instant now, absl::Time wall, Carrier& carrier,
     if (!stands) counters_.Add("store.refused_watchers_full");
   }
   if (stands) {
-    for (const overlay::NodeRecord& other : *set) {
-      if (other.id() != carrier.self().id()) carrier.Ask(now, other, pass_on, kPushTimeout);
-    }
+    PassOn(now, carrier, subscription, subscribe.lease(), *set);
     ReadOptions options;
     options.kinds.push_back(subscribe.kind());
     for (const StoredRow& row : local_.Read(place, options, wall)) {
@@ -494,6 +492,23 @@ void ReplicaServer::OnSubscribe(Instant now, absl::Time wall, Carrier& carrier,
   }
   answer.set_status(stands ? wire::v1::STORE_STATUS_OK : wire::v1::STORE_STATUS_QUOTA);
   carrier.Answer(now, asked.to, reply);
+}
+
+// The other replicas keep it for longer than it was asked for, so that they need not hear of each
+// renewal; a watcher that is gone says so when it is told, or does not answer.
+void ReplicaServer::PassOn(Instant now, Carrier& carrier,
+                           const Watchers::Subscription& subscription, uint32_t lease,
+                           const std::vector<overlay::NodeRecord>& set) {
+  if (lease != 0 && watchers_.KeptElsewhere(subscription)) return;
+  const uint32_t longer = std::min(lease, kMaxLeaseSeconds / kKeptLonger) * kKeptLonger;
+  StoreRequest request = WatcherRequestFor(now, subscription);
+  request.mutable_watcher()->set_lease(std::max(lease, longer));  // 0 ends it
+  for (const overlay::NodeRecord& other : set) {
+    if (other.id() != carrier.self().id()) carrier.Ask(now, other, request, kPushTimeout);
+  }
+  if (lease != 0) {
+    watchers_.NoteElsewhere(subscription, now + absl::Seconds(std::max(lease, longer)));
+  }
 }
 
 void ReplicaServer::OnWatcher(Instant now, absl::Time wall, Carrier& carrier, const Asked& asked) {

@@ -109,6 +109,8 @@ class ReplicaServer {
   void OnCompare(Instant now, absl::Time wall, Carrier& carrier, const Asked& asked);
   void OnPull(Instant now, absl::Time wall, Carrier& carrier, const Asked& asked);
   void OnSubscribe(Instant now, absl::Time wall, Carrier& carrier, const Asked& asked);
+  void PassOn(Instant now, Carrier& carrier, const Watchers::Subscription& subscription,
+              uint32_t lease, const std::vector<overlay::NodeRecord>& set);
   void OnWatcher(Instant now, absl::Time wall, Carrier& carrier, const Asked& asked);
   void TellWhatCameFirst(Instant now, absl::Time wall, Carrier& carrier,
                          const Watchers::Subscription& subscription);

@@ -22,10 +22,27 @@ bool Watchers::Add(const Subscription& subscription) {
     if (leases.empty()) leases_.erase(Place(subscription.place, subscription.kind));
     return false;
   }
-  leases.emplace(id, Lease{subscription.watcher, subscription.ends});
+  leases.emplace(id, Lease{subscription.watcher, subscription.ends, Instant(), 0});
   ++per_node_[id];
   ++total_;
   return true;
+}
+
+bool Watchers::KeptElsewhere(const Subscription& subscription) const {
+  const auto place = leases_.find(Place(subscription.place, subscription.kind));
+  if (place == leases_.end()) return false;
+  const auto found = place->second.find(subscription.watcher.id());
+  return found != place->second.end() && found->second.elsewhere >= subscription.ends &&
+         found->second.elsewhere_epoch >= subscription.watcher.epoch();
+}
+
+void Watchers::NoteElsewhere(const Subscription& subscription, Instant until) {
+  const auto place = leases_.find(Place(subscription.place, subscription.kind));
+  if (place == leases_.end()) return;
+  const auto found = place->second.find(subscription.watcher.id());
+  if (found == place->second.end()) return;
+  found->second.elsewhere = until;
+  found->second.elsewhere_epoch = subscription.watcher.epoch();
 }
 
 void Watchers::Forget(const overlay::NodeId& watcher) {

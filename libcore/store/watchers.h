@@ -37,6 +37,11 @@ class Watchers {
   bool Add(const Subscription& subscription);
   bool Has(const Key& place, ObjectKind kind, const overlay::NodeId& watcher) const;
   void Remove(const Key& place, ObjectKind kind, const overlay::NodeId& watcher);
+  // Whether the other replicas were told of this watcher, with this record or a newer one, for as
+  // long as it asks for now.
+  bool KeptElsewhere(const Subscription& subscription) const;
+  // They are told, and keep it until then; of one that stands.
+  void NoteElsewhere(const Subscription& subscription, Instant until);
   // In the order of their ids.
   std::vector<Subscription> Of(const Key& place, ObjectKind kind, Instant now) const;
   std::vector<Subscription> All(Instant now) const;
@@ -47,6 +52,9 @@ class Watchers {
   struct Lease {
     overlay::NodeRecord watcher;
     Instant ends;
+    // What the other replicas know.
+    Instant elsewhere;
+    uint64_t elsewhere_epoch = 0;
   };
   using Place = std::pair<Key, ObjectKind>;
   void Forget(const overlay::NodeId& watcher);

@@ -5,8 +5,8 @@ serves whoever asks.
 usage: archive_catalogue.py [--torrents N] [--wakes N]
 
 All torrents sleep, as after ten minutes in which nobody came. Their rows and .torrent files are written as p2pd writes
-them, of 100 pieces each; those that are woken have their bytes on disk, the others nothing, which is never looked at
-while they sleep. A leecher is a bare socket: half of them announce at the tracker and then connect where it says, the other
+them, of 100 pieces each; those that are woken have their bytes on disk, the others an empty folder, whose being there is all
+that is looked at while they sleep. A leecher is a bare socket: half of them announce at the tracker and then connect where it says, the other
 half connect without a word to the tracker. What counts is the time from the first byte of either to the last byte of a
 block. JSON on standard output.
 """
@@ -62,10 +62,10 @@ class Sleeper:
 
     def write(self, archive):
         (archive / 'Torrents' / self.file).write_bytes(self.metainfo)
-        if not self.data:
-            return
         path = archive / 'Files' / self.name / self.name
         path.parent.mkdir()
+        if not self.data:
+            return
         path.write_bytes(self.data)
         name = self.name.encode()
         layout = hashlib.sha256(struct.pack('>IQBH', self.piece, self.size, 0, len(name)) + name).digest()

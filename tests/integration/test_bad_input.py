@@ -42,7 +42,7 @@ class BadInput(LabTest):
             ([], USAGE, '--help'),
             (['nonsense'], USAGE, 'nonsense', '--help'),
             (['message', 'list'], USAGE, 'no command message yet;'),
-            (['call', 'transfer', 'X', 'y@example.org'], USAGE, 'no command call transfer yet;'),
+            (['call', 'forward', 'X', 'y@example.org'], USAGE, 'no command call forward;'),
             (['--nonsense', 'status'], USAGE, '--nonsense'),
             (['call', 'dial'], USAGE, 'EMAIL'),
             (['--output', 'xml', 'status'], USAGE, '--output'),

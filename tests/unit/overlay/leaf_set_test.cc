@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 
+#include "libcore/overlay/detour_path.h"
 #include "tests/unit/overlay/overlay_fixture.h"
 
 namespace p2pd::overlay {
@@ -134,6 +135,20 @@ TEST(LeafSet, ANewcomerPushesTheFarthestOut) {
     EXPECT_LE(set.size(), 4u);
   }
   EXPECT_GT(evicted, 0u);
+}
+
+// A way through a third has an address for each pair, which is nobody's network.
+TEST(LeafSet, WhoIsMetThroughAnotherCountsWhereItSaysThatItIs) {
+  const NodeRecord self = RecordAt(1, EndpointAt(1));
+  LeafSet set(self.id(), 4);
+  std::vector<NodeRecord> crowd;
+  for (uint8_t i = 2; i < 6; ++i) {
+    crowd.push_back(RecordAt(i, {net::IpAddress::V4({198, 51, 100, i}), 7464}));
+    set.Insert(crowd.back(), DetourPath{.far = i, .via = uint64_t{i} << 56}.ToEndpoint());
+  }
+  for (const NodeRecord& record : crowd) {
+    EXPECT_EQ(set.NetworkOf(record.id()), net::WideNetworkOf(crowd[0].addresses()[0].address));
+  }
 }
 
 TEST(LeafSet, NobodyIsPushedOutFromOneNetwork) {

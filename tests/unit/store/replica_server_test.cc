@@ -264,6 +264,34 @@ TEST_F(ReplicaServerTest, TheRootTellsWatchersAndForgetsWhoDidNotAsk) {
   EXPECT_EQ(server.watchers().size(), 0u);
 }
 
+TEST_F(ReplicaServerTest, TheOtherReplicasAreNotToldOfEachRenewal) {
+  StoreRequest subscribe;
+  subscribe.mutable_subscribe()->set_place(f.Environment().key().ToString());
+  subscribe.mutable_subscribe()->set_kind(wire::v1::OBJECT_KIND_USER_ENVIRONMENT);
+  subscribe.mutable_subscribe()->set_lease(600);
+  size_t told = 0;
+  for (int renewal = 0; renewal < 12; ++renewal, now = now + absl::Minutes(5)) {
+    carrier.sent.clear();
+    Ask(subscribe);
+    if (carrier.sent.empty()) continue;
+    ++told;
+    ASSERT_EQ(carrier.sent.size(), 7u);
+    // For longer than until they hear of it again.
+    EXPECT_EQ(carrier.sent[0].request.watcher().lease(), 2400u);
+  }
+  EXPECT_EQ(told, 2u) << "in an hour";
+  // They are told of another one at once, and of the end of one.
+  carrier.sent.clear();
+  stranger = carrier.NewNode("192.0.2.9:7464");
+  Ask(subscribe);
+  EXPECT_EQ(carrier.sent.size(), 7u);
+  subscribe.mutable_subscribe()->set_lease(0);
+  carrier.sent.clear();
+  Ask(subscribe);
+  ASSERT_EQ(carrier.sent.size(), 7u);
+  EXPECT_EQ(carrier.sent[0].request.watcher().lease(), 0u);
+}
+
 TEST_F(ReplicaServerTest, OnlyNeighboursSubscribeOthers) {
   StoreRequest watcher;
   watcher.mutable_watcher()->set_place(Key().ToString());
