@@ -38,7 +38,7 @@ class Watchers {
   bool Has(const Key& place, ObjectKind kind, const overlay::NodeId& watcher) const;
   void Remove(const Key& place, ObjectKind kind, const overlay::NodeId& watcher);
   // Whether the other replicas were told of this watcher, with this record or a newer one, for as
-  // long as it asks for now.
+  // long as it asks for.
   bool KeptElsewhere(const Subscription& subscription) const;
   // They are told, and keep it until then; of one that stands.
   void NoteElsewhere(const Subscription& subscription, Instant until);
