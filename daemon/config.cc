@@ -23,6 +23,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "daemon/quantities.h"
 #include "daemon/settings.h"
 #include "libcore/base/status.h"
 #include "libcore/runtime/unix_listener.h"
@@ -275,6 +276,13 @@ absl::Status CheckTogether(const Config& config) {
   }
   if (tracker.mode == AccessMode::kKeys && tracker.keys.empty()) {
     return absl::InvalidArgumentError("tracker.mode is keys, and tracker.keys names no file");
+  }
+  const CallsConfig& calls = config.calls;
+  if (calls.voicemail >= calls.ring_timeout) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("calls.voicemail of ", PrintSpan(calls.voicemail),
+                     " never comes: a call rings for calls.ring_timeout of ",
+                     PrintSpan(calls.ring_timeout), " only"));
   }
   if (!config.archive.federation.empty() && config.archive.federation_key.empty()) {
     return absl::InvalidArgumentError(

@@ -58,6 +58,11 @@ struct CallsConfig {
   bool waiting = true;  // rings during a call, too
   std::optional<node::QuietHours> quiet_hours;
   bool follow_transfers = true;
+  // Of ringing, until the answering machine takes the call; zero: never.
+  absl::Duration voicemail = absl::ZeroDuration();
+  std::string voicemail_greeting;  // WAV file; empty: the tone alone
+  absl::Duration voicemail_length = absl::Minutes(3);
+  absl::Duration history = absl::Hours(24) * 90;  // zero: nothing is written down
 };
 
 // The BitTorrent tracker.

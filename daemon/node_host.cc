@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "daemon/convert/call.h"
 #include "daemon/udp_counters.h"
 #include "libcore/base/log.h"
 #include "libcore/base/status.h"
@@ -71,8 +72,8 @@ NodeHost::~NodeHost() {
   background_.reset();
   // The media thread reports to the loop, which no longer runs but still stands.
   media_.reset();
-  if (ran) {
-    const absl::Status status = checkpointer_->Checkpoint();
+  for (size_t i = 0; ran && i < checkpointers_.size(); ++i) {
+    const absl::Status status = checkpointers_[i]->Checkpoint();
     if (!status.ok()) P2PD_LOG(daemon, kError, status.message());
   }
 }
@@ -99,7 +100,10 @@ absl::Status NodeHost::OpenParts() {
   // Half as much again: rows do not fill their pages.
   options.max_pages = static_cast<int>(config_.store_max_bytes / kPageSize * 3 / 2);
   P2PD_ASSIGN_OR_RETURN(table_, store::SqliteTable::Open(path, options));
-  P2PD_ASSIGN_OR_RETURN(checkpointer_, store::OpenCheckpointer(path));
+  P2PD_ASSIGN_OR_RETURN(checkpointers_.emplace_back(), store::OpenCheckpointer(path));
+  const std::string calls = config_.data_dir + "/calls.db";
+  P2PD_ASSIGN_OR_RETURN(call_book_, CallBook::Open(calls));
+  P2PD_ASSIGN_OR_RETURN(checkpointers_.emplace_back(), CallBook::OpenCheckpointer(calls));
   return absl::OkStatus();
 }
 
@@ -131,6 +135,7 @@ absl::Status NodeHost::StartNode() {
                   .waiting = config_.calls.waiting,
                   .quiet = config_.calls.quiet_hours,
                   .zone = absl::LocalTimeZone()};
+  options.answering = config_.calls.voicemail > absl::ZeroDuration();
   options.follow_transfers = config_.calls.follow_transfers;
   node_timer_ = std::make_unique<runtime::Timer>(loop_, [this] {
     node_->OnTimeout(loop_.now());
@@ -151,6 +156,8 @@ absl::Status NodeHost::StartNode() {
   const node::Node::Parts parts{.storage = storage_, .table = *table_, .rng = rng_, .wall = wall_};
   P2PD_ASSIGN_OR_RETURN(node_, node::Node::Create(options, parts, loop_.now()));
   P2PD_RETURN_IF_ERROR(node_->Start(loop_.now()));
+  P2PD_ASSIGN_OR_RETURN(std::vector<int16_t> greeting, CallKeeper::ReadGreeting(config_.calls));
+  keeper_ = std::make_unique<CallKeeper>(*this, std::move(call_book_), std::move(greeting));
   housekeeping_->Set(loop_.now() + kHousekeeping);
   background_timer_->Set(loop_.now());
   Pump();
@@ -220,9 +227,11 @@ void NodeHost::CheckDrained() {
 }
 
 void NodeHost::OnBackground() {
-  const absl::Status status = checkpointer_->Checkpoint();
-  if (!status.ok())
-    P2PD_LOG(daemon, kError, "the disk does not keep the store: ", status.message());
+  for (const auto& checkpointer : checkpointers_) {
+    const absl::Status status = checkpointer->Checkpoint();
+    if (!status.ok())
+      P2PD_LOG(daemon, kError, "the disk does not keep what it is given: ", status.message());
+  }
   std::vector<std::string> still;
   for (const std::string& name : unresolved_) {
     const auto endpoints = runtime::Resolve(name);
@@ -341,6 +350,7 @@ void NodeHost::ExpireWaiting(Instant now) {
 void NodeHost::NotifyWatchers() {
   if (node_->events().last() == notified_) return;
   notified_ = node_->events().last();
+  if (keeper_ != nullptr) keeper_->OnChange();
   watchers_.Tell(&Watcher::OnChange);
 }
 
@@ -464,7 +474,7 @@ absl::Status NodeHost::Record(const session::CallId& call, bool on, media::Recor
   P2PD_RETURN_IF_ERROR(node_->SetRecorded(now(), call, true));
   if (recorder_ == nullptr) {
     recorder_ = std::make_unique<Recorder>(
-        config_.data_dir + "/recordings",
+        recordings(),
         [this](const session::CallId& of, const std::string& path, const absl::Status& status) {
           loop_.PostAlways([this, of, path, status] {
             OnRecorded(of, path, status);
@@ -493,6 +503,14 @@ void NodeHost::OnRecorded(const session::CallId& call, const std::string& path,
 NodeHost::Recording NodeHost::RecordingOf(const session::CallId& call) const {
   const auto found = audio_.find(call);
   return found == audio_.end() ? Recording() : found->second.recording;
+}
+
+v1::Call NodeHost::ShowCall(const node::CallView& call) const {
+  v1::Call out = ToProto(call, AudioSourceOf(call.info.id));
+  const Recording recording = RecordingOf(call.info.id);
+  out.set_recording(recording.path);
+  out.set_recording_trouble(recording.trouble);
+  return out;
 }
 
 std::optional<session::CallId> NodeHost::CallOfRequest(const std::string& request_id) const {

@@ -21,6 +21,7 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
+#include "daemon/call_keeper.h"
 #include "daemon/config.h"
 #include "daemon/media_host.h"
 #include "daemon/recorder.h"
@@ -103,6 +104,12 @@ class NodeHost {
     std::string trouble;  // why it ended before the call did
   };
   Recording RecordingOf(const session::CallId& call) const;
+  // Where recordings are; the folder is made with the first.
+  std::string recordings() const { return config_.data_dir + "/recordings"; }
+  // A call as the API shows it.
+  v1::Call ShowCall(const node::CallView& call) const;
+  // What is kept of calls.
+  CallKeeper& keeper() { return *keeper_; }
   v1::AudioSource AudioSourceOf(const session::CallId& call) const;
   // Attaches a client's stream: AlreadyExists when another has that direction, FailedPrecondition
   // when the call does not play a stream. Either part may be null.
@@ -165,7 +172,8 @@ class NodeHost {
   std::unique_ptr<runtime::AddressWatch> address_watch_;  // null: the kernel does not tell
   std::unique_ptr<node::Node> node_;
   std::unique_ptr<MediaHost> media_;
-  std::unique_ptr<Recorder> recorder_;  // null until somebody records
+  std::unique_ptr<Recorder> recorder_;   // null until somebody records
+  std::unique_ptr<CallBook> call_book_;  // until the keeper has it
   std::vector<net::Endpoint> addresses_;
   Instant started_;
   absl::Time started_wall_;
@@ -177,10 +185,12 @@ class NodeHost {
   std::map<session::CallId, AudioSlot> audio_;
   std::deque<Request> requests_;
 
+  std::unique_ptr<CallKeeper> keeper_;
+
   // Background thread only, once it runs.
   runtime::Loop background_loop_;
   std::unique_ptr<runtime::Timer> background_timer_;
-  std::unique_ptr<db::Checkpointer> checkpointer_;
+  std::vector<std::unique_ptr<db::Checkpointer>> checkpointers_;
   std::vector<std::string> unresolved_;
 
   std::vector<MoreCounters> more_counters_;

@@ -174,6 +174,29 @@ std::string PrintQuietHours(const std::optional<node::QuietHours>& quiet) {
   return quiet ? PrintHours(quiet->from, quiet->to) : "";
 }
 
+absl::Status ApplyVoicemail(Config& config, const Values& values) {
+  P2PD_ASSIGN_OR_RETURN(config.calls.voicemail,
+                        SpanWithin(values[0], absl::ZeroDuration(), absl::Minutes(10)));
+  return absl::OkStatus();
+}
+
+absl::Status ApplyVoicemailGreeting(Config& config, const Values& values) {
+  config.calls.voicemail_greeting = WholePath(values[0]);
+  return absl::OkStatus();
+}
+
+absl::Status ApplyVoicemailLength(Config& config, const Values& values) {
+  P2PD_ASSIGN_OR_RETURN(config.calls.voicemail_length,
+                        SpanWithin(values[0], absl::Seconds(5), absl::Hours(1)));
+  return absl::OkStatus();
+}
+
+absl::Status ApplyHistory(Config& config, const Values& values) {
+  P2PD_ASSIGN_OR_RETURN(config.calls.history,
+                        SpanWithin(values[0], absl::ZeroDuration(), absl::Hours(24) * 400));
+  return absl::OkStatus();
+}
+
 absl::Status ApplyFollowTransfers(Config& config, const Values& values) {
   P2PD_ASSIGN_OR_RETURN(config.calls.follow_transfers, ParseBool(values[0]));
   return absl::OkStatus();
@@ -245,17 +268,35 @@ constexpr Setting kSettings[] = {
      false, false, ApplyRingFrom,
      [](const Config& config) { return Values{WordOf(kRingFrom, config.calls.ring_from)}; }},
     {"calls.waiting", "--call-waiting", "BOOL",
-     "Ring during a call, too; else who calls then hears that the line is busy.", false, false,
-     ApplyWaiting, [](const Config& config) { return Values{Bool(config.calls.waiting)}; }},
+     "Ring during a call, too; else who calls then hears the answering machine, or that the line "
+     "is busy.",
+     false, false, ApplyWaiting,
+     [](const Config& config) { return Values{Bool(config.calls.waiting)}; }},
     {"calls.quiet_hours", "--quiet-hours", "HH:MM-HH:MM",
-     "When nobody rings, by this machine's clock; who calls then hears that the line is busy. "
-     "Empty: never.",
+     "When nobody rings, by this machine's clock; who calls then hears the answering machine, or "
+     "that the line is busy. Empty: never.",
      false, false, ApplyQuietHours,
      [](const Config& config) { return Values{PrintQuietHours(config.calls.quiet_hours)}; }},
     {"calls.follow_transfers", "--follow-transfers", "BOOL",
      "Go on with whom the other side of a call transfers us to, or to us.", false, false,
      ApplyFollowTransfers,
      [](const Config& config) { return Values{Bool(config.calls.follow_transfers)}; }},
+    {"calls.voicemail", "--voicemail", "SPAN",
+     "How long a call rings before the answering machine takes it; 0s: it takes none.", false,
+     false, ApplyVoicemail,
+     [](const Config& config) { return Values{PrintSpan(config.calls.voicemail)}; }},
+    {"calls.voicemail_greeting", "--voicemail-greeting", "FILE",
+     "WAV file that the answering machine plays, at most a minute; none: only the tone.", false,
+     false, ApplyVoicemailGreeting,
+     [](const Config& config) { return Values{config.calls.voicemail_greeting}; }},
+    {"calls.voicemail_length", "--voicemail-length", "SPAN",
+     "How long a message may be, 5s to 1h; 100 messages are kept.", false, false,
+     ApplyVoicemailLength,
+     [](const Config& config) { return Values{PrintSpan(config.calls.voicemail_length)}; }},
+    {"calls.history", "--call-history", "SPAN",
+     "How long it is known who called and who was called, at most 400d; 0s: nothing is written.",
+     false, false, ApplyHistory,
+     [](const Config& config) { return Values{PrintSpan(config.calls.history)}; }},
     {"calls.rekey", "--rekey", "SPAN",
      "How long a call's voice is encrypted by the same keys, 2s to 24h.", false, false, ApplyRekey,
      [](const Config& config) { return Values{PrintSpan(config.calls.rekey)}; }},

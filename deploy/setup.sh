@@ -28,11 +28,11 @@ build=(
 
 # clang-19 builds the simulator a second time and the fuzz targets; gnuplot draws its plots; libsrtp2 is an oracle for
 # our SRTP; baresip-core and dhtnode are the references of the benchmarks; chromium looks at the catalogue's pages;
-# pocketsphinx-testdata and alsa-utils hold recorded speech.
+# pocketsphinx-testdata and alsa-utils hold recorded speech; opus-tools decodes what was recorded.
 testing=(
   clang-19 clang-format-19 clang-tidy-19 libclang-rt-19-dev lld-19 llvm-19
   libbenchmark-dev libgmock-dev libgtest-dev libsrtp2-dev
-  alsa-utils aria2 baresip-core chromium dhtnode gnuplot-nox iproute2 nftables nghttp2-client openssl opentracker pocketsphinx-testdata procps python3 qbittorrent-nox sqlite3 systemd transmission-cli transmission-daemon
+  alsa-utils aria2 baresip-core chromium dhtnode gnuplot-nox iproute2 nftables nghttp2-client openssl opentracker opus-tools pocketsphinx-testdata procps python3 qbittorrent-nox sqlite3 systemd transmission-cli transmission-daemon
 )
 
 # The sound card of baresip, which with Chromium is the peer on the measuring rig of tests/voice.

@@ -42,6 +42,8 @@ struct Flags {
   bool may_lose = false;
   int limit = 0;
   int peers = 20;
+  CallHistoryArgs history;
+  bool recording = false;
   ArchiveLimitsArgs limits;
   CreateIdentityArgs create;
   CaInitArgs ca_init;
@@ -324,6 +326,27 @@ class Commands {
       return CallDtmf(s, flags_.word, flags_.digest);
     });
     dtmf->add_option("DIGITS", flags_.digest, "0-9 * # A-D")->required();
+    AddCallHistory(call);
+  }
+  void AddCallHistory(CLI::App* call) {
+    CallHistoryArgs& args = flags_.history;
+    CLI::App* history = Leaf(call, "history", "calls that have ended, the newest first",
+                             [this](Session& s) { return CallHistory(s, flags_.history); });
+    history->add_option("--with", args.with, "only with this e-mail address");
+    history->add_flag("--missed", args.missed, "only who called and was not answered");
+    history->add_flag("--voicemail", args.voicemail, "only messages of the answering machine");
+    history->add_option("--limit", args.limit, "at most so many; default 100")
+        ->check(CLI::Range(1, 10'000));
+    CLI::App* recording =
+        Leaf(call, "recording", "get a recording, or a message of the answering machine",
+             [this](Session& s) { return CallRecording(s, flags_.word, flags_.out); });
+    recording->add_option("NUMBER", flags_.word, "as call history shows it")->required();
+    recording->add_option("--out", flags_.out, "file to write, - for standard output")->required();
+    CLI::App* forget = Leaf(call, "forget", "take calls from the history", [this](Session& s) {
+      return CallForget(s, flags_.word, flags_.recording);
+    });
+    forget->add_option("NUMBER", flags_.word, "as call history shows it, or all")->required();
+    forget->add_flag("--recording", flags_.recording, "and delete what was recorded");
   }
   CLI::App* OneCall(CLI::App* parent, const std::string& name, const std::string& help,
                     Action action) {

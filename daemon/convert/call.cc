@@ -342,6 +342,8 @@ v1::Call ToProto(const node::CallView& call, v1::AudioSource source) {
   out.set_conference(call.conference);
   if (call.transfer) *out.mutable_transfer() = OfTransfer(*call.transfer);
   out.set_referred_by(call.referred_by);
+  out.set_quiet(call.quiet);
+  out.set_voicemail(call.voicemail);
   const bool over = out.state() == Call::ENDED;
   out.set_recorded_local(info.recorded_by_us && !over);
   out.set_recorded_remote(info.recorded_by_peer && !over);

@@ -32,18 +32,10 @@ grpc::Status CallUnknown(const std::string& name) {
                {{"call", name}});
 }
 
-v1::Call Show(NodeHost& host, const node::CallView& call) {
-  v1::Call out = ToProto(call, host.AudioSourceOf(call.info.id));
-  const NodeHost::Recording recording = host.RecordingOf(call.info.id);
-  out.set_recording(recording.path);
-  out.set_recording_trouble(recording.trouble);
-  return out;
-}
-
 void ReplyCall(NodeHost& host, const session::CallId& id, v1::Call* out, Reply reply) {
   const auto view = host.node().FindCall(id);
   if (!view) return reply.Finish(CallUnknown(CallName(id)));
-  *out = Show(host, *view);
+  *out = host.ShowCall(*view);
   reply.Ok();
 }
 
@@ -99,7 +91,7 @@ WatchSource<v1::WatchCallsResponse> CallsSource(const std::string& name,
       const bool over = call.info.state == session::CallState::kEnded;
       // One whose last figures are on their way is told as a change, when they have come.
       if (!wanted(host, call) || call.figures_pending || (over && name.empty())) continue;
-      *out.emplace_back().mutable_call() = Show(host, call);
+      *out.emplace_back().mutable_call() = host.ShowCall(call);
     }
     return out;
   };
@@ -112,7 +104,7 @@ WatchSource<v1::WatchCallsResponse> CallsSource(const std::string& name,
     // The last message of a call carries its last figures.
     if (!view || view->figures_pending || !wanted(host, *view)) return out;
     out.emplace().set_mark(v1::WATCH_MARK_CHANGED);
-    *out->mutable_call() = Show(host, *view);
+    *out->mutable_call() = host.ShowCall(*view);
     return out;
   };
   source.last = [name](const v1::WatchCallsResponse& message) {
@@ -150,7 +142,7 @@ grpc::ServerUnaryReactor* CallService::ListCalls(grpc::CallbackServerContext* co
       return reply.Fail(page.status(),
                         {{absl::StatusCode::kInvalidArgument, "PAGE_TOKEN_INVALID"}});
     }
-    for (const node::CallView& call : page->items) *response->add_calls() = Show(host, call);
+    for (const node::CallView& call : page->items) *response->add_calls() = host.ShowCall(call);
     response->set_next_page_token(page->next_token);
     reply.Ok();
   });
@@ -295,7 +287,7 @@ grpc::ServerUnaryReactor* CallService::ConferCalls(grpc::CallbackServerContext* 
     }
     const uint64_t conference = host.node().FindCall(named.front())->conference;
     for (const node::CallView& call : host.node().ListCalls()) {
-      if (call.conference == conference) *response->add_calls() = Show(host, call);
+      if (call.conference == conference) *response->add_calls() = host.ShowCall(call);
     }
     reply.Ok();
   });

@@ -53,6 +53,15 @@ class CallService final : public v1::CallService::CallbackService {
   grpc::ServerUnaryReactor* TransferCall(grpc::CallbackServerContext* context,
                                          const v1::TransferCallRequest* request,
                                          v1::Call* call) override;
+  // call_records.cc
+  grpc::ServerUnaryReactor* ListCallRecords(grpc::CallbackServerContext* context,
+                                            const v1::ListCallRecordsRequest* request,
+                                            v1::ListCallRecordsResponse* response) override;
+  grpc::ServerUnaryReactor* DeleteCallRecords(grpc::CallbackServerContext* context,
+                                              const v1::DeleteCallRecordsRequest* request,
+                                              v1::DeleteCallRecordsResponse* response) override;
+  grpc::ServerWriteReactor<v1::ReadRecordingResponse>* ReadRecording(
+      grpc::CallbackServerContext* context, const v1::ReadRecordingRequest* request) override;
   grpc::ServerBidiReactor<v1::StreamAudioRequest, v1::StreamAudioResponse>* StreamAudio(
       grpc::CallbackServerContext* context) override;
 

@@ -295,7 +295,7 @@ RingPolicy::Verdict CallDesk::MayRing(Instant now, const CallInfo& info, bool re
   const std::optional<presence::Caller> caller = JudgeCaller(now, info);
   if (!caller) return RingPolicy::Verdict::kRefused;
   const bool talking = std::any_of(records_.begin(), records_.end(), [](const auto& entry) {
-    return IsSpoken(entry.second.view.info.state);
+    return IsSpoken(entry.second.view.info.state) && !entry.second.view.voicemail;
   });
   return ring_policy_.Judge(now, parts_.wall.At(now),
                             {info.peer->user, *caller, referred, talking});
@@ -315,16 +315,12 @@ void CallDesk::OnOffered(Instant now, const session::CallId& wire) {
   using Verdict = RingPolicy::Verdict;
   const bool room = !draining_ && records_.count(wire) == 0;
   const Verdict verdict = room ? MayRing(now, *info, referral.has_value()) : Verdict::kRefused;
-  const bool busy = verdict == Verdict::kQuietly && !options_.answering;
-  if (verdict == Verdict::kRefused || busy) {
-    parts_.calls.TurnAway(
-        now, wire, busy ? session::EndReason::kRefusedBusy : session::EndReason::kRefusedByPolicy);
-    return;
+  std::optional<media::Answer> answer;
+  if (verdict != Verdict::kRefused) {
+    answer = media::AnswerOffer(info->offer, media::NegotiationOptions(), parts_.rng);
+    if (!answer) parts_.counters.Add("node.refused_incompatible_offer");
   }
-  std::optional<media::Answer> answer =
-      media::AnswerOffer(info->offer, media::NegotiationOptions(), parts_.rng);
   if (!answer) {
-    parts_.counters.Add("node.refused_incompatible_offer");
     parts_.calls.TurnAway(now, wire, session::EndReason::kRefusedByPolicy);
     return;
   }
@@ -339,6 +335,11 @@ void CallDesk::OnOffered(Instant now, const session::CallId& wire) {
   record.view.quiet = verdict == Verdict::kQuietly;
   if (referral) record.view.referred_by = referral->by;
   record.contact = JudgeCaller(now, *info) == presence::Caller::kContact;
+  // A missed call all the same.
+  if (record.view.quiet && !options_.answering) {
+    parts_.calls.TurnAway(now, wire, session::EndReason::kRefusedBusy);
+    return;
+  }
   record.answer = std::move(answer);
   parts_.calls.Ring(now, wire, record.answer->encoded);
   Changed(now, record, "ringing");
@@ -539,7 +540,20 @@ std::optional<MediaCommand> CallDesk::PollMedia() {
 
 absl::Status CallDesk::Accept(Instant now, const session::CallId& call) {
   P2PD_ASSIGN_OR_RETURN(const session::CallId wire, WireOf(call));
+  Record& record = *FindRecord(call);
+  if (record.view.voicemail && IsSpoken(record.view.info.state)) {
+    record.view.voicemail = false;
+    Changed(now, record, "taken from the answering machine");
+    return absl::OkStatus();
+  }
   return parts_.calls.Accept(now, wire);
+}
+
+absl::Status CallDesk::TakeMessage(Instant now, const session::CallId& call) {
+  P2PD_ASSIGN_OR_RETURN(const session::CallId wire, WireOf(call));
+  P2PD_RETURN_IF_ERROR(parts_.calls.Accept(now, wire));
+  FindRecord(call)->view.voicemail = true;
+  return absl::OkStatus();
 }
 
 absl::Status CallDesk::Reject(Instant now, const session::CallId& call) {

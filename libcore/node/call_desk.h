@@ -55,6 +55,7 @@ struct CallView {
   std::optional<media::CallStats> media;  // as last reported
   bool figures_pending = false;           // it has ended, and the last figures are on their way
   bool quiet = false;                     // incoming: nobody is to be disturbed by it
+  bool voicemail = false;                 // incoming: the answering machine took it
   bool muted = false;
   uint64_t conference = 0;       // calls of the same number hear each other; 0: none
   bool voice_both_ways = false;  // audio was sent and decoded
@@ -162,6 +163,7 @@ class CallDesk {
   // See Node.
   absl::StatusOr<session::CallId> Dial(Instant now, absl::string_view as, absl::string_view email);
   absl::Status Accept(Instant now, const session::CallId& call);
+  absl::Status TakeMessage(Instant now, const session::CallId& call);
   absl::Status Reject(Instant now, const session::CallId& call);
   absl::Status HangUp(Instant now, const session::CallId& call);
   absl::Status Hold(Instant now, const session::CallId& call, bool hold);

@@ -172,8 +172,8 @@ bool CallDesk::Follow(Instant now, Record& record, const session::Referral& refe
   const bool third =
       referral.target != info.peer_email && referral.target != record.view.identity_email;
   if (!options_.follow_transfers || !ours || !third || !IsSpoken(info.state) ||
-      !record.media_started || record.onward || Sending(record.view) || draining_ ||
-      !record.referrals.TryTake(now, 1)) {
+      record.view.voicemail || !record.media_started || record.onward || Sending(record.view) ||
+      draining_ || !record.referrals.TryTake(now, 1)) {
     return false;
   }
   record.view.transfer = TransferView{.target = referral.target, .by_peer = true};

@@ -706,6 +706,12 @@ absl::Status Node::Accept(Instant now, const session::CallId& call) {
   return status;
 }
 
+absl::Status Node::TakeMessage(Instant now, const session::CallId& call) {
+  const absl::Status status = impl_->desk_.TakeMessage(now, call);
+  impl_->Pump(now);
+  return status;
+}
+
 absl::Status Node::Reject(Instant now, const session::CallId& call) {
   const absl::Status status = impl_->desk_.Reject(now, call);
   impl_->Pump(now);

@@ -169,7 +169,10 @@ class Node {
   // or its certificate has expired or was revoked, InvalidArgument for its own address,
   // ResourceExhausted at the limit.
   absl::StatusOr<session::CallId> Dial(Instant now, absl::string_view as, absl::string_view email);
+  // Also one that the answering machine has taken.
   absl::Status Accept(Instant now, const session::CallId& call);
+  // The answering machine accepts a call that rings (CallView::voicemail).
+  absl::Status TakeMessage(Instant now, const session::CallId& call);
   absl::Status Reject(Instant now, const session::CallId& call);
   absl::Status HangUp(Instant now, const session::CallId& call);
   absl::Status Hold(Instant now, const session::CallId& call, bool hold);

@@ -73,7 +73,8 @@ class Calls(LabTest):
         self.people(bob=['--quiet-hours', '00:00-24:00'])
         dialled = self.ann.ctl('call', 'dial', BOB, code=FAILED)
         self.assertIn('busy', dialled.err)
-        self.assertEqual(self.bob.json('call', 'list').get('calls', []), [])
+        called, = self.bob.json('call', 'list')['calls']
+        self.assertEqual((called['state'], called['endReason'], called['quiet']), ('ENDED', 'BUSY', True))
 
     def test_what_is_recorded_has_both_and_the_other_side_knows(self):
         self.people()

@@ -121,6 +121,7 @@ void PrintCall(const v1::Call& call) {
   std::printf("state        %s", StateOf(call).c_str());
   if (call.state() == v1::Call::ENDED) std::printf(" (%s)", WhyItEnded(call).c_str());
   std::printf("\n");
+  if (call.voicemail()) std::printf("taken by     the answering machine\n");
   if (!call.referred_by().empty()) std::printf("sent by      %s\n", call.referred_by().c_str());
   if (call.has_transfer()) std::printf("transfer     %s\n", TransferText(call.transfer()).c_str());
   if (!call.safety_phrase().empty()) std::printf("safety       %s\n", call.safety_phrase().c_str());
@@ -362,7 +363,7 @@ class Doorbell {
   bool Rings(const v1::WatchCallsResponse& response) {
     const v1::Call& call = response.call();
     return response.has_call() && call.direction() == v1::Call::INCOMING &&
-           call.state() == v1::Call::RINGING && taken_.insert(call.name()).second;
+           call.state() == v1::Call::RINGING && !call.quiet() && taken_.insert(call.name()).second;
   }
 
  private:

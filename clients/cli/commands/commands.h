@@ -100,6 +100,18 @@ ExitCode CallConference(Session& session, const std::vector<std::string>& calls,
 ExitCode CallMute(Session& session, const std::string& call, const std::string& on_off);
 ExitCode CallDtmf(Session& session, const std::string& call, const std::string& digits);
 
+// call_history.cc
+struct CallHistoryArgs {
+  std::string with;
+  bool missed = false;
+  bool voicemail = false;
+  int limit = 100;
+};
+ExitCode CallHistory(Session& session, const CallHistoryArgs& args);
+// `record`: a number, or "all".
+ExitCode CallForget(Session& session, const std::string& record, bool recording);
+ExitCode CallRecording(Session& session, const std::string& record, const std::string& out);
+
 // overlay.cc
 ExitCode OverlayPeers(Session& session);
 ExitCode OverlayLookup(Session& session, const std::string& key);

@@ -111,6 +111,14 @@ struct FakeCalls final : v1::CallService::Service {
   P2PD_FAKE(ResumeCall, ResumeCallRequest, Call)
   P2PD_FAKE(MuteCall, MuteCallRequest, Call)
   P2PD_FAKE(SendDtmf, SendDtmfRequest, SendDtmfResponse)
+  P2PD_FAKE(ListCallRecords, ListCallRecordsRequest, ListCallRecordsResponse)
+  P2PD_FAKE(DeleteCallRecords, DeleteCallRecordsRequest, DeleteCallRecordsResponse)
+  grpc::Status ReadRecording(grpc::ServerContext*, const v1::ReadRecordingRequest* asked,
+                             grpc::ServerWriter<v1::ReadRecordingResponse>* writer) override {
+    recording_request = *asked;
+    for (const v1::ReadRecordingResponse& piece : recording) writer->Write(piece);
+    return recording_status;
+  }
   grpc::Status WatchCalls(grpc::ServerContext*, const v1::WatchCallsRequest* asked,
                           grpc::ServerWriter<v1::WatchCallsResponse>* writer) override {
     watch_request = *asked;
@@ -136,6 +144,9 @@ struct FakeCalls final : v1::CallService::Service {
     }
     return voice_status;
   }
+  v1::ReadRecordingRequest recording_request;
+  std::vector<v1::ReadRecordingResponse> recording;
+  grpc::Status recording_status;
   v1::WatchCallsRequest watch_request;
   std::vector<v1::WatchCallsResponse> changes;
   grpc::Status watch_status;
