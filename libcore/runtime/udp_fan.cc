@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "libcore/base/check.h"
 #include "libcore/runtime/clock.h"
 #include "libcore/runtime/socket_address.h"
@@ -25,6 +26,11 @@ constexpr size_t kFanBatch = 32;
 // 20 ms of a busy port; the kernel caps it at net.core.rmem_max.
 constexpr int kFanBuffer = 4 << 20;
 constexpr absl::Duration kTick = absl::Seconds(1);
+// Where requests come one after the other, some come in a moment: so many are answered for one
+// waking then, which costs more than an answer. They are as much later.
+constexpr size_t kFew = 8;
+constexpr absl::Duration kMoment = absl::Microseconds(50);
+constexpr absl::Duration kSoon = absl::Microseconds(200);
 // After an error of the socket itself: no descriptor of ours may spin.
 constexpr int kPauseMillis = 100;
 
@@ -98,12 +104,15 @@ class UdpFan::Worker {
 
   void Run() {
     Instant ticked = MonotonicNow();
+    Instant answered = ticked;
     while (!stop_.load(std::memory_order_acquire)) {
       const int got = recvmmsg(fd_, in_headers_.data(), kFanBatch, MSG_WAITFORONE, nullptr);
       const int error = errno;
       const Instant now = MonotonicNow();
       if (got > 0) {
         Answer(now, static_cast<size_t>(got));
+        if (static_cast<size_t>(got) < kFew && now - answered < kSoon) absl::SleepFor(kMoment);
+        answered = now;
       } else if (got < 0 && error != EAGAIN && error != EINTR) {
         poll(nullptr, 0, kPauseMillis);
       }
