@@ -54,6 +54,7 @@ struct Door {
 struct CallsConfig {
   absl::Duration ring_timeout = absl::Seconds(60);
   absl::Duration rekey = absl::Hours(1);  // between two changes of a call's media keys
+  bool dtx = false;                       // nothing is sent while nobody speaks
   node::RingRules::From ring_from = node::RingRules::From::kEverybody;
   bool waiting = true;  // rings during a call, too
   std::optional<node::QuietHours> quiet_hours;
@@ -128,7 +129,7 @@ struct Config {
   std::vector<Door> doors;
   LogLevel log_level = LogLevel::kInfo;
   size_t store_max_bytes = size_t{256} << 20;
-  absl::Duration state_lifetime = absl::Minutes(5);
+  absl::Duration state_lifetime = absl::Minutes(10);
   CallsConfig calls;
   bool strict_revocation = false;
   TrackerConfig tracker;

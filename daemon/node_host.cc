@@ -130,6 +130,7 @@ absl::Status NodeHost::StartNode() {
   options.state_lifetime = config_.state_lifetime;
   options.ring_timeout = config_.calls.ring_timeout;
   options.rekey = config_.calls.rekey;
+  options.media.dtx = config_.calls.dtx;
   options.strict_revocation = config_.strict_revocation;
   options.ring = {.from = config_.calls.ring_from,
                   .waiting = config_.calls.waiting,

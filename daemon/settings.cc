@@ -174,6 +174,11 @@ std::string PrintQuietHours(const std::optional<node::QuietHours>& quiet) {
   return quiet ? PrintHours(quiet->from, quiet->to) : "";
 }
 
+absl::Status ApplyDtx(Config& config, const Values& values) {
+  P2PD_ASSIGN_OR_RETURN(config.calls.dtx, ParseBool(values[0]));
+  return absl::OkStatus();
+}
+
 absl::Status ApplyVoicemail(Config& config, const Values& values) {
   P2PD_ASSIGN_OR_RETURN(config.calls.voicemail,
                         SpanWithin(values[0], absl::ZeroDuration(), absl::Minutes(10)));
@@ -297,6 +302,9 @@ constexpr Setting kSettings[] = {
      "How long it is known who called and who was called, at most 400d; 0s: nothing is written.",
      false, false, ApplyHistory,
      [](const Config& config) { return Values{PrintSpan(config.calls.history)}; }},
+    {"calls.dtx", "--dtx", "BOOL",
+     "Send next to nothing while nobody speaks; who looks on at the network sees when you do.",
+     false, false, ApplyDtx, [](const Config& config) { return Values{Bool(config.calls.dtx)}; }},
     {"calls.rekey", "--rekey", "SPAN",
      "How long a call's voice is encrypted by the same keys, 2s to 24h.", false, false, ApplyRekey,
      [](const Config& config) { return Values{PrintSpan(config.calls.rekey)}; }},

@@ -230,7 +230,8 @@ class CallMedia::Impl {
   uint16_t sequence_;
   uint32_t timestamp_;
   uint64_t ntp_offset_;
-  bool gap_ = true;  // the next packet opens a talkspurt (RFC 3551 §4.1)
+  bool gap_ = true;      // the next packet opens a talkspurt (RFC 3551 §4.1)
+  bool silent_ = false;  // Opus had nothing to say last (DTX)
   std::array<char, kCnameSize> cname_{};
   uint64_t packets_sent_ = 0;
   uint64_t sent_this_way_ = 0;  // since the remote changed
@@ -369,13 +370,10 @@ void CallMedia::Impl::SendFrame(Instant now) {
       Packetise(frame, header, bytes.first(bytes.size() - kSrtpOverhead - kSrtpMkiSize));
   const size_t size =
       payload == 0 ? 0 : sender_.ProtectRtp(bytes, kRtpHeaderSize + payload, kRtpHeaderSize);
-  if (size == 0) {
-    counters_.Add("media.dropped_not_encoded");
-    return;
-  }
+  gap_ = size == 0;
+  if (gap_) return;
   sent_timestamps_[sequence_ % sent_timestamps_.size()] = timestamp;
   ++sequence_;
-  gap_ = false;
   ++packets_sent_;
   ++sent_this_way_;
   payload_sent_ += payload;
@@ -384,13 +382,16 @@ void CallMedia::Impl::SendFrame(Instant now) {
 }
 
 // Writes header and payload, the latter with a copy of an earlier frame where the losses ask for
-// it; the payload's size, 0 when Opus fails.
+// it; the payload's size, 0 when there is nothing to say (DTX).
 size_t CallMedia::Impl::Packetise(const Frame& frame, RtpHeader header, MutableByteView out) {
   std::array<uint8_t, kMaxOpusPayload> encoded;
   const MutableByteView payload = out.subspan(kRtpHeaderSize);
   const size_t size = encoder_.Encode(
       frame, absl::MakeSpan(encoded).first(std::min(kMaxOpusPayload, payload.size())));
-  if (size == 0) return 0;
+  if (size == 0) counters_.Add("media.dropped_not_encoded");
+  // The first of them says that silence begins.
+  const bool said = std::exchange(silent_, size <= kMaxDtxPayload);
+  if (size == 0 || (silent_ && said)) return 0;
   const ByteView primary = absl::MakeConstSpan(encoded).first(size);
   size_t written = 0;
   if (negotiated_.red_payload_type) {
@@ -741,9 +742,9 @@ absl::StatusOr<std::unique_ptr<CallMedia>> CallMedia::Create(CallMediaConfig con
       SrtpReceiver receiver,
       SrtpReceiver::Create(suite, keys.receive_key.view(), keys.receive_salt.view(),
                            config.negotiated.remote_ssrc, mki));
-  SpeechEncoder::Options options;
-  options.complexity = config.options.complexity;
-  options.loss_percent = kMinLossPercent;
+  const SpeechEncoder::Options options{.complexity = config.options.complexity,
+                                       .loss_percent = kMinLossPercent,
+                                       .dtx = config.options.dtx};
   P2PD_ASSIGN_OR_RETURN(SpeechEncoder encoder, SpeechEncoder::Create(options));
   P2PD_ASSIGN_OR_RETURN(SpeechDecoder decoder, SpeechDecoder::Create());
   const int bitrate = config.options.bitrate;

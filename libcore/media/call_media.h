@@ -56,6 +56,9 @@ struct CallMediaOptions {
   int bitrate = kDefaultBitrate;
   // Opus's 0..10. FACTS: 5 costs 136 µs for 20 ms.
   int complexity = 5;
+  // Nothing is sent while nobody speaks, but what a listener makes comfort noise of, each 400 ms.
+  // Who looks on sees when somebody speaks.
+  bool dtx = false;
 };
 
 // Of one epoch, both directions; the direction is ours.

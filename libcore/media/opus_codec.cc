@@ -27,7 +27,7 @@ absl::StatusOr<SpeechEncoder> SpeechEncoder::Create(const Options& options) {
        {opus_encoder_ctl(raw, OPUS_SET_COMPLEXITY(std::clamp(options.complexity, 0, 10))),
         opus_encoder_ctl(raw, OPUS_SET_SIGNAL(OPUS_SIGNAL_VOICE)),
         opus_encoder_ctl(raw, OPUS_SET_VBR(0)), opus_encoder_ctl(raw, OPUS_SET_INBAND_FEC(1)),
-        opus_encoder_ctl(raw, OPUS_SET_DTX(0))}) {
+        opus_encoder_ctl(raw, OPUS_SET_DTX(options.dtx ? 1 : 0))}) {
     if (result != OPUS_OK) return OpusError("set up an Opus encoder", result);
   }
   encoder.SetBitrate(options.bitrate);

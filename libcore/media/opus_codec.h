@@ -1,8 +1,8 @@
 // Opus: 20 ms frames of 48 kHz mono speech to packets and back, with in-band FEC and concealment.
 //
 // Rules: a packet of the peer's is checked for its length in samples before it is decoded, so the
-// decoder's buffer cannot be outrun. DTX is off: it clips onsets and its gaps look like loss.
-// The bit rate is constant: sizes that follow the speech tell what is said.
+// decoder's buffer cannot be outrun. The bit rate is constant, and DTX off unless it is asked for:
+// sizes and gaps that follow the speech tell what is said.
 // Threads: one owner each. No allocation after Create.
 // Sources: RFC 6716, RFC 7587; libopus 1.3.1 opus.h, opus_defines.h. FACTS: complexity 5 with FEC
 // costs 136 µs to encode and 24 µs to decode 20 ms, and FEC costs no bit rate.
@@ -39,6 +39,7 @@ class SpeechEncoder {
     int bitrate = 32'000;  // bit/s, 6,000..510,000
     int complexity = 5;    // 0..10
     int loss_percent = 5;  // what FEC prepares for; 0 sends none
+    bool dtx = false;      // payloads of kMaxDtxPayload while nobody speaks, but one in 400 ms
   };
   // Internal when libopus refuses.
   static absl::StatusOr<SpeechEncoder> Create(const Options& options);

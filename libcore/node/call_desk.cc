@@ -363,6 +363,7 @@ std::optional<media::CallMediaConfig> CallDesk::MediaConfig(Instant now, Record&
   config.negotiated = *negotiated;
   config.keys = MediaKeys(info, negotiated->suite);
   config.remote = *remote;
+  config.options = options_.media;
   record.suite = negotiated->suite;
   SetRemote(record, *remote);
   record.view.key_fingerprint = Fingerprint(parts_.calls, info.id);

@@ -147,6 +147,7 @@ class CallDesk {
     // Go on with whom the other side of a call sends us to, or sends to us.
     bool follow_transfers = true;
     absl::Duration rekey = absl::Hours(1);  // between two changes of a call's media keys
+    media::CallMediaOptions media;
   };
   struct Parts {
     session::Sessions& sessions;

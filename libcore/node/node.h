@@ -45,9 +45,10 @@ struct NodeOptions {
   // What is passed on for nodes that others cannot reach; 0: nothing.
   double relay_bytes_per_second = 256 << 10;
   size_t store_max_bytes = 256 << 20;
-  absl::Duration state_lifetime = absl::Minutes(5);
+  absl::Duration state_lifetime = absl::Minutes(10);
   absl::Duration ring_timeout = absl::Seconds(60);
   absl::Duration rekey = absl::Hours(1);  // between two changes of a call's media keys
+  media::CallMediaOptions media;
   bool strict_revocation = false;
   RingRules ring;
   // Calls that do not ring are taken by somebody (CallView::quiet).

@@ -205,7 +205,7 @@ void Links::Push(Instant now, const LinkKey& key, Link& link) {
   if (!id) return;
   const absl::Status sent = sessions_.Send(now, *id, EncodeLease(MyLease(key.own)));
   counters_.Add(sent.ok() ? "presence.lease_sent" : "presence.lease_not_sent");
-  link.next_push = now + lease_ / 3;
+  link.next_push = now + lease_ / 2;
   Schedule(key, link);
 }
 
@@ -363,6 +363,9 @@ bool Links::OnSessionEvent(Instant now, const session::Event& event) {
     } else if (link != links_.end()) {
       it->second.leases_follow = true;
       TakeLease(now, link->first, link->second, *lease, /*holds=*/false);
+      // Ours goes with the acknowledgement where it is due before long.
+      const std::optional<Instant>& due = link->second.next_push;
+      if (due && *due - now < lease_ / 4) Push(now, link->first, link->second);
     }
     return true;
   }
@@ -395,7 +398,7 @@ void Links::OnTimeout(Instant now) {
                           {}});
     }
     if (link.next_push && *link.next_push <= now) {
-      link.next_push = now + lease_ / 3;
+      link.next_push = now + lease_ / 2;
       Push(now, key, link);
     }
     Schedule(key, link);

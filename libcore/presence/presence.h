@@ -155,8 +155,8 @@ using Event = std::variant<OperationDone, IdentityChanged, ContactChanged>;
 
 struct PresenceOptions {
   absl::Duration state_lifetime =
-      absl::Minutes(5);  // 30 s .. 10 min, of an online state; refreshed at half
-  absl::Duration lease = absl::Seconds(30);                 // pushed to watchers at a third of it
+      absl::Minutes(10);  // 30 s .. 10 min, of an online state; refreshed at half
+  absl::Duration lease = absl::Seconds(30);                 // pushed to watchers at half of it
   absl::Duration environment_interval = absl::Minutes(30);  // stored at least so often
   std::string device_label;                                 // the host's name
   bool strict_revocation = false;  // refuse a certificate of whose CA no CRL was ever seen

@@ -11,7 +11,7 @@ constexpr size_t kBudget = net::kMaxDatagram - kPacketHeader - pki::Aead::kTagSi
 // A ping that is not answered is repeated after the retransmission timeout, doubling up to this
 // share of the idle timeout: at 20 % loss a live link is called dead once in ten thousand times.
 constexpr int kPingShare = 15;
-constexpr int kKeepAliveShare = 3;
+constexpr int kKeepAliveShare = 2;
 
 }  // namespace
 

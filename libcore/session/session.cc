@@ -79,6 +79,7 @@ class Sessions::Impl {
   void OnDatagram(Instant now, const net::Endpoint& from, ByteView datagram);
   void OnTimeout(Instant now);
   void OnNetworkChanged(Instant now);
+  void SettleAll(Instant now);
 
   Session* Find(SessionId id) {
     const auto it = sessions_.find(id);
@@ -105,6 +106,8 @@ class Sessions::Impl {
   void Drop(absl::string_view counter, size_t bytes);
   // Sends what is due and puts the session's timer where it belongs. Last call of every input.
   void Settle(Instant now, Session& session);
+  // As Settle, when what is said in answer is known, so that it goes in the same datagram.
+  void SettleSoon(const Session& session) { unsettled_.push_back(session.id); }
   Instant TimerOf(const Session& session) const;
 
   void OnHello(Instant now, const net::Endpoint& from, const HelloFragment& fragment);
@@ -131,6 +134,7 @@ class Sessions::Impl {
   std::map<HelloNonce, SessionId> by_nonce_;     // ours that dial
   std::map<uint64_t, SessionId> by_receive_id_;  // those with a link
   std::set<std::pair<Instant, SessionId>> timers_;
+  std::vector<SessionId> unsettled_;
 };
 
 // --- the table ---
@@ -199,6 +203,12 @@ void Sessions::Impl::Settle(Instant now, Session& session) {
   timers_.erase({session.timer, session.id});
   session.timer = TimerOf(session);
   if (session.timer != Instant::Max()) timers_.insert({session.timer, session.id});
+}
+
+void Sessions::Impl::SettleAll(Instant now) {
+  for (const SessionId id : std::exchange(unsettled_, {})) {
+    if (Session* session = Find(id)) Settle(now, *session);
+  }
 }
 
 // --- calling ---
@@ -434,7 +444,7 @@ void Sessions::Impl::OnReceived(Instant now, Session& session, Link::Incoming in
     session.deadline = now + kLinger;
     session.link->Silence();
   }
-  Settle(now, session);
+  SettleSoon(session);
 }
 
 absl::Status Sessions::Impl::Send(Instant now, SessionId id, ByteView message) {
@@ -614,7 +624,8 @@ void Sessions::OnDatagram(Instant now, const net::Endpoint& from, ByteView datag
 }
 void Sessions::OnTimeout(Instant now) { impl_->OnTimeout(now); }
 void Sessions::OnNetworkChanged(Instant now) { impl_->OnNetworkChanged(now); }
-std::optional<net::Transmit> Sessions::PollTransmit(Instant /*now*/) {
+std::optional<net::Transmit> Sessions::PollTransmit(Instant now) {
+  impl_->SettleAll(now);
   if (impl_->out_.empty()) return std::nullopt;
   net::Transmit transmit = std::move(impl_->out_.front());
   impl_->out_.pop_front();

@@ -151,7 +151,7 @@ struct SessionOptions {
   double hello_rate_before_cookie = 50;
   absl::Duration dial_timeout = absl::Seconds(5);  // no ack at all
   absl::Duration idle_timeout =
-      absl::Seconds(30);  // established; keep-alives go out at a third of it
+      absl::Seconds(30);  // established; keep-alives go out at half of it
 };
 
 class Sessions {

@@ -42,6 +42,7 @@ TEST(Settings, WhatIsPrintedIsReadBackToTheSame) {
   config.calls.waiting = false;
   config.calls.quiet_hours = node::QuietHours{22 * 60, 7 * 60 + 30};
   config.calls.follow_transfers = false;
+  config.calls.dtx = true;
   config.calls.voicemail = absl::Seconds(25);
   config.calls.voicemail_greeting = "/var/lib/p2pd/greeting.wav";
   config.calls.voicemail_length = absl::Minutes(5);

@@ -72,6 +72,34 @@ TEST(CallMedia, BothAreUnderstoodAndNobodyElse) {
   EXPECT_EQ(Count(pair.b_events(), Kind::kRemoteMoved), 0);
 }
 
+TEST(CallMedia, OnRequestWhoIsSilentSendsNextToNothing) {
+  // Twelve seconds of speech, as many of silence, and speech again; and the same by default.
+  std::vector<size_t> bytes;
+  for (const bool dtx : {false, true}) {
+    CallPair::Options options = Talk(12);
+    options.media.dtx = dtx;
+    const std::vector<int16_t> says = options.a_says;
+    options.a_says.resize(says.size() + 12 * size_t{kSampleRate});
+    options.a_says.insert(options.a_says.end(), says.begin(), says.end());
+    CallPair pair(std::move(options));
+    pair.Run(absl::Seconds(15));
+    const size_t before = pair.bytes_from_a();
+    pair.Run(absl::Seconds(6));
+    bytes.push_back(pair.bytes_from_a() - before);
+    pair.Run(absl::Seconds(16));
+    const absl::Span<const int16_t> heard = pair.b_heard();
+    EXPECT_GE(tools::CompareSpeech(says, heard.first(13 * size_t{kSampleRate})).estoi, 0.94) << dtx;
+    EXPECT_GE(tools::CompareSpeech(says, heard.subspan(24 * size_t{kSampleRate})).estoi, 0.94)
+        << dtx;
+    const CallStats stats = pair.b().stats(pair.Now(true));
+    EXPECT_EQ(stats.packets_lost, 0u);
+    EXPECT_LE(stats.concealed, 0.005) << dtx;
+    EXPECT_EQ(stats.packets_late, 0u);
+    EXPECT_EQ(Count(pair.b_events(), Kind::kStalled), 0);
+  }
+  EXPECT_LT(bytes[1], bytes[0] / 5);
+}
+
 struct Network {
   const char* name;
   Link link;

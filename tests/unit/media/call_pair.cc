@@ -48,6 +48,7 @@ CallPair::CallPair(Options options)
     config.keys.receive_key = SecretBytes(ByteView(is_a ? key_ba : key_ab));
     config.keys.receive_salt = SecretBytes(ByteView(is_a ? salt_ba : salt_ab));
     config.remote = remote;
+    config.options = options.media;
     auto media = CallMedia::Create(std::move(config), end.source.get(), end.sink.get(), media_rng_);
     P2PD_CHECK(media.ok());
     end.media = *std::move(media);

@@ -36,6 +36,7 @@ class CallPair {
     double drift_ppm = 0.0;  // b's clock against a's
     uint64_t seed = 1;
     NegotiationOptions offer;
+    CallMediaOptions media;
     std::vector<int16_t> a_says;
     std::vector<int16_t> b_says;
     absl::Duration late_ticks;  // each tick comes up to so much late

@@ -135,8 +135,9 @@ TEST(Links, ADialGivesBothSidesLeasesThatGoOn) {
   ASSERT_EQ(pair.bob.Of(LinkReport::Kind::kLease).size(), 1u);
   EXPECT_EQ(pair.bob.reports[0].email, "alice@example.org");
   pair.world.RunFor(absl::Minutes(2));
-  EXPECT_GT(pair.alice.Of(LinkReport::Kind::kLease).size(), 10u);
-  EXPECT_GT(pair.bob.Of(LinkReport::Kind::kLease).size(), 10u);
+  // One each 15 s, and the first.
+  EXPECT_NEAR(static_cast<double>(pair.alice.Of(LinkReport::Kind::kLease).size()), 9, 1);
+  EXPECT_NEAR(static_cast<double>(pair.bob.Of(LinkReport::Kind::kLease).size()), 9, 1);
   EXPECT_TRUE(pair.alice.Of(LinkReport::Kind::kLapsed).empty());
   EXPECT_TRUE(pair.alice.links.HasSession(pair.alice.To(pair.bob)));
 }
@@ -155,7 +156,7 @@ TEST(Links, WhenBothDialOneSessionStays) {
   EXPECT_TRUE(pair.bob.Of(LinkReport::Kind::kDown).empty());
   pair.alice.reports.clear();
   pair.world.RunFor(absl::Minutes(1));
-  EXPECT_GT(pair.alice.Of(LinkReport::Kind::kLease).size(), 4u);
+  EXPECT_GE(pair.alice.Of(LinkReport::Kind::kLease).size(), 4u);
 }
 
 TEST(Links, AChangeIsSentAtOnceAndALeaveEndsIt) {
@@ -241,7 +242,7 @@ TEST(Links, AStrangerGetsNoLeasesUntilItIsAContact) {
                             true);
   pair.bob.Kick();
   pair.world.RunFor(absl::Minutes(1));
-  EXPECT_GT(pair.alice.Of(LinkReport::Kind::kLease).size(), 5u);
+  EXPECT_GE(pair.alice.Of(LinkReport::Kind::kLease).size(), 5u);
   pair.bob.links.SetContact(pair.world.now(), pair.bob.person.user(), pair.alice.person.user(),
                             false);
   pair.bob.Kick();

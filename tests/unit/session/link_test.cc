@@ -78,8 +78,8 @@ TEST_F(LinkTest, EveryDatagramFitsHoweverMuchIsInIt) {
   EXPECT_TRUE(a_.channel().AllAcknowledged());
 }
 
-TEST_F(LinkTest, KeepsAliveAtAThirdOfTheIdleTimeoutAndDiesAfterAWhole) {
-  EXPECT_EQ(a_.Timeout() - now_, absl::Seconds(10));
+TEST_F(LinkTest, KeepsAliveAtHalfOfTheIdleTimeoutAndDiesAfterAWhole) {
+  EXPECT_EQ(a_.Timeout() - now_, absl::Seconds(15));
   now_ = a_.Timeout();
   a_.OnTimeout(now_);
   ASSERT_THAT(Flush(a_), SizeIs(1));
@@ -99,7 +99,7 @@ TEST_F(LinkTest, APongEndsThePinging) {
   a_.OnTimeout(now_);
   Carry(a_, b_, kA);
   Carry(b_, a_, kB);
-  EXPECT_EQ(a_.Timeout() - now_, absl::Seconds(10));
+  EXPECT_EQ(a_.Timeout() - now_, absl::Seconds(15));
   EXPECT_THAT(Flush(a_), IsEmpty());
 }
 
