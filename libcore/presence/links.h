@@ -69,8 +69,8 @@ class Links {
   static constexpr size_t kMaxLinks = 4096;
   static constexpr size_t kMaxStrangers = 256;
 
-  // `lease` is the life of what we send; it is sent anew after half of it, and a little sooner with what
-  // answers theirs.
+  // `lease` is the life of what we send; it is sent anew after half of it, and a little sooner with
+  // what answers theirs.
   Links(session::Sessions& sessions, Rng& rng, Counters& counters, absl::Duration lease);
 
   // An identity is there, or shows something else: contacts are told at once.

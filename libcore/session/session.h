@@ -149,9 +149,8 @@ struct SessionOptions {
   bool strict_revocation = false;
   // Hellos per second above which a cookie is asked for first.
   double hello_rate_before_cookie = 50;
-  absl::Duration dial_timeout = absl::Seconds(5);  // no ack at all
-  absl::Duration idle_timeout =
-      absl::Seconds(30);  // established; keep-alives go out at half of it
+  absl::Duration dial_timeout = absl::Seconds(5);   // no ack at all
+  absl::Duration idle_timeout = absl::Seconds(30);  // established; keep-alives go out at half of it
 };
 
 class Sessions {

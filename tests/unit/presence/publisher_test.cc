@@ -58,9 +58,9 @@ TEST(Publisher, TheStateIsFreshAtAnyTimeAndGoneSoonAfterACrash) {
     ASSERT_GE(alice.Identity().state_sequence, last);
     last = alice.Identity().state_sequence;
   }
-  EXPECT_GT(last.value(), 5u);
+  EXPECT_GE(last.value(), 4u);
   alice.Crash();
-  here.world().RunFor(absl::Minutes(6));
+  here.world().RunFor(absl::Minutes(11));
   EXPECT_FALSE(online());
 }
 
