@@ -210,13 +210,21 @@ absl::Status ArchiveHost::TakeFound(const std::string& file) {
 }
 
 absl::Status ArchiveHost::StartEngine(archive::lt::EngineOptions options) {
-  const net::Endpoint usual{net::IpAddress::V6({}), kUsualPort};
-  options.listen = {config_.peer.value_or(usual)};
-  // Households and test beds have many behind one address.
-  options.many_per_address = options.listen[0].address.IsPrivate();
+  // The two families have a socket each, and one of them may not be there.
+  options.listen = {{net::IpAddress::V4({}), kUsualPort}, {net::IpAddress::V6({}), kUsualPort}};
+  if (config_.peer) options.listen = {*config_.peer};
+  // Households and carriers have many behind one address.
+  options.many_per_address = true;
   absl::StatusOr<std::unique_ptr<archive::lt::Engine>> engine = archive::lt::Engine::Start(options);
-  if (!engine.ok() && !config_.peer) {
-    options.listen[0].port = 0;
+  const auto has_v4 = [&] {
+    const std::vector<net::Endpoint> bound = (*engine)->Listening();
+    return std::any_of(bound.begin(), bound.end(),
+                       [](const net::Endpoint& at) { return at.address.is_v4(); });
+  };
+  // Where somebody has the usual port any other does.
+  if (!config_.peer && (!engine.ok() || !has_v4())) {
+    engine = absl::UnavailableError("");
+    for (net::Endpoint& endpoint : options.listen) endpoint.port = 0;
     engine = archive::lt::Engine::Start(options);
   }
   if (!engine.ok()) {
@@ -225,16 +233,29 @@ absl::Status ArchiveHost::StartEngine(archive::lt::EngineOptions options) {
                      engine.status().message(), "; name another port with --peer"));
   }
   engine_ = *std::move(engine);
+  ListEndpoints(options.listen);
+  return absl::OkStatus();
+}
+
+// Where peers reach us: of an unspecified address, which the engine takes apart, what the machine
+// has of its family.
+void ArchiveHost::ListEndpoints(const std::vector<net::Endpoint>& wanted) {
   const std::vector<net::IpAddress> local = runtime::LocalAddresses();
-  for (const net::Endpoint& bound : engine_->Listening()) {
-    for (const net::Endpoint& at : runtime::ReachableEndpoints(bound, local, kMaxListed)) {
-      if (endpoints_.size() < kMaxListed &&
-          std::count(endpoints_.begin(), endpoints_.end(), at) == 0) {
-        endpoints_.push_back(at);
+  for (const net::Endpoint& one : wanted) {
+    std::vector<net::IpAddress> of_family;
+    std::copy_if(local.begin(), local.end(), std::back_inserter(of_family),
+                 [&](const net::IpAddress& at) { return at.is_v4() == one.address.is_v4(); });
+    for (const net::Endpoint& bound : engine_->Listening()) {
+      const bool any = one.address.IsUnspecified();
+      if (any ? bound.address.is_v4() != one.address.is_v4() : bound.address != one.address)
+        continue;
+      const net::Endpoint whole{one.address, bound.port};
+      for (const net::Endpoint& at : runtime::ReachableEndpoints(whole, of_family, kMaxListed)) {
+        if (endpoints_.size() < kMaxListed) endpoints_.push_back(at);
       }
+      break;
     }
   }
-  return absl::OkStatus();
 }
 
 bool ArchiveHost::Post(absl::AnyInvocable<void(ArchiveHost&)> task) {

@@ -115,6 +115,7 @@ class ArchiveHost {
   absl::Status TakeFound(const std::string& file);
   archive::ArchiveOptions OptionsWith(const std::string& announce) const;
   absl::Status StartEngine(archive::lt::EngineOptions options);
+  void ListEndpoints(const std::vector<net::Endpoint>& wanted);
   // Carries orders and events to and fro until all is quiet.
   void Pump();
   void Obey(archive::Order order);

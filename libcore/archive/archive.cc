@@ -301,6 +301,7 @@ void Archive::OnLook(Instant now, absl::Time wall, Look look) {
   for (Holder& holder : torrent.look.holders) {
     holder.trust = torrent.holders.TrustIn(now, holder.at);
   }
+  torrent.liars = static_cast<uint32_t>(torrent.holders.Lied(now));
   CountCopies(torrent);
   if (std::tuple(torrent.organic, torrent.total, torrent.held) != shown) {
     changes_.NoteFigures(found->first);
@@ -318,15 +319,22 @@ void Archive::OnLook(Instant now, absl::Time wall, Look look) {
 std::vector<uint32_t> Archive::CopiesElsewhere(const Torrent& torrent) const {
   std::vector<uint32_t> out = HeldByFellows(torrent);
   // Of one that sleeps nobody is connected.
-  for (size_t i = 0; i < torrent.look.organic.size(); ++i) {
-    out[i] = torrent.look.organic[i] + std::max(torrent.look.members[i], out[i]);
+  const std::vector<uint32_t> organic = OrganicOf(torrent);
+  for (size_t i = 0; i < organic.size(); ++i) {
+    out[i] = organic[i] + std::max(torrent.look.members[i], out[i]);
   }
+  return out;
+}
+
+std::vector<uint32_t> Archive::OrganicOf(const Torrent& torrent) {
+  std::vector<uint32_t> out = torrent.look.organic;
+  for (uint32_t& copies : out) copies -= std::min(copies, torrent.liars);
   return out;
 }
 
 void Archive::CountCopies(Torrent& torrent) const {
   const Look& look = torrent.look;
-  torrent.organic = Count(look.organic);
+  torrent.organic = Count(OrganicOf(torrent));
   torrent.total = CountWith(CopiesElsewhere(torrent), look.have);
   torrent.held = static_cast<uint32_t>(CountOf(look.have));
   torrent.seeds = static_cast<uint32_t>(
@@ -359,6 +367,12 @@ void Archive::JudgeState(Instant now, absl::Time wall, Torrent& torrent) {
       }
     }
     return SetState(torrent, TorrentState::kLost);
+  }
+  // Whoever says that he has it has had the time.
+  if (IsHearsay(torrent.row) && !torrent.row.archived && torrent.held == 0 &&
+      now - torrent.woken_at >= kHearsayPatience) {
+    counters_.Add("archive.followed_in_vain");
+    doomed_.push_back(torrent.row.hashes.Best());
   }
   const bool enough = torrent.row.archived || torrent.share_here;
   // There was no room for any of it.

@@ -222,6 +222,9 @@ class Archive {
   static constexpr uint64_t kPieceCost = 32;
   // A torrent whose pieces nobody has is lost after so long.
   static constexpr absl::Duration kLostAfter = absl::Minutes(10);
+  // What a stranger named and nobody gives a piece of, whatever they say that they have, is
+  // forgotten after so long.
+  static constexpr absl::Duration kHearsayPatience = absl::Minutes(30);
   static constexpr absl::Duration kReadingPeriod = absl::Minutes(10);
   static constexpr size_t kMaxSources = 16;
   static constexpr absl::Duration kUploadingFor = absl::Seconds(10);
@@ -367,6 +370,7 @@ class Archive {
     uint32_t seeds = 0;
     std::set<uint32_t> wanted;  // groups
     Holders holders;
+    uint32_t liars = 0;  // connected, and shown not to have what they say: everything
     std::optional<Instant> metainfo_until;
     std::vector<net::Endpoint> sources;  // who gave the metainfo may have the rest
     std::vector<std::string> trackers;   // of the magnet, until the metainfo is here
@@ -452,6 +456,8 @@ class Archive {
 
   // Of each piece, with peers and other S-trackers, by what is seen and by what they say.
   std::vector<uint32_t> CopiesElsewhere(const Torrent& torrent) const;
+  // Of each piece among the peers, without liars.
+  static std::vector<uint32_t> OrganicOf(const Torrent& torrent);
   void CountCopies(Torrent& torrent) const;
   static TorrentSummary SummaryOf(const Torrent& torrent);
   void SetTrouble(Torrent& torrent, std::string trouble);

@@ -87,8 +87,7 @@ void Archive::GiveUpMetainfo(Instant now) {
     following_.erase(hash);
     Torrent& torrent = torrents_.at(hash);
     // Of what only a stranger spoke nothing stays.
-    const bool hearsay =
-        torrent.row.source == Source::kAnnounced || torrent.row.source == Source::kFederation;
+    const bool hearsay = IsHearsay(torrent.row) || torrent.row.source == Source::kFederation;
     if (hearsay && torrent.row.file.empty()) {
       counters_.Add("archive.followed_in_vain");
       Remove(now, hash).IgnoreError();

@@ -43,11 +43,23 @@ absl::Status Archive::Allow(const torrent::InfoHash& hash) {
     return absl::FailedPreconditionError(
         absl::StrCat("torrent ", torrent::ToHex(hash), " is named by the operator's list"));
   }
-  if (denied_.erase(hash) == 0) {
+  if (denied_.count(hash) == 0) {
     return absl::NotFoundError(absl::StrCat("torrent ", torrent::ToHex(hash), " is not denied"));
   }
+  // Both names of a hybrid were denied in one go.
+  const std::vector<Denial> all = library_.Denied();
+  const auto one = std::find_if(all.begin(), all.end(),
+                                [&](const Denial& denial) { return denial.hash == hash; });
+  for (const Denial& denial : all) {
+    const bool same = denial.hash == hash ||
+                      (one != all.end() && denial.at == one->at && denial.reason == one->reason);
+    if (!same) continue;
+    denied_.erase(denial.hash);
+    P2PD_RETURN_IF_ERROR(library_.Allow(denial.hash));
+  }
+  denied_.erase(hash);
   Say(TellDenied{});
-  return library_.Allow(hash);
+  return absl::OkStatus();
 }
 
 bool Archive::Denied(const torrent::InfoHash& hash) const {

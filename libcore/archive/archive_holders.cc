@@ -30,7 +30,9 @@ bool Archive::OthersGive(Instant now, const torrent::InfoHash& hash) const {
   const auto found = torrents_.find(hash);
   if (found == torrents_.end()) return false;
   const Torrent& torrent = found->second;
-  return static_cast<int>(torrent.organic.whole) > torrent.holders.Doubted(now);
+  // Without liars it is counted.
+  const int doubted = torrent.holders.Doubted(now) - torrent.holders.Lied(now);
+  return static_cast<int>(torrent.organic.whole) > doubted;
 }
 
 void Archive::OnRotted(Instant now, const torrent::InfoHash& hash, uint32_t piece) {

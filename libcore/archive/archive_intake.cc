@@ -74,7 +74,8 @@ absl::StatusOr<torrent::InfoHash> Archive::Enter(Instant now, TorrentRow row,
   }
   // Who asked for a hybrid by the other of its names asked for this one.
   const std::vector<torrent::InfoHash> names = row.hashes.Names();
-  const bool twice = names.size() > 1 && torrents_.count(names[1]) != 0;
+  const auto asked = metainfo && names.size() > 1 ? torrents_.find(names[1]) : torrents_.end();
+  const bool twice = asked != torrents_.end() && !Described(asked->second);
   if (!known && torrents_.size() - (twice ? 1 : 0) >= kMaxTorrents) {
     counters_.Add("archive.refused_full");
     return absl::ResourceExhaustedError(
@@ -159,6 +160,8 @@ absl::StatusOr<torrent::InfoHash> Archive::Submit(Instant now, absl::Time wall,
                                                   const torrent::Magnet& magnet, Source source) {
   TorrentRow row;
   row.hashes = magnet.hashes;
+  // Whether the two are one torrent's its metainfo tells; a link could name another's.
+  if (row.hashes.v1) row.hashes.v2.reset();
   row.name = magnet.name;
   row.source = source;
   row.added = wall;
@@ -167,7 +170,7 @@ absl::StatusOr<torrent::InfoHash> Archive::Submit(Instant now, absl::Time wall,
   P2PD_ASSIGN_OR_RETURN(const torrent::InfoHash hash, Enter(now, std::move(row), std::nullopt, {}));
   Torrent& torrent = torrents_.at(hash);
   if (known && Described(torrent)) return hash;
-  FetchMetainfo fetch{magnet.hashes, magnet.trackers, {}};
+  FetchMetainfo fetch{torrent.row.hashes, magnet.trackers, {}};
   for (const std::string& peer : magnet.peers) {
     if (const auto endpoint = net::Endpoint::Parse(peer)) fetch.peers.push_back(*endpoint);
   }
@@ -199,6 +202,7 @@ void Archive::OnMetainfo(Instant now, absl::Time wall, const torrent::InfoHash& 
     following_.erase(hash);
     found->second.metainfo_until.reset();
     OnTrouble(hash, parsed.status());
+    if (IsHearsay(found->second.row)) return Remove(now, hash).IgnoreError();
     return SetState(found->second, TorrentState::kKnown);
   }
   // Peers give the info alone; where it can be had is what the link said.
@@ -226,7 +230,11 @@ void Archive::OnMetainfo(Instant now, absl::Time wall, const torrent::InfoHash& 
   const absl::Status entered = Enter(now, std::move(row), *std::move(parsed), whole).status();
   if (entered.ok()) return;
   OnTrouble(hash, entered);
-  if (hearsay && absl::IsResourceExhausted(entered)) Remove(now, hash).IgnoreError();
+  if (hearsay) return Remove(now, hash).IgnoreError();
+  if (const auto still = torrents_.find(hash); still != torrents_.end()) {
+    following_.erase(hash);
+    SetState(still->second, TorrentState::kKnown);
+  }
 }
 
 absl::Status Archive::Remove(Instant now, const torrent::InfoHash& name) {

@@ -54,7 +54,7 @@ void Archive::Supersede(Instant now) {
     const auto found = torrents_.find(hash);
     if (options_.same_name != SameName::kSupersede || found == torrents_.end()) continue;
     const TorrentRow& row = found->second.row;
-    if (row.source == Source::kAnnounced || row.source == Source::kFederation) continue;
+    if (row.source != Source::kSubmitted && row.source != Source::kWatched) continue;
     for (const torrent::InfoHash& other : OthersNamed(row)) {
       const TorrentRow& older = torrents_.at(other).row;
       if (older.pinned || older.added > row.added) continue;
@@ -94,7 +94,7 @@ const torrent::InfoHash& Archive::KnownAs(const torrent::InfoHash& name) const {
 
 void Archive::Name(const Torrent& torrent) {
   const TorrentRow& row = torrent.row;
-  if (row.hashes.v1 && row.hashes.v2) {
+  if (row.hashes.v1 && row.hashes.v2 && Described(torrent)) {
     other_names_.emplace(torrent::Truncate(*row.hashes.v2), *row.hashes.v1);
   }
   named_.emplace(row.name, row.hashes.Best());
@@ -102,7 +102,11 @@ void Archive::Name(const Torrent& torrent) {
 }
 
 void Archive::Unname(const Torrent& torrent) {
-  if (torrent.row.hashes.v2) other_names_.erase(torrent::Truncate(*torrent.row.hashes.v2));
+  if (torrent.row.hashes.v2) {
+    const auto other = other_names_.find(torrent::Truncate(*torrent.row.hashes.v2));
+    const bool ours = other != other_names_.end() && other->second == torrent.row.hashes.Best();
+    if (ours) other_names_.erase(other);
+  }
   for (const std::string& name : {torrent.row.name, torrent.row.folder}) {
     const auto [first, last] = named_.equal_range(name);
     for (auto at = first; at != last;) {

@@ -84,6 +84,12 @@ int Holders::Verified(Instant now) const {
   return static_cast<int>(networks.size());
 }
 
+int Holders::Lied(Instant now) const {
+  return static_cast<int>(std::count_if(whole_.begin(), whole_.end(), [&](const auto& peer) {
+    return TrustIn(now, peer) == Holder::Trust::kLied;
+  }));
+}
+
 int Holders::Doubted(Instant now) const {
   return static_cast<int>(std::count_if(whole_.begin(), whole_.end(), [&](const auto& peer) {
     const Holder::Trust trust = TrustIn(now, peer);

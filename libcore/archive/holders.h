@@ -73,6 +73,8 @@ class Holders {
   int Verified(Instant now) const;
   // Those there who say that they have everything, and are not believed.
   int Doubted(Instant now) const;
+  // Of them those who gave something else.
+  int Lied(Instant now) const;
 
  private:
   bool IsAsked(const net::IpAddress& address) const;

@@ -97,13 +97,24 @@ void KeepDoorOpen(lts::session& session) {
   session.add_torrent(params);
 }
 
-// False when it cannot be listened on.
-bool TakeListening(lts::session& session, size_t wanted, std::vector<net::Endpoint>& listening,
-                   std::string& failure) {
+// Each of `wanted` becomes one or more of `listening`, or a part of `failure`; an unspecified
+// address stands for all of its family. False when none can be listened on.
+bool TakeListening(lts::session& session, const std::vector<net::Endpoint>& wanted,
+                   std::vector<net::Endpoint>& listening, std::string& failure) {
   std::vector<lts::alert*> alerts;
+  std::vector<net::IpAddress> failed;
+  const auto settled = [&](const net::Endpoint& one) {
+    const auto stands_for = [&](const net::IpAddress& address) {
+      return one.address == address ||
+             (one.address.IsUnspecified() && one.address.is_v4() == address.is_v4());
+    };
+    return std::any_of(failed.begin(), failed.end(), stands_for) ||
+           std::any_of(listening.begin(), listening.end(),
+                       [&](const net::Endpoint& bound) { return stands_for(bound.address); });
+  };
   constexpr auto kPatience = std::chrono::seconds(10);
-  while (listening.size() < wanted && failure.empty()) {
-    if (session.wait_for_alert(kPatience) == nullptr) return false;
+  while (!std::all_of(wanted.begin(), wanted.end(), settled)) {
+    if (session.wait_for_alert(kPatience) == nullptr) break;
     session.pop_alerts(&alerts);
     for (const lts::alert* const alert : alerts) {
       if (const auto* good = lts::alert_cast<lts::listen_succeeded_alert>(alert)) {
@@ -112,11 +123,12 @@ bool TakeListening(lts::session& session, size_t wanted, std::vector<net::Endpoi
               FromLibtorrent(lts::tcp::endpoint(good->address, static_cast<uint16_t>(good->port))));
         }
       } else if (const auto* bad = lts::alert_cast<lts::listen_failed_alert>(alert)) {
-        failure = bad->message();
+        failed.push_back(FromLibtorrent(lts::tcp::endpoint(bad->address, 0)).address);
+        absl::StrAppend(&failure, failure.empty() ? "" : "; ", bad->message());
       }
     }
   }
-  return failure.empty();
+  return !listening.empty();
 }
 
 }  // namespace
@@ -178,7 +190,7 @@ absl::Status Engine::Impl::Start() {
     session_->add_extension(std::make_shared<WakePlugin>(*this));
     KeepDoorOpen(*session_);
     std::string failure;
-    if (!TakeListening(*session_, options_.listen.size(), listening_, failure)) {
+    if (!TakeListening(*session_, options_.listen, listening_, failure)) {
       return absl::UnavailableError(absl::StrCat("cannot listen: ", failure));
     }
     session_->set_alert_notify([this] { Post([this] { TakeAlerts(); }); });

@@ -551,7 +551,15 @@ absl::StatusOr<bool> DiskHolding::Scrub(Piece piece, const PieceProof& proof) {
   const auto allowed = [](PieceState state) {
     return state == PieceState::kKept || state == PieceState::kDoubtful;
   };
-  if (!Enter(piece, allowed)) return absl::NotFoundError("the piece is not here");
+  const std::optional<PieceState> before = Enter(piece, allowed);
+  if (!before) return absl::NotFoundError("the piece is not here");
+  // What cannot be told is not called rotten: what is kept stays, and what is doubted is not
+  // offered.
+  if (proof.empty()) {
+    const bool kept = before == PieceState::kKept;
+    Leave(piece);
+    return kept;
+  }
   LetGoOfRemoved(piece);
   Bytes bytes(layout_.SizeOf(piece));
   const absl::Status read =

@@ -34,7 +34,9 @@ struct PieceProof {
   };
   std::optional<V2> v2;
 
-  // False when nothing is there to compare with.
+  // Nothing is there to compare with.
+  bool empty() const { return !v1 && !v2; }
+  // False when it is empty.
   bool Proves(ByteView piece) const;
 };
 

@@ -113,5 +113,41 @@ TEST_F(ArchiveTest, WhatAStrangerNamedAndNobodyGaveIsForgotten) {
   EXPECT_EQ(archive_->List(), std::vector<InfoHash>{HashOf(some)});
 }
 
+TEST_F(ArchiveTest, OfWhatAStrangerNamedAndCannotBeTakenNothingStays) {
+  options_.announced = Announced::kAnybodys;
+  options_.same_name = SameName::kReject;
+  Make();
+  Submit(MakeMetainfo("speech", 98));
+  const Bytes same = MakeMetainfo("speech", 99);
+  archive_->OnSeedAnnounced(now_, Wall(), HashOf(same), Peer(1), true);
+  archive_->OnMetainfo(now_, Wall(), HashOf(same), same);
+  const InfoHash other = HashOf(MakeMetainfo("other"));
+  archive_->OnSeedAnnounced(now_, Wall(), other, Peer(2), true);
+  archive_->OnMetainfo(now_, Wall(), other, ToBytes("no metainfo"));
+  EXPECT_EQ(archive_->List().size(), 1u);
+  torrent::Magnet magnet;
+  magnet.hashes.v1 = other;
+  ASSERT_TRUE(archive_->Submit(now_, Wall(), magnet, Source::kOverlay).ok());
+  Wait(Archive::kMetainfoPatience);
+  EXPECT_EQ(archive_->List().size(), 1u);
+  EXPECT_EQ(library_->All().size(), 1u);
+}
+
+TEST_F(ArchiveTest, WhoSaysThatHeHasItAndGivesNothingIsBelievedForAWhileOnly) {
+  options_.announced = Announced::kAnybodys;
+  Make();
+  const Bytes metainfo = MakeMetainfo("speech");
+  archive_->OnSeedAnnounced(now_, Wall(), HashOf(metainfo), Peer(1), true);
+  archive_->OnMetainfo(now_, Wall(), HashOf(metainfo), metainfo);
+  Wait(Archive::kHearsayPatience / 2);
+  Show(LookAt(HashOf(metainfo), 0, 1));
+  Wait(absl::Seconds(2));
+  EXPECT_EQ(archive_->List().size(), 1u);
+  Wait(Archive::kHearsayPatience / 2);
+  Show(LookAt(HashOf(metainfo), 0, 1));
+  Wait(absl::Seconds(2));
+  EXPECT_TRUE(archive_->List().empty());
+}
+
 }  // namespace
 }  // namespace p2pd::archive

@@ -31,6 +31,21 @@ TEST_F(ArchiveTest, WhatWasDeniedDoesNotComeBack) {
   Submit(metainfo);
 }
 
+TEST_F(ArchiveTest, BothNamesOfAHybridAreAllowedAgain) {
+  const std::vector<InfoHash> names = torrent::ParseMetainfo(MakeHybrid())->hashes.Names();
+  const InfoHash other = Submit(MakeMetainfo("speech"));
+  for (const InfoHash& name : names) {
+    Submit(MakeHybrid());
+    ASSERT_TRUE(archive_->Deny(now_, Wall(), names[0], "no").ok());
+    Wait(absl::Seconds(1));
+    ASSERT_TRUE(archive_->Deny(now_, Wall(), other, "no").ok());
+    Wait(absl::Seconds(1));
+    ASSERT_TRUE(archive_->Allow(name).ok());
+    EXPECT_EQ(archive_->denials(), std::set<InfoHash>{other});
+    EXPECT_EQ(library_->Denied().size(), 1u);
+  }
+}
+
 TEST_F(ArchiveTest, WhatWasRemovedByHandComesBackByHandAlone) {
   options_.announced = Announced::kAnybodys;
   Make();

@@ -33,6 +33,19 @@ inline torrent::InfoHash HashOf(const Bytes& metainfo) {
   return torrent::ParseMetainfo(metainfo)->hashes.Best();
 }
 
+// Of both versions, one piece.
+inline Bytes MakeHybrid() {
+  torrent::BencodeWriter out;
+  out.OpenDictionary().String("info").OpenDictionary();
+  out.String("file tree").OpenDictionary().String("a").OpenDictionary().String("");
+  out.OpenDictionary().String("length").Integer(kPiece).String("pieces root");
+  out.String(std::string(32, 'r')).Close().Close().Close();
+  out.String("length").Integer(kPiece).String("meta version").Integer(2).String("name").String("a");
+  out.String("piece length").Integer(kPiece).String("pieces").String(std::string(20, 'h'));
+  out.Close().Close();
+  return out.Take();
+}
+
 class ArchiveTest : public testing::Test {
  protected:
   ArchiveTest() {

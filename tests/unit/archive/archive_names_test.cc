@@ -46,6 +46,22 @@ TEST_F(ArchiveTest, TheNewerOneTakesItsPlaceOnceItIsHereWhole) {
   EXPECT_EQ(archive_->List(), std::vector<InfoHash>{newer});
 }
 
+TEST_F(ArchiveTest, WhatAStrangerHandsInTakesNobodysPlace) {
+  options_.same_name = SameName::kSupersede;
+  Make();
+  const InfoHash older = Submit(MakeMetainfo("speech", 100));
+  Wait(absl::Seconds(5));
+  for (const Source source : {Source::kOverlay, Source::kFeed}) {
+    const Bytes two = MakeMetainfo("speech", source == Source::kFeed ? 98 : 99);
+    const auto newer = archive_->Submit(now_, Wall(), two, source);
+    ASSERT_TRUE(newer.ok());
+    const uint32_t pieces = archive_->Find(*newer)->row.pieces;
+    Show(LookAt(*newer, pieces, 0, pieces));
+    Wait(absl::Seconds(5));
+    EXPECT_TRUE(archive_->Find(older).has_value());
+  }
+}
+
 TEST_F(ArchiveTest, NoTwoShareAFolderWhateverTheyAreCalled) {
   const Bytes victim = MakeMetainfo("speech", 99);
   const std::string hash = torrent::ToHex(HashOf(victim));

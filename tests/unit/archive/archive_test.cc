@@ -11,18 +11,6 @@ using testing::HasSubstr;
 using torrent::BencodeWriter;
 using torrent::InfoHash;
 
-Bytes MakeHybrid() {
-  BencodeWriter out;
-  out.OpenDictionary().String("info").OpenDictionary();
-  out.String("file tree").OpenDictionary().String("a").OpenDictionary().String("");
-  out.OpenDictionary().String("length").Integer(kPiece).String("pieces root");
-  out.String(std::string(32, 'r')).Close().Close().Close();
-  out.String("length").Integer(kPiece).String("meta version").Integer(2).String("name").String("a");
-  out.String("piece length").Integer(kPiece).String("pieces").String(std::string(20, 'h'));
-  out.Close().Close();
-  return out.Take();
-}
-
 TEST_F(ArchiveTest, ATorrentGoesFromItsSubmissionToTheArchive) {
   const Bytes metainfo = MakeMetainfo("speech");
   const InfoHash hash = Submit(metainfo);
@@ -202,7 +190,37 @@ TEST_F(ArchiveTest, ALinkStaysWhereTheOneThatTakesItsPlaceCannotBeKept) {
   EXPECT_EQ(archive_->List(), std::vector<InfoHash>{*link});
   Allow("torrents");
   ASSERT_TRUE(archive_->Submit(now_, Wall(), magnet, Source::kSubmitted).ok());
+  // That both are one's names its metainfo proves.
+  EXPECT_EQ(archive_->List().size(), 2u);
+  archive_->OnMetainfo(now_, Wall(), hashes.Best(), MakeHybrid());
   EXPECT_EQ(archive_->List(), std::vector<InfoHash>{hashes.Best()});
+}
+
+TEST_F(ArchiveTest, ALinkThatNamesAnothersHashDoesNothingToIt) {
+  const InfoHash victim = Submit(MakeMetainfo("speech"));
+  const InfoHash hybrid = Submit(MakeHybrid());
+  const torrent::InfoHashes names = archive_->Find(hybrid)->row.hashes;
+  while (archive_->PollOrder()) {
+  }
+  for (int i = 0; i < 2; ++i) {
+    torrent::Magnet magnet;
+    magnet.hashes.v1 = HashOf(MakeMetainfo(absl::StrCat("none ", i)));
+    magnet.hashes.v2 = names.v2;
+    if (i == 0) {
+      // Its first 20 bytes are all that a peer would say of it.
+      magnet.hashes.v2.emplace();
+      std::copy(victim.view().begin(), victim.view().end(),
+                magnet.hashes.v2->mutable_view().begin());
+    }
+    const auto link = archive_->Submit(now_, Wall(), magnet, Source::kOverlay);
+    ASSERT_TRUE(link.ok());
+    EXPECT_EQ(Next<FetchMetainfo>()->hashes.Names(), std::vector<InfoHash>{*link});
+    EXPECT_FALSE(Next<StopTorrent>().has_value());
+    EXPECT_EQ(archive_->Find(names.Names()[1])->row.name, archive_->Find(hybrid)->row.name);
+    ASSERT_TRUE(archive_->Remove(now_, *link).ok());
+    EXPECT_TRUE(archive_->Find(victim).has_value());
+    EXPECT_TRUE(archive_->Find(names.Names()[1]).has_value());
+  }
 }
 
 TEST_F(ArchiveTest, AnothersMetainfoIsRefused) {
@@ -382,6 +400,24 @@ TEST_F(ArchiveTest, NothingGoesForThoseWhoClaimEverythingAndShowNothing) {
   EXPECT_EQ(trusts[Holder::Trust::kDoubted], 2);
   EXPECT_EQ(trusts[Holder::Trust::kLied], 2);
   EXPECT_TRUE(archive_->OthersGive(now_, hash));
+}
+
+TEST_F(ArchiveTest, WhoIsFoundToLieIsNoCopy) {
+  options_.target = 1;
+  Make();
+  const InfoHash hash = Submit(MakeMetainfo("speech"));
+  const Look look = LookAt(hash, kPieces, 1);
+  Show(look);
+  EXPECT_EQ(archive_->Find(hash)->total.whole, 2u);
+  EXPECT_FALSE(Next<ListUs>()->always);
+  Wait(absl::Seconds(1));
+  const auto probe = Next<ProbePeer>();
+  ASSERT_TRUE(probe.has_value());
+  archive_->OnShown(now_, hash, probe->peer, Shown::kWrong);
+  Show(look);
+  EXPECT_EQ(archive_->Find(hash)->organic.whole, 0u);
+  EXPECT_EQ(archive_->Find(hash)->total.whole, 1u);
+  EXPECT_TRUE(Next<ListUs>()->always) << "he gives nothing to whom he is named";
 }
 
 TEST_F(ArchiveTest, ACrowdOfLiarsKeepsNothingFromBeingFetchedAgain) {

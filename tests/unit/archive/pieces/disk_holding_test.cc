@@ -242,6 +242,18 @@ TEST_F(DiskHoldingTest, AScrubFindsWhatRotted) {
   EXPECT_FALSE(holding->have().Has(kFirst));
 }
 
+// A torrent of version 2 that came without its piece layers.
+TEST_F(DiskHoldingTest, WhatNothingProvesIsNotCalledRotten) {
+  ASSERT_TRUE(torrent.ArriveAndKeep(*holding, torrent.All()).ok());
+  EXPECT_TRUE(*holding->Scrub(kFirst, PieceProof()));
+  EXPECT_EQ(holding->StateOf(kFirst), PieceState::kKept);
+  holding.reset();
+  disk.Touch(PathOf("a/x"));
+  holding = Open();
+  EXPECT_FALSE(*holding->Scrub(kFirst, PieceProof()));
+  EXPECT_EQ(holding->StateOf(kFirst), PieceState::kDoubtful) << "it is not offered, and stays";
+}
+
 TEST_F(DiskHoldingTest, AScrubFindsThatAFileIsGoneThoughItIsOpen) {
   ASSERT_TRUE(torrent.ArriveAndKeep(*holding, torrent.All()).ok());
   ASSERT_TRUE(*holding->Scrub(kFirst, torrent.ProofOf(kFirst)));
