@@ -65,11 +65,11 @@ class Paper(LabTest):
                 file.write(os.urandom(min(1 << 20, SIZE - at)))
         self.digest = digest(self.data)
 
-    def s_tracker(self, *flags):
-        """An S-tracker: tracker and archive in one."""
+    def s_tracker(self, *flags, anywhere=False):
+        """An S-tracker: tracker and archive in one, at one address or, as the README starts it, at all of the machine's."""
         port = swarm.free_port(TRACKER)
-        daemon = self.lab.daemon('tracker', flags=['--tracker', f'{TRACKER}:{port}', '--peer', f'{TRACKER}:0', *flags])
-        return daemon, f'{TRACKER}:{port}'
+        where = ['--tracker', f'[::]:{port}'] if anywhere else ['--tracker', f'{TRACKER}:{port}', '--peer', f'{TRACKER}:0']
+        return self.lab.daemon('tracker', flags=[*where, *flags]), f'{TRACKER}:{port}'
 
     def torrent(self, *trackers, by=None, flags=()):
         """film.torrent; its hash. `by`: the daemon that it is handed to."""
@@ -139,7 +139,7 @@ class Paper(LabTest):
         self.experiment(daemon, torrent, self.seeder(swarm.Transmission))
 
     def test_handed_over_by_its_maker(self):
-        daemon, at = self.s_tracker()
+        daemon, at = self.s_tracker(anywhere=True)
         torrent = self.torrent(f'udp://{at}', f'http://{at}/announce', by=daemon, flags=['--submit'])
         self.experiment(daemon, torrent, self.seeder(swarm.Aria2))
         self.assertEqual(daemon.json('torrent', 'show', torrent)['source'], 'submitted')
