@@ -515,6 +515,8 @@ class Commands {
                          "end (exit code 6) when nothing came for so long; default never");
     download->add_flag("--lan", args.lan,
                        "a network of our own: ask trackers at private addresses, too");
+    download->add_flag("--overwrite", args.overwrite,
+                       "overwrite files that are there and no earlier part of this download");
     download->add_flag("--no-dht", args.no_dht,
                        "find peers by trackers and --peer alone, not by DHT and local discovery");
   }

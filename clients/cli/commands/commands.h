@@ -184,6 +184,7 @@ struct TorrentDownloadArgs {
   std::string listen;
   std::string seed_for;
   std::string give_up_after;
+  bool overwrite = false;
   bool lan = false;
   bool no_dht = false;
 };

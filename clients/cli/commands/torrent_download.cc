@@ -168,6 +168,7 @@ ExitCode TorrentDownload(Session& session, const TorrentDownloadArgs& args) {
   options.trackers = args.trackers;
   options.peers = args.peers;
   options.listen = args.listen;
+  options.overwrite = args.overwrite;
   options.lan = args.lan;
   options.discover = !args.no_dht;
   if (!TakeDuration(args.seed_for, "--seed-for", options.seed_for) ||

@@ -78,7 +78,10 @@ absl::StatusOr<std::unique_ptr<Downloader>> Downloader::Start(const DownloadOpti
 }
 
 Downloader::Downloader(DownloadOptions options) : options_(std::move(options)) {}
-Downloader::~Downloader() = default;
+Downloader::~Downloader() {
+  engine_.reset();
+  if (marked_ && !files_.HasFiles()) files_.Unmark();
+}
 
 absl::Status Downloader::Judge() {
   for (const std::string& text : options_.peers) {
@@ -313,6 +316,9 @@ absl::Status Downloader::FetchMetainfo() {
 absl::Status Downloader::Check() {
   state_.phase = DownloadState::Phase::kChecking;
   tell_(state_);
+  files_ = DownloadPlace(absl::StrCat(root_, "/", base_), state_.hash, layout_);
+  P2PD_RETURN_IF_ERROR(files_.CheckNames());
+  if (options_.overwrite) P2PD_RETURN_IF_ERROR(files_.CutFiles());
   P2PD_ASSIGN_OR_RETURN(const auto holding, store_->Open({ToHex(hashes_.Best()), base_}, layout_));
   const auto kept = lt::CheckPieces(metainfo_, *holding, [this](uint32_t done, uint32_t all) {
     state_.done = done + state_.pieces - all;
@@ -322,6 +328,10 @@ absl::Status Downloader::Check() {
   });
   if (absl::IsCancelled(kept.status())) return absl::CancelledError(kStopped);
   P2PD_RETURN_IF_ERROR(kept.status());
+  if (!options_.overwrite) P2PD_RETURN_IF_ERROR(files_.CheckFiles(holding->have()));
+  // From here on files are written that the next run has to know as ours.
+  if (*kept < layout_.pieces()) P2PD_RETURN_IF_ERROR(files_.Mark());
+  marked_ = files_.marked();
   return holding->Close();
 }
 
@@ -334,7 +344,10 @@ absl::Status Downloader::Fetch() {
     P2PD_RETURN_IF_ERROR(TakeEvents());
     if (Look()) came = Clock::now();
     tell_(state_);
-    if (state_.done == state_.pieces) return absl::OkStatus();
+    if (state_.done == state_.pieces) {
+      files_.Unmark();
+      return absl::OkStatus();
+    }
     if (absl::FromChrono(Clock::now() - came) > options_.give_up_after) return GaveUp();
   } while (Wait());
   return absl::CancelledError(kStopped);

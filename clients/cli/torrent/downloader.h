@@ -2,11 +2,12 @@
 // caller's with an engine of its own, without a daemon.
 //
 // Rules: what is there already is hashed first and not fetched again, so that a download that was
-// broken off goes on; a piece counts when it was proved and is on disk. Files are laid out as any
-// client does, DIR/NAME for one file and DIR/NAME/… for a folder, and nothing is written outside of
-// DIR, whatever the torrent says. Trackers and web seeds within private networks are asked only
-// when the caller says so: a stranger's torrent is no reason to knock at a router. Which pieces are
-// here is kept in a folder of its own under $TMPDIR, which is gone at the end.
+// broken off goes on; a piece counts when it was proved and is on disk. What is there and is no
+// earlier part (DownloadPlace) is refused before anything is asked for its pieces. Files are laid
+// out as any client does, DIR/NAME for one file and DIR/NAME/… for a folder, and nothing is written
+// outside of DIR, whatever the torrent says. Trackers and web seeds within private networks are
+// asked only when the caller says so: a stranger's torrent is no reason to knock at a router. Which
+// pieces are here is kept in a folder of its own under $TMPDIR, which is gone at the end.
 //
 // Threads: one owner; Stop from any. Sources: BEP 3, 5, 9, 12, 15, 19.
 #pragma once
@@ -21,6 +22,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "clients/cli/torrent/download_place.h"
 #include "libcore/archive/lt/engine.h"
 #include "libcore/archive/pieces/piece_store.h"
 #include "libcore/archive/torrent/magnet.h"
@@ -38,6 +40,8 @@ struct DownloadOptions {
   // We are on a network of our own: its addresses may be asked, many peers may share one, and uTP,
   // which steps back behind everything else, is left out.
   bool lan = false;
+  // Files that are there and no earlier part of this download are overwritten, not refused.
+  bool overwrite = false;
   // By DHT and local discovery, too.
   bool discover = true;
   absl::Duration seed_for;                                  // once everything is here
@@ -74,12 +78,13 @@ class Downloader {
   // Judges the torrent, makes the folder, opens the ports. InvalidArgument for what the caller got
   // wrong; FailedPrecondition when there is nobody whom the torrent could be asked of.
   static absl::StatusOr<std::unique_ptr<Downloader>> Start(const DownloadOptions& options);
-  // Waits until the disk has everything.
+  // Waits until the disk has everything. A mark stays where a part of the torrent does.
   ~Downloader();
   Downloader(const Downloader&) = delete;
   Downloader& operator=(const Downloader&) = delete;
 
-  // Until everything is here and was seeded for as long as it should. Cancelled after Stop, which
+  // Until everything is here and was seeded for as long as it should. InvalidArgument when a file
+  // of the caller's own is in the way; Cancelled after Stop, which
   // is OK while seeding; DeadlineExceeded when nothing came for too long; ResourceExhausted when
   // the disk is full.
   absl::Status Run(const std::function<void(const DownloadState&)>& tell);
@@ -133,6 +138,8 @@ class Downloader {
   std::unique_ptr<TempFolder> have_;
   std::string root_;  // the folder above options_.folder
   std::string base_;  // its last part
+  DownloadPlace files_;
+  bool marked_ = false;  // by this run or an earlier one
   std::unique_ptr<archive::pieces::PieceStore> store_;
   // Gone first: it uses all of the above.
   std::unique_ptr<archive::lt::Engine> engine_;

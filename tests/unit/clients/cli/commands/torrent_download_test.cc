@@ -40,6 +40,18 @@ TEST_F(TorrentDownloadCommand, AStreamOfJson) {
   EXPECT_THAT(done.out, HasSubstr("\"state\":\"ARCHIVED\""));
 }
 
+TEST_F(TorrentDownloadCommand, AnotherFileInThePlaceIsTheCallersAffair) {
+  const std::string place = Path("home");
+  std::filesystem::create_directory(place);
+  std::ofstream(place + "/film") << "my own";
+  const Outcome refused = Download({"--dir", place, "--peer", "127.0.0.1:9"});
+  EXPECT_EQ(refused.code, 2) << refused.err;
+  EXPECT_THAT(refused.err, HasSubstr("home/film is there already"));
+  const Outcome agreed =
+      Download({"--dir", place, "--peer", "127.0.0.1:9", "--overwrite", "--give-up-after", "10ms"});
+  EXPECT_EQ(agreed.code, 6) << agreed.err;
+}
+
 TEST_F(TorrentDownloadCommand, HowItEndsIsTheExitCode) {
   EXPECT_EQ(Download({"--dir", Path("new")}).code, 1) << "nobody to ask";
   const Outcome late =

@@ -88,6 +88,44 @@ TEST_F(DownloaderTest, WhatIsThereIsNotFetchedAgain) {
   EXPECT_EQ(Fetch(Options()).back().downloaded, 0u) << "all of it is there";
 }
 
+TEST_F(DownloaderTest, AnotherFileInThePlaceIsRefusedAndStays) {
+  const std::string place = folder / "new/dir/film";
+  std::filesystem::create_directories(place);
+  std::ofstream(place + "/two.bin") << "ssh-ed25519 mine";
+  const absl::Status refused = Refusal(Options());
+  EXPECT_TRUE(absl::IsInvalidArgument(refused)) << refused;
+  EXPECT_THAT(std::string(refused.message()),
+              ::testing::AllOf(HasSubstr("film/two.bin"), HasSubstr("--overwrite")));
+  EXPECT_EQ(std::filesystem::file_size(place + "/two.bin"), 16u);
+  // Longer than the torrent's: what is behind its end goes, too.
+  std::filesystem::resize_file(place + "/two.bin", 100 << 20);
+  EXPECT_TRUE(absl::IsInvalidArgument(Refusal(Options())));
+  DownloadOptions options = Options();
+  options.overwrite = true;
+  Fetch(options);
+  EXPECT_EQ(std::filesystem::file_size(place + "/two.bin"),
+            std::filesystem::file_size(torrent.folder / "film/two.bin"));
+}
+
+TEST_F(DownloaderTest, WhatAnEarlierRunBeganIsGoneOnWith) {
+  const std::string dir = folder / "new/dir";
+  std::filesystem::create_directories(dir + "/film");
+  // No piece of it is whole, as when the first run was killed early.
+  std::ofstream(dir + "/film/two.bin") << "a part";
+  const std::string mark = dir + "/.p2pctl-" + ToHex(torrent.hash());
+  std::ofstream(mark) << "";
+  Fetch(Options());
+  EXPECT_FALSE(std::filesystem::exists(mark)) << "all of it is there";
+}
+
+TEST_F(DownloaderTest, ARunThatGotNothingLeavesNothing) {
+  DownloadOptions options = Options();
+  options.peers = {"127.0.0.1:9"};
+  options.give_up_after = absl::Milliseconds(10);
+  EXPECT_TRUE(absl::IsDeadlineExceeded(Refusal(options)));
+  EXPECT_TRUE(std::filesystem::is_empty(folder / "new/dir"));
+}
+
 TEST_F(DownloaderTest, StopEndsItAndKeepsWhatIsThere) {
   const auto download = Downloader::Start(Options());
   ASSERT_TRUE(download.ok()) << download.status();
