@@ -4,17 +4,23 @@
 #include <cstdio>
 #include <utility>
 
+#include "clients/common/harmless.h"
 #include "google/protobuf/util/json_util.h"
 
 namespace p2pd::cli {
 
 void Table::Print() const {
+  // Names, texts and addresses are mostly somebody else's.
+  std::vector<std::vector<std::string>> rows = rows_;
+  for (auto& row : rows) {
+    for (std::string& cell : row) cell = clients::Harmless(cell);
+  }
   std::vector<size_t> widths;
-  for (const auto& row : rows_) {
+  for (const auto& row : rows) {
     widths.resize(std::max(widths.size(), row.size()));
     for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
   }
-  for (const auto& row : rows_) {
+  for (const auto& row : rows) {
     std::string line;
     for (size_t i = 0; i < row.size(); ++i) {
       line += row[i];

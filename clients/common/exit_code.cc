@@ -1,8 +1,8 @@
 #include "clients/common/exit_code.h"
 
-#include <algorithm>
 #include <cstdio>
 
+#include "clients/common/harmless.h"
 #include "p2pd/v1/error.pb.h"
 
 namespace p2pd::clients {
@@ -14,9 +14,9 @@ bool DaemonIsGone(const grpc::Status& status) {
          (status.error_details().empty() || ReasonOf(status) == "DRAINING");
 }
 
-void Print(std::string line) {
-  std::replace(line.begin(), line.end(), '\n', ' ');
-  std::fprintf(stderr, "p2pctl: %s\n", line.c_str());
+// Daemons, trackers and torrents have their words in it.
+void Print(const std::string& line) {
+  std::fprintf(stderr, "p2pctl: %s\n", Harmless(line).c_str());
 }
 
 // gRPC's own words name no cause and nothing that could be done.

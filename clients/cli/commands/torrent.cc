@@ -9,6 +9,7 @@
 #include "clients/cli/commands/stream.h"
 #include "clients/cli/format.h"
 #include "clients/common/files.h"
+#include "clients/common/harmless.h"
 #include "p2pd/v1/archive_service.grpc.pb.h"
 #include "p2pd/v1/torrent_service.grpc.pb.h"
 
@@ -98,7 +99,7 @@ std::string Speed(const v1::TorrentPeer& peer) {
 
 void PrintTorrent(const v1::Torrent& torrent) {
   const auto line = [](const char* word, const std::string& value) {
-    if (!value.empty()) std::printf("%-13s%s\n", word, value.c_str());
+    if (!value.empty()) std::printf("%-13s%s\n", word, clients::Harmless(value).c_str());
   };
   line("torrent", LastWord(torrent.name()));
   line("title", torrent.title());
@@ -140,11 +141,13 @@ void PrintLine(const v1::WatchTorrentsResponse& response) {
   if (response.mark() == v1::WATCH_MARK_REMOVED) {
     std::printf("%s  removed\n", hash.c_str());
   } else {
-    std::printf(
-        "%s  %-8s  %7s  %s  %s%s\n", hash.c_str(), StateWord(torrent.state()).c_str(),
-        Percent(torrent.archived_share()).c_str(), Available(torrent.total_availability()).c_str(),
-        torrent.title().c_str(),
-        torrent.trouble().empty() ? "" : absl::StrCat(" (", torrent.trouble(), ")").c_str());
+    std::printf("%s  %-8s  %7s  %s  %s%s\n", hash.c_str(), StateWord(torrent.state()).c_str(),
+                Percent(torrent.archived_share()).c_str(),
+                Available(torrent.total_availability()).c_str(),
+                clients::Harmless(torrent.title()).c_str(),
+                torrent.trouble().empty()
+                    ? ""
+                    : absl::StrCat(" (", clients::Harmless(torrent.trouble()), ")").c_str());
   }
   std::fflush(stdout);
 }
@@ -303,7 +306,7 @@ ExitCode ArchiveStatus(Session& session, int peers) {
         std::printf("used         %s of %s bytes\n", absl::StrCat(archive.used_bytes()).c_str(),
                     absl::StrCat(archive.quota_bytes()).c_str());
         for (const std::string& at : archive.peer_addresses()) {
-          std::printf("peers at     %s\n", at.c_str());
+          std::printf("peers at     %s\n", clients::Harmless(at).c_str());
         }
         const v1::ArchiveScrub& scrub = archive.scrub();
         std::printf("scrubbed     %s pieces since %s, last complete %s, %s rotted so far\n",

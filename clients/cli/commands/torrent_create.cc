@@ -6,6 +6,7 @@
 #include "clients/cli/progress.h"
 #include "clients/cli/torrent/maker.h"
 #include "clients/common/files.h"
+#include "clients/common/harmless.h"
 #include "p2pd/v1/torrent_service.grpc.pb.h"
 
 namespace p2pd::cli {
@@ -80,8 +81,8 @@ ExitCode TorrentCreate(Session& session, const TorrentCreateArgs& args) {
     return ExitCode::kDone;
   }
   std::printf("torrent      %s\ntitle        %s\nsize         %s in %u pieces of %u KiB\n",
-              made->hash.c_str(), made->name.c_str(), ShowBytes(made->bytes).c_str(), made->pieces,
-              made->piece_length >> 10);
+              made->hash.c_str(), clients::Harmless(made->name).c_str(),
+              ShowBytes(made->bytes).c_str(), made->pieces, made->piece_length >> 10);
   std::printf("magnet       %s\nwritten to   %s\n", made->magnet.c_str(), args.out.c_str());
   if (args.submit)
     std::printf("submitted    see it with: p2pctl torrent show %s\n", made->hash.c_str());

@@ -11,6 +11,7 @@
 #include "clients/cli/progress.h"
 #include "clients/cli/torrent/downloader.h"
 #include "clients/common/files.h"
+#include "clients/common/harmless.h"
 #include "clients/common/interrupt.h"
 #include "p2pd/v1/torrent_service.pb.h"
 
@@ -44,9 +45,10 @@ double ShareOf(const DownloadState& state) {
 v1::Torrent AsTorrent(const DownloadState& state) {
   v1::Torrent out;
   out.set_name(absl::StrCat("torrents/", state.hash));
-  out.set_title(state.name);
+  // Fields of text are UTF-8, which what a tracker says need not be.
+  out.set_title(clients::Harmless(state.name));
   out.set_state(StateOf(state.phase));
-  out.set_trouble(state.trouble);
+  out.set_trouble(clients::Harmless(state.trouble));
   out.set_size(state.bytes);
   out.set_piece_length(state.piece_length);
   out.set_piece_count(state.pieces);
@@ -147,7 +149,7 @@ ExitCode Finish(Session& session, const absl::Status& status, Teller& teller,
   if (session.json()) {
     Session::PrintJson(AsTorrent(last));
   } else {
-    std::printf("%s  %s, %s\n", last.hash.c_str(), download.place().c_str(),
+    std::printf("%s  %s, %s\n", last.hash.c_str(), clients::Harmless(download.place()).c_str(),
                 ShowBytes(last.bytes).c_str());
   }
   return ExitCode::kDone;
